@@ -1,0 +1,463 @@
+//! One step of a sampler as a handful of scalars.
+//!
+//! Every sampler here is linear in three tensors (the state `x_t`, the network's output `out` and fresh
+//! noise `z`) apart from clipping, so a step is fully described by [`StepCoefficients`]:
+//!
+//! ```text
+//! x0_hat = clip(p x_t + q out)
+//! eps    = r x_t + s (out or x0_hat)
+//! x_prev = a x0_hat + b eps + sigma z
+//! ```
+//!
+//! Engines apply them; they need to know nothing about schedules. Equation numbers: "DDIM" is Song et al.
+//! 2021 (arXiv 2010.02502), "DDPM" is Ho et al. 2020 (arXiv 2006.11239).
+
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+use crate::schedule::quoted;
+
+/// Why a step cannot be computed.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum StepError {
+    #[error("prediction_type: expected epsilon, sample or v_prediction, found {found}")]
+    UnknownPrediction { found: String },
+    #[error(
+        "method: expected ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large or inversion, found {found}"
+    )]
+    UnknownMethod { found: String },
+    #[error("eta: expected a number from 0 to 1, found {found}")]
+    Eta { found: f64 },
+    #[error("eta: inversion is deterministic, expected 0, found {found}")]
+    InversionEta { found: f64 },
+    #[error("{field}: expected {expected}, found {found}")]
+    AlphaBar {
+        field: &'static str,
+        expected: &'static str,
+        found: f64,
+    },
+    #[error(
+        "prediction_type: epsilon cannot give x_0 where alpha_bar is 0 (zero terminal SNR); use v_prediction or sample, \
+         or a list of timesteps that leaves the last one out"
+    )]
+    EpsilonAtZeroSnr,
+    #[error(
+        "prediction_type: sample cannot give the noise of a clean image (alpha_bar = 1); set set_alpha_to_one to false to invert"
+    )]
+    SampleAtCleanImage,
+    #[error("clip_sample_range: expected a finite number above 0, found {found}")]
+    ClipRange { found: f64 },
+    #[error("dynamic_thresholding_ratio: expected a number from 0 to 1, found {found}")]
+    ThresholdRatio { found: f64 },
+    #[error("sample_max_value: expected a finite number above 0, found {found}")]
+    ThresholdMax { found: f64 },
+}
+
+/// What the network's output means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prediction {
+    /// The noise eps (DDPM, eq. 11).
+    Epsilon,
+    /// The clean image x_0.
+    Sample,
+    /// `v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0` (Salimans & Ho 2022, section 4).
+    VPrediction,
+}
+
+impl Prediction {
+    /// Every prediction type.
+    pub const ALL: [Self; 3] = [Self::Epsilon, Self::Sample, Self::VPrediction];
+
+    /// `(c_x, c_out)` with `x0_hat = c_x x_t + c_out out` (DDIM, eq. 9 for epsilon).
+    ///
+    /// `alpha_bar` is in `0..=1`; 0 with [`Prediction::Epsilon`] is an error, not an infinity.
+    pub fn x0_from(self, alpha_bar: f64) -> Result<(f64, f64), StepError> {
+        let (signal, noise) = signal_and_noise(alpha_bar)?;
+        match self {
+            Self::Epsilon if signal == 0.0 => Err(StepError::EpsilonAtZeroSnr),
+            Self::Epsilon => Ok((1.0 / signal, -noise / signal)),
+            Self::Sample => Ok((0.0, 1.0)),
+            Self::VPrediction => Ok((signal, -noise)),
+        }
+    }
+
+    /// `(c_x, c_out)` with `eps = c_x x_t + c_out out`.
+    ///
+    /// `alpha_bar` is in `0..=1`; 1 with [`Prediction::Sample`] is an error, not an infinity.
+    pub fn eps_from(self, alpha_bar: f64) -> Result<(f64, f64), StepError> {
+        let (signal, noise) = signal_and_noise(alpha_bar)?;
+        match self {
+            Self::Epsilon => Ok((0.0, 1.0)),
+            Self::Sample if noise == 0.0 => Err(StepError::SampleAtCleanImage),
+            Self::Sample => Ok((1.0 / noise, -signal / noise)),
+            Self::VPrediction => Ok((noise, signal)),
+        }
+    }
+
+    /// `(c_x0, c_eps)` with `c_x0 x_0 + c_eps eps` being what a perfect network puts out: the target of training.
+    pub fn target(self, alpha_bar: f64) -> Result<(f64, f64), StepError> {
+        let (signal, noise) = signal_and_noise(alpha_bar)?;
+        Ok(match self {
+            Self::Epsilon => (0.0, 1.0),
+            Self::Sample => (1.0, 0.0),
+            Self::VPrediction => (-noise, signal),
+        })
+    }
+
+    /// The name in `scheduler_config.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Epsilon => "epsilon",
+            Self::Sample => "sample",
+            Self::VPrediction => "v_prediction",
+        }
+    }
+}
+
+impl fmt::Display for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Prediction {
+    type Err = StepError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|prediction| prediction.name() == text)
+            .ok_or_else(|| StepError::UnknownPrediction {
+                found: quoted(text),
+            })
+    }
+}
+
+/// The variance of the noise that ancestral sampling adds (DDPM, section 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Variance {
+    /// The posterior's, `beta_tilde` (DDPM, eq. 7).
+    FixedSmall,
+    /// `beta_t` of the thinned chain, `1 - alpha_bar_t / alpha_bar_prev`.
+    FixedLarge,
+}
+
+/// How to get from one noise level to the next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Method {
+    /// DDIM, eq. 12 with sigma(eta) of eq. 16; `eta` in `0..=1`. 0 is deterministic, 1 is DDPM.
+    Ddim { eta: f64 },
+    /// DDIM paper, appendix D.3: the mean of eta = 1 with the larger noise sigma-hat.
+    SigmaHat,
+    /// `--sample_type ddpm_noisy` of ermongroup/ddim: x0_hat is clipped to ±1 whatever the
+    /// configuration says, the noise is the larger one.
+    DdpmNoisy,
+    /// DDPM, algorithm 2, through the posterior mean of eq. 7 (diffusers' `DDPMScheduler`).
+    DdpmAncestral(Variance),
+    /// DDIM run upwards, from image to noise (diffusers' `DDIMInverseScheduler`).
+    Inversion,
+}
+
+impl Method {
+    /// The method of that name. `eta` is used by `ddim`, must be 0 for `inversion`, and does not matter
+    /// to the others, whose noise is fixed.
+    pub fn from_name(name: &str, eta: f64) -> Result<Self, StepError> {
+        match name.parse()? {
+            Self::Ddim { .. } => Ok(Self::Ddim {
+                eta: checked_eta(eta)?,
+            }),
+            Self::Inversion if eta != 0.0 => Err(StepError::InversionEta { found: eta }),
+            method => Ok(method),
+        }
+    }
+
+    /// The name, without eta.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Ddim { .. } => "ddim",
+            Self::SigmaHat => "sigma_hat",
+            Self::DdpmNoisy => "ddpm_noisy",
+            Self::DdpmAncestral(Variance::FixedSmall) => "ddpm_fixed_small",
+            Self::DdpmAncestral(Variance::FixedLarge) => "ddpm_fixed_large",
+            Self::Inversion => "inversion",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Method {
+    type Err = StepError;
+
+    /// `ddim` has eta = 0; use [`Method::from_name`] for another.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const ALL: [Method; 6] = [
+            Method::Ddim { eta: 0.0 },
+            Method::SigmaHat,
+            Method::DdpmNoisy,
+            Method::DdpmAncestral(Variance::FixedSmall),
+            Method::DdpmAncestral(Variance::FixedLarge),
+            Method::Inversion,
+        ];
+        ALL.into_iter()
+            .find(|method| method.name() == text)
+            .ok_or_else(|| StepError::UnknownMethod {
+                found: quoted(text),
+            })
+    }
+}
+
+/// What is done to x0_hat before it is used.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Clip {
+    /// Nothing.
+    None,
+    /// Clamped to ± this value (`clip_sample`, `clip_sample_range`).
+    Range(f64),
+    /// Dynamic thresholding, see [`dynamic_threshold`] (`thresholding`).
+    Dynamic { ratio: f64, max: f64 },
+}
+
+impl Clip {
+    /// Refuses ranges that are not positive and finite, and ratios outside `0..=1`.
+    pub fn check(&self) -> Result<(), StepError> {
+        let positive = |number: f64| number.is_finite() && number > 0.0;
+        match *self {
+            Self::Range(found) if !positive(found) => Err(StepError::ClipRange { found }),
+            Self::Dynamic { ratio, .. } if !(0.0..=1.0).contains(&ratio) => {
+                Err(StepError::ThresholdRatio { found: ratio })
+            }
+            Self::Dynamic { max, .. } if !positive(max) => {
+                Err(StepError::ThresholdMax { found: max })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Applies the rule to one image on the host.
+    pub fn apply(&self, x0_hat: &mut [f32]) {
+        match *self {
+            Self::None => {}
+            Self::Range(range) => {
+                let range = range as f32;
+                x0_hat.iter_mut().for_each(|x| *x = limited(*x, range));
+            }
+            Self::Dynamic { ratio, max } => dynamic_threshold(x0_hat, ratio, max),
+        }
+    }
+}
+
+/// What `s` multiplies in `eps = r x_t + s (…)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EpsFrom {
+    /// The network's output: eps is the network's own, whatever clipping did.
+    Out,
+    /// The clipped x0_hat: eps is re-derived from it.
+    X0Hat,
+}
+
+/// One step, ready for an engine. The [module documentation](self) has the three lines it stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepCoefficients {
+    pub p: f64,
+    pub q: f64,
+    pub clip: Clip,
+    pub r: f64,
+    pub s: f64,
+    pub eps_from: EpsFrom,
+    pub a: f64,
+    pub b: f64,
+    /// Exactly 0 when the step adds no noise.
+    pub sigma: f64,
+}
+
+/// The two noise levels that a step joins, and how the network's output is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// `alpha_bar` of the state that goes in.
+    pub alpha_bar: f64,
+    /// `alpha_bar` of the state that comes out: 1 for the image itself.
+    pub alpha_bar_next: f64,
+    /// The last step of a sampling run. Ancestral sampling adds no noise there (DDPM, algorithm 2: z = 0).
+    pub last: bool,
+    pub prediction: Prediction,
+    pub clip: Clip,
+    /// Re-derive eps from the clipped x0_hat also in DDIM (diffusers' `use_clipped_model_output`).
+    /// The ancestral methods always do, since their mean is written in x0_hat and x_t.
+    pub use_clipped_model_output: bool,
+}
+
+impl Step {
+    /// The scalars of this step.
+    ///
+    /// Errors name the field that makes it impossible: eta, a clip value, an `alpha_bar` outside `0..=1` or
+    /// on the wrong side of the other, or a prediction type that does not determine x_0 or eps there.
+    pub fn coefficients(&self, method: Method) -> Result<StepCoefficients, StepError> {
+        let clip = match method {
+            Method::DdpmNoisy => Clip::Range(1.0),
+            _ => self.clip,
+        };
+        clip.check()?;
+        self.check_levels(method)?;
+        let (b, sigma) = self.direction_and_noise(method)?;
+        let rederived = match method {
+            Method::DdpmNoisy | Method::DdpmAncestral(_) => true,
+            Method::Ddim { .. } | Method::SigmaHat => self.use_clipped_model_output,
+            Method::Inversion => false,
+        };
+        let (p, q) = self.prediction.x0_from(self.alpha_bar)?;
+        let (eps_from, (r, s)) = if rederived {
+            let given_x0 = Prediction::Sample.eps_from(self.alpha_bar)?;
+            (EpsFrom::X0Hat, given_x0)
+        } else {
+            (EpsFrom::Out, self.prediction.eps_from(self.alpha_bar)?)
+        };
+        Ok(StepCoefficients {
+            p,
+            q,
+            clip,
+            r,
+            s,
+            eps_from,
+            a: self.alpha_bar_next.sqrt(),
+            b,
+            sigma,
+        })
+    }
+
+    /// The factor of eps and that of fresh noise.
+    ///
+    /// `x_prev = sqrt(next) x0_hat + sqrt(1 - next - sigma^2) eps + sigma z` (DDIM, eq. 12). The posterior
+    /// mean of DDPM, eq. 7, written in x0_hat and eps instead of x0_hat and x_t, is the same line with the
+    /// sigma of eta = 1; the methods differ only in the sigma that multiplies z.
+    fn direction_and_noise(&self, method: Method) -> Result<(f64, f64), StepError> {
+        let (now, next) = (self.alpha_bar, self.alpha_bar_next);
+        let beta = 1.0 - now / next; // of the thinned chain
+        let share = beta / (1.0 - now);
+        let posterior = (1.0 - next) * share; // DDIM, eq. 16 at eta = 1; DDPM, eq. 7
+        let unless_last = |variance: f64| if self.last { 0.0 } else { variance };
+        let (eta, variance) = match method {
+            Method::Inversion => (0.0, 0.0),
+            Method::Ddim { eta } => (checked_eta(eta)?, eta * eta * posterior),
+            Method::DdpmAncestral(Variance::FixedSmall) => (1.0, unless_last(posterior)),
+            // DDIM, D.3: sigma-hat^2 = 1 - alpha_t / alpha_{t-1}
+            Method::SigmaHat | Method::DdpmNoisy | Method::DdpmAncestral(Variance::FixedLarge) => {
+                (1.0, unless_last(beta))
+            }
+        };
+        let kept = if eta == 0.0 {
+            1.0
+        } else {
+            (1.0 - eta * eta * share).max(0.0)
+        };
+        Ok((((1.0 - next) * kept).sqrt(), variance.sqrt()))
+    }
+
+    fn check_levels(&self, method: Method) -> Result<(), StepError> {
+        let (now, next) = (self.alpha_bar, self.alpha_bar_next);
+        let (field, expected, found) = if !(0.0..=1.0).contains(&now) {
+            ("alpha_bar", "a number from 0 to 1", now)
+        } else if !(0.0..=1.0).contains(&next) {
+            ("alpha_bar_next", "a number from 0 to 1", next)
+        } else if method == Method::Inversion {
+            if next <= now {
+                return Ok(());
+            }
+            (
+                "alpha_bar_next",
+                "at most alpha_bar, since inversion adds noise",
+                next,
+            )
+        } else if now == 1.0 {
+            (
+                "alpha_bar",
+                "a number below 1, since the state must hold noise",
+                now,
+            )
+        } else if next >= now && next > 0.0 {
+            return Ok(());
+        } else {
+            (
+                "alpha_bar_next",
+                "at least alpha_bar and above 0, since sampling removes noise",
+                next,
+            )
+        };
+        Err(StepError::AlphaBar {
+            field,
+            expected,
+            found,
+        })
+    }
+}
+
+/// Dynamic thresholding of one image `[channels * height * width]` (Saharia et al. 2022, section 2.3;
+/// diffusers' `_threshold_sample`): with `s` from [`dynamic_threshold_scale`], clamp to ±s, divide by s.
+///
+/// A NaN anywhere makes the whole image NaN, as there.
+pub fn dynamic_threshold(x0: &mut [f32], ratio: f64, max: f64) {
+    let scale = dynamic_threshold_scale(x0, ratio, max);
+    x0.iter_mut().for_each(|x| *x = limited(*x, scale) / scale);
+}
+
+/// The `ratio` quantile of `|x0|` (linear between neighbours), then at least 1, then at most `max`.
+///
+/// NaN when the image holds a NaN, 1 (or `max`, when smaller) when it is empty. `ratio` is taken into `0..=1`.
+pub fn dynamic_threshold_scale(x0: &[f32], ratio: f64, max: f64) -> f32 {
+    if x0.iter().any(|x| x.is_nan()) {
+        return f32::NAN;
+    }
+    let mut magnitudes: Vec<f32> = x0.iter().map(|x| x.abs()).collect();
+    let quantile = match magnitudes.len() {
+        0 => 0.0,
+        len => {
+            let rank = ratio.clamp(0.0, 1.0) * (len - 1) as f64;
+            let below = rank as usize;
+            let (_, low, rest) = magnitudes.select_nth_unstable_by(below, f32::total_cmp);
+            let low = f64::from(*low);
+            match rest.iter().copied().min_by(f32::total_cmp) {
+                Some(high) if rank > below as f64 => {
+                    low + (f64::from(high) - low) * (rank - below as f64)
+                }
+                _ => low,
+            }
+        }
+    };
+    quantile.max(1.0).min(max) as f32
+}
+
+/// `f32::clamp` panics on a NaN limit; this keeps NaN values and ignores NaN limits.
+fn limited(x: f32, limit: f32) -> f32 {
+    if x > limit {
+        limit
+    } else if x < -limit {
+        -limit
+    } else {
+        x
+    }
+}
+
+fn checked_eta(found: f64) -> Result<f64, StepError> {
+    if (0.0..=1.0).contains(&found) {
+        Ok(found)
+    } else {
+        Err(StepError::Eta { found })
+    }
+}
+
+fn signal_and_noise(alpha_bar: f64) -> Result<(f64, f64), StepError> {
+    if (0.0..=1.0).contains(&alpha_bar) {
+        Ok((alpha_bar.sqrt(), (1.0 - alpha_bar).sqrt()))
+    } else {
+        Err(StepError::AlphaBar {
+            field: "alpha_bar",
+            expected: "a number from 0 to 1",
+            found: alpha_bar,
+        })
+    }
+}
