@@ -1,0 +1,95 @@
+// The choice of device. burn's WebGPU backend panics when the adapter lacks `timestamp-query`, and a
+// software adapter is many times slower than the CPU path, so both are found out before the wasm
+// module is asked for anything. Runs in the worker; everything here works on the page as well.
+
+/** Names under which software rasterisers present themselves as WebGPU adapters. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i;
+
+/**
+ * @typedef {object} DeviceChoice
+ * @property {'webgpu'|'cpu'} device
+ * @property {string} adapter   the graphics adapter's name, empty on the CPU
+ * @property {string} [notice]  why it is not what one might expect
+ */
+
+/** The smallest module with a SIMD instruction: a function that makes a v128 from an i32. */
+const SIMD_MODULE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+/** @throws {Error} when this browser cannot run the wasm module at all */
+export function requireWebAssembly() {
+  const simd = typeof WebAssembly === 'object' && WebAssembly.validate(SIMD_MODULE);
+  if (!simd) {
+    throw new Error(
+      'This browser cannot run WebAssembly with SIMD, which the network needs; please use a current Chrome, Edge, Firefox or Safari (16.4 or newer).',
+    );
+  }
+}
+
+/** @param {GPUAdapter} adapter @returns {string} */
+export function adapterName(adapter) {
+  const { vendor = '', architecture = '', device = '', description = '' } = adapter.info ?? {};
+  const short = [vendor, architecture, device].filter(Boolean).join(' ');
+  return description || short || 'unnamed adapter';
+}
+
+/** @param {GPUAdapter} adapter */
+function isSoftware(adapter) {
+  const info = adapter.info ?? {};
+  const names = [info.vendor, info.architecture, info.device, info.description].join(' ');
+  return Boolean(info.isFallbackAdapter || adapter.isFallbackAdapter || SOFTWARE.test(names));
+}
+
+/**
+ * @param {'auto'|'webgpu'|'cpu'} wanted
+ * @param {GPU|undefined} gpu  `navigator.gpu`
+ * @returns {Promise<DeviceChoice>}
+ * @throws {Error} when `webgpu` was asked for by name and cannot be had
+ */
+export async function chooseDevice(wanted, gpu) {
+  if (wanted === 'cpu') return { device: 'cpu', adapter: '' };
+  const explicit = wanted === 'webgpu';
+  const without = (reason) => {
+    if (explicit) throw new Error(`${reason} Choose the device Automatic or CPU instead.`);
+    return { device: 'cpu', adapter: '', notice: `${reason} The CPU is used instead; it gives the same pictures, more slowly.` };
+  };
+
+  if (!gpu) return without('This browser has no WebGPU (it needs a secure address: https or localhost).');
+  let adapter = null;
+  try {
+    adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  } catch (error) {
+    return without(`WebGPU failed to look for a graphics adapter (${error.message}).`);
+  }
+  if (!adapter) return without('WebGPU found no graphics adapter on this computer.');
+  const name = adapterName(adapter);
+  if (!adapter.features.has('timestamp-query')) {
+    return without(`The graphics adapter “${name}” lacks the WebGPU feature timestamp-query, which the network needs.`);
+  }
+  if (isSoftware(adapter) && !explicit) {
+    return {
+      device: 'cpu',
+      adapter: '',
+      notice: `WebGPU offers only a software adapter here (${name}), which is slower than the CPU, so the CPU is used.`,
+    };
+  }
+  return { device: 'webgpu', adapter: name };
+}
+
+/**
+ * Calls `onLost` when a GPU device that anybody requests in this thread is lost. The wasm module
+ * creates the device; a call that waits for a lost one may never settle, so it is watched from here.
+ * @param {(reason: string) => void} onLost
+ */
+export function watchForLostDevice(onLost) {
+  if (typeof GPUAdapter === 'undefined') return;
+  const requestDevice = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    const device = await requestDevice.apply(this, args);
+    device.lost.then(({ reason, message }) => {
+      if (reason !== 'destroyed') onLost(message);
+    });
+    return device;
+  };
+}

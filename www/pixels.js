@@ -1,0 +1,75 @@
+// From the network's numbers to pixels: grey levels, canvases, and one PNG of the whole grid.
+
+/** @typedef {{channels: number, height: number, width: number}} Shape  of one picture */
+
+/**
+ * The grey levels that -1…1 stand for: round((clamp(v) + 1) · 127.5).
+ * @param {Float32Array} values
+ * @returns {Uint8ClampedArray|null}  null when a value is NaN or infinite
+ */
+export function toGreyLevels(values) {
+  const levels = new Uint8ClampedArray(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (!Number.isFinite(v)) return null;
+    levels[i] = Math.round((Math.min(1, Math.max(-1, v)) + 1) * 127.5);
+  }
+  return levels;
+}
+
+/**
+ * @param {Uint8ClampedArray} levels  [B, C, H, W]
+ * @param {number} index  which picture of the batch
+ * @param {Shape} shape
+ * @returns {ImageData}
+ */
+export function imageOf(levels, index, { channels, height, width }) {
+  const plane = height * width;
+  const start = index * channels * plane;
+  const image = new ImageData(width, height);
+  for (let i = 0; i < plane; i++) {
+    for (let c = 0; c < 3; c++) {
+      image.data[4 * i + c] = levels[start + (channels === 3 ? c * plane : 0) + i];
+    }
+    image.data[4 * i + 3] = 255;
+  }
+  return image;
+}
+
+/** Columns that make a batch nearly square. @param {number} batch */
+export function columnsFor(batch) {
+  return Math.ceil(Math.sqrt(batch));
+}
+
+/** The length of a saved picture's longer side is at most this, unless its pixels alone exceed it. */
+const PNG_SIDE = 1024;
+
+/**
+ * @param {HTMLCanvasElement[]} canvases  one per picture, all of one size
+ * @returns {Promise<Blob>} the grid as PNG, every pixel magnified by a whole number
+ */
+export function gridAsPng(canvases) {
+  const columns = columnsFor(canvases.length);
+  const rows = Math.ceil(canvases.length / columns);
+  const { width, height } = canvases[0];
+  const gap = 1; // in picture pixels
+  const across = columns * (width + gap) + gap;
+  const down = rows * (height + gap) + gap;
+  const scale = Math.max(1, Math.floor(PNG_SIDE / Math.max(across, down)));
+
+  const sheet = document.createElement('canvas');
+  sheet.width = across * scale;
+  sheet.height = down * scale;
+  const context = sheet.getContext('2d');
+  context.fillStyle = '#fff';
+  context.fillRect(0, 0, sheet.width, sheet.height);
+  context.imageSmoothingEnabled = false;
+  canvases.forEach((canvas, i) => {
+    const x = gap + (i % columns) * (width + gap);
+    const y = gap + Math.floor(i / columns) * (height + gap);
+    context.drawImage(canvas, x * scale, y * scale, width * scale, height * scale);
+  });
+  return new Promise((resolve, reject) => {
+    sheet.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not write the PNG.'))), 'image/png');
+  });
+}

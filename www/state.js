@@ -1,0 +1,263 @@
+// The one table of settings. The URL hash, the defaults, the controls and every check are read
+// from it, so a setting that is added here exists everywhere, and nowhere else.
+
+/**
+ * @typedef {object} Setting
+ * @property {string} key       name in the URL hash, in the DOM (`data-testid`) and in `Values`
+ * @property {'choice'|'integer'|'real'} kind
+ * @property {string} label     what the control is called
+ * @property {string} [symbol]  the papers' letter for it
+ * @property {string|number} default
+ * @property {number} [min]     smallest allowed value, for numbers
+ * @property {number} [max]     largest allowed value, for numbers
+ * @property {'linear'|'log'} [slider]  how a slider beside the number field moves, if there is one
+ * @property {number} [step]    the slider's step
+ * @property {[string, string][]} [choices]  value and text of each choice
+ * @property {string} help      one or two plain sentences
+ */
+
+/** @typedef {Record<string, string|number>} Values  a value for every setting, by key */
+
+/** The largest integer that JavaScript holds exactly; the sampler takes seeds up to it. */
+const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
+/** @type {Setting[]} */
+export const SETTINGS = [
+  {
+    key: 'model',
+    kind: 'choice',
+    label: 'Model',
+    default: 'fashion-mnist',
+    choices: [],
+    help: 'The trained network. Its files are downloaded once and then kept by your browser.',
+  },
+  {
+    key: 'device',
+    kind: 'choice',
+    label: 'Device',
+    default: 'auto',
+    choices: [
+      ['auto', 'Automatic'],
+      ['webgpu', 'WebGPU (graphics card)'],
+      ['cpu', 'CPU'],
+    ],
+    help: 'Where the network runs. Automatic takes the graphics card when the browser offers a real one through WebGPU, and the CPU otherwise.',
+  },
+  {
+    key: 'steps',
+    kind: 'integer',
+    label: 'Steps',
+    symbol: 'S',
+    default: 20,
+    min: 1,
+    max: 1000,
+    slider: 'log',
+    help: 'How many times the network cleans the picture. The model knows T noise levels (usually 1000); S of them are visited. Fewer is faster, more is finer.',
+  },
+  {
+    key: 'eta',
+    kind: 'real',
+    label: 'Fresh noise',
+    symbol: 'η',
+    default: 0,
+    min: 0,
+    max: 1,
+    slider: 'linear',
+    step: 0.05,
+    help: 'How much new noise is added after each step. At 0 (DDIM) the first noise alone decides the picture; at 1 every step is as random as in DDPM.',
+  },
+  {
+    key: 'tau',
+    kind: 'choice',
+    label: 'Step spacing',
+    symbol: 'τ',
+    default: 'leading',
+    choices: [
+      ['leading', 'leading (even, starts at t = 1)'],
+      ['trailing', 'trailing (even, ends at t = T)'],
+      ['linspace', 'linspace (even, both ends)'],
+      ['uniform', 'uniform (DDIM code)'],
+      ['quad', 'quadratic (DDIM code)'],
+      ['paper-linear', 'linear (DDIM paper)'],
+      ['paper-quadratic', 'quadratic (DDIM paper)'],
+    ],
+    help: 'Which S of the T noise levels are visited. Quadratic spacing spends more of its steps where there is little noise left.',
+  },
+  {
+    key: 'method',
+    kind: 'choice',
+    label: 'Sampler',
+    default: 'ddim',
+    choices: [
+      ['ddim', 'DDIM'],
+      ['sigma_hat', 'DDIM with σ̂ (more noise)'],
+      ['ddpm_noisy', 'DDPM noisy (DDIM code)'],
+      ['ddpm_fixed_small', 'DDPM, small variance'],
+      ['ddpm_fixed_large', 'DDPM, large variance'],
+    ],
+    help: 'The rule for one step. Only DDIM uses η; the others bring their own amount of noise.',
+  },
+  {
+    key: 'seed',
+    kind: 'integer',
+    label: 'Seed',
+    default: 1,
+    min: 0,
+    max: MAX_SEED,
+    help: 'The number that all noise is drawn from. The same seed with the same settings gives the same pictures, on every device.',
+  },
+  {
+    key: 'batch',
+    kind: 'integer',
+    label: 'Pictures',
+    default: 4,
+    min: 1,
+    max: 16,
+    slider: 'linear',
+    step: 1,
+    help: 'How many pictures are made at once. Each has its own noise, which does not depend on how many there are.',
+  },
+  {
+    key: 'view',
+    kind: 'choice',
+    label: 'Show',
+    default: 'x0',
+    choices: [
+      ['x0', 'x̂₀'],
+      ['xt', 'x_t'],
+    ],
+    help: 'x̂₀ is what the network believes the finished picture to be; x_t is the noisy picture that it is working on.',
+  },
+];
+
+/** @param {string} key @returns {Setting} */
+export function settingOf(key) {
+  const setting = SETTINGS.find((s) => s.key === key);
+  if (!setting) throw new Error(`there is no setting called ${key}`);
+  return setting;
+}
+
+/** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models */
+export function setModels(models) {
+  const setting = settingOf('model');
+  setting.choices = models.map(({ id, name }) => [id, name]);
+  setting.default = models[0].id;
+}
+
+/** @returns {Values} */
+export function defaults() {
+  return Object.fromEntries(SETTINGS.map((s) => [s.key, s.default]));
+}
+
+/**
+ * Reads one value from text, as it comes from the hash or from a field.
+ * @param {Setting} setting @param {string} text
+ * @returns {{value: string|number} | {expected: string}}  `expected` says what would have been right
+ */
+export function parse(setting, text) {
+  const trimmed = text.trim();
+  if (setting.kind === 'choice') {
+    const choices = setting.choices.map(([value]) => value);
+    return choices.includes(trimmed) ? { value: trimmed } : { expected: `one of ${choices.join(', ')}` };
+  }
+  const integer = setting.kind === 'integer';
+  const pattern = integer ? /^\d+$/ : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  const value = pattern.test(trimmed) ? Number(trimmed) : NaN;
+  if (value >= setting.min && value <= setting.max) return { value };
+  return { expected: `a ${integer ? 'whole ' : ''}number from ${setting.min} to ${setting.max}` };
+}
+
+/** Nonsense can be arbitrarily long; a notice has one line. @param {string} text */
+export function shorten(text) {
+  return text.length > 24 ? `${text.slice(0, 23)}…` : text;
+}
+
+/**
+ * Reads settings from a URL hash. Keys that are not in the table are ignored; a value that makes no
+ * sense is replaced by the default and named in `problems`, one sentence each.
+ * @param {string} hash  with or without the leading '#'
+ * @returns {{values: Values, problems: string[]}}
+ */
+export function parseHash(hash) {
+  const given = new URLSearchParams(hash.replace(/^#/, ''));
+  const values = defaults();
+  const problems = [];
+  for (const setting of SETTINGS) {
+    const text = given.get(setting.key);
+    if (text === null) continue;
+    const result = parse(setting, text);
+    if ('value' in result) values[setting.key] = result.value;
+    else {
+      problems.push(
+        `The link says ${setting.key}=${shorten(text)}, which is not ${result.expected}; ${setting.key}=${setting.default} is used instead.`,
+      );
+    }
+  }
+  return { values, problems };
+}
+
+/** @param {Values} values @returns {string} the hash without '#', keys in the table's order */
+export function formatHash(values) {
+  return new URLSearchParams(SETTINGS.map((s) => [s.key, String(values[s.key])])).toString();
+}
+
+/**
+ * The current settings, mirrored in the URL hash. Emits `change` with `detail.keys`, the keys whose
+ * values are new, and `problems` with `detail`, the sentences about a hash that made no sense.
+ */
+export class Settings extends EventTarget {
+  /** Browsers refuse `replaceState` when it is called too often (Safari: 100 times in 30 s). */
+  static WRITE_INTERVAL_MS = 350;
+
+  #values = defaults();
+  #timer = 0;
+  #lastWrite = -Infinity;
+
+  /** Takes over what the hash says, and follows it from now on. */
+  connect() {
+    addEventListener('hashchange', () => this.#read());
+    this.#read();
+  }
+
+  /** @param {string} key */
+  get(key) {
+    return this.#values[key];
+  }
+
+  /** A copy of all values. @returns {Values} */
+  all() {
+    return { ...this.#values };
+  }
+
+  /** @param {string} key @param {string|number} value  one that `parse` has accepted */
+  set(key, value) {
+    this.#assign({ ...this.#values, [key]: value });
+    const wait = this.#lastWrite + Settings.WRITE_INTERVAL_MS - performance.now();
+    clearTimeout(this.#timer);
+    if (wait <= 0) this.flush();
+    else this.#timer = setTimeout(() => this.flush(), wait);
+  }
+
+  /** Writes the hash now, without adding an entry to the history. */
+  flush() {
+    clearTimeout(this.#timer);
+    const hash = `#${formatHash(this.#values)}`;
+    if (location.hash === hash) return;
+    this.#lastWrite = performance.now();
+    history.replaceState(history.state, '', hash);
+  }
+
+  #read() {
+    const { values, problems } = parseHash(location.hash);
+    this.#assign(values);
+    this.flush();
+    this.dispatchEvent(new CustomEvent('problems', { detail: problems }));
+  }
+
+  /** @param {Values} values */
+  #assign(values) {
+    const keys = SETTINGS.map((s) => s.key).filter((key) => values[key] !== this.#values[key]);
+    this.#values = values;
+    if (keys.length > 0) this.dispatchEvent(new CustomEvent('change', { detail: { keys } }));
+  }
+}
