@@ -1,0 +1,151 @@
+// A static file server for the demo, the tests and the benchmark: the page needs no more than what GitHub Pages
+// gives it, so neither does this. It listens on 127.0.0.1 only, which browsers treat as a secure origin (WebGPU).
+
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { spawn } from 'node:child_process';
+import { extname, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const TYPES = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.ico': 'image/x-icon',
+  '.jpg': 'image/jpeg',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.md': 'text/markdown; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.png': 'image/png',
+  '.safetensors': 'application/octet-stream',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain; charset=utf-8',
+  '.wasm': 'application/wasm',
+  '.webp': 'image/webp',
+  '.woff2': 'font/woff2',
+};
+
+/** An answer without a file: one line of text. */
+function reply(response, status, text, headers = {}) {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache', ...headers });
+  response.end(`${text}\n`);
+}
+
+async function answer(request, response, root, base) {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return reply(response, 405, 'only GET and HEAD', { Allow: 'GET, HEAD' });
+  }
+  const [rawPath, query] = request.url.split(/\?(.*)/s);
+  let path;
+  try {
+    path = decodeURIComponent(rawPath);
+  } catch {
+    return reply(response, 400, 'the address is not valid percent-encoding');
+  }
+  const missing = () => reply(response, 404, `not found: ${rawPath}`);
+  if (!path.startsWith(base)) return missing();
+  // Whoever is served a folder of a repository has no business in .git, in .., or beyond a NUL.
+  const segments = path.slice(base.length).split('/');
+  if (segments.some((segment) => segment.startsWith('.') || /[\\\0]/.test(segment))) return missing();
+
+  let file = join(root, ...segments);
+  let info = await stat(file).catch(() => null);
+  if (info?.isDirectory()) {
+    if (!path.endsWith('/')) {
+      const name = encodeURIComponent(segments.at(-1));
+      return reply(response, 301, 'moved', { Location: `${name}/${query === undefined ? '' : `?${query}`}` });
+    }
+    file = join(file, 'index.html');
+    info = await stat(file).catch(() => null);
+  } else if (path.endsWith('/')) {
+    return missing();
+  }
+  if (!info?.isFile()) return missing();
+
+  response.writeHead(200, {
+    'Content-Type': TYPES[extname(file).toLowerCase()] ?? 'application/octet-stream',
+    'Content-Length': info.size,
+    'Cache-Control': 'no-cache', // a rebuilt pkg/ must not meet an old page
+    'X-Content-Type-Options': 'nosniff',
+  });
+  if (request.method === 'HEAD') return response.end();
+  await pipeline(createReadStream(file), response);
+}
+
+/**
+ * Serves the folder `root` under the path `base` (such as "/" or "/name/") on 127.0.0.1. Port 0 is any free one.
+ * Resolves to the address and a function that stops the server; rejects when the port is taken.
+ */
+export async function serve({ root = '.', port = 0, base = '/' } = {}) {
+  const folder = resolve(root);
+  if (!(await stat(folder).catch(() => null))?.isDirectory()) throw new Error(`${folder} is not a folder`);
+  if (!base.startsWith('/') || !base.endsWith('/')) throw new Error(`the base path must begin and end with /: ${base}`);
+  const server = createServer((request, response) => {
+    answer(request, response, folder, base).catch(() => response.destroy()); // the browser went away, or the file did
+  });
+  await new Promise((done, failed) => {
+    server.once('error', failed);
+    server.listen(port, '127.0.0.1', done);
+  });
+  const close = () =>
+    new Promise((done) => {
+      server.close(done);
+      server.closeAllConnections();
+    });
+  return { url: `http://127.0.0.1:${server.address().port}${base}`, close };
+}
+
+const USAGE = `node scripts/serve.mjs [options]
+  --root DIR     folder to serve                              [.]
+  --port N       port on 127.0.0.1; 0 is any free one         [8080, or a free one if that is taken]
+  --base PATH    path that the folder appears under           [/]
+  --open         open the address in the desktop's browser, where there is a desktop
+  --help`;
+
+/** Opens the address if somebody sits in front of this machine; a failure to do so is not one of the server's. */
+function openInBrowser(url) {
+  const mac = process.platform === 'darwin';
+  if (process.env.SSH_CONNECTION || !(mac || process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) return;
+  spawn(mac ? 'open' : 'xdg-open', [url], { stdio: 'ignore', detached: true })
+    .on('error', () => {})
+    .unref();
+}
+
+function exit(code, message) {
+  console.error(`serve: ${message}`);
+  process.exit(code);
+}
+
+async function main() {
+  let options;
+  try {
+    const string = { type: 'string' };
+    const boolean = { type: 'boolean', default: false };
+    options = parseArgs({ options: { root: string, port: string, base: string, open: boolean, help: boolean } }).values;
+  } catch (error) {
+    exit(2, `${error.message}\n${USAGE}`);
+  }
+  if (options.help) return console.log(USAGE);
+  if (options.port !== undefined && !(/^\d{1,5}$/.test(options.port) && Number(options.port) < 65536)) {
+    exit(2, `--port must be a number from 0 to 65535, not ${options.port}`);
+  }
+  const { root, base } = options;
+  let server;
+  try {
+    server = await serve({ root, base, port: Number(options.port ?? 8080) }).catch((error) => {
+      if (error.code !== 'EADDRINUSE' || options.port !== undefined) throw error;
+      console.log('Port 8080 is taken; using another one.');
+      return serve({ root, base, port: 0 });
+    });
+  } catch (error) {
+    const reasons = { EADDRINUSE: 'is taken', EACCES: 'needs more rights' };
+    exit(1, error.code in reasons ? `port ${options.port} ${reasons[error.code]}: choose another with --port` : error.message);
+  }
+  console.log(`${server.url}   (Ctrl-C stops it)`);
+  if (options.open) openInBrowser(server.url);
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) await main();
