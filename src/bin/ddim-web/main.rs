@@ -1,0 +1,20 @@
+//! The command line: `ddim-web sample`, `ddim-web train`.
+//!
+//! Exit codes: 0 success, 1 failed, 2 wrong usage. Errors are one line on standard error.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    pub mod cli;
+    pub mod files;
+    pub mod picture;
+    pub mod sample;
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() -> std::process::ExitCode {
+    native::cli::run()
+}
+
+/// wasm-pack builds every program of the package; in a browser there is no terminal.
+#[cfg(target_arch = "wasm32")]
+fn main() {}

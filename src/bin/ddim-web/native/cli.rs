@@ -1,0 +1,81 @@
+//! The arguments, and what becomes of an error.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use ddim_web::engine::DeviceKind;
+
+use super::sample;
+
+/// Denoising diffusion (DDPM and DDIM): sample models and train them.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make images with a model
+    Sample(sample::Args),
+}
+
+/// Where the network runs.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Device {
+    /// The processor
+    Cpu,
+    /// The graphics card (Vulkan, Metal or DirectX)
+    Gpu,
+}
+
+impl From<Device> for DeviceKind {
+    fn from(device: Device) -> Self {
+        match device {
+            Device::Cpu => Self::Cpu,
+            Device::Gpu => Self::Gpu,
+        }
+    }
+}
+
+/// A failure, as the terminal sees it.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The arguments make no sense: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// Something went wrong on the way: exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl CliError {
+    /// A failure with the message of `error`.
+    pub fn failed(error: impl std::fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+
+    /// Wrong usage with the message of `error`.
+    pub fn usage(error: impl std::fmt::Display) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Sample(args) => sample::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ddim-web: {}", error.to_string().replace('\n', " "));
+            ExitCode::from(match error {
+                CliError::Usage(_) => 2,
+                CliError::Failed(_) => 1,
+            })
+        }
+    }
+}

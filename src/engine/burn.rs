@@ -1,0 +1,144 @@
+//! The engine on burn: any burn device, WebGPU through burn-wgpu, the CPU through burn-flex.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, gpu};
+use crate::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
+use crate::unet::config::UnetConfig;
+use crate::unet::{InputError, Unet, weights};
+
+/// A UNet on a burn device.
+pub struct BurnEngine {
+    unet: Unet,
+    device: Device,
+    info: EngineInfo,
+}
+
+/// A batch whose tensors live on the engine's device.
+pub struct BurnBatch {
+    spec: BatchSpec,
+    x_t: Tensor<4>,
+    x0_hat: Tensor<4>,
+}
+
+impl BurnEngine {
+    /// Builds the network of `config_json` with the weights in `safetensors` on `kind`.
+    ///
+    /// # Errors
+    /// [`EngineError`] says which file is wrong and where, or why there is no GPU.
+    pub async fn load(config_json: &str, safetensors: &[u8], kind: DeviceKind) -> Result<Self, EngineError> {
+        let config = UnetConfig::from_json(config_json)?;
+        let (device, adapter) = match kind {
+            DeviceKind::Cpu => (Device::flex(), "burn-flex".to_string()),
+            DeviceKind::Gpu => {
+                let gpu = gpu::gpu().await?;
+                (gpu.device, gpu.name)
+            }
+        };
+        let unet = weights::load(&config, safetensors, &device)?;
+        Ok(Self::new(unet, device, kind, adapter))
+    }
+
+    /// Wraps a network that is already on `device`.
+    pub fn new(unet: Unet, device: Device, kind: DeviceKind, adapter: String) -> Self {
+        let config = unet.config();
+        let info = EngineInfo {
+            device: kind,
+            adapter,
+            parameters: unet.num_params(),
+            in_channels: config.in_channels,
+            out_channels: config.out_channels,
+            sample_size: config.sample_size,
+            classes: config.num_class_embeds,
+            unknown_keys: config.unknown_keys.clone(),
+        };
+        Self { unet, device, info }
+    }
+
+    fn upload(&self, spec: &BatchSpec, values: Vec<f32>) -> Result<Tensor<4>, EngineError> {
+        let expected = spec.shape.iter().product();
+        if values.len() != expected {
+            return Err(InputError::Length { shape: spec.shape, expected, found: values.len() }.into());
+        }
+        Ok(Tensor::from_data(TensorData::new(values, spec.shape), &self.device))
+    }
+
+    fn run(&self, spec: &BatchSpec, x: Tensor<4>, timesteps: &[f32]) -> Result<Tensor<4>, EngineError> {
+        self.unet.check(spec.shape, timesteps, spec.labels.as_deref())?;
+        Ok(self.unet.forward(x, timesteps, spec.labels.as_deref()))
+    }
+
+    async fn clip(&self, x0_hat: Tensor<4>, clip: Clip, batch: usize) -> Result<Tensor<4>, EngineError> {
+        match clip {
+            Clip::None => Ok(x0_hat),
+            Clip::Range(range) => Ok(x0_hat.clamp(-range, range)),
+            // A quantile needs a sort: read back, threshold on the host, put back.
+            Clip::Dynamic { ratio, max } => {
+                let shape = x0_hat.dims();
+                let mut values = download(x0_hat).await?;
+                let image = values.len() / batch;
+                for pixels in values.chunks_exact_mut(image) {
+                    dynamic_threshold(pixels, ratio, max);
+                }
+                Ok(Tensor::from_data(TensorData::new(values, shape), &self.device))
+            }
+        }
+    }
+}
+
+async fn download(tensor: Tensor<4>) -> Result<Vec<f32>, EngineError> {
+    let data = tensor.into_data_async().await.map_err(|error| EngineError::Device(format!("{error:?}")))?;
+    data.into_vec().map_err(|error| EngineError::Device(format!("{error:?}")))
+}
+
+impl Denoiser for BurnEngine {
+    type Batch = BurnBatch;
+
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<BurnBatch, EngineError> {
+        self.unet.check(spec.shape, &vec![1.0; spec.shape[0]], spec.labels.as_deref())?;
+        let x_t = self.upload(spec, x_t)?;
+        Ok(BurnBatch { spec: spec.clone(), x0_hat: x_t.clone(), x_t })
+    }
+
+    async fn step(
+        &self,
+        batch: &mut BurnBatch,
+        t: usize,
+        c: &StepCoefficients,
+        noise: Option<Vec<f32>>,
+    ) -> Result<(), EngineError> {
+        let x_t = batch.x_t.clone();
+        let out = self.run(&batch.spec, x_t.clone(), &vec![t as f32; batch.spec.shape[0]])?;
+        let x0_hat = x_t.clone() * c.p + out.clone() * c.q;
+        let x0_hat = self.clip(x0_hat, c.clip, batch.spec.shape[0]).await?;
+        let eps = match c.eps_from {
+            EpsFrom::Out => x_t * c.r + out * c.s,
+            EpsFrom::X0Hat => x_t * c.r + x0_hat.clone() * c.s,
+        };
+        let mut x_prev = x0_hat.clone() * c.a + eps * c.b;
+        if let Some(noise) = noise {
+            x_prev = x_prev + self.upload(&batch.spec, noise)? * c.sigma;
+        }
+        batch.x_t = x_prev;
+        batch.x0_hat = x0_hat;
+        Ok(())
+    }
+
+    async fn x0_hat(&self, batch: &BurnBatch) -> Result<Vec<f32>, EngineError> {
+        download(batch.x0_hat.clone()).await
+    }
+
+    async fn x_t(&self, batch: &BurnBatch) -> Result<Vec<f32>, EngineError> {
+        download(batch.x_t.clone()).await
+    }
+
+    async fn predict(&self, spec: &BatchSpec, x: Vec<f32>, timesteps: &[f32]) -> Result<Vec<f32>, EngineError> {
+        let x = self.upload(spec, x)?;
+        download(self.run(spec, x, timesteps)?).await
+    }
+}

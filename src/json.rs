@@ -1,0 +1,161 @@
+//! Reading a JSON object field by field, with errors that name the field.
+//!
+//! Shared by the readers of diffusers' two files. It remembers which keys were asked for,
+//! so that the others can be reported.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value};
+
+/// A field that is missing or has an impossible value.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub struct FieldError {
+    /// The key.
+    pub field: String,
+    /// What it may be.
+    pub expected: String,
+    /// What it is; `None` when the key is missing.
+    pub found: Option<String>,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, expected, found } = self;
+        match found {
+            Some(found) => write!(f, "{field}: expected {expected}, found {found}"),
+            None => write!(f, "{field} is missing: expected {expected}"),
+        }
+    }
+}
+
+/// Longest piece of a foreign value that is quoted in an error.
+const QUOTED: usize = 80;
+
+/// A JSON object that is being read.
+pub struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    read: BTreeSet<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// Starts reading `object`.
+    pub fn new(object: &'a Map<String, Value>) -> Self {
+        Self { object, read: BTreeSet::new() }
+    }
+
+    /// The value of `name`, which counts as read from now on.
+    pub fn value(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.read.insert(name);
+        self.object.get(name)
+    }
+
+    /// Keys that nobody asked for, sorted. Keys that start with `_` are the
+    /// writing program's notes to itself and are left out.
+    pub fn unknown(&self) -> Vec<String> {
+        self.object
+            .keys()
+            .filter(|key| !key.starts_with('_') && !self.read.contains(key.as_str()))
+            .cloned()
+            .collect()
+    }
+
+    /// The error that `name` should have been `expected`.
+    pub fn reject(&self, name: &str, expected: &str) -> FieldError {
+        let found = self.object.get(name).map(|value| {
+            let text = value.to_string();
+            match text.char_indices().nth(QUOTED) {
+                Some((end, _)) => format!("{}…", &text[..end]),
+                None => text,
+            }
+        });
+        FieldError { field: name.into(), expected: expected.into(), found }
+    }
+
+    /// An integer in `range`; `default` when the key is missing.
+    pub fn integer(
+        &mut self,
+        name: &'static str,
+        default: Option<usize>,
+        range: RangeInclusive<u64>,
+    ) -> Result<usize, FieldError> {
+        let expected = format!("an integer from {} to {}", range.start(), range.end());
+        match (self.value(name), default) {
+            (None, Some(default)) => Ok(default),
+            (value, _) => value
+                .and_then(Value::as_u64)
+                .filter(|v| range.contains(v))
+                .map(|v| v as usize)
+                .ok_or_else(|| self.reject(name, &expected)),
+        }
+    }
+
+    /// An integer in `range`, or `None` when the key is missing or null.
+    pub fn optional_integer(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<usize>, FieldError> {
+        match self.value(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(_) => self.integer(name, None, range).map(Some),
+        }
+    }
+
+    /// A finite number in `range`; `default` when the key is missing.
+    pub fn number(
+        &mut self,
+        name: &'static str,
+        default: Option<f64>,
+        range: RangeInclusive<f64>,
+    ) -> Result<f64, FieldError> {
+        let expected = format!("a number from {} to {}", range.start(), range.end());
+        match (self.value(name), default) {
+            (None, Some(default)) => Ok(default),
+            (value, _) => value
+                .and_then(Value::as_f64)
+                .filter(|v| range.contains(v))
+                .ok_or_else(|| self.reject(name, &expected)),
+        }
+    }
+
+    /// true or false; `default` when the key is missing.
+    pub fn boolean(&mut self, name: &'static str, default: bool) -> Result<bool, FieldError> {
+        match self.value(name) {
+            None => Ok(default),
+            Some(value) => value.as_bool().ok_or_else(|| self.reject(name, "true or false")),
+        }
+    }
+
+    /// One of the `known` texts; the text `null` stands for JSON's null, `default` for a missing key.
+    pub fn one_of<T: Clone>(
+        &mut self,
+        name: &'static str,
+        default: Option<&str>,
+        known: &[(&str, T)],
+    ) -> Result<T, FieldError> {
+        let text = match self.value(name) {
+            None => default,
+            Some(Value::Null) => Some("null"),
+            Some(value) => value.as_str(),
+        };
+        known.iter().find(|(n, _)| Some(*n) == text).map(|(_, value)| value.clone()).ok_or_else(|| {
+            let names: Vec<&str> = known.iter().map(|(n, _)| *n).collect();
+            self.reject(name, &names.join(" or "))
+        })
+    }
+
+    /// A list whose every element `read` accepts.
+    pub fn list<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Vec<T>, FieldError> {
+        self.value(name)
+            .and_then(Value::as_array)
+            .and_then(|items| items.iter().map(read).collect())
+            .ok_or_else(|| self.reject(name, expected))
+    }
+}

@@ -1,0 +1,24 @@
+//! Denoising diffusion in the browser: DDPM (Ho, Jain & Abbeel 2020, arXiv 2006.11239) and DDIM
+//! (Song, Meng & Ermon 2021, arXiv 2010.02502), compiled to WebAssembly, on WebGPU or the CPU.
+//!
+//! Layers, each importing only the ones before it:
+//!
+//! 1. [`schedule`], [`timesteps`], [`step`], [`noise`], [`scheduler`]: the mathematics, in `f64` scalars.
+//! 2. [`unet`]: the network, diffusers' `UNet2DModel`.
+//! 3. [`engine`]: runs one network on one device.
+//! 4. [`sampler`]: the loop from x_T to x_0.
+//! 5. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
+
+pub mod engine;
+pub mod noise;
+pub mod sampler;
+pub mod schedule;
+pub mod scheduler;
+pub mod step;
+pub mod timesteps;
+pub mod unet;
+
+mod json;
+
+#[cfg(target_arch = "wasm32")]
+pub mod web;

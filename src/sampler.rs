@@ -1,0 +1,186 @@
+//! The loop: from x_T to x_0, one step at a time.
+//!
+//! A state machine that walks a [`Trajectory`]: the caller asks for the next step, looks at the
+//! result, and stops, waits or asks again as it likes. Generic over the engine; the noise is passed in.
+
+use crate::engine::{BatchSpec, Denoiser, EngineError};
+use crate::noise::gaussian;
+use crate::scheduler::{SchedulerConfig, Trajectory, TrajectoryOptions};
+use crate::unet::InputError;
+
+/// Most images in one batch.
+pub const MAX_BATCH: usize = 1024;
+
+/// Most numbers in one batch: 256 MiB of f32.
+pub const MAX_VALUES: usize = 1 << 26;
+
+/// Why a run could not start or go on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SamplerError {
+    /// The engine refused or failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The batch is empty or absurdly large.
+    #[error("batch: expected 1 to {MAX_BATCH}, found {found}")]
+    Batch {
+        /// What was asked for.
+        found: usize,
+    },
+    /// The batch would not fit in memory.
+    #[error("batch: [batch, channels, height, width] = {shape:?} is more than {MAX_VALUES} numbers")]
+    TooLarge {
+        /// What was asked for.
+        shape: [usize; 4],
+    },
+    /// `config.json` does not say how large the images are, and nobody else did.
+    #[error("sample_size: config.json does not give it, so the height and width must be given")]
+    NoSize,
+    /// The network does not predict images of its input's shape.
+    #[error("out_channels: sampling needs as many as in_channels ({expected}), found {found}")]
+    Channels {
+        /// `in_channels`.
+        expected: usize,
+        /// `out_channels`.
+        found: usize,
+    },
+    /// The prediction stopped being a number.
+    #[error("x0_hat at t = {t}: expected finite numbers, found {found}: the weights do not fit these settings")]
+    Diverged {
+        /// The time step.
+        t: usize,
+        /// The first such value.
+        found: f32,
+    },
+    /// The run is over.
+    #[error("this run is over: start a new one")]
+    Over,
+}
+
+/// Noise for the `draw`-th step (counted from 1), a whole batch `[B, C, H, W]`.
+pub type NoiseFn = Box<dyn FnMut(u32) -> Vec<f32>>;
+
+/// Noise of image `i` of the batch = [`gaussian`] with this seed and image `first_image + i`:
+/// independent of how images are cut into batches.
+pub fn seeded_noise(seed: u64, first_image: u32, shape: [usize; 4]) -> NoiseFn {
+    let image = shape[1..].iter().product::<usize>();
+    Box::new(move |draw| {
+        let mut values = vec![0.0; shape[0] * image];
+        for (i, pixels) in values.chunks_exact_mut(image).enumerate() {
+            gaussian(seed, first_image.wrapping_add(i as u32), draw, pixels);
+        }
+        values
+    })
+}
+
+/// What a run makes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleOptions {
+    /// Method, τ and number of steps.
+    pub trajectory: TrajectoryOptions,
+    /// Seed of x_T and of every step's noise.
+    pub seed: u64,
+    /// Number of the first image: the noise of image `i` of the batch is that of image `first_image + i`.
+    pub first_image: u32,
+    /// Number of images.
+    pub batch: usize,
+    /// Height and width; `None` takes those of `config.json`.
+    pub size: Option<[usize; 2]>,
+    /// One class per image, for a conditional model.
+    pub labels: Option<Vec<usize>>,
+    /// x_T `[B, C, H, W]` in place of seeded noise.
+    pub latents: Option<Vec<f32>>,
+}
+
+/// What one step gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepOutput {
+    /// Which step, from 0.
+    pub index: usize,
+    /// The time step the network was run at.
+    pub t: usize,
+    /// Whether this was the last one; `x_t` is the result then.
+    pub done: bool,
+    /// The prediction of x_0 `[B, C, H, W]`, about -1 to 1.
+    pub x0_hat: Vec<f32>,
+    /// The state after the step `[B, C, H, W]`.
+    pub x_t: Vec<f32>,
+}
+
+/// One run on one engine.
+pub struct Sampler<D: Denoiser> {
+    batch: D::Batch,
+    trajectory: Trajectory,
+    noise: NoiseFn,
+    shape: [usize; 4],
+    index: usize,
+}
+
+impl<D: Denoiser> Sampler<D> {
+    /// A run of `options` with the schedule of `scheduler` on `engine`.
+    ///
+    /// # Errors
+    /// [`SamplerError`] names the option that does not fit.
+    pub fn new(engine: &D, scheduler: &SchedulerConfig, options: SampleOptions) -> Result<Self, SamplerError> {
+        let info = engine.info();
+        if !(1..=MAX_BATCH).contains(&options.batch) {
+            return Err(SamplerError::Batch { found: options.batch });
+        }
+        if info.out_channels != info.in_channels {
+            return Err(SamplerError::Channels { expected: info.in_channels, found: info.out_channels });
+        }
+        let [height, width] = options.size.or(info.sample_size).ok_or(SamplerError::NoSize)?;
+        let shape = [options.batch, info.in_channels, height, width];
+        if shape.iter().try_fold(1usize, |n, side| n.checked_mul(*side)).is_none_or(|n| n > MAX_VALUES) {
+            return Err(SamplerError::TooLarge { shape });
+        }
+        let trajectory = scheduler.trajectory(&options.trajectory).map_err(EngineError::from)?;
+        let mut noise = seeded_noise(options.seed, options.first_image, shape);
+        let x_t = match options.latents {
+            Some(latents) => finite(latents)?,
+            None => noise(0),
+        };
+        let spec = BatchSpec { shape, labels: options.labels };
+        Ok(Self { batch: engine.begin(&spec, x_t)?, trajectory, noise, shape, index: 0 })
+    }
+
+    /// Takes the noise of every later step from `noise` instead of the seed.
+    pub fn with_noise(self, noise: NoiseFn) -> Self {
+        Self { noise, ..self }
+    }
+
+    /// Number of steps of the whole run.
+    pub fn total(&self) -> usize {
+        self.trajectory.steps.len()
+    }
+
+    /// `[batch, channels, height, width]`.
+    pub fn shape(&self) -> [usize; 4] {
+        self.shape
+    }
+
+    /// Makes the next step on `engine`, which must be the one the run was started on.
+    ///
+    /// # Errors
+    /// [`SamplerError::Over`] after the last step; [`SamplerError::Diverged`] when the network's
+    /// answer is not a number; what the engine reports.
+    pub async fn next(&mut self, engine: &D) -> Result<StepOutput, SamplerError> {
+        let index = self.index;
+        let step = self.trajectory.steps.get(index).ok_or(SamplerError::Over)?;
+        let noise = step.needs_noise().then(|| (self.noise)(index as u32 + 1));
+        engine.step(&mut self.batch, step.t, &step.coefficients, noise).await?;
+        let x0_hat = engine.x0_hat(&self.batch).await?;
+        if let Some(found) = x0_hat.iter().find(|v| !v.is_finite()) {
+            return Err(SamplerError::Diverged { t: step.t, found: *found });
+        }
+        let x_t = engine.x_t(&self.batch).await?;
+        self.index += 1;
+        Ok(StepOutput { index, t: step.t, done: self.index == self.trajectory.steps.len(), x0_hat, x_t })
+    }
+}
+
+fn finite(latents: Vec<f32>) -> Result<Vec<f32>, SamplerError> {
+    match latents.iter().find(|v| !v.is_finite()) {
+        Some(_) => Err(EngineError::from(InputError::NotFinite).into()),
+        None => Ok(latents),
+    }
+}

@@ -1,0 +1,121 @@
+//! `Denoiser`: a network on a device.
+
+use std::rc::Rc;
+
+use js_sys::Float32Array;
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use super::js_error;
+use super::options::Options;
+use super::sampler::WebSampler;
+use crate::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind, EngineError};
+use crate::sampler::{MAX_BATCH, SamplerError};
+use crate::unet::config::UnetConfig;
+use crate::unet::weights;
+
+#[wasm_bindgen]
+extern "C" {
+    /// TypeScript's `Info`.
+    #[wasm_bindgen(typescript_type = "Info")]
+    pub type JsInfo;
+    /// TypeScript's `SampleOptions`.
+    #[wasm_bindgen(typescript_type = "SampleOptions")]
+    pub type JsSampleOptions;
+    /// TypeScript's `{name: string, shape: number[]}[]`.
+    #[wasm_bindgen(typescript_type = "{name: string, shape: number[]}[]")]
+    pub type JsTensorSpecs;
+}
+
+/// A network on a device.
+#[wasm_bindgen(js_name = Denoiser)]
+pub struct WebDenoiser {
+    engine: Rc<BurnEngine>,
+}
+
+#[derive(Serialize)]
+struct Info<'a> {
+    device: &'static str,
+    adapter: &'a str,
+    parameters: usize,
+    in_channels: usize,
+    out_channels: usize,
+    sample_size: Option<[usize; 2]>,
+    classes: Option<usize>,
+    unknown_keys: &'a [String],
+}
+
+#[wasm_bindgen(js_class = Denoiser)]
+impl WebDenoiser {
+    /// Builds the network of `config_json` (diffusers' config.json) with the bytes of a
+    /// .safetensors file on `device`, "webgpu" or "cpu".
+    pub async fn load(config_json: String, weights: Vec<u8>, device: String) -> Result<WebDenoiser, JsError> {
+        let kind = match device.as_str() {
+            "cpu" => DeviceKind::Cpu,
+            "webgpu" => DeviceKind::Gpu,
+            other => return Err(JsError::new(&format!("device: expected webgpu or cpu, found {other}"))),
+        };
+        let engine = BurnEngine::load(&config_json, &weights, kind).await.map_err(js_error)?;
+        Ok(Self { engine: Rc::new(engine) })
+    }
+
+    /// What the network is and runs on.
+    pub fn info(&self) -> Result<JsInfo, JsError> {
+        let info = self.engine.info();
+        let plain = Info {
+            device: match info.device {
+                DeviceKind::Cpu => "cpu",
+                DeviceKind::Gpu => "webgpu",
+            },
+            adapter: &info.adapter,
+            parameters: info.parameters,
+            in_channels: info.in_channels,
+            out_channels: info.out_channels,
+            sample_size: info.sample_size,
+            classes: info.classes,
+            unknown_keys: &info.unknown_keys,
+        };
+        Ok(plain_object(&plain)?.unchecked_into())
+    }
+
+    /// The network's raw output at `x` ([batch, in_channels, height, width] of config.json's
+    /// sample_size) and time step `t`; `labels` has one class per image of a conditional model.
+    pub async fn predict(&self, x: Vec<f32>, batch: usize, t: f32, labels: Option<Vec<usize>>) -> Result<Float32Array, JsError> {
+        let engine = self.engine.clone();
+        let info = engine.info();
+        let [height, width] = info.sample_size.ok_or(SamplerError::NoSize).map_err(js_error)?;
+        if x.iter().any(|v| !v.is_finite()) {
+            return Err(js_error(EngineError::from(crate::unet::InputError::NotFinite)));
+        }
+        if !(1..=MAX_BATCH).contains(&batch) {
+            return Err(js_error(SamplerError::Batch { found: batch }));
+        }
+        let spec = BatchSpec { shape: [batch, info.in_channels, height, width], labels };
+        let output = engine.predict(&spec, x, &vec![t; batch]).await.map_err(js_error)?;
+        Ok(Float32Array::from(output.as_slice()))
+    }
+
+    /// Prepares a run; nothing is computed before its `next()`.
+    pub fn sampler(&self, options: JsSampleOptions) -> Result<WebSampler, JsError> {
+        let (scheduler, options) = Options::read(options.into())?;
+        WebSampler::start(self.engine.clone(), &scheduler, options)
+    }
+}
+
+/// Name and shape of every tensor that a weights file for this config.json holds.
+#[wasm_bindgen]
+pub fn expected_tensors(config_json: &str) -> Result<JsTensorSpecs, JsError> {
+    #[derive(Serialize)]
+    struct Spec {
+        name: String,
+        shape: Vec<usize>,
+    }
+    let config = UnetConfig::from_json(config_json).map_err(js_error)?;
+    let specs: Vec<Spec> =
+        weights::expected_tensors(&config).into_iter().map(|s| Spec { name: s.name, shape: s.shape }).collect();
+    Ok(plain_object(&specs)?.unchecked_into())
+}
+
+fn plain_object(value: &impl Serialize) -> Result<JsValue, JsError> {
+    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(js_error)
+}

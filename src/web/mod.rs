@@ -1,0 +1,88 @@
+//! The JavaScript surface: thin, typed, every call fallible.
+//!
+//! Types here convert and forward; errors become JavaScript `Error`s with the Rust message.
+
+mod denoiser;
+mod options;
+mod sampler;
+
+pub use denoiser::{WebDenoiser, expected_tensors};
+pub use sampler::WebSampler;
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What `Denoiser.info()` gives. */
+export interface Info {
+  device: "cpu" | "webgpu";
+  /** The adapter's own name, or the name of the CPU backend. */
+  adapter: string;
+  parameters: number;
+  in_channels: number;
+  out_channels: number;
+  /** [height, width], or null where config.json does not say. */
+  sample_size: [number, number] | null;
+  /** Number of classes of a conditional model, or null. */
+  classes: number | null;
+  /** Keys of config.json that were ignored. */
+  unknown_keys: string[];
+}
+/** What `Denoiser.sampler()` takes. */
+export interface SampleOptions {
+  /** The text of scheduler_config.json. */
+  scheduler: string;
+  /** Number of steps S. Default 50. */
+  steps?: number;
+  /** 0 (deterministic) to 1 (DDPM); used by the method "ddim". Default 0. */
+  eta?: number;
+  /** leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN, "10,15,20" or "list:0,5,10". Default: the scheduler's own. */
+  tau?: string;
+  /** ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small or ddpm_fixed_large. Default ddim. */
+  method?: string;
+  /** 0 to 2^53 - 1. Default 0. */
+  seed?: number;
+  /** Number of images. Default 1. */
+  batch?: number;
+  /** One class per image, for a conditional model. */
+  labels?: number[];
+  /** Height and width; default: those of config.json. */
+  size?: [number, number];
+  /** x_T, [batch, channels, height, width] row by row, instead of seeded noise. */
+  latents?: Float32Array;
+}
+/** What `Sampler.next()` gives; images are [batch, channels, height, width], about -1 to 1. */
+export interface Step {
+  /** Whether this was the last step; x_t is the result then. */
+  done: boolean;
+  /** Which step, from 0. */
+  index: number;
+  /** The time step the network was run at. */
+  t: number;
+  x0_hat: Float32Array;
+  x_t: Float32Array;
+}
+"#;
+
+unsafe extern "C" {
+    fn __wasm_call_ctors();
+}
+
+/// Runs the module's static constructors and routes panic messages to the console. Idempotent.
+///
+/// cubecl registers its kernels in static constructors. Unless the module calls them itself,
+/// wasm-ld wraps every export in code that runs them again at each call from JavaScript.
+#[wasm_bindgen(start)]
+pub fn start() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        console_error_panic_hook::set_once();
+        // SAFETY: the linker's own function, without arguments; `Once` keeps it from running twice.
+        unsafe { __wasm_call_ctors() };
+    });
+}
+
+/// Any error as a JavaScript `Error` with its message.
+fn js_error(error: impl std::error::Error) -> JsError {
+    JsError::from(error)
+}

@@ -1,0 +1,82 @@
+//! Reading the options of a run from JavaScript, with errors that name the option.
+
+use serde::Deserialize;
+use wasm_bindgen::{JsError, JsValue};
+
+use super::js_error;
+use crate::sampler::SampleOptions;
+use crate::scheduler::{SchedulerConfig, TrajectoryOptions};
+use crate::step::Method;
+use crate::timesteps::Spacing;
+
+/// The options as JavaScript writes them: numbers are f64 until they are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    scheduler: String,
+    #[serde(default = "fifty")]
+    steps: f64,
+    #[serde(default)]
+    eta: f64,
+    tau: Option<String>,
+    method: Option<String>,
+    #[serde(default)]
+    seed: f64,
+    #[serde(default = "one")]
+    batch: f64,
+    labels: Option<Vec<f64>>,
+    size: Option<[f64; 2]>,
+    latents: Option<Vec<f32>>,
+}
+
+fn fifty() -> f64 {
+    50.0
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// The largest integer that a JavaScript number counts to without gaps: 2^53 - 1.
+const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+
+impl Options {
+    /// The scheduler and the options of `value`.
+    ///
+    /// # Errors
+    /// A JavaScript `Error` that names the option, what was expected and what was found.
+    pub fn read(value: JsValue) -> Result<(SchedulerConfig, SampleOptions), JsError> {
+        let options: Self =
+            serde_wasm_bindgen::from_value(value).map_err(|error| JsError::new(&format!("options: {error}")))?;
+        let scheduler = SchedulerConfig::from_json(&options.scheduler).map_err(js_error)?;
+        let method = Method::from_name(options.method.as_deref().unwrap_or("ddim"), options.eta).map_err(js_error)?;
+        let spacing = options.tau.map(|tau| tau.parse::<Spacing>()).transpose().map_err(js_error)?;
+        let steps = integer("steps", options.steps, f64::from(u32::MAX))? as usize;
+        let labels = options
+            .labels
+            .map(|labels| labels.into_iter().map(|l| Ok(integer("labels", l, f64::from(u32::MAX))? as usize)).collect::<Result<_, JsError>>())
+            .transpose()?;
+        let size = match options.size {
+            Some([h, w]) => Some([integer("size", h, 65_536.0)? as usize, integer("size", w, 65_536.0)? as usize]),
+            None => None,
+        };
+        let read = SampleOptions {
+            trajectory: TrajectoryOptions { spacing, ..TrajectoryOptions::new(method, steps) },
+            seed: integer("seed", options.seed, MAX_SAFE)?,
+            first_image: 0,
+            batch: integer("batch", options.batch, f64::from(u32::MAX))? as usize,
+            size,
+            labels,
+            latents: options.latents,
+        };
+        Ok((scheduler, read))
+    }
+}
+
+fn integer(name: &str, value: f64, max: f64) -> Result<u64, JsError> {
+    if value.fract() == 0.0 && (0.0..=max).contains(&value) {
+        Ok(value as u64)
+    } else {
+        Err(JsError::new(&format!("{name}: expected an integer from 0 to {max}, found {value}")))
+    }
+}

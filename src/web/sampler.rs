@@ -1,0 +1,73 @@
+//! `Sampler`: one run, step by step.
+
+use std::rc::Rc;
+
+use js_sys::{Float32Array, Object, Reflect};
+use wasm_bindgen::prelude::*;
+
+use super::js_error;
+use crate::engine::BurnEngine;
+use crate::sampler::{SampleOptions, Sampler};
+use crate::scheduler::SchedulerConfig;
+
+#[wasm_bindgen]
+extern "C" {
+    /// TypeScript's `Step`.
+    #[wasm_bindgen(typescript_type = "Step")]
+    pub type JsStep;
+}
+
+/// One run. Stop by not asking for the next step; `free()` gives its memory back.
+#[wasm_bindgen(js_name = Sampler)]
+pub struct WebSampler {
+    engine: Rc<BurnEngine>,
+    run: Sampler<BurnEngine>,
+    unknown_keys: Vec<String>,
+}
+
+impl WebSampler {
+    pub(super) fn start(engine: Rc<BurnEngine>, scheduler: &SchedulerConfig, options: SampleOptions) -> Result<Self, JsError> {
+        let run = Sampler::new(engine.as_ref(), scheduler, options).map_err(js_error)?;
+        Ok(Self { engine, run, unknown_keys: scheduler.unknown_keys() })
+    }
+}
+
+#[wasm_bindgen(js_class = Sampler)]
+impl WebSampler {
+    /// Number of steps of the whole run.
+    #[wasm_bindgen(getter)]
+    pub fn total(&self) -> usize {
+        self.run.total()
+    }
+
+    /// [batch, channels, height, width].
+    #[wasm_bindgen(getter)]
+    pub fn shape(&self) -> Vec<usize> {
+        self.run.shape().to_vec()
+    }
+
+    /// Keys of scheduler_config.json that were ignored.
+    #[wasm_bindgen(getter)]
+    pub fn unknown_keys(&self) -> Vec<String> {
+        self.unknown_keys.clone()
+    }
+
+    /// Makes the next step.
+    pub async fn next(&mut self) -> Result<JsStep, JsError> {
+        let engine = self.engine.clone();
+        let step = self.run.next(engine.as_ref()).await.map_err(js_error)?;
+        let fields: [(&str, JsValue); 5] = [
+            ("done", step.done.into()),
+            ("index", (step.index as u32).into()),
+            ("t", (step.t as u32).into()),
+            ("x0_hat", Float32Array::from(step.x0_hat.as_slice()).into()),
+            ("x_t", Float32Array::from(step.x_t.as_slice()).into()),
+        ];
+        let object = Object::new();
+        for (name, value) in fields {
+            // Setting a property of a fresh object cannot fail.
+            let _ = Reflect::set(&object, &name.into(), &value);
+        }
+        Ok(object.unchecked_into())
+    }
+}
