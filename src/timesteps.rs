@@ -221,11 +221,14 @@ fn deduplicated(list: impl Iterator<Item = usize>) -> Vec<usize> {
     list
 }
 
+/// The halves that are rounded here depend on the last bit of the stride, so it is taken as NumPy's `arange`
+/// takes it. (For some S, such as 61 of 1000, diffusers' own list has one more entry, -1; this one has S.)
 fn trailing(len: usize, count: usize) -> Vec<usize> {
-    let stride = len as f64 / count as f64;
-    (0..count)
-        .rev()
-        .map(|i| (len as f64 - i as f64 * stride).round_ties_even() as usize - 1)
+    let len = len as f64;
+    let stride = len - (len - len / count as f64);
+    let from_end = (0..count).rev();
+    from_end
+        .map(|i| (len - i as f64 * stride).round_ties_even() as usize - 1)
         .collect()
 }
 

@@ -1,0 +1,24 @@
+//! The pure mathematics: schedules, timesteps, steps, noise and the scheduler's configuration, against
+//! numbers from diffusers and ermongroup/ddim (`tools/make_scheduler_fixtures.py`) and against the papers.
+//!
+//! Runs natively and, with `wasm-pack test`, in the browser.
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+#[path = "maths/configuration.rs"]
+mod configuration;
+#[path = "maths/noise.rs"]
+mod noise;
+#[path = "maths/properties.rs"]
+mod properties;
+#[path = "maths/random_input.rs"]
+mod random_input;
+#[path = "maths/schedule.rs"]
+mod schedule;
+#[path = "maths/step.rs"]
+mod step;
+#[path = "maths/support.rs"]
+mod support;
+#[path = "maths/timesteps.rs"]
+mod timesteps;
