@@ -34,7 +34,7 @@ function reply(response, status, text, headers = {}) {
   response.end(`${text}\n`);
 }
 
-async function answer(request, response, root, base) {
+async function answer(request, response, root, base, headers) {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return reply(response, 405, 'only GET and HEAD', { Allow: 'GET, HEAD' });
   }
@@ -70,6 +70,7 @@ async function answer(request, response, root, base) {
     'Content-Length': info.size,
     'Cache-Control': 'no-cache', // a rebuilt pkg/ must not meet an old page
     'X-Content-Type-Options': 'nosniff',
+    ...headers,
   });
   if (request.method === 'HEAD') return response.end();
   await pipeline(createReadStream(file), response);
@@ -77,14 +78,14 @@ async function answer(request, response, root, base) {
 
 /**
  * Serves the folder `root` under the path `base` (such as "/" or "/name/") on 127.0.0.1. Port 0 is any free one.
- * Resolves to the address and a function that stops the server; rejects when the port is taken.
+ * `headers` are added to every file. Resolves to the address and a function that stops the server; rejects when the port is taken.
  */
-export async function serve({ root = '.', port = 0, base = '/' } = {}) {
+export async function serve({ root = '.', port = 0, base = '/', headers = {} } = {}) {
   const folder = resolve(root);
   if (!(await stat(folder).catch(() => null))?.isDirectory()) throw new Error(`${folder} is not a folder`);
   if (!base.startsWith('/') || !base.endsWith('/')) throw new Error(`the base path must begin and end with /: ${base}`);
   const server = createServer((request, response) => {
-    answer(request, response, folder, base).catch(() => response.destroy()); // the browser went away, or the file did
+    answer(request, response, folder, base, headers).catch(() => response.destroy()); // the browser went away, or the file did
   });
   await new Promise((done, failed) => {
     server.once('error', failed);

@@ -1,0 +1,26 @@
+"""The networks and inputs that every Python peer measures."""
+import json
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DModel
+
+FOLDER = Path(__file__).parent.parent / "architectures"
+
+
+def config(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def build(name: str) -> UNet2DModel:
+    """diffusers' network of benches/architectures/NAME.json with seeded random weights."""
+    torch.manual_seed(0)
+    return UNet2DModel.from_config(config(name)).eval()
+
+
+def inputs(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Seeded noise [1, channels, size, size] and one time step [1]."""
+    c = config(name)
+    generator = torch.Generator().manual_seed(1234)
+    x = torch.randn(1, c["in_channels"], c["sample_size"], c["sample_size"], generator=generator)
+    return x, torch.tensor([500.0])

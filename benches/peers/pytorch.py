@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Times diffusers' UNet2DModel on PyTorch's CPU and prints one JSON line: pytorch.py ARCHITECTURE RUNS THREADS"""
+import json
+import statistics
+import sys
+import time
+
+import diffusers
+import torch
+
+from architectures import build, inputs
+
+architecture, runs, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+torch.set_num_threads(threads)
+unet = build(architecture)
+x, t = inputs(architecture)
+
+
+@torch.inference_mode()
+def forward() -> float:
+    """Milliseconds of one forward pass."""
+    start = time.perf_counter()
+    unet(x, t, return_dict=False)
+    return (time.perf_counter() - start) * 1e3
+
+
+first = forward()
+forward()
+ms = [forward() for _ in range(runs)]
+print(json.dumps({
+    "version": f"{torch.__version__}, diffusers {diffusers.__version__}",
+    "firstForwardMs": first, "minMs": min(ms), "medianMs": statistics.median(ms),
+}))
