@@ -135,3 +135,12 @@ fn slerp_factors(cosine: f64, weight: f64) -> Result<(f64, f64), NoiseError> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_smallest_random_bits_give_a_finite_number() {
+        let values = super::box_muller(0, 0);
+        assert!(values.iter().all(|x| x.abs() < 8.6), "{values:?}");
+    }
+}

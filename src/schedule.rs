@@ -199,14 +199,11 @@ impl NoiseSchedule {
     }
 
     fn accumulate(betas: Vec<f64>) -> Result<Self, ScheduleError> {
-        let last = betas.len() - 1;
         let mut alpha_bars = Vec::with_capacity(betas.len());
         let mut previous = 1.0;
         for (t, beta) in betas.iter().enumerate() {
             let alpha_bar = previous * (1.0 - beta);
-            let falls =
-                alpha_bar < previous && (alpha_bar > 0.0 || (t == last && alpha_bar == 0.0));
-            if !falls {
+            if alpha_bar >= previous {
                 let size = if alpha_bar > 0.0 { "small" } else { "large" };
                 return Err(ScheduleError::Degenerate { t, alpha_bar, size });
             }

@@ -101,8 +101,8 @@ impl VarianceType {
 
 /// A scheduler's settings; the fields are diffusers' keys.
 ///
-/// [`SchedulerConfig::from_json`] and [`SchedulerConfig::trajectory`] check the numbers, so a value set by
-/// hand in between is checked too.
+/// [`SchedulerConfig::from_json`] checks every number, [`SchedulerConfig::trajectory`] those that it uses, so a
+/// value set by hand in between is checked too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchedulerConfig {
     pub class: SchedulerClass,

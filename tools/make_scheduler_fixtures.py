@@ -283,7 +283,10 @@ def timestep_lists():
 def thresholds():
     rng = np.random.default_rng(0)
     cases = []
-    for size, ratio, largest in [(6, 0.8, 1.5), (7, 0.995, 3.0), (16, 0.5, 10.0), (16, 1.0, 10.0), (5, 0.0, 1.0), (1, 0.3, 2.0)]:
+    for size, ratio, largest in [
+        (6, 0.8, 1.5), (7, 0.995, 3.0), (16, 0.5, 10.0), (16, 0.65, 10.0), (16, 1.0, 10.0), (5, 0.0, 1.0), (1, 0.3, 2.0),
+        (9, 0.91, 10.0), (9, 0.9, 0.5),
+    ]:
         x0 = (rng.standard_normal(size) * 3).astype(np.float32).astype(np.float64)
         scheduler = scheduling_ddim.DDIMScheduler(
             thresholding=True, dynamic_thresholding_ratio=ratio, sample_max_value=largest

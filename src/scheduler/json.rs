@@ -90,14 +90,9 @@ impl SchedulerConfig {
         let (beta_schedule, trained_betas) = if self.class.knows_schedule(self.beta_schedule) {
             (self.beta_schedule, self.trained_betas.clone())
         } else {
-            let plain = Self {
-                rescale_betas_zero_snr: false,
-                ..self.clone()
-            };
-            (
-                BetaSchedule::Linear,
-                Some(plain.schedule()?.betas().to_vec()),
-            )
+            // rescaling these again, when the flag is read back, changes nothing
+            let betas = self.schedule()?.betas().to_vec();
+            (BetaSchedule::Linear, Some(betas))
         };
         let default = Self::new(self.class).values(BetaSchedule::Linear, None);
         let mut keys = self.extra.clone();

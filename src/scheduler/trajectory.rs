@@ -61,7 +61,6 @@ impl TrajectoryStep {
 impl SchedulerConfig {
     /// Every step of one run, in the order in which they are taken.
     pub fn trajectory(&self, options: &TrajectoryOptions) -> Result<Trajectory, SchedulerError> {
-        self.check_clipping()?;
         let schedule = self.schedule()?;
         let spacing = options.spacing.as_ref().unwrap_or(&self.timestep_spacing);
         let tau = timesteps(spacing, schedule.len(), options.steps, self.steps_offset)?;

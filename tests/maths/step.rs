@@ -180,6 +180,49 @@ fn no_noise_is_added_on_the_last_ancestral_step_whatever_its_timestep() {
 }
 
 #[test]
+fn the_last_ancestral_step_is_free_of_noise_also_when_it_ends_above_clean() {
+    for name in [
+        "ddpm_fixed_small",
+        "ddpm_fixed_large",
+        "ddpm_noisy",
+        "sigma_hat",
+    ] {
+        let sigma = |last| {
+            let step = Step {
+                alpha_bar: 0.5,
+                alpha_bar_next: 0.9,
+                last,
+                prediction: Prediction::Epsilon,
+                clip: Clip::None,
+                use_clipped_model_output: false,
+            };
+            step.coefficients(name.parse().unwrap()).unwrap().sigma
+        };
+        assert!(sigma(true) == 0.0 && sigma(false) > 0.0, "{name}");
+    }
+}
+
+#[test]
+fn ancestral_sampling_ends_at_a_clean_image_whatever_set_alpha_to_one_says() {
+    let config = SchedulerConfig {
+        set_alpha_to_one: false,
+        ..unclipped()
+    };
+    let first = config.schedule().unwrap().alpha_bar(0);
+    for (name, end) in [
+        ("ddpm_fixed_small", 1.0),
+        ("ddpm_fixed_large", 1.0),
+        ("ddpm_noisy", 1.0),
+        ("sigma_hat", first.sqrt()),
+        ("ddim", first.sqrt()),
+    ] {
+        let options = TrajectoryOptions::new(name.parse().unwrap(), 5);
+        let steps = config.trajectory(&options).unwrap().steps;
+        assert_eq!(steps[4].coefficients.a, end, "{name}");
+    }
+}
+
+#[test]
 fn fixed_large_log_is_fixed_large() {
     assert_eq!(
         VarianceType::FixedLargeLog.variance(),
