@@ -135,7 +135,8 @@ class Control {
       else this.#moveSlider(result.value);
     } else {
       const typed = text.trim() === '' ? 'the field is empty' : `“${shorten(text.trim())}” is not`;
-      this.#setProblem(`${this.setting.label} (${this.setting.key}) must be ${result.expected}; ${typed}.`);
+      const { label, symbol } = this.setting;
+      this.#setProblem(`${label}${symbol ? ` (${symbol})` : ''} must be ${result.expected}; ${typed}.`);
     }
   }
 
@@ -147,7 +148,7 @@ class Control {
   #setProblem(sentence) {
     this.problem.textContent = sentence;
     this.problem.hidden = sentence === '';
-    this.field.toggleAttribute('aria-invalid', sentence !== '');
+    this.field.setAttribute('aria-invalid', String(sentence !== ''));
   }
 
   /** @param {string|number} value */

@@ -18,7 +18,7 @@ export class Engine {
   #pending = null;
   #listener;
 
-  /** @param {(event: {type: string}) => void} listener  gets `bytes`, `phase`, `notice`, `step` and `crashed` */
+  /** @param {(event: {type: string}) => void} listener  gets `bytes`, `phase`, `notice`, `started`, `step` and `crashed` */
   constructor(listener) {
     this.#listener = listener;
     this.#worker.addEventListener('message', ({ data }) => this.#receive(data));

@@ -18,11 +18,13 @@ export class Film {
   /**
    * @param {import('./pixels.js').Shape} shape
    * @param {import('./state.js').Values} settings  those of the run, for the file name and the link
+   * @param {number} total  steps of the run; some spacings round S
    */
-  constructor(shape, settings) {
+  constructor(shape, settings, total) {
     this.shape = shape;
     this.settings = settings;
-    const bytes = 2 * settings.steps * settings.batch * shape.channels * shape.height * shape.width;
+    this.total = total;
+    const bytes = 2 * total * settings.batch * shape.channels * shape.height * shape.width;
     /** Every `stride`-th step is kept, and always the newest. */
     this.stride = Math.max(1, Math.ceil(bytes / MAX_BYTES));
   }
@@ -31,9 +33,14 @@ export class Film {
     return this.#frames.length;
   }
 
-  /** @param {number} index @returns {Frame|undefined} negative counts from the end */
+  /** How many frames there will be at the end of the run. */
+  get expectedLength() {
+    return Math.ceil(this.total / this.stride);
+  }
+
+  /** @param {number} index @returns {Frame|undefined} */
   at(index) {
-    return this.#frames.at(index);
+    return this.#frames[index];
   }
 
   /** @param {Frame} frame */

@@ -3,25 +3,14 @@
 
 import { Engine, EngineCrash, EngineReplaced } from './engine.js';
 import { Film } from './film.js';
-import { gridAsPng } from './pixels.js';
+import { copyLink, savePng } from './share.js';
 import { Stage } from './stage.js';
-import { formatHash } from './state.js';
+import { duration, megabytes, milliseconds, plural } from './words.js';
 
 /** A worker that says nothing for this long (or for ten usual steps) may be stuck. */
 const SILENCE_MS = 30_000;
 
 const find = (id) => document.getElementById(id);
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
-
-/** @param {number} ms */
-function duration(ms) {
-  const seconds = ms / 1000;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
-  const whole = Math.round(seconds);
-  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-}
 
 export class Generate {
   /** @type {Engine|null} */
@@ -31,6 +20,8 @@ export class Generate {
   /** @type {Film|null} */
   #film = null;
   #state = 'loading';
+  /** @type {import('./state.js').Values|null} the settings of the current or last run */
+  #running = null;
   #times = []; // ms of each step of the current run
   #silence = 0;
 
@@ -66,7 +57,7 @@ export class Generate {
   async load() {
     this.#engine?.terminate();
     this.#loaded = null;
-    this.notices.clear('device', 'silence');
+    this.notices.clear('device');
     const model = this.models.find(({ id }) => id === this.settings.get('model'));
     this.#setState('loading', `Loading ${model.name}…`);
     find('adapter').textContent = '';
@@ -75,9 +66,9 @@ export class Generate {
       if (engine === this.#engine) this.#hear(event);
     });
     this.#engine = engine;
+    this.#expectSign();
     try {
-      const loaded = await engine.load({ name: model.name, path: model.path }, this.settings.get('device'));
-      this.#loaded = loaded;
+      this.#loaded = await engine.load({ name: model.name, path: model.path }, this.settings.get('device'));
     } catch (error) {
       if (error instanceof EngineReplaced || error instanceof EngineCrash) return false;
       engine.terminate();
@@ -85,6 +76,7 @@ export class Generate {
       this.#fail(error.message);
       return false;
     }
+    this.#expectNothing();
     this.#showLoaded();
     return true;
   }
@@ -100,17 +92,22 @@ export class Generate {
     this.settings.flush();
     if (!this.#loaded && !(await this.load())) return;
 
-    const { model, device, view, ...options } = this.settings.all();
+    const settings = this.settings.all();
+    const { model, device, view, ...options } = settings;
     const engine = this.#engine;
-    this.#begin();
+    this.#running = settings;
+    this.#times = [];
+    find('status').dataset.step = '0';
+    find('progress').removeAttribute('value');
+    this.#setState('running', `Making ${plural(settings.batch, 'picture')}…`);
+    this.#expectSign();
     try {
       const { stopped } = await engine.sample(options);
       this.#end(stopped);
     } catch (error) {
       if (!(error instanceof EngineReplaced || error instanceof EngineCrash)) this.#fail(error.message);
     } finally {
-      clearTimeout(this.#silence);
-      this.notices.clear('silence');
+      this.#expectNothing();
     }
   }
 
@@ -122,38 +119,38 @@ export class Generate {
     find('status').textContent = 'Stopping after this step…';
   }
 
-  #begin() {
-    const { channels, height, width } = this.#shape();
-    const settings = this.settings.all();
-    this.#film = new Film({ channels, height, width }, settings);
-    this.#times = [];
-    this.stage.layout(settings.batch, this.#film.shape);
-    find('scrub').value = '0';
-    find('status').dataset.step = '0';
-    Object.assign(find('progress'), { max: settings.steps, value: 0 });
-    find('figures').textContent = `Step 0 of ${settings.steps}`;
+  /** The sampler has accepted the options. @param {{total: number}} event */
+  #begin({ total }) {
+    const film = new Film(this.#shape(), this.#running, total);
+    this.#film = film;
+    this.stage.layout(film.settings.batch, film.shape);
+    Object.assign(find('scrub'), { max: film.expectedLength - 1, value: 0 });
+    Object.assign(find('progress'), { max: total, value: 0 });
+    find('placeholder').hidden = true;
+    find('save').disabled = true;
+    find('scrub-text').textContent = '–';
+    find('figures').textContent = `Step 0 of ${total}`;
+    find('status').textContent = `Making ${plural(film.settings.batch, 'picture')} in ${plural(total, 'step')}…`;
     this.notices.clear('film');
-    if (this.#film.stride > 1) {
-      this.notices.show('film', `To save memory, the slider will hold one step in ${this.#film.stride}.`);
-    }
-    this.#setState('running', `Making ${plural(settings.batch, 'picture')} in ${plural(settings.steps, 'step')}…`);
-    this.#expectSign();
+    if (film.stride > 1) this.notices.show('film', `To save memory, the slider will hold one step in ${film.stride}.`);
   }
 
   /** @param {boolean} stopped */
   #end(stopped) {
-    const { steps, batch } = this.#film.settings;
+    const { total, settings } = this.#film;
     const spent = duration(this.#times.reduce((sum, ms) => sum + ms, 0));
     if (stopped) {
-      this.#setState('stopped', `Stopped after step ${this.#times.length} of ${steps}. The pictures so far are kept.`);
+      this.#setState('stopped', `Stopped after step ${this.#times.length} of ${total}. The pictures so far are kept.`);
     } else {
-      this.#setState('done', `Done: ${plural(batch, 'picture')} in ${plural(steps, 'step')}, ${spent}.`);
+      this.#setState('done', `Done: ${plural(settings.batch, 'picture')} in ${plural(total, 'step')}, ${spent}.`);
     }
   }
 
   /** Messages of the worker that belong to no request. */
   #hear(event) {
+    this.#expectSign();
     if (event.type === 'step') this.#receive(event);
+    else if (event.type === 'started') this.#begin(event);
     else if (event.type === 'notice') this.notices.show('device', event.text);
     else if (event.type === 'phase') {
       find('status').textContent = event.text;
@@ -167,18 +164,15 @@ export class Generate {
     }
   }
 
-  #receive({ index, total, t, ms, x0, xt }) {
+  #receive({ index, t, ms, x0, xt }) {
     const step = index + 1;
     this.#film.add({ step, t, x0, xt });
     this.#times.push(ms);
-    const scrub = find('scrub');
-    scrub.max = String(this.#film.length - 1);
-    scrub.value = scrub.max;
+    find('scrub').value = this.#film.length - 1;
     this.#draw();
     find('progress').value = step;
     find('status').dataset.step = String(step);
-    this.#showFigures(step, total, t);
-    this.#expectSign();
+    this.#showFigures(step, t);
   }
 
   /** The first step compiles shaders, so it says little about the others. */
@@ -187,11 +181,11 @@ export class Generate {
     return times.reduce((sum, ms) => sum + ms, 0) / times.length;
   }
 
-  #showFigures(step, total, t) {
+  #showFigures(step, t) {
+    const { total } = this.#film;
     const ms = this.#msPerStep();
     const left = this.#state === 'running' && step < total ? ` · ${duration((total - step) * ms)} left` : '';
-    const speed = ms < 10 ? ms.toFixed(1) : Math.round(ms);
-    find('figures').textContent = `Step ${step} of ${total} · t = ${t}${left} · ${speed} ms per step`;
+    find('figures').textContent = `Step ${step} of ${total} · t = ${t}${left} · ${milliseconds(ms)} per step`;
   }
 
   #showBytes({ loaded, total }) {
@@ -202,14 +196,19 @@ export class Generate {
     find('figures').textContent = `${megabytes(loaded)}${of} MB`;
   }
 
-  /** Nothing is certain about a silent worker, so this only tells, and offers a way out. */
-  #expectSign() {
+  #expectNothing() {
     clearTimeout(this.#silence);
     this.notices.clear('silence');
+    if (this.#state === 'running' || this.#state === 'loading') find('reload').hidden = true;
+  }
+
+  /** Nothing is certain about a silent worker, so this only tells, and offers a way out. */
+  #expectSign() {
+    this.#expectNothing();
     const patience = Math.max(SILENCE_MS, this.#times.length > 0 ? 10 * this.#msPerStep() : 0);
     this.#silence = setTimeout(() => {
       find('reload').hidden = false;
-      this.notices.show('silence', 'This step is taking very long. It may still finish; if not, reload the model.');
+      this.notices.show('silence', 'Nothing has happened for a while. It may still go on; if not, reload the model.');
     }, patience);
   }
 
@@ -221,7 +220,8 @@ export class Generate {
   #showLoaded() {
     const { info, adapter, trainSteps } = this.#loaded;
     const device = info.device === 'webgpu' ? 'WebGPU' : 'CPU';
-    find('adapter').textContent = adapter && adapter.toLowerCase() !== info.device ? `${device} · ${adapter}` : device;
+    const named = adapter?.toLowerCase().startsWith(info.device);
+    find('adapter').textContent = named ? adapter : [device, adapter].filter(Boolean).join(' · ');
     find('figures').textContent = `${(info.parameters / 1e6).toFixed(1)} million parameters`;
     find('progress').value = 0;
     this.controls.limitSteps(trainSteps);
@@ -230,7 +230,7 @@ export class Generate {
       this.notices.show('config', `The model's files have settings that are not used here: ${info.unknown_keys.join(', ')}.`);
     }
     if (!this.#film) this.stage.layout(this.settings.get('batch'), this.#shape());
-    this.#setState('ready', 'Ready.');
+    this.#setState('ready', 'Ready. Press Generate.');
   }
 
   /** @param {string[]} keys  settings that have changed */
@@ -251,13 +251,14 @@ export class Generate {
     const frame = this.#film?.at(Number(find('scrub').value));
     if (!frame) return;
     this.stage.draw(frame[this.settings.get('view')]);
-    const { steps } = this.#film.settings;
-    find('scrub-text').textContent = `${frame.step} / ${steps}`;
-    find('scrub').setAttribute('aria-valuetext', `step ${frame.step} of ${steps}, t = ${frame.t}`);
-    if (this.#state !== 'running' && this.#state !== 'loading') this.#showFigures(frame.step, steps, frame.t);
+    const { total } = this.#film;
+    find('scrub-text').textContent = `${frame.step} / ${total}`;
+    find('scrub').setAttribute('aria-valuetext', `step ${frame.step} of ${total}, t = ${frame.t}`);
+    if (this.#state !== 'running' && this.#state !== 'loading') this.#showFigures(frame.step, frame.t);
   }
 
   #fail(message) {
+    this.#expectNothing();
     this.#setState('error', message);
   }
 
@@ -278,6 +279,7 @@ export class Generate {
     if (!busy && focused === find('stop')) find('generate').focus();
 
     const frames = this.#film?.length ?? 0;
+    if (!busy && frames > 0) find('scrub').max = frames - 1;
     find('scrub').disabled = state === 'running' || frames === 0;
     find('save').disabled = frames === 0;
     find('reload').hidden = !(state === 'error' && !this.#loaded);
@@ -291,25 +293,18 @@ export class Generate {
   }
 
   async #save() {
-    const { model, seed, steps, eta, tau, method, view } = this.#shownSettings();
     const { step } = this.#film.at(Number(find('scrub').value));
     try {
-      const blob = await gridAsPng(this.stage.canvases);
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${tau}-${method}-${view}-step${step}.png`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      await savePng(this.stage.canvases, this.#shownSettings(), step);
     } catch (error) {
       this.notices.show('save', error.message);
     }
   }
 
   async #copy() {
-    const link = new URL(`#${formatHash(this.#shownSettings())}`, location.href).href;
     const button = find('copy');
     try {
-      await navigator.clipboard.writeText(link);
+      await copyLink(this.#shownSettings());
       button.textContent = 'Link copied';
       setTimeout(() => (button.textContent = 'Copy link'), 2000);
     } catch {

@@ -13,7 +13,10 @@ function showModel({ name, path, note }) {
   document.getElementById('model-name').textContent = name;
   document.getElementById('model-note').textContent = note;
   document.getElementById('model-card').href = new URL(`${path}README.md`, MODELS).href;
-  document.getElementById('model-preview').src = new URL(`${path}preview.png`, MODELS).href;
+  const preview = document.getElementById('model-preview');
+  preview.hidden = false;
+  preview.onerror = () => (preview.hidden = true);
+  preview.src = new URL(`${path}preview.png`, MODELS).href;
 }
 
 async function start() {
@@ -31,7 +34,7 @@ async function start() {
   const controls = new Controls(document.getElementById('controls'), settings);
   const generate = new Generate({ settings, controls, notices, models });
   const showCurrentModel = () => showModel(models.find(({ id }) => id === settings.get('model')));
-  settings.addEventListener('change', showCurrentModel);
+  settings.addEventListener('change', ({ detail }) => detail.keys.includes('model') && showCurrentModel());
   showCurrentModel();
 
   addEventListener('keydown', (event) => {

@@ -6,6 +6,19 @@ import { columnsFor, imageOf } from './pixels.js';
 
 const GAP = 8; // CSS pixels; style.css reads it from --gap
 
+/** What the page needs above and below the pictures, so that the status stays in sight; CSS pixels. */
+const ROUND_THE_PICTURES = 300;
+const SMALLEST = 300;
+const LARGEST = 680;
+
+/** Decoration for a picture that is yet to come; style.css makes it pale. @param {HTMLCanvasElement} canvas */
+function drawPlaceholder(canvas) {
+  const { width, height } = canvas;
+  const image = new ImageData(width, height);
+  for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
+  canvas.getContext('2d').putImageData(image, 0, 0);
+}
+
 export class Stage {
   /** @type {HTMLCanvasElement[]} */
   canvases = [];
@@ -17,6 +30,7 @@ export class Stage {
     this.grid = grid;
     this.frame = frame;
     new ResizeObserver(() => this.#fit()).observe(frame);
+    addEventListener('resize', () => this.#fit());
   }
 
   /** Empty canvases for a batch. @param {number} batch @param {Shape} [shape]  as before when left out */
@@ -33,6 +47,7 @@ export class Stage {
     });
     this.grid.replaceChildren(...this.canvases);
     this.grid.classList.add('empty');
+    for (const canvas of this.canvases) drawPlaceholder(canvas);
     this.#fit();
   }
 
@@ -47,7 +62,8 @@ export class Stage {
   #fit() {
     const columns = columnsFor(this.canvases.length);
     const rows = Math.ceil(this.canvases.length / columns);
-    const { clientWidth, clientHeight } = this.frame;
+    const { clientWidth } = this.frame;
+    const clientHeight = Math.min(LARGEST, Math.max(SMALLEST, innerHeight - ROUND_THE_PICTURES));
     if (clientWidth === 0 || columns === 0) return;
     const { width, height } = this.#shape;
     const across = (clientWidth - GAP * (columns - 1)) / (columns * width);

@@ -73,9 +73,9 @@ export const SETTINGS = [
     symbol: 'τ',
     default: 'leading',
     choices: [
-      ['leading', 'leading (even, starts at t = 1)'],
-      ['trailing', 'trailing (even, ends at t = T)'],
-      ['linspace', 'linspace (even, both ends)'],
+      ['leading', 'leading: from the lowest level'],
+      ['trailing', 'trailing: up to the highest level'],
+      ['linspace', 'linspace: lowest to highest'],
       ['uniform', 'uniform (DDIM code)'],
       ['quad', 'quadratic (DDIM code)'],
       ['paper-linear', 'linear (DDIM paper)'],

@@ -4,7 +4,8 @@
 //
 // In:   {type: 'load', model, device} once, {type: 'sample', options}, {type: 'stop'}
 // Out:  {type: 'bytes', loaded, total}   {type: 'phase', text}   {type: 'notice', text}
-//       {type: 'loaded', ...}            {type: 'step', ...}     {type: 'finished', stopped}
+//       {type: 'loaded', ...}            {type: 'started', total}   {type: 'step', ...}
+//       {type: 'finished', stopped}
 //       {type: 'failed', message}        the request failed, the worker is fine
 //       {type: 'crashed', message}       the worker is of no further use
 
@@ -115,6 +116,7 @@ async function load({ model: { path, name }, device }) {
   if (![1, 3].includes(info.out_channels)) {
     throw new Error(`The model makes pictures with ${info.out_channels} channels; this page can show 1 (grey) or 3 (colour).`);
   }
+  if (!info.sample_size) throw new Error('config.json does not say how large the pictures are (sample_size).');
   schedulerJson = scheduler;
   postMessage({
     type: 'loaded',
@@ -134,6 +136,7 @@ async function sample({ options }) {
   const sampler = model.sampler({ ...options, scheduler: schedulerJson });
   try {
     const { total } = sampler;
+    postMessage({ type: 'started', total });
     let done = false;
     while (!done && !stopping) {
       const start = performance.now();
@@ -145,7 +148,7 @@ async function sample({ options }) {
       if (!x0 || !xt) {
         throw new Error(`Step ${step.index + 1} gave numbers that are not finite; the weights of this model seem to be damaged.`);
       }
-      postMessage({ type: 'step', index: step.index, total, t: step.t, ms, x0, xt }, [x0.buffer, xt.buffer]);
+      postMessage({ type: 'step', index: step.index, t: step.t, ms, x0, xt }, [x0.buffer, xt.buffer]);
       await otherMessages();
     }
     postMessage({ type: 'finished', stopped: !done });

@@ -1,0 +1,144 @@
+// A run from the first step to the saved picture, on the CPU, with the real network.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+
+import { open } from './helpers.mjs';
+
+test('the canvas shows another picture at every step', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=4&batch=1&seed=1' });
+  await demo.until('ready');
+  await demo.recordSteps();
+  await demo.generate();
+  const steps = (await demo.recordedSteps()).filter(({ step }) => step > 0);
+  assert.deepEqual(steps.map(({ step }) => step), [1, 2, 3, 4]);
+  assert.equal(new Set(steps.map(({ picture }) => picture)).size, 4);
+  assert.ok(steps.slice(0, 3).every(({ state }) => state === 'running'));
+  assert.match(await demo.status(), /^Done: 1 picture in 4 steps, /);
+  assert.match(await demo.get('figures').innerText(), /^Step 4 of 4 · t = \d+ · .* ms per step$/);
+});
+
+test('a batch fills one canvas per picture, and picture i does not depend on the size of the batch', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=1&batch=3&seed=5' });
+  await demo.until('ready');
+  await demo.generate();
+  const three = await demo.pixels();
+  assert.equal(three.length, 3);
+  assert.notDeepEqual(three[0], three[1]);
+  assert.notDeepEqual(three[1], three[2]);
+  await demo.get('batch').fill('1');
+  await demo.generate();
+  const [one] = await demo.pixels();
+  const worst = Math.max(...one.map((v, i) => Math.abs(v - three[0][i])));
+  assert.ok(worst <= 1, `grey levels differ by up to ${worst}`);
+});
+
+test('stop ends the run after the step under way and keeps what there is', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=500&batch=1' });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.untilStep(2);
+  await demo.get('stop').click();
+  await demo.until('stopped');
+  const step = Number(await demo.get('status').getAttribute('data-step'));
+  assert.ok(step >= 2 && step < 500, `stopped after step ${step}`);
+  assert.equal(await demo.get('scrub').getAttribute('max'), String(step - 1));
+  const last = await demo.pixels();
+  await demo.slide('scrub', 0);
+  assert.notDeepEqual(await demo.pixels(), last);
+
+  await demo.get('steps').fill('2');
+  await demo.generate();
+});
+
+test('the slider goes back through the same pictures that were shown during the run, in both views', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=3&batch=1' });
+  await demo.until('ready');
+  await demo.recordSteps();
+  await demo.generate();
+  const steps = (await demo.recordedSteps()).filter(({ step }) => step > 0);
+  const shown = () => demo.page.evaluate(() => document.querySelector('[data-testid="canvas"]').toDataURL());
+  for (const { step, picture } of steps) {
+    await demo.slide('scrub', step - 1);
+    assert.equal(await shown(), picture);
+    assert.equal(await demo.get('scrub-text').innerText(), `${step} / 3`);
+  }
+
+  await demo.slide('scrub', 0);
+  await demo.get('view-xt').check();
+  assert.notEqual(await shown(), steps[0].picture);
+  assert.match(demo.page.url(), /view=xt/);
+  await demo.get('scrub').press('ArrowRight');
+  assert.equal(await demo.get('scrub-text').innerText(), '2 / 3');
+  await demo.get('scrub').press('ArrowLeft');
+  assert.equal(await demo.get('scrub-text').innerText(), '1 / 3');
+  await demo.get('view-x0').check();
+  assert.equal(await shown(), steps[0].picture);
+});
+
+test('a link gives identical pixels, with fresh noise in every step too', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=3&batch=2&seed=1' });
+  await demo.until('ready');
+  await demo.get('eta').fill('0.5');
+  await demo.get('seed').fill('42');
+  await demo.get('tau').selectOption('trailing');
+  await demo.generate();
+  const first = await demo.pixels();
+  const link = new URL(demo.page.url()).hash.slice(1);
+  assert.equal(link, 'model=fashion-mnist&device=cpu&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&view=x0');
+
+  await demo.page.reload();
+  await demo.until('ready');
+  await demo.generate();
+  assert.deepEqual(await demo.pixels(), first);
+
+  const elsewhere = await open(t, { hash: link });
+  await elsewhere.until('ready');
+  await elsewhere.generate();
+  assert.deepEqual(await elsewhere.pixels(), first);
+
+  await elsewhere.get('seed').fill('43');
+  await elsewhere.generate();
+  assert.notDeepEqual(await elsewhere.pixels(), first);
+});
+
+test('every sampler and every spacing of the controls runs', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=2&batch=1' });
+  await demo.until('ready');
+  for (const key of ['tau', 'method']) {
+    const values = await demo.get(key).locator('option').evaluateAll((options) => options.map(({ value }) => value));
+    assert.ok(values.length >= 5);
+    for (const value of values) {
+      await demo.get(key).selectOption(value);
+      await demo.generate();
+    }
+  }
+  assert.ok(await demo.get('eta').isDisabled(), 'only DDIM has an eta');
+});
+
+test('the saved PNG is the grid on show, magnified, under a name that says what it is', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=2&batch=4&seed=7' });
+  await demo.until('ready');
+  await demo.generate();
+  await demo.slide('scrub', 0);
+  const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.get('save').click()]);
+  assert.equal(download.suggestedFilename(), 'fashion-mnist-seed7-steps2-eta0-leading-ddim-x0-step1.png');
+  const png = await readFile(await download.path());
+  assert.equal(png.toString('latin1', 1, 4), 'PNG');
+  const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];
+  assert.equal(width, height);
+  assert.equal(width % (2 * 32 + 3), 0, 'two pictures of 32 pixels and three lines between and around them');
+  assert.ok(width > 500 && width <= 1024, `${width} pixels wide`);
+});
+
+test('the copied link is that of the picture on show, even when a control was moved since', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=1&batch=1&seed=3', context: { permissions: ['clipboard-read', 'clipboard-write'] } });
+  await demo.until('ready');
+  await demo.generate();
+  const link = demo.page.url();
+  await demo.get('steps').fill('9');
+  await demo.get('copy').click();
+  await demo.page.getByText('Link copied').waitFor();
+  assert.equal(await demo.page.evaluate(() => navigator.clipboard.readText()), link);
+});

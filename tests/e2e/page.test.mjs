@@ -1,0 +1,136 @@
+// The page around the pictures: origin, sub-path, hash, keyboard, narrow screens.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { serve } from '../../scripts/serve.mjs';
+import { ROOT, address, open } from './helpers.mjs';
+
+test('a run causes no console error and no request to another origin', async (t) => {
+  const demo = await open(t, { hash: '' });
+  await demo.until('ready');
+  await demo.get('steps').fill('1');
+  await demo.get('batch').fill('1');
+  await demo.generate();
+  await demo.page.getByRole('heading', { name: 'What am I looking at?' }).scrollIntoViewIfNeeded();
+  await demo.page.waitForLoadState('networkidle');
+  assert.deepEqual(demo.errors, []);
+  const { origin } = new URL(await address());
+  assert.deepEqual(demo.requests.filter((request) => !request.split(' ')[1].startsWith(`${origin}/`) && !request.includes(' blob:')), []);
+});
+
+test('the page works under a sub-path', async (t) => {
+  const server = await serve({ root: ROOT, base: '/some/name/' });
+  t.after(server.close);
+  const demo = await open(t, { url: server.url });
+  await demo.until('ready');
+  await demo.generate();
+  assert.deepEqual(demo.errors, []);
+});
+
+test('nonsense in the hash is named in a notice, replaced by the default, and does no harm', async (t) => {
+  const demo = await open(t, { hash: 'steps=0&eta=NaN&tau=banana&seed=-1&batch=99&device=abacus&view=%E0%A4%A&frobnicate=1' });
+  await demo.until('ready');
+  const notice = (await demo.notices()).find((text) => text.includes('The link says'));
+  for (const named of ['steps=0', 'eta=NaN', 'tau=banana', 'seed=-1', 'batch=99', 'device=abacus', 'view=']) {
+    assert.ok(notice.includes(named), `${named} is not named in: ${notice}`);
+  }
+  assert.ok(!notice.includes('frobnicate'), 'unknown keys are ignored');
+  assert.equal(new URL(demo.page.url()).hash, '#model=fashion-mnist&device=auto&steps=20&eta=0&tau=leading&method=ddim&seed=1&batch=4&view=x0');
+  await demo.get('steps').fill('1');
+  await demo.get('batch').fill('1');
+  await demo.generate();
+});
+
+test('a hash changed by hand moves the controls, and a good one clears the notice', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=abc' });
+  await demo.until('ready');
+  assert.equal((await demo.notices()).filter((text) => text.includes('steps=abc')).length, 1);
+  await demo.page.evaluate(() => (location.hash = 'device=cpu&steps=7&eta=0.25&tau=quad&seed=9&batch=2&view=xt'));
+  await demo.page.waitForFunction(() => document.querySelector('[data-testid="steps"]').value === '7');
+  assert.equal(await demo.get('eta').inputValue(), '0.25');
+  assert.equal(await demo.get('tau').inputValue(), 'quad');
+  assert.equal(await demo.get('seed').inputValue(), '9');
+  assert.equal(await demo.get('batch').inputValue(), '2');
+  assert.ok(await demo.get('view-xt').isChecked());
+  assert.deepEqual(await demo.notices(), []);
+});
+
+test('a field that holds nonsense is named, and nothing runs until it is put right', async (t) => {
+  const demo = await open(t);
+  await demo.until('ready');
+  for (const [key, text, expected] of [
+    ['steps', '0', 'a whole number from 1 to 1000'],
+    ['steps', '1001', 'a whole number from 1 to 1000'],
+    ['eta', '-1', 'a number from 0 to 1'],
+    ['eta', 'NaN', 'a number from 0 to 1'],
+    ['seed', '1.5', 'a whole number from 0 to 9007199254740991'],
+    ['batch', '', 'a whole number from 1 to 16'],
+  ]) {
+    const good = await demo.get(key).inputValue();
+    await demo.get(key).fill(text);
+    await demo.get('generate').click();
+    await demo.until('error');
+    const status = await demo.status();
+    assert.ok(status.includes(expected), `${key}=${text}: ${status}`);
+    assert.equal(await demo.get(key).getAttribute('aria-invalid'), 'true');
+    assert.ok(await demo.get(key).evaluate((field) => field === document.activeElement));
+    await demo.get(key).fill(good);
+  }
+  await demo.get('generate').click();
+  await demo.page.waitForFunction(() => document.getElementById('status').dataset.state === 'done');
+});
+
+test('Ctrl+Enter runs and Escape stops', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=500&batch=1' });
+  await demo.until('ready');
+  await demo.get('seed').press('Control+Enter');
+  await demo.untilStep(1);
+  await demo.page.keyboard.press('Escape');
+  await demo.until('stopped');
+});
+
+test('another device during a run ends it and loads anew', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=500&batch=1' });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.untilStep(1);
+  await demo.get('device').selectOption('auto');
+  await demo.until('ready');
+  await demo.get('steps').fill('1');
+  await demo.generate();
+});
+
+for (const width of [360, 390]) {
+  test(`nothing is wider than a screen of ${width} pixels, and the buttons are in sight`, async (t) => {
+    const demo = await open(t, { hash: 'steps=1&batch=16&eta=2', context: { viewport: { width, height: 740 } } });
+    await demo.until('ready');
+    await demo.generate();
+    for (const toggle of await demo.page.getByRole('button', { name: /^What is/ }).all()) await toggle.click();
+    const { scrollWidth, innerWidth } = await demo.page.evaluate(() => ({ scrollWidth: document.documentElement.scrollWidth, innerWidth }));
+    assert.ok(scrollWidth <= innerWidth, `${scrollWidth} > ${innerWidth}`);
+    await demo.page.evaluate(() => scrollTo(0, 0));
+    const box = await demo.get('generate').boundingBox();
+    assert.ok(box.y + box.height <= 740);
+  });
+}
+
+test('every control has a label and a help text', async (t) => {
+  const demo = await open(t);
+  await demo.until('ready');
+  for (const field of await demo.page.locator('#controls select, #controls input').all()) {
+    const name = await field.evaluate((node) => node.getAttribute('aria-label') ?? node.labels[0]?.textContent ?? '');
+    assert.notEqual(name, '', await field.evaluate((node) => node.outerHTML));
+  }
+  const help = demo.page.locator('#help-eta');
+  assert.ok(!(await help.isVisible()));
+  await demo.page.getByRole('button', { name: 'What is “Fresh noise”?' }).click();
+  assert.ok(await help.isVisible());
+});
+
+test('without JavaScript the page says what it needs', async (t) => {
+  const demo = await open(t, { context: { javaScriptEnabled: false } });
+  const message = demo.page.locator('noscript p');
+  assert.ok(await message.isVisible());
+  assert.match(await message.innerText(), /please allow JavaScript/);
+});

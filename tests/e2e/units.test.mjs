@@ -1,0 +1,109 @@
+// The parts of the page that need no browser: settings, grey levels, the film, the choice of device.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { chooseDevice } from '../../www/device.js';
+import { Film } from '../../www/film.js';
+import { columnsFor, toGreyLevels } from '../../www/pixels.js';
+import { SETTINGS, defaults, formatHash, parse, parseHash, setModels, settingOf } from '../../www/state.js';
+
+setModels([{ id: 'fashion-mnist', name: 'Fashion-MNIST' }, { id: 'other', name: 'Other' }]);
+
+test('settings survive the way through the hash', () => {
+  const values = { model: 'other', device: 'cpu', steps: 1000, eta: 0.35, tau: 'quad', method: 'sigma_hat', seed: Number.MAX_SAFE_INTEGER, batch: 16, view: 'xt' };
+  assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
+  assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());
+});
+
+test('an empty hash and unknown keys give the defaults without a word', () => {
+  assert.deepEqual(parseHash(''), { values: defaults(), problems: [] });
+  assert.deepEqual(parseHash('#colour=blue&&=&steps2=7'), { values: defaults(), problems: [] });
+});
+
+test('every default is a value that its own check accepts', () => {
+  for (const setting of SETTINGS) assert.deepEqual(parse(setting, String(setting.default)), { value: setting.default });
+});
+
+test('numbers outside the range, of the wrong kind or not numbers at all are refused', () => {
+  for (const [key, texts] of Object.entries({
+    steps: ['0', '-1', '1001', '2.5', '1e2', '0x10', '', ' ', 'NaN', 'Infinity', '٣'],
+    eta: ['-1', '-0.0001', '1.0001', 'NaN', 'Infinity', '', '0,5', '0x1', '1e999'],
+    seed: ['-1', '9007199254740992', '1.0', 'one'],
+    batch: ['0', '17'],
+  })) {
+    for (const text of texts) assert.ok('expected' in parse(settingOf(key), text), `${key}=${text}`);
+  }
+  assert.deepEqual(parse(settingOf('eta'), ' .5 '), { value: 0.5 });
+  assert.deepEqual(parse(settingOf('eta'), '1e-1'), { value: 0.1 });
+});
+
+test('a problem names key and value in one short line, however long the nonsense', () => {
+  const { problems } = parseHash(`#steps=${'9'.repeat(5000)}`);
+  assert.equal(problems.length, 1);
+  assert.match(problems[0], /^The link says steps=9+…, which is not a whole number from 1 to 1000; steps=20 is used instead\.$/);
+  assert.ok(problems[0].length < 150);
+});
+
+test('-1…1 becomes 0…255, values beyond are clamped, and what is not finite is refused', () => {
+  assert.deepEqual([...toGreyLevels(new Float32Array([-1, 0, 1, -7, 7, 0.5]))], [0, 128, 255, 0, 255, 191]);
+  assert.equal(toGreyLevels(new Float32Array([0, NaN])), null);
+  assert.equal(toGreyLevels(new Float32Array([Infinity])), null);
+});
+
+test('grids are nearly square', () => {
+  assert.deepEqual([1, 2, 3, 4, 5, 9, 10, 16].map(columnsFor), [1, 2, 2, 2, 3, 3, 4, 4]);
+});
+
+test('a film keeps every step while it fits, and otherwise thins out but keeps the last', () => {
+  const steps = (film) => Array.from({ length: film.length }, (_, i) => film.at(i).step);
+  const run = (side, total) => {
+    const film = new Film({ channels: 3, height: side, width: side }, { batch: 16 }, total);
+    for (let step = 1; step <= total; step++) film.add({ step });
+    assert.equal(film.length, film.expectedLength);
+    return steps(film);
+  };
+  assert.deepEqual(run(32, 5), [1, 2, 3, 4, 5]);
+  const thinned = run(256, 50); // 315 MB in full
+  assert.deepEqual(thinned, [...Array.from({ length: 25 }, (_, i) => 2 * i + 2)]);
+  assert.deepEqual(run(256, 51).at(-1), 51);
+});
+
+const gpuWith = (adapter) => ({ requestAdapter: async () => adapter });
+const adapter = (info, features = ['timestamp-query']) => ({ info, features: new Set(features) });
+
+test('auto takes a real adapter that can do what is needed', async () => {
+  const gpu = gpuWith(adapter({ vendor: 'nvidia', architecture: 'hopper', device: '', description: '' }));
+  assert.deepEqual(await chooseDevice('auto', gpu), { device: 'webgpu', adapter: 'nvidia hopper' });
+});
+
+test('auto takes the CPU, with a reason, when WebGPU is absent, fails, or lacks timestamp-query', async () => {
+  const cases = [
+    [undefined, /no WebGPU/],
+    [gpuWith(null), /no graphics adapter/],
+    [{ requestAdapter: () => Promise.reject(new Error('boom')) }, /boom/],
+    [gpuWith(adapter({ vendor: 'arm' }, [])), /“arm” lacks .*timestamp-query/],
+  ];
+  for (const [gpu, reason] of cases) {
+    const choice = await chooseDevice('auto', gpu);
+    assert.equal(choice.device, 'cpu');
+    assert.match(choice.notice, reason);
+    await assert.rejects(chooseDevice('webgpu', gpu), reason);
+    assert.deepEqual(await chooseDevice('cpu', gpu), { device: 'cpu', adapter: '' });
+  }
+});
+
+test('software adapters are for those who ask for them', async () => {
+  for (const info of [
+    { vendor: 'google', architecture: 'swiftshader' },
+    { description: 'llvmpipe (LLVM 17.0.6, 256 bits)' },
+    { description: 'Microsoft Basic Render Driver' },
+    { vendor: 'microsoft', architecture: 'warp' },
+    { vendor: 'someone', isFallbackAdapter: true },
+  ]) {
+    assert.equal((await chooseDevice('auto', gpuWith(adapter(info)))).device, 'cpu', JSON.stringify(info));
+    assert.equal((await chooseDevice('webgpu', gpuWith(adapter(info)))).device, 'webgpu');
+  }
+  const real = await chooseDevice('auto', gpuWith(adapter({ description: 'NVIDIA Warpspeed' })));
+  assert.equal(real.device, 'webgpu');
+});

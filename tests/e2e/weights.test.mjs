@@ -1,0 +1,106 @@
+// Downloads: broken weights in every way that happens, byte progress, and the cache.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { ROOT, open } from './helpers.mjs';
+
+const FILE = 'diffusion_pytorch_model.safetensors';
+const PATTERN = `**/${FILE}`;
+const weights = await readFile(join(ROOT, 'www/models/fashion-mnist', FILE));
+
+/** The file with every number replaced by NaN (f16). */
+function withNan() {
+  const copy = Buffer.from(weights);
+  const data = 8 + Number(copy.readBigUInt64LE(0));
+  for (let i = data; i + 1 < copy.length; i += 2) copy.writeUInt16LE(0x7e00, i);
+  return copy;
+}
+
+/** The file with a header that claims to be 2^60 bytes long. */
+function withHugeHeader() {
+  const copy = Buffer.from(weights);
+  copy.writeBigUInt64LE(1n << 60n, 0);
+  return copy;
+}
+
+const broken = {
+  'half a file': [{ body: weights.subarray(0, weights.length >> 1) }, /could not be loaded: .*(bytes|truncated|header)/i],
+  'a header of 2^60 bytes': [{ body: withHugeHeader() }, /could not be loaded: .*header/i],
+  'an empty file': [{ body: Buffer.alloc(0) }, /could not be loaded: /],
+  'a web page with status 200': [{ contentType: 'text/html', body: '<!doctype html><title>Oops</title>' }, /sent a web page/],
+  'a web page in disguise': [{ contentType: 'application/octet-stream', body: '\n<html>Oops</html>' }, /sent a web page/],
+  'status 404': [{ status: 404, body: 'gone' }, /safetensors failed: the file is not there \(HTTP 404\)/],
+  'status 500': [{ status: 500, body: 'oops' }, /safetensors failed: .*\(HTTP 500\)/],
+  'numbers that are NaN': [{ body: withNan() }, /not finite|NaN/],
+};
+
+for (const [what, [answer, message]] of Object.entries(broken)) {
+  test(`${what} instead of weights: a sentence, and the page stays usable`, async (t) => {
+    const demo = await open(t, { prepare: (context) => context.route(PATTERN, (route) => route.fulfill(answer)) });
+    if ((await demo.until('error', 'ready')) === 'ready') await demo.get('generate').click();
+    await demo.until('error');
+    const status = await demo.status();
+    assert.match(status, message);
+    assert.ok(!status.includes('\n'), 'one line');
+
+    await demo.page.context().unrouteAll();
+    await demo.page.reload();
+    await demo.until('ready');
+    await demo.generate();
+  });
+}
+
+test('a connection that breaks is told, and Generate tries again', async (t) => {
+  const demo = await open(t, { prepare: (context) => context.route(PATTERN, (route) => route.abort('connectionreset')) });
+  await demo.until('error');
+  assert.match(await demo.status(), /safetensors failed; check the connection/);
+  await demo.page.context().unrouteAll();
+  await demo.get('generate').click();
+  await demo.page.waitForFunction(() => document.getElementById('status').dataset.state === 'done', null, { timeout: 60_000 });
+});
+
+test('a broken config.json is named', async (t) => {
+  const demo = await open(t, {
+    prepare: (context) => context.route('**/fashion-mnist/config.json', (route) => route.fulfill({ body: '<!doctype html>' })),
+  });
+  await demo.until('error');
+  assert.match(await demo.status(), /config\.json is not valid JSON but a web page/);
+});
+
+test('the second visit takes the weights from the cache, and new weights on the server replace them', async (t) => {
+  let tag = '"first"';
+  let downloads = 0;
+  const prepare = (context) =>
+    context.route(PATTERN, async (route) => {
+      const head = route.request().method() === 'HEAD';
+      if (!head) downloads += 1;
+      await route.fulfill({ headers: { etag: tag }, body: head ? '' : weights });
+    });
+  const demo = await open(t, { prepare });
+  await demo.until('ready');
+  await demo.page.reload();
+  await demo.until('ready');
+  assert.equal(downloads, 1);
+  await demo.generate();
+  tag = '"second"';
+  await demo.page.reload();
+  await demo.until('ready');
+  assert.equal(downloads, 2);
+});
+
+test('a cache that cannot be used is not an error', async (t) => {
+  const demo = await open(t, {
+    prepare: (context) =>
+      context.route('**/www/weights.js', async (route) => {
+        const response = await route.fetch();
+        const refuse = "Cache.prototype.put = () => Promise.reject(new DOMException('full', 'QuotaExceededError'));\n";
+        await route.fulfill({ response, body: refuse + (await response.text()) });
+      }),
+  });
+  await demo.until('ready');
+  await demo.generate();
+  assert.deepEqual(demo.errors, []);
+});

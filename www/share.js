@@ -1,0 +1,25 @@
+// What leaves the page: a PNG of the grid, and a link that makes the same pictures again.
+
+import { gridAsPng } from './pixels.js';
+import { formatHash } from './state.js';
+
+/**
+ * Offers the grid as a download, under a name that says how it was made.
+ * @param {HTMLCanvasElement[]} canvases
+ * @param {import('./state.js').Values} settings  those of the run
+ * @param {number} step  the step on show
+ */
+export async function savePng(canvases, { model, seed, steps, eta, tau, method, view }, step) {
+  const blob = await gridAsPng(canvases);
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${tau}-${method}-${view}-step${step}.png`;
+  link.click();
+  // Some browsers start reading the blob only after the click has returned.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** @param {import('./state.js').Values} settings @throws where the browser does not allow it */
+export function copyLink(settings) {
+  return navigator.clipboard.writeText(new URL(`#${formatHash(settings)}`, location.href).href);
+}
