@@ -139,6 +139,7 @@ export function settingOf(key) {
 
 /** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models */
 export function setModels(models) {
+  if (!Array.isArray(models) || models.length === 0) throw new Error('The list of models is empty.');
   const setting = settingOf('model');
   setting.choices = models.map(({ id, name }) => [id, name]);
   setting.default = models[0].id;

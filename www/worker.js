@@ -117,6 +117,7 @@ async function load({ model: { path, name }, device }) {
     throw new Error(`The model makes pictures with ${info.out_channels} channels; this page can show 1 (grey) or 3 (colour).`);
   }
   if (!info.sample_size) throw new Error('config.json does not say how large the pictures are (sample_size).');
+  if (info.classes) throw new Error('The model wants to be told a class for each picture, which this page cannot do.');
   schedulerJson = scheduler;
   postMessage({
     type: 'loaded',

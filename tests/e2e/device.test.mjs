@@ -39,7 +39,7 @@ test('WebGPU asked for by name without an adapter is an error with a way out', a
   await demo.until('error');
   assert.match(await demo.status(), /WebGPU.*Choose the device Automatic or CPU/);
   await demo.get('device').selectOption('cpu');
-  await demo.page.waitForFunction(() => document.getElementById('status').dataset.state === 'ready', null, { timeout: 60_000 });
+  await demo.recovers('ready');
   await demo.generate();
 });
 
@@ -75,7 +75,7 @@ test('a panic, which never settles its promise, is told, and the model can be re
   assert.equal(await demo.status(), 'The engine crashed (index out of bounds). Reload the model to go on.');
   await demo.page.context().unrouteAll();
   await demo.get('reload').click();
-  await demo.page.waitForFunction(() => document.getElementById('status').dataset.state === 'ready', null, { timeout: 60_000 });
+  await demo.recovers('ready');
   await demo.generate();
 });
 
@@ -107,7 +107,7 @@ test('an error of the engine is shown as it is, and the next run works', async (
   assert.equal(await demo.status(), 'seed: 1 is not to my taste');
   await demo.get('seed').fill('2');
   await demo.get('generate').click();
-  await demo.page.waitForFunction(() => document.getElementById('status').dataset.state === 'done');
+  await demo.recovers('done');
 });
 
 test('a missing wasm package is told', async (t) => {

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { serve } from '../../scripts/serve.mjs';
-import { ROOT, address, open } from './helpers.mjs';
+import { ROOT } from './demo.mjs';
+import { address, open } from './helpers.mjs';
 
 test('a run causes no console error and no request to another origin', async (t) => {
   const demo = await open(t, { hash: '' });
@@ -78,7 +79,7 @@ test('a field that holds nonsense is named, and nothing runs until it is put rig
     await demo.get(key).fill(good);
   }
   await demo.get('generate').click();
-  await demo.page.waitForFunction(() => document.getElementById('status').dataset.state === 'done');
+  await demo.recovers('done');
 });
 
 test('Ctrl+Enter runs and Escape stops', async (t) => {

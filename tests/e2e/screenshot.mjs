@@ -2,10 +2,8 @@
 //
 //   node tests/e2e/screenshot.mjs docs/page.png [hash]
 
-import { chromium } from 'playwright-core';
-
 import { serve } from '../../scripts/serve.mjs';
-import { Demo, FLAGS, ROOT } from './helpers.mjs';
+import { Demo, ROOT, launch } from './demo.mjs';
 
 const [path, hash = 'device=cpu&steps=50&batch=16&seed=1'] = process.argv.slice(2);
 if (!path) {
@@ -14,7 +12,7 @@ if (!path) {
 }
 
 const server = await serve({ root: ROOT });
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS.noWebGpu });
+const browser = await launch('noWebGpu');
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, deviceScaleFactor: 2 });
   const demo = new Demo(page);

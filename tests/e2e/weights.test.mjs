@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { ROOT, open } from './helpers.mjs';
+import { ROOT } from './demo.mjs';
+import { open } from './helpers.mjs';
 
 const FILE = 'diffusion_pytorch_model.safetensors';
 const PATTERN = `**/${FILE}`;
@@ -59,7 +60,7 @@ test('a connection that breaks is told, and Generate tries again', async (t) => 
   assert.match(await demo.status(), /safetensors failed; check the connection/);
   await demo.page.context().unrouteAll();
   await demo.get('generate').click();
-  await demo.page.waitForFunction(() => document.getElementById('status').dataset.state === 'done', null, { timeout: 60_000 });
+  await demo.recovers('done');
 });
 
 test('a broken config.json is named', async (t) => {
