@@ -108,7 +108,7 @@ async function load({ model: { path, name }, device }) {
     model = await loadDenoiser(Denoiser, configJson, weights.bytes, choice, device);
   } catch (error) {
     await weights.forget();
-    throw new Error(`The model could not be loaded: ${oneLine(error)}`);
+    throw new Error(`The model could not be loaded (${oneLine(error)}); reload it to download its files again.`);
   }
   await weights.keep();
 
