@@ -3,6 +3,8 @@
 # shellcheck shell=bash disable=SC2034
 set -euo pipefail
 
+unset CDPATH
+script=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
@@ -13,18 +15,18 @@ export RUSTUP_AUTO_INSTALL=0
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
-  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  printf '%s: %s\n' "${script##*/}" "$*" >&2
   exit 1
 }
 wrong_usage() {
-  printf '%s: %s (see --help)\n' "$(basename "$0")" "$*" >&2
+  printf '%s: %s (see --help)\n' "${script##*/}" "$*" >&2
   exit 2
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # Prints the comment block at the head of the calling script: the one place of its help text.
 usage() {
-  awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$0"
+  awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$script"
 }
 
 # Both print "checksum  file"; macOS has only the second.
