@@ -7,7 +7,8 @@
 //! 2. [`unet`]: the network, diffusers' `UNet2DModel`.
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
-//! 5. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
+//! 5. `train` (native builds): L_simple, Adam, averaged weights, checkpoints.
+//! 6. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 
 pub mod engine;
 pub mod noise;
@@ -19,6 +20,9 @@ pub mod timesteps;
 pub mod unet;
 
 mod json;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod train;
 
 #[cfg(target_arch = "wasm32")]
 pub mod web;

@@ -5,9 +5,12 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     pub mod cli;
+    pub mod dataset;
     pub mod files;
     pub mod picture;
+    pub mod plot;
     pub mod sample;
+    pub mod train;
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use ddim_web::engine::DeviceKind;
 
-use super::sample;
+use super::{sample, train};
 
 /// Denoising diffusion (DDPM and DDIM): sample models and train them.
 #[derive(Parser)]
@@ -19,6 +19,8 @@ struct Cli {
 enum Command {
     /// Make images with a model
     Sample(sample::Args),
+    /// Train a model on a folder of images
+    Train(train::Args),
 }
 
 /// Where the network runs.
@@ -67,6 +69,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Sample(args) => sample::run(&args),
+        Command::Train(args) => train::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,89 @@
+//! What each training step sees: a pure function of (seed, step).
+
+use rand_chacha::rand_core::Rng;
+
+use super::random::{Purpose, below, stream};
+use crate::noise::gaussian;
+
+/// Which images and time steps one training step uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Number of the pass over the images in which the batch begins, from 0.
+    pub epoch: u64,
+    /// The images, by number.
+    pub images: Vec<usize>,
+    /// One time step per image, from 0 to T-1.
+    pub t: Vec<usize>,
+}
+
+/// The batches of a run.
+///
+/// The images are dealt in a new order in every epoch, each exactly once; a batch may take the end of one
+/// epoch and the beginning of the next.
+#[derive(Debug, Clone)]
+pub struct Batches {
+    seed: u64,
+    noise_seed: u64,
+    images: usize,
+    size: usize,
+    timesteps: usize,
+    order: Option<(u64, Vec<u32>)>,
+}
+
+impl Batches {
+    /// Batches of `size` images out of `images`, with time steps below `timesteps`. All three are at least 1.
+    pub fn new(seed: u64, images: usize, size: usize, timesteps: usize) -> Self {
+        let noise_seed = stream(seed, Purpose::Noise, 0).next_u64();
+        Self { seed, noise_seed, images, size, timesteps, order: None }
+    }
+
+    /// The batch of step `step`, counted from 0.
+    pub fn at(&mut self, step: u32) -> Batch {
+        let first = u64::from(step) * self.size as u64;
+        let images = (0..self.size as u64).map(|i| self.dealt(first + i)).collect();
+        Batch { epoch: first / self.images as u64, images, t: self.timesteps(step) }
+    }
+
+    /// The `position`-th image of the run.
+    fn dealt(&mut self, position: u64) -> usize {
+        let (epoch, at) = (position / self.images as u64, (position % self.images as u64) as usize);
+        let order = match self.order.take() {
+            Some(order) if order.0 == epoch => order,
+            _ => (epoch, self.shuffled(epoch)),
+        };
+        let image = order.1[at] as usize;
+        self.order = Some(order);
+        image
+    }
+
+    /// Every image once, in the order of `epoch` (Fisher & Yates).
+    fn shuffled(&self, epoch: u64) -> Vec<u32> {
+        let mut bits = stream(self.seed, Purpose::Order, epoch);
+        let mut order: Vec<u32> = (0..self.images as u32).collect();
+        for last in (1..order.len()).rev() {
+            order.swap(last, below(&mut bits, last + 1));
+        }
+        order
+    }
+
+    /// Uniform time steps, antithetic: for every `t` in the first half of the batch there is a `T - 1 - t` in
+    /// the second, which lowers the variance of the loss. In an odd batch one `t` has no partner.
+    fn timesteps(&self, step: u32) -> Vec<usize> {
+        let mut bits = stream(self.seed, Purpose::Timesteps, u64::from(step));
+        let mut t: Vec<usize> = (0..self.size.div_ceil(2)).map(|_| below(&mut bits, self.timesteps)).collect();
+        t.extend_from_within(..self.size / 2);
+        for t in &mut t[self.size.div_ceil(2)..] {
+            *t = self.timesteps - 1 - *t;
+        }
+        t
+    }
+
+    /// The noise eps of step `step`: standard normal numbers for the whole batch, `image` per image.
+    pub fn eps(&self, step: u32, image: usize) -> Vec<f32> {
+        let mut values = vec![0.0; self.size * image];
+        for (slot, pixels) in values.chunks_exact_mut(image).enumerate() {
+            gaussian(self.noise_seed, slot as u32, step, pixels);
+        }
+        values
+    }
+}

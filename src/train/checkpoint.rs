@@ -1,0 +1,219 @@
+//! Everything that a run needs to go on, as the bytes of one `.safetensors` file.
+//!
+//! Tensors: `weights.*`, `ema.*`, `moment_1.*` and `moment_2.*` (each with diffusers' names and PyTorch's
+//! shapes, f32) and `losses`. The metadata holds the two configurations, the options, the step, the data's
+//! fingerprint, and a hash of all tensors, so that a damaged file is an error and not a strange run.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::tensor::{Device, Tensor};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+use super::images::{ImageSet, fnv1a};
+use super::options::{OptionError, TrainOptions};
+use super::params;
+use crate::scheduler::{SchedulerConfig, SchedulerError};
+use crate::unet::Unet;
+use crate::unet::config::{ConfigError, UnetConfig};
+use crate::unet::weights::{self, Precision, WeightsError};
+
+const FORMAT: &str = "ddim-web checkpoint 1";
+const GROUPS: [&str; 4] = ["weights", "ema", "moment_1", "moment_2"];
+const LOSSES: &str = "losses";
+
+/// Why bytes are not a checkpoint.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CheckpointError {
+    /// The bytes are not safetensors, or not of this program.
+    #[error("checkpoint: expected a checkpoint of ddim-web, found {0}")]
+    NotACheckpoint(String),
+    /// The tensors are not those that were written.
+    #[error("checkpoint: damaged: the tensors do not have the hash that was written with them")]
+    Hash,
+    /// The list of losses does not fit the step.
+    #[error("checkpoint: losses: expected {expected} numbers (one per step), found {found}")]
+    Losses {
+        /// The step.
+        expected: u32,
+        /// What there is.
+        found: String,
+    },
+    /// A group of tensors does not fit the network.
+    #[error("checkpoint: {group}: {source}")]
+    Group {
+        /// Which group.
+        group: &'static str,
+        /// What is wrong with it.
+        source: WeightsError,
+    },
+    /// The network's configuration was refused.
+    #[error("checkpoint: {0}")]
+    Config(#[from] ConfigError),
+    /// The schedule's configuration was refused.
+    #[error("checkpoint: {0}")]
+    Scheduler(#[from] SchedulerError),
+    /// An option was refused.
+    #[error("checkpoint: {0}")]
+    Options(#[from] OptionError),
+    /// The file could not be put together.
+    #[error("checkpoint: could not be written: {0}")]
+    Write(String),
+}
+
+/// The set of images that a run learns from, so that it cannot go on with another one by accident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataId {
+    /// Number of images.
+    pub count: usize,
+    /// `[channels, height, width]`.
+    pub shape: [usize; 3],
+    /// [`ImageSet::fingerprint`].
+    pub fingerprint: u64,
+}
+
+impl DataId {
+    /// The identity of `images`.
+    pub fn of(images: &ImageSet) -> Self {
+        Self { count: images.count(), shape: images.shape(), fingerprint: images.fingerprint() }
+    }
+}
+
+impl std::fmt::Display for DataId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [channels, height, width] = self.shape;
+        write!(f, "{} images of {channels} × {height} × {width} (fingerprint {:016x})", self.count, self.fingerprint)
+    }
+}
+
+/// The part of a checkpoint that is not tensors.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    step: u32,
+    options: TrainOptions,
+    data: DataId,
+    hash: u64,
+}
+
+/// A run between two steps.
+#[derive(Clone)]
+pub struct Checkpoint {
+    /// The network's configuration.
+    pub config: UnetConfig,
+    /// The schedule and the meaning of the network's output.
+    pub scheduler: SchedulerConfig,
+    /// The settings. Some may be changed before a run goes on, see [`Trainer::resume`](super::Trainer::resume).
+    pub options: TrainOptions,
+    /// Steps done.
+    pub step: u32,
+    /// What it learned from.
+    pub data: DataId,
+    /// The loss of every step done.
+    pub losses: Vec<f32>,
+    /// The parameters.
+    pub values: Vec<Tensor<1>>,
+    /// Their average.
+    pub ema: Vec<Tensor<1>>,
+    /// Adam's first moments.
+    pub moment_1: Vec<Tensor<1>>,
+    /// Adam's second moments.
+    pub moment_2: Vec<Tensor<1>>,
+}
+
+impl Checkpoint {
+    /// The bytes of the file. `unet` lends its structure; its values do not matter.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when a tensor is not finite or cannot be read from its device.
+    pub fn to_bytes(&self, unet: &Unet) -> Result<Vec<u8>, CheckpointError> {
+        let write = |e: safetensors::SafeTensorError| CheckpointError::Write(e.to_string());
+        let mut files = Vec::new();
+        for (group, values) in GROUPS.into_iter().zip([&self.values, &self.ema, &self.moment_1, &self.moment_2]) {
+            let unet = params::assign(unet.clone(), values.clone());
+            let file = weights::save(&unet, Precision::F32).map_err(|source| CheckpointError::Group { group, source })?;
+            files.push((group, file));
+        }
+        let losses: Vec<u8> = self.losses.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let mut tensors = BTreeMap::new();
+        tensors.insert(LOSSES.to_string(), TensorView::new(Dtype::F32, vec![self.losses.len()], &losses).map_err(write)?);
+        for (group, file) in &files {
+            for (name, view) in SafeTensors::deserialize(file).map_err(write)?.iter() {
+                tensors.insert(format!("{group}.{name}"), view);
+            }
+        }
+        let header =
+            Header { step: self.step, options: self.options.clone(), data: self.data.clone(), hash: hash(&tensors) };
+        let header = serde_json::to_string(&header).map_err(|e| CheckpointError::Write(e.to_string()))?;
+        let metadata = HashMap::from([
+            ("format".to_string(), FORMAT.to_string()),
+            ("run".to_string(), header),
+            ("config".to_string(), self.config.to_json()),
+            ("scheduler".to_string(), self.scheduler.to_json()?),
+        ]);
+        safetensors::serialize(tensors, Some(metadata)).map_err(write)
+    }
+
+    /// Reads a file that [`Checkpoint::to_bytes`] made; the tensors are put on `device`, outside any graph.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] names the part that is wrong.
+    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self, CheckpointError> {
+        let foreign = |what: String| CheckpointError::NotACheckpoint(what);
+        let damaged = |e| foreign(format!("{} bytes that are no whole .safetensors file ({e})", bytes.len()));
+        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let metadata = metadata.metadata().clone().unwrap_or_default();
+        let text = |key: &str| metadata.get(key).map(String::as_str).ok_or_else(|| foreign(format!("a .safetensors file without {key}")));
+        if text("format")? != FORMAT {
+            return Err(foreign(format!("the format {:?}", text("format")?)));
+        }
+        let header: Header = serde_json::from_str(text("run")?).map_err(|e| foreign(format!("an unreadable header ({e})")))?;
+        let tensors: BTreeMap<String, TensorView> = file.iter().map(|(name, view)| (name.to_string(), view)).collect();
+        if hash(&tensors) != header.hash {
+            return Err(CheckpointError::Hash);
+        }
+        header.options.check()?;
+        let config = UnetConfig::from_json(text("config")?)?;
+        let scheduler = SchedulerConfig::from_json(text("scheduler")?)?;
+        let losses = losses(tensors.get(LOSSES), header.step)?;
+        let group = |group| {
+            group_values(&tensors, group, &config, device).map_err(|source| CheckpointError::Group { group, source })
+        };
+        let [values, ema, moment_1, moment_2] = [group(GROUPS[0])?, group(GROUPS[1])?, group(GROUPS[2])?, group(GROUPS[3])?];
+        let Header { step, options, data, .. } = header;
+        Ok(Self { config, scheduler, options, step, data, losses, values, ema, moment_1, moment_2 })
+    }
+}
+
+fn hash(tensors: &BTreeMap<String, TensorView>) -> u64 {
+    fnv1a(tensors.iter().flat_map(|(name, view)| name.bytes().chain(view.data().iter().copied())))
+}
+
+fn losses(view: Option<&TensorView>, step: u32) -> Result<Vec<f32>, CheckpointError> {
+    match view {
+        Some(view) if view.dtype() == Dtype::F32 && view.shape() == [step as usize] => {
+            Ok(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        }
+        view => {
+            let found = view.map_or("none".into(), |v| format!("{:?} of shape {:?}", v.dtype(), v.shape()));
+            Err(CheckpointError::Losses { expected: step, found })
+        }
+    }
+}
+
+fn group_values(
+    tensors: &BTreeMap<String, TensorView>,
+    group: &str,
+    config: &UnetConfig,
+    device: &Device,
+) -> Result<Vec<Tensor<1>>, WeightsError> {
+    let mut of_group = Vec::new();
+    for (name, view) in tensors {
+        if let Some(name) = name.strip_prefix(group).and_then(|rest| rest.strip_prefix('.')) {
+            of_group.push((name, view));
+        }
+    }
+    let file = safetensors::serialize(of_group, None).map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
+    Ok(params::values(&weights::load(config, &file, device)?))
+}

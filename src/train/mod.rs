@@ -1,0 +1,23 @@
+//! Training: L_simple (DDPM, Ho et al. 2020, eq. 14), Adam, an average of the weights, checkpoints.
+//!
+//! Knows no files and no terminal: images and checkpoints come and go as bytes, and [`Trainer::step`] is
+//! asynchronous because a browser cannot wait for its GPU. Everything that step `k` draws is a pure
+//! function of (seed, `k`), so a run that was interrupted and resumed equals one that was not.
+
+pub mod batch;
+pub mod checkpoint;
+pub mod ema;
+pub mod images;
+pub mod init;
+pub mod loss;
+pub mod optimizer;
+pub mod options;
+pub mod params;
+
+mod random;
+mod trainer;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use images::{ImageError, ImageSet};
+pub use options::{OptionError, TrainOptions};
+pub use trainer::{StepReport, TrainError, Trainer};

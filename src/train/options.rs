@@ -1,0 +1,75 @@
+//! The settings of a run.
+
+use serde::{Deserialize, Serialize};
+
+/// The largest batch accepted.
+pub const MAX_BATCH: usize = 4096;
+
+/// An option that no run can have.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{option}: expected {expected}, found {found}")]
+pub struct OptionError {
+    /// Its name.
+    pub option: &'static str,
+    /// What it may be.
+    pub expected: String,
+    /// What it is.
+    pub found: String,
+}
+
+/// How a network is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainOptions {
+    /// Steps of the whole run, counted from its first beginning.
+    pub steps: u32,
+    /// Images per step.
+    pub batch: usize,
+    /// Learning rate.
+    pub lr: f64,
+    /// The first steps, over which the learning rate rises linearly to `lr`.
+    pub warmup: u32,
+    /// The last steps, over which the learning rate falls linearly to 0.
+    pub decay_steps: u32,
+    /// Decay of the average of the weights.
+    pub ema: f64,
+    /// Largest norm of the gradient; 0 turns clipping off.
+    pub clip: f64,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self { steps: 10_000, batch: 64, lr: 6e-4, warmup: 200, decay_steps: 0, ema: 0.9995, clip: 1.0, seed: 0 }
+    }
+}
+
+impl TrainOptions {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`OptionError`] names the first that no run can have.
+    pub fn check(&self) -> Result<(), OptionError> {
+        let refuse = |option, expected: String, found: String| Err(OptionError { option, expected, found });
+        if self.steps == 0 {
+            return refuse("steps", "at least 1".into(), "0".into());
+        }
+        if !(1..=MAX_BATCH).contains(&self.batch) {
+            return refuse("batch", format!("1 to {MAX_BATCH}"), self.batch.to_string());
+        }
+        if !(self.lr > 0.0 && self.lr <= 1.0) {
+            return refuse("lr", "a number above 0 and at most 1".into(), self.lr.to_string());
+        }
+        if self.decay_steps > self.steps {
+            return refuse("decay-steps", format!("at most {} (steps)", self.steps), self.decay_steps.to_string());
+        }
+        if !(0.0..1.0).contains(&self.ema) {
+            return refuse("ema", "a number from 0 to below 1".into(), self.ema.to_string());
+        }
+        if !(self.clip >= 0.0 && self.clip.is_finite()) {
+            return refuse("clip", "a finite number, at least 0".into(), self.clip.to_string());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! `ddim-web train` from outside: the files it writes, its exit codes and its errors.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use burn::tensor::Device;
+use ddim_web::train::Checkpoint;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use image::{Rgb, RgbImage};
+
+use crate::damage::idx;
+use crate::support::{TINY, bar_pixels};
+
+/// A folder of its own for each test, empty at the start and gone at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ddim-web-train-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// 24 images of 14×14 and a tiny network for the 16×16 that they become.
+    fn with_data(name: &str) -> Self {
+        let folder = Self::new(name);
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        gz.write_all(&idx(24, 14, 14, &bar_pixels(24, 14))).unwrap();
+        folder.write("data/train-images-idx3-ubyte.gz", &gz.finish().unwrap());
+        folder.write("tiny.json", TINY.replace(r#""sample_size": 8"#, r#""sample_size": 16"#).as_bytes());
+        folder
+    }
+
+    fn train(&self, more: &str) -> Output {
+        let more = more.split_whitespace();
+        Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+            .current_dir(&self.0)
+            .args(["train", "--data", "data", "--out", "run"])
+            .args(more)
+            .output()
+            .unwrap()
+    }
+
+    fn step(&self) -> u32 {
+        Checkpoint::from_bytes(&fs::read(self.path("run/checkpoint.safetensors")).unwrap(), &Device::flex()).unwrap().step
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const TINY_RUN: &str = "--config tiny.json --batch 4";
+
+fn succeeds(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The exit code and the last line of standard error.
+fn fails(output: &Output, code: i32, words: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    let line = text.lines().last().unwrap_or_default();
+    assert!(line.starts_with("ddim-web: ") && words.iter().all(|word| line.contains(word)), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+fn assert_png(path: &Path, size: (u32, u32)) {
+    let picture = image::open(path).unwrap().into_rgb8();
+    assert_eq!(picture.dimensions(), size, "{}", path.display());
+    let first = picture.get_pixel(0, 0);
+    assert!(picture.pixels().any(|p| p != first), "{} is empty", path.display());
+}
+
+#[test]
+fn a_run_writes_a_model_that_can_be_sampled_and_goes_on() {
+    let folder = Folder::with_data("whole");
+    let output = folder.train(&format!("{TINY_RUN} --steps 6 --checkpoint-every 4 --sample-every 6 --seed 3"));
+    succeeds(&output);
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(report.contains("24 grey images of 14 × 14, padded to 16 × 16"), "{report}");
+    assert!(report.contains("step 4 of 6, loss ") && report.contains(" left"), "{report}");
+    let mut names: Vec<String> =
+        fs::read_dir(folder.path("run")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let expected = [
+        "checkpoint.safetensors", "config.json", "diffusion_pytorch_model.safetensors", "loss.png", "samples.png", "scheduler_config.json",
+    ];
+    assert_eq!(names, expected);
+    assert_png(&folder.path("run/loss.png"), (1000, 600));
+    assert_png(&folder.path("run/samples.png"), (4 * 66 + 2, 4 * 66 + 2));
+    assert_eq!(folder.step(), 6);
+
+    fails(&folder.train(TINY_RUN), 2, &["run", "--resume"]);
+    fails(&folder.train("--resume"), 2, &["steps", "6 steps"]);
+    fails(&folder.train("--resume --steps 5"), 2, &["steps"]);
+    succeeds(&folder.train("--resume --steps 9 --sample-every 0"));
+    assert_eq!(folder.step(), 9);
+
+    let sample = Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+        .current_dir(&folder.0)
+        .args("sample --model run --steps 2 --count 3 --out grid.png --quiet".split(' '))
+        .output()
+        .unwrap();
+    succeeds(&sample);
+    assert_png(&folder.path("grid.png"), (2 * 66 + 2, 2 * 66 + 2));
+}
+
+#[test]
+fn an_interrupted_program_ends_where_an_uninterrupted_one_does() {
+    let (one, two) = (Folder::with_data("one"), Folder::with_data("two"));
+    let common = format!("{TINY_RUN} --sample-every 0 --warmup 3");
+    succeeds(&one.train(&format!("{common} --steps 6")));
+    succeeds(&two.train(&format!("{common} --steps 2")));
+    succeeds(&two.train("--resume --steps 6 --sample-every 0"));
+    let file = |folder: &Folder| fs::read(folder.path("run/checkpoint.safetensors")).unwrap();
+    assert!(file(&one) == file(&two), "the checkpoints differ");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_run_after_a_step_with_a_checkpoint() {
+    let folder = Folder::with_data("signal");
+    let child = Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+        .current_dir(&folder.0)
+        .args("train --data data --out run --config tiny.json --batch 4 --steps 1000000 --checkpoint-every 5 --sample-every 0".split(' '))
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // The first checkpoint shows that it is training.
+    while !folder.path("run/loss.png").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    succeeds(&Command::new("kill").args(["-INT", &child.id().to_string()]).output().unwrap());
+    let output = child.wait_with_output().unwrap();
+    succeeds(&output);
+    let step = folder.step();
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(report.contains(&format!("stopped after step {step} of 1000000: --resume goes on")), "{report}");
+}
+
+#[test]
+fn pictures_of_any_size_and_colour_are_learned_from() {
+    let folder = Folder::new("pictures");
+    fs::create_dir_all(folder.path("data")).unwrap();
+    for (name, width, height) in [("a.png", 16, 16), ("b.jpg", 16, 16), ("c.PNG", 40, 20)] {
+        let picture = RgbImage::from_fn(width, height, |x, y| Rgb([x as u8 * 6, y as u8 * 9, 128]));
+        picture.save_with_format(folder.path(&format!("data/{name}")), image::ImageFormat::from_path(name).unwrap()).unwrap();
+    }
+    folder.write("data/broken.png", b"\x89PNG\r\n\x1a\nno more");
+    folder.write("data/notes.txt", b"not a picture");
+    let config = TINY.replace(r#""sample_size": 8"#, r#""sample_size": 16"#).replace(r#"channels": 1"#, r#"channels": 3"#);
+    folder.write("tiny.json", config.as_bytes());
+    let output = folder.train(&format!("{TINY_RUN} --steps 1 --sample-every 0"));
+    succeeds(&output);
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    for line in ["broken.png: skipped", "1 of 3 pictures cut and scaled to 16 × 16", "3 colour images of 16 × 16"] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(!report.contains("notes.txt"), "{report}");
+}
+
+#[test]
+fn wrong_usage_and_bad_files_are_one_line() {
+    let folder = Folder::with_data("errors");
+    fs::create_dir_all(folder.path("empty")).unwrap();
+    folder.write("gz/train-images-idx3-ubyte.gz", b"\x1f\x8b\x08\0broken");
+    folder.write("idx/train-images-idx3-ubyte", &idx(9, 28, 28, &[0; 100]));
+    folder.write("html/train-images-idx3-ubyte", b"<!doctype html>");
+    folder.write("unreadable/a.png", b"nothing");
+    folder.write("bad.json", b"{\"block_out_channels\": [7]}");
+    let data = |name: &str| {
+        Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+            .current_dir(&folder.0)
+            .args(["train", "--out", "run", "--steps", "1", "--data", name])
+            .output()
+            .unwrap()
+    };
+    fails(&data("empty"), 1, &["empty", "no train-images-idx3-ubyte[.gz] and no PNG or JPEG"]);
+    fails(&data("missing"), 1, &["missing: not a folder"]);
+    fails(&data("gz"), 1, &["train-images-idx3-ubyte.gz"]);
+    fails(&data("idx"), 1, &["9 × 1 × 28 × 28 = 7056", "found 100"]);
+    fails(&data("html"), 1, &["IDX", "3c21646f"]);
+    fails(&data("unreadable"), 1, &["none of its 1 pictures"]);
+    fails(&folder.train("--config bad.json"), 1, &["config.json", "down_block_types"]);
+    fails(&folder.train("--config missing.json"), 1, &["missing.json"]);
+    fails(&folder.train("--steps 0"), 2, &["steps"]);
+    fails(&folder.train("--lr nan"), 2, &["lr"]);
+    fails(&folder.train("--ema -1"), 2, &["ema"]);
+    fails(&folder.train("--steps 5 --decay-steps 9"), 2, &["decay-steps"]);
+    fails(&folder.train("--resume"), 1, &["checkpoint.safetensors"]);
+    folder.write("run/checkpoint.safetensors", b"<html>");
+    fails(&folder.train("--resume"), 1, &["checkpoint.safetensors", "expected a checkpoint"]);
+    assert_eq!(folder.train("--resume --seed 4").status.code(), Some(2));
+    assert_eq!(folder.train("--checkpoint-every 0").status.code(), Some(2));
+    let left: Vec<_> = fs::read_dir(folder.path("run")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["checkpoint.safetensors"], "a refused run writes nothing");
+}

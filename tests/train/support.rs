@@ -1,0 +1,40 @@
+//! A tiny network and images that it can learn in seconds.
+
+use burn::tensor::Device;
+use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
+use ddim_web::train::{ImageSet, TrainOptions, Trainer};
+use ddim_web::unet::config::UnetConfig;
+
+pub const TINY: &str = r#"{
+    "sample_size": 8, "in_channels": 1, "out_channels": 1, "block_out_channels": [8, 16], "layers_per_block": 1,
+    "norm_num_groups": 4, "attention_head_dim": 8,
+    "down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]
+}"#;
+
+pub fn tiny() -> UnetConfig {
+    UnetConfig::from_json(TINY).unwrap()
+}
+
+/// Grey 8×8 images: a bright bar at one of 8 places.
+pub fn bars(count: usize) -> ImageSet {
+    ImageSet::new(count, 1, 8, 8, bar_pixels(count, 8)).unwrap()
+}
+
+/// `count` square images with a bright vertical bar, two columns wide.
+pub fn bar_pixels(count: usize, side: usize) -> Vec<u8> {
+    let pixel = |i: usize| {
+        let (image, x) = (i / (side * side), i % side);
+        let bar = image * 3 % side;
+        if x == bar || x == (bar + 1) % side { 255 } else { 0 }
+    };
+    (0..count * side * side).map(pixel).collect()
+}
+
+pub fn options(steps: u32) -> TrainOptions {
+    TrainOptions { steps, batch: 8, lr: 2e-3, warmup: 10, ema: 0.99, seed: 7, ..TrainOptions::default() }
+}
+
+pub fn trainer(options: TrainOptions) -> Trainer {
+    let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
+    Trainer::new(&tiny(), scheduler, options, bars(40), &Device::flex()).unwrap()
+}
