@@ -89,7 +89,7 @@ impl BurnEngine {
 
 async fn download(tensor: Tensor<4>) -> Result<Vec<f32>, EngineError> {
     let data = tensor.into_data_async().await.map_err(|error| EngineError::Device(format!("{error:?}")))?;
-    data.into_vec().map_err(|error| EngineError::Device(format!("{error:?}")))
+    data.try_into_vec().map_err(|error| EngineError::Device(format!("{error:?}")))
 }
 
 impl Denoiser for BurnEngine {

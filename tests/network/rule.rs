@@ -1,4 +1,4 @@
-//! Weights and inputs drawn from a name: the twin of `unit`, `fill` and `noise` in
+//! Weights and inputs drawn from a name: the twin of `unit` and `fill` in
 //! tools/make_unet_fixtures.py, so that fixtures need not store 35 million numbers.
 
 use ddim_web::unet::config::UnetConfig;
@@ -31,11 +31,6 @@ pub fn fill(TensorSpec { name, shape }: &TensorSpec) -> Vec<f32> {
     } else {
         values.map(|v| (0.1 * v) as f32).collect()
     }
-}
-
-/// `count` numbers of variance 1.
-pub fn noise(name: &str, count: usize) -> Vec<f32> {
-    unit(name).take(count).map(|v| (v * 3f64.sqrt()) as f32).collect()
 }
 
 /// A tensor as it will stand in a file.

@@ -11,6 +11,11 @@ use crate::{rule, test, test_on_devices};
 /// diffusers' `DDIMScheduler()` without arguments.
 const SCHEDULER: &str = r#"{"_class_name": "DDIMScheduler"}"#;
 
+/// `count` numbers of variance 1: the twin of `noise` in tools/make_unet_fixtures.py.
+fn noise(name: &str, count: usize) -> Vec<f32> {
+    rule::unit(name).take(count).map(|v| (v * 3f64.sqrt()) as f32).collect()
+}
+
 fn options(method: Method, steps: usize) -> SampleOptions {
     SampleOptions {
         trajectory: TrajectoryOptions::new(method, steps),
@@ -31,7 +36,7 @@ async fn run(device: DeviceKind, eta: u8) {
     let count = latents.len();
     let given = SampleOptions { latents: Some(latents), ..options(Method::Ddim { eta: f64::from(eta) }, 4) };
     let sampler = Sampler::new(&engine, &scheduler, given).unwrap();
-    let mut sampler = sampler.with_noise(Box::new(move |draw| rule::noise(&format!("noise {draw}"), count)));
+    let mut sampler = sampler.with_noise(Box::new(move |draw| noise(&format!("noise {draw}"), count)));
     assert_eq!(sampler.total(), 4);
     let mut last = sampler.next(&engine).await.unwrap();
     while !last.done {
