@@ -22,7 +22,11 @@ pub struct FieldError {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, expected, found } = self;
+        let Self {
+            field,
+            expected,
+            found,
+        } = self;
         match found {
             Some(found) => write!(f, "{field}: expected {expected}, found {found}"),
             None => write!(f, "{field} is missing: expected {expected}"),
@@ -42,7 +46,10 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Starts reading `object`.
     pub fn new(object: &'a Map<String, Value>) -> Self {
-        Self { object, read: BTreeSet::new() }
+        Self {
+            object,
+            read: BTreeSet::new(),
+        }
     }
 
     /// The value of `name`, which counts as read from now on.
@@ -70,7 +77,11 @@ impl<'a> Fields<'a> {
                 None => text,
             }
         });
-        FieldError { field: name.into(), expected: expected.into(), found }
+        FieldError {
+            field: name.into(),
+            expected: expected.into(),
+            found,
+        }
     }
 
     /// An integer in `range`; `default` when the key is missing.
@@ -124,7 +135,9 @@ impl<'a> Fields<'a> {
     pub fn boolean(&mut self, name: &'static str, default: bool) -> Result<bool, FieldError> {
         match self.value(name) {
             None => Ok(default),
-            Some(value) => value.as_bool().ok_or_else(|| self.reject(name, "true or false")),
+            Some(value) => value
+                .as_bool()
+                .ok_or_else(|| self.reject(name, "true or false")),
         }
     }
 
@@ -140,10 +153,14 @@ impl<'a> Fields<'a> {
             Some(Value::Null) => Some("null"),
             Some(value) => value.as_str(),
         };
-        known.iter().find(|(n, _)| Some(*n) == text).map(|(_, value)| value.clone()).ok_or_else(|| {
-            let names: Vec<&str> = known.iter().map(|(n, _)| *n).collect();
-            self.reject(name, &names.join(" or "))
-        })
+        known
+            .iter()
+            .find(|(n, _)| Some(*n) == text)
+            .map(|(_, value)| value.clone())
+            .ok_or_else(|| {
+                let names: Vec<&str> = known.iter().map(|(n, _)| *n).collect();
+                self.reject(name, &names.join(" or "))
+            })
     }
 
     /// A list whose every element `read` accepts.

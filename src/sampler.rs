@@ -27,7 +27,9 @@ pub enum SamplerError {
         found: usize,
     },
     /// The batch would not fit in memory.
-    #[error("batch: [batch, channels, height, width] = {shape:?} is more than {MAX_VALUES} numbers")]
+    #[error(
+        "batch: [batch, channels, height, width] = {shape:?} is more than {MAX_VALUES} numbers"
+    )]
     TooLarge {
         /// What was asked for.
         shape: [usize; 4],
@@ -44,7 +46,9 @@ pub enum SamplerError {
         found: usize,
     },
     /// The prediction stopped being a number.
-    #[error("x0_hat at t = {t}: expected finite numbers, found {found}: the weights do not fit these settings")]
+    #[error(
+        "x0_hat at t = {t}: expected finite numbers, found {found}: the weights do not fit these settings"
+    )]
     Diverged {
         /// The time step.
         t: usize,
@@ -120,27 +124,54 @@ impl<D: Denoiser> Sampler<D> {
     ///
     /// # Errors
     /// [`SamplerError`] names the option that does not fit.
-    pub fn new(engine: &D, scheduler: &SchedulerConfig, options: SampleOptions) -> Result<Self, SamplerError> {
+    pub fn new(
+        engine: &D,
+        scheduler: &SchedulerConfig,
+        options: SampleOptions,
+    ) -> Result<Self, SamplerError> {
         let info = engine.info();
         if !(1..=MAX_BATCH).contains(&options.batch) {
-            return Err(SamplerError::Batch { found: options.batch });
+            return Err(SamplerError::Batch {
+                found: options.batch,
+            });
         }
         if info.out_channels != info.in_channels {
-            return Err(SamplerError::Channels { expected: info.in_channels, found: info.out_channels });
+            return Err(SamplerError::Channels {
+                expected: info.in_channels,
+                found: info.out_channels,
+            });
         }
-        let [height, width] = options.size.or(info.sample_size).ok_or(SamplerError::NoSize)?;
+        let [height, width] = options
+            .size
+            .or(info.sample_size)
+            .ok_or(SamplerError::NoSize)?;
         let shape = [options.batch, info.in_channels, height, width];
-        if shape.iter().try_fold(1usize, |n, side| n.checked_mul(*side)).is_none_or(|n| n > MAX_VALUES) {
+        if shape
+            .iter()
+            .try_fold(1usize, |n, side| n.checked_mul(*side))
+            .is_none_or(|n| n > MAX_VALUES)
+        {
             return Err(SamplerError::TooLarge { shape });
         }
-        let trajectory = scheduler.trajectory(&options.trajectory).map_err(EngineError::from)?;
+        let trajectory = scheduler
+            .trajectory(&options.trajectory)
+            .map_err(EngineError::from)?;
         let mut noise = seeded_noise(options.seed, options.first_image, shape);
         let x_t = match options.latents {
             Some(latents) => finite(latents)?,
             None => noise(0),
         };
-        let spec = BatchSpec { shape, labels: options.labels };
-        Ok(Self { batch: engine.begin(&spec, x_t)?, trajectory, noise, shape, index: 0 })
+        let spec = BatchSpec {
+            shape,
+            labels: options.labels,
+        };
+        Ok(Self {
+            batch: engine.begin(&spec, x_t)?,
+            trajectory,
+            noise,
+            shape,
+            index: 0,
+        })
     }
 
     /// Takes the noise of every later step from `noise` instead of the seed.
@@ -167,14 +198,25 @@ impl<D: Denoiser> Sampler<D> {
         let index = self.index;
         let step = self.trajectory.steps.get(index).ok_or(SamplerError::Over)?;
         let noise = step.needs_noise().then(|| (self.noise)(index as u32 + 1));
-        engine.step(&mut self.batch, step.t, &step.coefficients, noise).await?;
+        engine
+            .step(&mut self.batch, step.t, &step.coefficients, noise)
+            .await?;
         let x0_hat = engine.x0_hat(&self.batch).await?;
         if let Some(found) = x0_hat.iter().find(|v| !v.is_finite()) {
-            return Err(SamplerError::Diverged { t: step.t, found: *found });
+            return Err(SamplerError::Diverged {
+                t: step.t,
+                found: *found,
+            });
         }
         let x_t = engine.x_t(&self.batch).await?;
         self.index += 1;
-        Ok(StepOutput { index, t: step.t, done: self.index == self.trajectory.steps.len(), x0_hat, x_t })
+        Ok(StepOutput {
+            index,
+            t: step.t,
+            done: self.index == self.trajectory.steps.len(),
+            x0_hat,
+            x_t,
+        })
     }
 }
 

@@ -26,7 +26,11 @@ impl Folder {
         let folder = Self::new(name);
         let weights = rule::weights(&UnetConfig::from_json(CONFIG).unwrap());
         fs::write(folder.path("config.json"), CONFIG).unwrap();
-        fs::write(folder.path("scheduler_config.json"), r#"{"_class_name": "DDIMScheduler", "novelty": 1}"#).unwrap();
+        fs::write(
+            folder.path("scheduler_config.json"),
+            r#"{"_class_name": "DDIMScheduler", "novelty": 1}"#,
+        )
+        .unwrap();
         fs::write(folder.path("diffusion_pytorch_model.safetensors"), weights).unwrap();
         folder
     }
@@ -36,8 +40,10 @@ impl Folder {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = fs::read_dir(&self.0)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -63,7 +69,10 @@ fn refused(output: &Output, code: i32, word: &str) {
     let text = String::from_utf8_lossy(&output.stderr);
     let last = text.lines().last().unwrap_or_default();
     assert_eq!(output.status.code(), Some(code), "{text}");
-    assert!(last.contains(word) && !text.contains("panicked"), "expected “{word}” in: {text}");
+    assert!(
+        last.contains(word) && !text.contains("panicked"),
+        "expected “{word}” in: {text}"
+    );
 }
 
 fn size_of_png(path: &Path) -> (u32, u32) {
@@ -73,11 +82,28 @@ fn size_of_png(path: &Path) -> (u32, u32) {
 #[test]
 fn a_run_writes_a_grid_and_the_numbers_and_says_what_it_ignored() {
     let folder = Folder::with_model("grid");
-    let output = sample(&folder, &["--steps", "3", "--count", "5", "--out", "grid.png", "--save", "x0.safetensors"]);
+    let output = sample(
+        &folder,
+        &[
+            "--steps",
+            "3",
+            "--count",
+            "5",
+            "--out",
+            "grid.png",
+            "--save",
+            "x0.safetensors",
+        ],
+    );
     assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("scheduler_config.json: ignored novelty"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("scheduler_config.json: ignored novelty")
+    );
     // Five 8×8 images enlarged to 64×64 in three columns and two rows, 2 pixels apart.
-    assert_eq!(size_of_png(&folder.path("grid.png")), (3 * 66 + 2, 2 * 66 + 2));
+    assert_eq!(
+        size_of_png(&folder.path("grid.png")),
+        (3 * 66 + 2, 2 * 66 + 2)
+    );
     let saved = fs::read(folder.path("x0.safetensors")).unwrap();
     let file = safetensors::SafeTensors::deserialize(&saved).unwrap();
     assert_eq!(file.tensor("sample").unwrap().shape(), [5, 3, 8, 8]);
@@ -87,7 +113,18 @@ fn a_run_writes_a_grid_and_the_numbers_and_says_what_it_ignored() {
 fn the_result_depends_on_the_seed_and_on_nothing_else() {
     let folder = Folder::with_model("seed");
     let numbers = |seed: &str, count: &str| {
-        let arguments = ["--steps", "2", "--eta", "1", "--seed", seed, "--count", count, "--save", "x.safetensors"];
+        let arguments = [
+            "--steps",
+            "2",
+            "--eta",
+            "1",
+            "--seed",
+            seed,
+            "--count",
+            count,
+            "--save",
+            "x.safetensors",
+        ];
         assert!(sample(&folder, &arguments).status.success());
         fs::read(folder.path("x.safetensors")).unwrap()
     };
@@ -105,10 +142,21 @@ fn latents_replace_the_seed() {
         fs::read(folder.path("x.safetensors")).unwrap()
     };
     numbers(&["--count", "2", "--seed", "9"]);
-    fs::rename(folder.path("x.safetensors"), folder.path("start.safetensors")).unwrap();
+    fs::rename(
+        folder.path("x.safetensors"),
+        folder.path("start.safetensors"),
+    )
+    .unwrap();
     let first = numbers(&["--latents", "start.safetensors", "--seed", "1"]);
-    assert_eq!(first, numbers(&["--latents", "start.safetensors", "--seed", "2"]));
-    refused(&sample(&folder, &["--latents", "config.json"]), 1, "config.json");
+    assert_eq!(
+        first,
+        numbers(&["--latents", "start.safetensors", "--seed", "2"])
+    );
+    refused(
+        &sample(&folder, &["--latents", "config.json"]),
+        1,
+        "config.json",
+    );
 }
 
 #[test]
@@ -128,7 +176,12 @@ fn settings_that_make_no_sense_are_wrong_usage() {
     ] {
         refused(&sample(&folder, arguments), 2, word);
     }
-    assert_eq!(folder.names().len(), 3, "nothing may be written: {:?}", folder.names());
+    assert_eq!(
+        folder.names().len(),
+        3,
+        "nothing may be written: {:?}",
+        folder.names()
+    );
 }
 
 #[test]
@@ -145,28 +198,61 @@ fn damaged_files_fail_with_their_name_and_write_nothing() {
     refused(&sample(&folder, &[]), 1, "scheduler_config.json");
     fs::remove_file(folder.path("config.json")).unwrap();
     refused(&sample(&folder, &[]), 1, "config.json");
-    assert_eq!(folder.names().len(), 2, "nothing may be written: {:?}", folder.names());
+    assert_eq!(
+        folder.names().len(),
+        2,
+        "nothing may be written: {:?}",
+        folder.names()
+    );
     let elsewhere = Folder(folder.path("missing"));
-    let output = Command::new(env!("CARGO_BIN_EXE_ddim-web")).args(["sample", "--model"]).arg(&elsewhere.0).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+        .args(["sample", "--model"])
+        .arg(&elsewhere.0)
+        .output()
+        .unwrap();
     refused(&output, 1, "not a folder");
 }
 
 #[test]
 fn a_picture_that_cannot_be_written_leaves_nothing_behind() {
     let folder = Folder::with_model("unwritable");
-    refused(&sample(&folder, &["--steps", "1", "--count", "1", "--out", "config.json/grid.png"]), 1, "grid.png");
+    refused(
+        &sample(
+            &folder,
+            &[
+                "--steps",
+                "1",
+                "--count",
+                "1",
+                "--out",
+                "config.json/grid.png",
+            ],
+        ),
+        1,
+        "grid.png",
+    );
     assert_eq!(folder.names().len(), 3, "{:?}", folder.names());
 }
 
 #[test]
 fn a_diffusers_pipeline_folder_is_read_as_it_is() {
     let folder = Folder::with_model("pipeline");
-    for (part, names) in [("unet", &["config.json", "diffusion_pytorch_model.safetensors"] as &[&str]), ("scheduler", &["scheduler_config.json"])] {
+    for (part, names) in [
+        (
+            "unet",
+            &["config.json", "diffusion_pytorch_model.safetensors"] as &[&str],
+        ),
+        ("scheduler", &["scheduler_config.json"]),
+    ] {
         fs::create_dir(folder.path(part)).unwrap();
         for name in names {
             fs::rename(folder.path(name), folder.path(part).join(name)).unwrap();
         }
     }
-    assert!(sample(&folder, &["--steps", "1", "--count", "1"]).status.success());
+    assert!(
+        sample(&folder, &["--steps", "1", "--count", "1"])
+            .status
+            .success()
+    );
     assert!(folder.names().contains(&"samples.png".to_string()));
 }

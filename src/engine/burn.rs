@@ -27,7 +27,11 @@ impl BurnEngine {
     ///
     /// # Errors
     /// [`EngineError`] says which file is wrong and where, or why there is no GPU.
-    pub async fn load(config_json: &str, safetensors: &[u8], kind: DeviceKind) -> Result<Self, EngineError> {
+    pub async fn load(
+        config_json: &str,
+        safetensors: &[u8],
+        kind: DeviceKind,
+    ) -> Result<Self, EngineError> {
         let config = UnetConfig::from_json(config_json)?;
         let (device, adapter) = match kind {
             DeviceKind::Cpu => (Device::flex(), "burn-flex".to_string()),
@@ -59,17 +63,36 @@ impl BurnEngine {
     fn upload(&self, spec: &BatchSpec, values: Vec<f32>) -> Result<Tensor<4>, EngineError> {
         let expected = spec.shape.iter().product();
         if values.len() != expected {
-            return Err(InputError::Length { shape: spec.shape, expected, found: values.len() }.into());
+            return Err(InputError::Length {
+                shape: spec.shape,
+                expected,
+                found: values.len(),
+            }
+            .into());
         }
-        Ok(Tensor::from_data(TensorData::new(values, spec.shape), &self.device))
+        Ok(Tensor::from_data(
+            TensorData::new(values, spec.shape),
+            &self.device,
+        ))
     }
 
-    fn run(&self, spec: &BatchSpec, x: Tensor<4>, timesteps: &[f32]) -> Result<Tensor<4>, EngineError> {
-        self.unet.check(spec.shape, timesteps, spec.labels.as_deref())?;
+    fn run(
+        &self,
+        spec: &BatchSpec,
+        x: Tensor<4>,
+        timesteps: &[f32],
+    ) -> Result<Tensor<4>, EngineError> {
+        self.unet
+            .check(spec.shape, timesteps, spec.labels.as_deref())?;
         Ok(self.unet.forward(x, timesteps, spec.labels.as_deref()))
     }
 
-    async fn clip(&self, x0_hat: Tensor<4>, clip: Clip, batch: usize) -> Result<Tensor<4>, EngineError> {
+    async fn clip(
+        &self,
+        x0_hat: Tensor<4>,
+        clip: Clip,
+        batch: usize,
+    ) -> Result<Tensor<4>, EngineError> {
         match clip {
             Clip::None => Ok(x0_hat),
             Clip::Range(range) => Ok(x0_hat.clamp(-range, range)),
@@ -81,15 +104,22 @@ impl BurnEngine {
                 for pixels in values.chunks_exact_mut(image) {
                     dynamic_threshold(pixels, ratio, max);
                 }
-                Ok(Tensor::from_data(TensorData::new(values, shape), &self.device))
+                Ok(Tensor::from_data(
+                    TensorData::new(values, shape),
+                    &self.device,
+                ))
             }
         }
     }
 }
 
 async fn download(tensor: Tensor<4>) -> Result<Vec<f32>, EngineError> {
-    let data = tensor.into_data_async().await.map_err(|error| EngineError::Device(format!("{error:?}")))?;
-    data.try_into_vec().map_err(|error| EngineError::Device(format!("{error:?}")))
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| EngineError::Device(format!("{error:?}")))?;
+    data.try_into_vec()
+        .map_err(|error| EngineError::Device(format!("{error:?}")))
 }
 
 impl Denoiser for BurnEngine {
@@ -100,9 +130,17 @@ impl Denoiser for BurnEngine {
     }
 
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<BurnBatch, EngineError> {
-        self.unet.check(spec.shape, &vec![1.0; spec.shape[0]], spec.labels.as_deref())?;
+        self.unet.check(
+            spec.shape,
+            &vec![1.0; spec.shape[0]],
+            spec.labels.as_deref(),
+        )?;
         let x_t = self.upload(spec, x_t)?;
-        Ok(BurnBatch { spec: spec.clone(), x0_hat: x_t.clone(), x_t })
+        Ok(BurnBatch {
+            spec: spec.clone(),
+            x0_hat: x_t.clone(),
+            x_t,
+        })
     }
 
     async fn step(
@@ -113,7 +151,11 @@ impl Denoiser for BurnEngine {
         noise: Option<Vec<f32>>,
     ) -> Result<(), EngineError> {
         let x_t = batch.x_t.clone();
-        let out = self.run(&batch.spec, x_t.clone(), &vec![t as f32; batch.spec.shape[0]])?;
+        let out = self.run(
+            &batch.spec,
+            x_t.clone(),
+            &vec![t as f32; batch.spec.shape[0]],
+        )?;
         let x0_hat = x_t.clone() * c.p + out.clone() * c.q;
         let x0_hat = self.clip(x0_hat, c.clip, batch.spec.shape[0]).await?;
         let eps = match c.eps_from {
@@ -137,7 +179,12 @@ impl Denoiser for BurnEngine {
         download(batch.x_t.clone()).await
     }
 
-    async fn predict(&self, spec: &BatchSpec, x: Vec<f32>, timesteps: &[f32]) -> Result<Vec<f32>, EngineError> {
+    async fn predict(
+        &self,
+        spec: &BatchSpec,
+        x: Vec<f32>,
+        timesteps: &[f32],
+    ) -> Result<Vec<f32>, EngineError> {
         let x = self.upload(spec, x)?;
         download(self.run(spec, x, timesteps)?).await
     }

@@ -33,12 +33,19 @@ pub async fn gpu() -> Result<Gpu, EngineError> {
             Ok(GPU.get_or_init(|| Gpu { device, name }).clone())
         }
         // Another call may have finished the set-up while this one was waiting.
-        Err(error) => GPU.get().cloned().ok_or_else(|| EngineError::NoGpu(error.to_string())),
+        Err(error) => GPU
+            .get()
+            .cloned()
+            .ok_or_else(|| EngineError::NoGpu(error.to_string())),
     }
 }
 
 fn describe(info: &wgpu::AdapterInfo) -> String {
-    let parts = [info.name.as_str(), info.driver.as_str(), info.driver_info.as_str()];
+    let parts = [
+        info.name.as_str(),
+        info.driver.as_str(),
+        info.driver_info.as_str(),
+    ];
     match parts.iter().find(|part| !part.is_empty()) {
         Some(part) => (*part).to_string(),
         None => format!("{:?} adapter", info.backend),
@@ -55,10 +62,14 @@ async fn require_timestamps() -> Result<(), EngineError> {
     let adapter = wgpu::Instance::default()
         .request_adapter(&options)
         .await
-        .map_err(|error| EngineError::NoGpu(format!("this browser offers no WebGPU adapter ({error})")))?;
+        .map_err(|error| {
+            EngineError::NoGpu(format!("this browser offers no WebGPU adapter ({error})"))
+        })?;
     if adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
         return Ok(());
     }
     let name = describe(&adapter.get_info());
-    Err(EngineError::NoGpu(format!("the adapter {name} has no timestamp queries, which the GPU engine needs")))
+    Err(EngineError::NoGpu(format!(
+        "the adapter {name} has no timestamp queries, which the GPU engine needs"
+    )))
 }

@@ -111,5 +111,10 @@ pub trait Denoiser {
     ///
     /// # Errors
     /// [`EngineError::Input`] when the values, the size or the labels do not fit the network.
-    fn predict(&self, spec: &BatchSpec, x: Vec<f32>, timesteps: &[f32]) -> impl Future<Output = Result<Vec<f32>, EngineError>>;
+    fn predict(
+        &self,
+        spec: &BatchSpec,
+        x: Vec<f32>,
+        timesteps: &[f32],
+    ) -> impl Future<Output = Result<Vec<f32>, EngineError>>;
 }

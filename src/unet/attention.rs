@@ -40,9 +40,11 @@ impl AttentionConfig {
         let inner = heads * self.head_dim;
         let project = || LinearConfig::new(self.channels, inner).init(device);
         Attention {
-            group_norm: self
-                .groups
-                .map(|g| GroupNormConfig::new(g, self.channels).with_epsilon(self.eps).init(device)),
+            group_norm: self.groups.map(|g| {
+                GroupNormConfig::new(g, self.channels)
+                    .with_epsilon(self.eps)
+                    .init(device)
+            }),
             to_q: project(),
             to_k: project(),
             to_v: project(),
@@ -67,13 +69,19 @@ impl Attention {
         let tokens = tokens.swap_dims(1, 2); // [B, HW, C]
         let heads = |layer: &Linear| {
             let projected = layer.forward(tokens.clone());
-            projected.reshape([batch, pixels, self.heads, self.head_dim]).swap_dims(1, 2) // [B, heads, HW, head_dim]
+            projected
+                .reshape([batch, pixels, self.heads, self.head_dim])
+                .swap_dims(1, 2) // [B, heads, HW, head_dim]
         };
         let query = heads(&self.to_q) * (self.head_dim as f64).powf(-0.5);
         let scores = softmax(query.matmul(heads(&self.to_k).transpose()), 3); // [B, heads, HW, HW]
         let mixed = scores.matmul(heads(&self.to_v)).swap_dims(1, 2);
         let mixed = mixed.reshape([batch, pixels, self.heads * self.head_dim]);
-        let output = self.to_out.forward(mixed).swap_dims(1, 2).reshape([batch, channels, height, width]);
+        let output = self
+            .to_out
+            .forward(mixed)
+            .swap_dims(1, 2)
+            .reshape([batch, channels, height, width]);
         divide(output + input, self.rescale)
     }
 }

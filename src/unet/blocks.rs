@@ -29,19 +29,28 @@ impl DownBlock {
         let kind = network.down_blocks[level];
         let last = level + 1 == widths.len();
         let layers = network.layers_per_block;
-        let resnet = |inputs, resample| ResnetBlock::init(network, inputs, outputs, resample, 1.0, device);
+        let resnet =
+            |inputs, resample| ResnetBlock::init(network, inputs, outputs, resample, 1.0, device);
         let how = resampling(kind, network.downsample, last);
         Self {
-            resnets: (0..layers).map(|i| resnet(if i == 0 { inputs } else { outputs }, Resample::Keep)).collect(),
+            resnets: (0..layers)
+                .map(|i| resnet(if i == 0 { inputs } else { outputs }, Resample::Keep))
+                .collect(),
             attentions: attentions(network, kind, outputs, layers, device),
             downsample_conv: (how == Some(ResampleKind::Conv))
                 .then(|| DownsampleConv::init(outputs, network.downsample_padding, device)),
-            downsample_resnet: (how == Some(ResampleKind::Resnet)).then(|| resnet(outputs, Resample::Down)),
+            downsample_resnet: (how == Some(ResampleKind::Resnet))
+                .then(|| resnet(outputs, Resample::Down)),
         }
     }
 
     /// Runs the level; every intermediate result is pushed on `skips` for the decoder.
-    pub fn forward(&self, mut x: Tensor<4>, time: &Tensor<2>, skips: &mut Vec<Tensor<4>>) -> Tensor<4> {
+    pub fn forward(
+        &self,
+        mut x: Tensor<4>,
+        time: &Tensor<2>,
+        skips: &mut Vec<Tensor<4>>,
+    ) -> Tensor<4> {
         for (i, resnet) in self.resnets.iter().enumerate() {
             x = resnet.forward(x, time.clone());
             if let Some(attention) = self.attentions.get(i) {
@@ -75,7 +84,11 @@ impl MidBlock {
         let scale = network.mid_block_scale_factor;
         // With scale_shift diffusers leaves the normalisation out unless it is given its own number of groups.
         let groups = match network.time_injection {
-            TimeInjection::Add => Some(network.attn_norm_num_groups.unwrap_or(network.norm_num_groups)),
+            TimeInjection::Add => Some(
+                network
+                    .attn_norm_num_groups
+                    .unwrap_or(network.norm_num_groups),
+            ),
             TimeInjection::ScaleShift => network.attn_norm_num_groups,
         };
         let attention = AttentionConfig {
@@ -86,8 +99,16 @@ impl MidBlock {
             rescale: scale,
         };
         Self {
-            resnets: (0..2).map(|_| ResnetBlock::init(network, channels, channels, Resample::Keep, scale, device)).collect(),
-            attentions: network.add_attention.then(|| attention.init(device)).into_iter().collect(),
+            resnets: (0..2)
+                .map(|_| {
+                    ResnetBlock::init(network, channels, channels, Resample::Keep, scale, device)
+                })
+                .collect(),
+            attentions: network
+                .add_attention
+                .then(|| attention.init(device))
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -122,7 +143,8 @@ impl UpBlock {
         let finer = widths[(level + 1).min(widths.len() - 1)];
         let kind = network.up_blocks[level];
         let layers = network.layers_per_block + 1;
-        let resnet = |inputs, resample| ResnetBlock::init(network, inputs, outputs, resample, 1.0, device);
+        let resnet =
+            |inputs, resample| ResnetBlock::init(network, inputs, outputs, resample, 1.0, device);
         let how = resampling(kind, network.upsample, last);
         Self {
             resnets: (0..layers)
@@ -133,15 +155,25 @@ impl UpBlock {
                 })
                 .collect(),
             attentions: attentions(network, kind, outputs, layers, device),
-            upsample_conv: (how == Some(ResampleKind::Conv)).then(|| UpsampleConv::init(outputs, device)),
-            upsample_resnet: (how == Some(ResampleKind::Resnet)).then(|| resnet(outputs, Resample::Up)),
+            upsample_conv: (how == Some(ResampleKind::Conv))
+                .then(|| UpsampleConv::init(outputs, device)),
+            upsample_resnet: (how == Some(ResampleKind::Resnet))
+                .then(|| resnet(outputs, Resample::Up)),
         }
     }
 
     /// Runs the level; every residual block takes one tensor from the end of `skips`.
-    pub fn forward(&self, mut x: Tensor<4>, time: &Tensor<2>, skips: &mut Vec<Tensor<4>>) -> Tensor<4> {
+    pub fn forward(
+        &self,
+        mut x: Tensor<4>,
+        time: &Tensor<2>,
+        skips: &mut Vec<Tensor<4>>,
+    ) -> Tensor<4> {
         for (i, resnet) in self.resnets.iter().enumerate() {
-            let joined = skips.pop().into_iter().fold(x, |x, skip| Tensor::cat(vec![x, skip], 1));
+            let joined = skips
+                .pop()
+                .into_iter()
+                .fold(x, |x, skip| Tensor::cat(vec![x, skip], 1));
             x = resnet.forward(joined, time.clone());
             if let Some(attention) = self.attentions.get(i) {
                 x = attention.forward(x);
@@ -158,7 +190,11 @@ impl UpBlock {
 }
 
 /// What changes the resolution after a level of `kind`; the last level keeps it.
-fn resampling(kind: BlockKind, of_attention_levels: ResampleKind, last: bool) -> Option<ResampleKind> {
+fn resampling(
+    kind: BlockKind,
+    of_attention_levels: ResampleKind,
+    last: bool,
+) -> Option<ResampleKind> {
     (!last).then_some(match kind {
         BlockKind::Plain => ResampleKind::Conv,
         BlockKind::Attention => of_attention_levels,
@@ -167,7 +203,13 @@ fn resampling(kind: BlockKind, of_attention_levels: ResampleKind, last: bool) ->
 }
 
 /// One attention per layer where the level has attention.
-fn attentions(network: &UnetConfig, kind: BlockKind, channels: usize, layers: usize, device: &Device) -> Vec<Attention> {
+fn attentions(
+    network: &UnetConfig,
+    kind: BlockKind,
+    channels: usize,
+    layers: usize,
+    device: &Device,
+) -> Vec<Attention> {
     if kind != BlockKind::Attention {
         return Vec::new();
     }

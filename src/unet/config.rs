@@ -148,32 +148,54 @@ impl UnetConfig {
             serde_json::from_str(text).map_err(|e| ConfigError::Json(e.to_string()))?;
         let mut fields = Fields::new(&object);
         let config = Self::from_fields(&mut fields)?;
-        Ok(Self { unknown_keys: fields.unknown(), ..config })
+        Ok(Self {
+            unknown_keys: fields.unknown(),
+            ..config
+        })
     }
 
     fn from_fields(f: &mut Fields) -> Result<Self, FieldError> {
         f.one_of("_class_name", Some("UNet2DModel"), &[("UNet2DModel", ())])?;
         let sample_size = sample_size(f)?;
-        let block_out_channels: Vec<usize> = f.list("block_out_channels", "1 to 8 integers from 1 to 8192", |v| {
-            v.as_u64().filter(|c| (1..=MAX_CHANNELS).contains(c)).map(|c| c as usize)
-        })?;
+        let block_out_channels: Vec<usize> = f.list(
+            "block_out_channels",
+            "1 to 8 integers from 1 to 8192",
+            |v| {
+                v.as_u64()
+                    .filter(|c| (1..=MAX_CHANNELS).contains(c))
+                    .map(|c| c as usize)
+            },
+        )?;
         let levels = block_out_channels.len();
         if !(1..=MAX_LEVELS).contains(&levels) {
             return Err(f.reject("block_out_channels", "1 to 8 integers from 1 to 8192"));
         }
-        let down_blocks = blocks(f, "down_block_types", levels, &[
-            ("DownBlock2D", BlockKind::Plain),
-            ("AttnDownBlock2D", BlockKind::Attention),
-            ("ResnetDownsampleBlock2D", BlockKind::Resnet),
-        ])?;
-        let up_blocks = blocks(f, "up_block_types", levels, &[
-            ("UpBlock2D", BlockKind::Plain),
-            ("AttnUpBlock2D", BlockKind::Attention),
-            ("ResnetUpsampleBlock2D", BlockKind::Resnet),
-        ])?;
+        let down_blocks = blocks(
+            f,
+            "down_block_types",
+            levels,
+            &[
+                ("DownBlock2D", BlockKind::Plain),
+                ("AttnDownBlock2D", BlockKind::Attention),
+                ("ResnetDownsampleBlock2D", BlockKind::Resnet),
+            ],
+        )?;
+        let up_blocks = blocks(
+            f,
+            "up_block_types",
+            levels,
+            &[
+                ("UpBlock2D", BlockKind::Plain),
+                ("AttnUpBlock2D", BlockKind::Attention),
+                ("ResnetUpsampleBlock2D", BlockKind::Resnet),
+            ],
+        )?;
         let norm_num_groups = f.integer("norm_num_groups", Some(32), 1..=MAX_CHANNELS)?;
         if block_out_channels.iter().any(|c| c % norm_num_groups != 0) {
-            return Err(f.reject("norm_num_groups", &format!("a divisor of each of block_out_channels {block_out_channels:?}")));
+            return Err(f.reject(
+                "norm_num_groups",
+                &format!("a divisor of each of block_out_channels {block_out_channels:?}"),
+            ));
         }
         let attn_norm_num_groups = f.optional_integer("attn_norm_num_groups", 1..=MAX_CHANNELS)?;
         let coarsest = block_out_channels[levels - 1];
@@ -185,19 +207,33 @@ impl UnetConfig {
             Some(_) => f.optional_integer("attention_head_dim", 1..=MAX_CHANNELS)?,
         };
         let add_attention = f.boolean("add_attention", true)?;
-        let mid_block = f.one_of("mid_block_type", Some("UNetMidBlock2D"), &[("UNetMidBlock2D", true), ("null", false)])?;
+        let mid_block = f.one_of(
+            "mid_block_type",
+            Some("UNetMidBlock2D"),
+            &[("UNetMidBlock2D", true), ("null", false)],
+        )?;
         if let Some(head) = attention_head_dim {
-            let attends = |(i, kind): (usize, &BlockKind)| (*kind == BlockKind::Attention).then_some(block_out_channels[i]);
-            let mut widths: Vec<usize> = down_blocks.iter().enumerate().filter_map(attends).collect();
+            let attends = |(i, kind): (usize, &BlockKind)| {
+                (*kind == BlockKind::Attention).then_some(block_out_channels[i])
+            };
+            let mut widths: Vec<usize> =
+                down_blocks.iter().enumerate().filter_map(attends).collect();
             widths.extend(up_blocks.iter().rev().enumerate().filter_map(attends));
             if mid_block && add_attention {
                 widths.push(coarsest);
             }
             if widths.iter().any(|width| head > *width) {
-                return Err(f.reject("attention_head_dim", "at most the channels of every level with attention"));
+                return Err(f.reject(
+                    "attention_head_dim",
+                    "at most the channels of every level with attention",
+                ));
             }
         }
-        let time_embedding = match f.one_of("time_embedding_type", Some("positional"), &[("positional", false), ("fourier", true)])? {
+        let time_embedding = match f.one_of(
+            "time_embedding_type",
+            Some("positional"),
+            &[("positional", false), ("fourier", true)],
+        )? {
             true => {
                 f.boolean("flip_sin_to_cos", true)?;
                 f.number("freq_shift", Some(0.0), -1e6..=1e6)?;
@@ -211,17 +247,26 @@ impl UnetConfig {
         if let TimeEmbedding::Positional { freq_shift, .. } = time_embedding
             && freq_shift == (block_out_channels[0] / 2) as f64
         {
-            return Err(f.reject("freq_shift", "another number than half of block_out_channels[0]"));
+            return Err(f.reject(
+                "freq_shift",
+                "another number than half of block_out_channels[0]",
+            ));
         }
         let time_embed_dim = f
             .optional_integer("time_embedding_dim", 1..=4 * MAX_CHANNELS)?
             .unwrap_or(block_out_channels[0] * 4);
         if f.value("class_embed_type").is_some_and(|v| !v.is_null()) {
-            return Err(f.reject("class_embed_type", "null (a table of num_class_embeds vectors)"));
+            return Err(f.reject(
+                "class_embed_type",
+                "null (a table of num_class_embeds vectors)",
+            ));
         }
         // diffusers reads it only for a learned time embedding, which is refused above.
         f.value("num_train_timesteps");
-        let resample = [("conv", ResampleKind::Conv), ("resnet", ResampleKind::Resnet)];
+        let resample = [
+            ("conv", ResampleKind::Conv),
+            ("resnet", ResampleKind::Resnet),
+        ];
         Ok(Self {
             sample_size,
             in_channels: f.integer("in_channels", Some(3), 1..=64)?,
@@ -238,21 +283,29 @@ impl UnetConfig {
             downsample: f.one_of("downsample_type", Some("conv"), &resample)?,
             upsample: f.one_of("upsample_type", Some("conv"), &resample)?,
             dropout: f.number("dropout", Some(0.0), 0.0..=0.99)?,
-            act_fn: f.one_of("act_fn", Some("silu"), &[
-                ("silu", Activation::Silu),
-                ("swish", Activation::Silu),
-                ("mish", Activation::Mish),
-                ("gelu", Activation::Gelu),
-                ("relu", Activation::Relu),
-            ])?,
+            act_fn: f.one_of(
+                "act_fn",
+                Some("silu"),
+                &[
+                    ("silu", Activation::Silu),
+                    ("swish", Activation::Silu),
+                    ("mish", Activation::Mish),
+                    ("gelu", Activation::Gelu),
+                    ("relu", Activation::Relu),
+                ],
+            )?,
             attention_head_dim,
             norm_num_groups,
             attn_norm_num_groups,
             norm_eps: f.number("norm_eps", Some(1e-5), 0.0..=1.0)?,
-            time_injection: f.one_of("resnet_time_scale_shift", Some("default"), &[
-                ("default", TimeInjection::Add),
-                ("scale_shift", TimeInjection::ScaleShift),
-            ])?,
+            time_injection: f.one_of(
+                "resnet_time_scale_shift",
+                Some("default"),
+                &[
+                    ("default", TimeInjection::Add),
+                    ("scale_shift", TimeInjection::ScaleShift),
+                ],
+            )?,
             add_attention,
             num_class_embeds: f.optional_integer("num_class_embeds", 1..=MAX_CLASSES)?,
             unknown_keys: Vec::new(),
@@ -267,7 +320,10 @@ impl UnetConfig {
             ResampleKind::Resnet => "resnet",
         };
         let (embedding, flip_sin_to_cos, freq_shift) = match self.time_embedding {
-            TimeEmbedding::Positional { flip_sin_to_cos, freq_shift } => ("positional", flip_sin_to_cos, freq_shift),
+            TimeEmbedding::Positional {
+                flip_sin_to_cos,
+                freq_shift,
+            } => ("positional", flip_sin_to_cos, freq_shift),
             TimeEmbedding::Fourier => ("fourier", true, 0.0),
         };
         let names = |blocks: &[BlockKind], of: [&'static str; 3]| -> Vec<&'static str> {
@@ -289,11 +345,21 @@ impl UnetConfig {
             time_embedding_type: embedding,
             time_embedding_dim: self.time_embed_dim,
             // diffusers keeps freq_shift as an integer; a whole number must be written as one.
-            freq_shift: if freq_shift.fract() == 0.0 { Value::from(freq_shift as i64) } else { Value::from(freq_shift) },
+            freq_shift: if freq_shift.fract() == 0.0 {
+                Value::from(freq_shift as i64)
+            } else {
+                Value::from(freq_shift)
+            },
             flip_sin_to_cos,
-            down_block_types: names(&self.down_blocks, ["DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D"]),
+            down_block_types: names(
+                &self.down_blocks,
+                ["DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D"],
+            ),
             mid_block_type: self.mid_block.then_some("UNetMidBlock2D"),
-            up_block_types: names(&self.up_blocks, ["UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D"]),
+            up_block_types: names(
+                &self.up_blocks,
+                ["UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D"],
+            ),
             block_out_channels: &self.block_out_channels,
             layers_per_block: self.layers_per_block,
             mid_block_scale_factor: self.mid_block_scale_factor,
@@ -362,7 +428,9 @@ fn sample_size(f: &mut Fields) -> Result<Option<[usize; 2]>, FieldError> {
         Square(u64),
         Rectangle([u64; 2]),
     }
-    let Some(value) = f.value("sample_size").filter(|v| !v.is_null()) else { return Ok(None) };
+    let Some(value) = f.value("sample_size").filter(|v| !v.is_null()) else {
+        return Ok(None);
+    };
     let expected = "an integer or [height, width], each from 1 to 4096";
     let [h, w] = match serde_json::from_value(value.clone()) {
         Ok(Size::Square(side)) => [side, side],
@@ -382,10 +450,16 @@ fn blocks(
     known: &[(&'static str, BlockKind)],
 ) -> Result<Vec<BlockKind>, FieldError> {
     let names: Vec<&str> = known.iter().map(|(n, _)| *n).collect();
-    let expected = format!("{levels} block types (as many as block_out_channels), each {}", names.join(", "));
+    let expected = format!(
+        "{levels} block types (as many as block_out_channels), each {}",
+        names.join(", ")
+    );
     let kinds = f.list(name, &expected, |v| {
         let text = v.as_str()?;
-        known.iter().find(|(n, _)| *n == text).map(|(_, kind)| *kind)
+        known
+            .iter()
+            .find(|(n, _)| *n == text)
+            .map(|(_, kind)| *kind)
     })?;
     if kinds.len() != levels {
         return Err(f.reject(name, &expected));

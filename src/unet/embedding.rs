@@ -14,7 +14,12 @@ const MAX_PERIOD: f64 = 10_000.0;
 ///
 /// Computed on the host in f32 with the same order of operations, because at t ≈ 1000 the
 /// rounding of a frequency moves a sine by 6e-5. An odd width ends with a zero.
-pub fn sinusoids(timesteps: &[f32], width: usize, flip_sin_to_cos: bool, freq_shift: f64) -> Vec<f32> {
+pub fn sinusoids(
+    timesteps: &[f32],
+    width: usize,
+    flip_sin_to_cos: bool,
+    freq_shift: f64,
+) -> Vec<f32> {
     let half = width / 2;
     let denominator = (half as f64 - freq_shift) as f32;
     let mut rows = Vec::with_capacity(timesteps.len() * width);
@@ -43,7 +48,9 @@ impl FourierProjection {
     /// Draws new frequencies.
     pub fn init(width: usize, device: &Device) -> Self {
         let weight = Tensor::random([width], Distribution::Normal(0.0, 16.0), device);
-        Self { weight: Param::from_tensor(weight).set_require_grad(false) }
+        Self {
+            weight: Param::from_tensor(weight).set_require_grad(false),
+        }
     }
 
     /// `[batch]` -> `[batch, 2·width]`: sine and cosine of `2π·w·ln t`.
@@ -85,11 +92,21 @@ pub fn features(
     device: &Device,
 ) -> Tensor<2> {
     match (kind, fourier) {
-        (_, Some(fourier)) => fourier.forward(Tensor::from_data(TensorData::from(timesteps), device)),
-        (TimeEmbedding::Positional { flip_sin_to_cos, freq_shift }, None) => {
+        (_, Some(fourier)) => {
+            fourier.forward(Tensor::from_data(TensorData::from(timesteps), device))
+        }
+        (
+            TimeEmbedding::Positional {
+                flip_sin_to_cos,
+                freq_shift,
+            },
+            None,
+        ) => {
             let rows = sinusoids(timesteps, width, flip_sin_to_cos, freq_shift);
             Tensor::from_data(TensorData::new(rows, [timesteps.len(), width]), device)
         }
-        (TimeEmbedding::Fourier, None) => unreachable!("Unet::init makes the projection for this kind"),
+        (TimeEmbedding::Fourier, None) => {
+            unreachable!("Unet::init makes the projection for this kind")
+        }
     }
 }

@@ -26,7 +26,9 @@ use embedding::{FourierProjection, TimestepEmbedding};
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InputError {
     /// The values do not fill the shape.
-    #[error("input: expected [batch, channels, height, width] = {shape:?} = {expected} values, found {found}")]
+    #[error(
+        "input: expected [batch, channels, height, width] = {shape:?} = {expected} values, found {found}"
+    )]
     Length {
         /// The shape.
         shape: [usize; 4],
@@ -36,7 +38,9 @@ pub enum InputError {
         found: usize,
     },
     /// The shape is not one that the network takes.
-    #[error("input: expected [batch, {channels}, height, width] with a batch of {batch}, found {found:?}")]
+    #[error(
+        "input: expected [batch, {channels}, height, width] with a batch of {batch}, found {found:?}"
+    )]
     Shape {
         /// Channels of the network's input.
         channels: usize,
@@ -49,7 +53,9 @@ pub enum InputError {
     #[error("input: expected finite numbers, found NaN or an infinity")]
     NotFinite,
     /// A side cannot be halved as often as the network does.
-    #[error("input: height and width must be multiples of {factor} for this network, found {height}×{width}")]
+    #[error(
+        "input: height and width must be multiples of {factor} for this network, found {height}×{width}"
+    )]
     Side {
         /// 2 to the number of halvings.
         factor: usize,
@@ -108,10 +114,16 @@ impl Unet {
             class_embedding: config
                 .num_class_embeds
                 .map(|classes| EmbeddingConfig::new(classes, config.time_embed_dim).init(device)),
-            down_blocks: (0..levels).map(|level| DownBlock::init(config, level, device)).collect(),
+            down_blocks: (0..levels)
+                .map(|level| DownBlock::init(config, level, device))
+                .collect(),
             mid_block: config.mid_block.then(|| MidBlock::init(config, device)),
-            up_blocks: (0..levels).map(|level| UpBlock::init(config, level, device)).collect(),
-            conv_norm_out: GroupNormConfig::new(config.norm_num_groups, finest).with_epsilon(config.norm_eps).init(device),
+            up_blocks: (0..levels)
+                .map(|level| UpBlock::init(config, level, device))
+                .collect(),
+            conv_norm_out: GroupNormConfig::new(config.norm_num_groups, finest)
+                .with_epsilon(config.norm_eps)
+                .init(device),
             conv_out: resample::conv3x3(finest, config.out_channels, device),
             config: config.clone(),
         }
@@ -126,28 +138,55 @@ impl Unet {
     ///
     /// # Errors
     /// [`InputError`] names what does not fit.
-    pub fn check(&self, shape: [usize; 4], timesteps: &[f32], labels: Option<&[usize]>) -> Result<(), InputError> {
+    pub fn check(
+        &self,
+        shape: [usize; 4],
+        timesteps: &[f32],
+        labels: Option<&[usize]>,
+    ) -> Result<(), InputError> {
         let [batch, channels, height, width] = shape;
         if batch == 0 || batch != timesteps.len() || channels != self.config.in_channels {
-            return Err(InputError::Shape { channels: self.config.in_channels, batch: timesteps.len().max(1), found: shape });
+            return Err(InputError::Shape {
+                channels: self.config.in_channels,
+                batch: timesteps.len().max(1),
+                found: shape,
+            });
         }
         let factor = 1 << (self.config.block_out_channels.len() - 1);
         if height == 0 || width == 0 || height % factor != 0 || width % factor != 0 {
-            return Err(InputError::Side { factor, height, width });
+            return Err(InputError::Side {
+                factor,
+                height,
+                width,
+            });
         }
         let (smallest, expected) = match self.config.time_embedding {
             TimeEmbedding::Positional { .. } => (f32::MIN, "a finite number"),
-            TimeEmbedding::Fourier => (f32::MIN_POSITIVE, "a number above 0, because this network reads its logarithm"),
+            TimeEmbedding::Fourier => (
+                f32::MIN_POSITIVE,
+                "a number above 0, because this network reads its logarithm",
+            ),
         };
         if let Some(t) = timesteps.iter().find(|t| !t.is_finite() || **t < smallest) {
-            return Err(InputError::Timestep { expected, found: *t });
+            return Err(InputError::Timestep {
+                expected,
+                found: *t,
+            });
         }
         match (self.config.num_class_embeds, labels) {
             (None, None) => Ok(()),
-            (Some(classes), Some(labels)) if labels.len() == timesteps.len() && labels.iter().all(|l| *l < classes) => Ok(()),
+            (Some(classes), Some(labels))
+                if labels.len() == timesteps.len() && labels.iter().all(|l| *l < classes) =>
+            {
+                Ok(())
+            }
             (classes, labels) => Err(InputError::Labels {
                 expected: match classes {
-                    Some(classes) => format!("{} from 0 to {}, one per image", timesteps.len(), classes - 1),
+                    Some(classes) => format!(
+                        "{} from 0 to {}, one per image",
+                        timesteps.len(),
+                        classes - 1
+                    ),
                     None => "none, because this network is unconditional".into(),
                 },
                 found: labels.map_or("none".into(), |l| format!("{l:?}")),
@@ -162,13 +201,27 @@ impl Unet {
     ///
     /// # Panics
     /// On inputs that [`Unet::check`] refuses.
-    pub fn forward(&self, sample: Tensor<4>, timesteps: &[f32], labels: Option<&[usize]>) -> Tensor<4> {
+    pub fn forward(
+        &self,
+        sample: Tensor<4>,
+        timesteps: &[f32],
+        labels: Option<&[usize]>,
+    ) -> Tensor<4> {
         let device = sample.device();
         let config = &self.config;
-        let sample = if config.center_input_sample { sample * 2.0 - 1.0 } else { sample };
+        let sample = if config.center_input_sample {
+            sample * 2.0 - 1.0
+        } else {
+            sample
+        };
 
-        let features =
-            embedding::features(config.time_embedding, self.time_proj.as_ref(), timesteps, config.block_out_channels[0], &device);
+        let features = embedding::features(
+            config.time_embedding,
+            self.time_proj.as_ref(),
+            timesteps,
+            config.block_out_channels[0],
+            &device,
+        );
         let mut time = self.time_embedding.forward(features);
         if let (Some(table), Some(labels)) = (&self.class_embedding, labels) {
             let ids: Vec<i32> = labels.iter().map(|l| *l as i32).collect();
@@ -192,7 +245,14 @@ impl Unet {
         let x = self.conv_out.forward(silu(self.conv_norm_out.forward(x)));
         match config.time_embedding {
             TimeEmbedding::Positional { .. } => x,
-            TimeEmbedding::Fourier => x / Tensor::<1>::from_data(TensorData::from(timesteps), &device).reshape([timesteps.len(), 1, 1, 1]),
+            TimeEmbedding::Fourier => {
+                x / Tensor::<1>::from_data(TensorData::from(timesteps), &device).reshape([
+                    timesteps.len(),
+                    1,
+                    1,
+                    1,
+                ])
+            }
         }
     }
 }

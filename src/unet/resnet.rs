@@ -50,7 +50,11 @@ impl ResnetBlock {
         output_scale: f64,
         device: &Device,
     ) -> Self {
-        let norm = |channels| GroupNormConfig::new(network.norm_num_groups, channels).with_epsilon(network.norm_eps).init(device);
+        let norm = |channels| {
+            GroupNormConfig::new(network.norm_num_groups, channels)
+                .with_epsilon(network.norm_eps)
+                .init(device)
+        };
         let time_outputs = match network.time_injection {
             TimeInjection::Add => outputs,
             TimeInjection::ScaleShift => 2 * outputs,
@@ -62,7 +66,8 @@ impl ResnetBlock {
             norm2: norm(outputs),
             dropout: (network.dropout > 0.0).then(|| DropoutConfig::new(network.dropout).init()),
             conv2: conv3x3(outputs, outputs, device),
-            conv_shortcut: (inputs != outputs).then(|| Conv2dConfig::new([inputs, outputs], [1, 1]).init(device)),
+            conv_shortcut: (inputs != outputs)
+                .then(|| Conv2dConfig::new([inputs, outputs], [1, 1]).init(device)),
             output_scale,
             act: network.act_fn,
             time: network.time_injection,
@@ -79,7 +84,10 @@ impl ResnetBlock {
             Resample::Up => (nearest_2x(x), nearest_2x(hidden)),
         };
         let hidden = self.conv1.forward(hidden);
-        let time = self.time_emb_proj.forward(time).unsqueeze_dims::<4>(&[2, 3]); // [B, C or 2C, 1, 1]
+        let time = self
+            .time_emb_proj
+            .forward(time)
+            .unsqueeze_dims::<4>(&[2, 3]); // [B, C or 2C, 1, 1]
         let hidden = match self.time {
             TimeInjection::Add => self.norm2.forward(hidden + time),
             TimeInjection::ScaleShift => {

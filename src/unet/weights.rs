@@ -60,7 +60,11 @@ pub enum WeightsError {
     },
 }
 
-fn describe(missing: &[String], extra: &[String], misshapen: &[(String, Vec<usize>, Vec<usize>)]) -> String {
+fn describe(
+    missing: &[String],
+    extra: &[String],
+    misshapen: &[(String, Vec<usize>, Vec<usize>)],
+) -> String {
     let mut parts = Vec::new();
     if !missing.is_empty() {
         parts.push(format!("missing {}", missing.join(", ")));
@@ -107,7 +111,10 @@ fn specs(unet: &Unet) -> Vec<TensorSpec> {
             if self.0.transposed() {
                 shape.reverse();
             }
-            self.1.push(TensorSpec { name: self.0.tensor_name(), shape });
+            self.1.push(TensorSpec {
+                name: self.0.tensor_name(),
+                shape,
+            });
         }
     }
     let mut collect = Collect(Walk::default(), Vec::new());
@@ -130,7 +137,9 @@ impl Walk {
 
     /// burn multiplies `x·W`, PyTorch `x·Wᵀ`.
     fn transposed(&self) -> bool {
-        self.0.last().is_some_and(|(field, owner)| owner == "Struct:Linear" && field == "weight")
+        self.0
+            .last()
+            .is_some_and(|(field, owner)| owner == "Struct:Linear" && field == "weight")
     }
 
     fn tensor_name(&self) -> String {
@@ -151,11 +160,17 @@ impl Walk {
 }
 
 /// Attention tensors as diffusers named them before 0.17.
-const OLD_NAMES: [(&str, &str); 4] =
-    [(".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."), (".proj_attn.", ".to_out.0.")];
+const OLD_NAMES: [(&str, &str); 4] = [
+    (".query.", ".to_q."),
+    (".key.", ".to_k."),
+    (".value.", ".to_v."),
+    (".proj_attn.", ".to_out.0."),
+];
 
 fn current_name(name: &str) -> String {
-    OLD_NAMES.iter().fold(name.to_string(), |name, (old, new)| name.replace(old, new))
+    OLD_NAMES
+        .iter()
+        .fold(name.to_string(), |name, (old, new)| name.replace(old, new))
 }
 
 /// Builds the network of `config` on `device` from the bytes of a `.safetensors` file
@@ -165,7 +180,10 @@ fn current_name(name: &str) -> String {
 /// [`WeightsError`]: all tensors that are missing, unknown or misshapen are named at once.
 pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, WeightsError> {
     let file = parse(bytes)?;
-    let found: BTreeMap<String, TensorView> = file.iter().map(|(name, view)| (current_name(name), view)).collect();
+    let found: BTreeMap<String, TensorView> = file
+        .iter()
+        .map(|(name, view)| (current_name(name), view))
+        .collect();
     let unet = Unet::init(config, device);
     let mut values = checked(&specs(&unet), found)?;
 
@@ -178,13 +196,18 @@ pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, 
             self.0.exit();
         }
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let Some(mut values) = self.1.remove(&self.0.tensor_name()) else { return param };
+            let Some(mut values) = self.1.remove(&self.0.tensor_name()) else {
+                return param;
+            };
             let shape = param.lazy_shape();
             if self.0.transposed() {
                 values = transpose(&values, shape[1], shape[0]);
             }
             let (id, device) = (param.id, param.lazy_device());
-            param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
+            param.transform_for_load(
+                Tensor::from_data(TensorData::new(values, shape), &device),
+                id,
+            )
         }
     }
     Ok(unet.map(&mut Fill(Walk::default(), &mut values)))
@@ -192,10 +215,15 @@ pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, 
 
 fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
     SafeTensors::deserialize(bytes).map_err(|error| {
-        let start = bytes.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(0);
+        let start = bytes
+            .iter()
+            .position(|b| !b.is_ascii_whitespace())
+            .unwrap_or(0);
         WeightsError::NotSafetensors(match error {
             _ if bytes.is_empty() => "an empty file".into(),
-            _ if bytes[start..].starts_with(b"<") => "a web page (HTML): is the address right?".into(),
+            _ if bytes[start..].starts_with(b"<") => {
+                "a web page (HTML): is the address right?".into()
+            }
             _ if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80") => {
                 "a PyTorch file: save it with safe_serialization=True".into()
             }
@@ -205,10 +233,17 @@ fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
             SafeTensorError::InvalidHeaderLength | SafeTensorError::HeaderTooLarge => {
                 let mut length = [0; 8];
                 length.copy_from_slice(&bytes[..8]);
-                format!("a header length of {} in {} bytes: truncated or damaged", u64::from_le_bytes(length), bytes.len())
+                format!(
+                    "a header length of {} in {} bytes: truncated or damaged",
+                    u64::from_le_bytes(length),
+                    bytes.len()
+                )
             }
             SafeTensorError::MetadataIncompleteBuffer => {
-                format!("{} bytes, not what the header announces: truncated or damaged", bytes.len())
+                format!(
+                    "{} bytes, not what the header announces: truncated or damaged",
+                    bytes.len()
+                )
             }
             other => format!("a damaged one ({other})"),
         })
@@ -233,29 +268,51 @@ fn checked(
     }
     let extra: Vec<String> = found.into_keys().collect();
     if !missing.is_empty() || !extra.is_empty() || !misshapen.is_empty() {
-        return Err(WeightsError::Mismatch { missing, extra, misshapen });
+        return Err(WeightsError::Mismatch {
+            missing,
+            extra,
+            misshapen,
+        });
     }
-    matched.into_iter().map(|(name, view)| Ok((name.clone(), floats(name, &view)?))).collect()
+    matched
+        .into_iter()
+        .map(|(name, view)| Ok((name.clone(), floats(name, &view)?)))
+        .collect()
 }
 
 fn floats(name: &str, view: &TensorView) -> Result<Vec<f32>, WeightsError> {
     let data = view.data();
-    let pairs = |read: fn([u8; 2]) -> f32| data.chunks_exact(2).map(|b| read([b[0], b[1]])).collect();
+    let pairs =
+        |read: fn([u8; 2]) -> f32| data.chunks_exact(2).map(|b| read([b[0], b[1]])).collect();
     let values: Vec<f32> = match view.dtype() {
-        Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        Dtype::F32 => data
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect(),
         Dtype::F16 => pairs(|b| f16::from_le_bytes(b).to_f32()),
         Dtype::BF16 => pairs(|b| bf16::from_le_bytes(b).to_f32()),
-        other => return Err(WeightsError::Dtype { name: name.into(), found: format!("{other:?}") }),
+        other => {
+            return Err(WeightsError::Dtype {
+                name: name.into(),
+                found: format!("{other:?}"),
+            });
+        }
     };
     match values.iter().position(|v| !v.is_finite()) {
-        Some(index) => Err(WeightsError::NotFinite { name: name.into(), found: values[index], index }),
+        Some(index) => Err(WeightsError::NotFinite {
+            name: name.into(),
+            found: values[index],
+            index,
+        }),
         None => Ok(values),
     }
 }
 
 /// `[rows, columns]` -> `[columns, rows]`, row-major.
 fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    (0..columns).flat_map(|c| (0..rows).map(move |r| values[r * columns + c])).collect()
+    (0..columns)
+        .flat_map(|c| (0..rows).map(move |r| values[r * columns + c]))
+        .collect()
 }
 
 /// Element type of a written file.
@@ -294,7 +351,8 @@ pub fn save(unet: &Unet, precision: Precision) -> Result<Vec<u8>, WeightsError> 
     let mut read = Read(Walk::default(), Ok(Vec::new()), precision);
     unet.visit(&mut read);
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize(read.1?, Some(metadata)).map_err(|e| WeightsError::NotSafetensors(e.to_string()))
+    safetensors::serialize(read.1?, Some(metadata))
+        .map_err(|e| WeightsError::NotSafetensors(e.to_string()))
 }
 
 struct Stored {
@@ -312,7 +370,10 @@ fn store<const D: usize>(
     let mut shape = tensor.dims().to_vec();
     let mut values: Vec<f32> = tensor
         .try_into_vec_as()
-        .map_err(|error| WeightsError::Device { name: name.into(), reason: format!("{error:?}") })?;
+        .map_err(|error| WeightsError::Device {
+            name: name.into(),
+            reason: format!("{error:?}"),
+        })?;
     if transposed {
         values = transpose(&values, shape[0], shape[1]);
         shape.reverse();
@@ -322,13 +383,30 @@ fn store<const D: usize>(
         Precision::F16 => f16::from_f32(*v).to_f32(),
     };
     if let Some(index) = values.iter().position(|v| !stored(v).is_finite()) {
-        return Err(WeightsError::NotFinite { name: name.into(), found: stored(&values[index]), index });
+        return Err(WeightsError::NotFinite {
+            name: name.into(),
+            found: stored(&values[index]),
+            index,
+        });
     }
     let (dtype, bytes) = match precision {
-        Precision::F32 => (Dtype::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-        Precision::F16 => (Dtype::F16, values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect()),
+        Precision::F32 => (
+            Dtype::F32,
+            values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ),
+        Precision::F16 => (
+            Dtype::F16,
+            values
+                .iter()
+                .flat_map(|v| f16::from_f32(*v).to_le_bytes())
+                .collect(),
+        ),
     };
-    Ok(Stored { dtype, shape, bytes })
+    Ok(Stored {
+        dtype,
+        shape,
+        bytes,
+    })
 }
 
 impl View for Stored {

@@ -49,14 +49,26 @@ struct Info<'a> {
 impl WebDenoiser {
     /// Builds the network of `config_json` (diffusers' config.json) with the bytes of a
     /// .safetensors file on `device`, "webgpu" or "cpu".
-    pub async fn load(config_json: String, weights: Vec<u8>, device: String) -> Result<WebDenoiser, JsError> {
+    pub async fn load(
+        config_json: String,
+        weights: Vec<u8>,
+        device: String,
+    ) -> Result<WebDenoiser, JsError> {
         let kind = match device.as_str() {
             "cpu" => DeviceKind::Cpu,
             "webgpu" => DeviceKind::Gpu,
-            other => return Err(JsError::new(&format!("device: expected webgpu or cpu, found {other}"))),
+            other => {
+                return Err(JsError::new(&format!(
+                    "device: expected webgpu or cpu, found {other}"
+                )));
+            }
         };
-        let engine = BurnEngine::load(&config_json, &weights, kind).await.map_err(js_error)?;
-        Ok(Self { engine: Rc::new(engine) })
+        let engine = BurnEngine::load(&config_json, &weights, kind)
+            .await
+            .map_err(js_error)?;
+        Ok(Self {
+            engine: Rc::new(engine),
+        })
     }
 
     /// What the network is and runs on.
@@ -80,18 +92,35 @@ impl WebDenoiser {
 
     /// The network's raw output at `x` ([batch, in_channels, height, width] of config.json's
     /// sample_size) and time step `t`; `labels` has one class per image of a conditional model.
-    pub async fn predict(&self, x: Vec<f32>, batch: usize, t: f32, labels: Option<Vec<usize>>) -> Result<Float32Array, JsError> {
+    pub async fn predict(
+        &self,
+        x: Vec<f32>,
+        batch: usize,
+        t: f32,
+        labels: Option<Vec<usize>>,
+    ) -> Result<Float32Array, JsError> {
         let engine = self.engine.clone();
         let info = engine.info();
-        let [height, width] = info.sample_size.ok_or(SamplerError::NoSize).map_err(js_error)?;
+        let [height, width] = info
+            .sample_size
+            .ok_or(SamplerError::NoSize)
+            .map_err(js_error)?;
         if x.iter().any(|v| !v.is_finite()) {
-            return Err(js_error(EngineError::from(crate::unet::InputError::NotFinite)));
+            return Err(js_error(EngineError::from(
+                crate::unet::InputError::NotFinite,
+            )));
         }
         if !(1..=MAX_BATCH).contains(&batch) {
             return Err(js_error(SamplerError::Batch { found: batch }));
         }
-        let spec = BatchSpec { shape: [batch, info.in_channels, height, width], labels };
-        let output = engine.predict(&spec, x, &vec![t; batch]).await.map_err(js_error)?;
+        let spec = BatchSpec {
+            shape: [batch, info.in_channels, height, width],
+            labels,
+        };
+        let output = engine
+            .predict(&spec, x, &vec![t; batch])
+            .await
+            .map_err(js_error)?;
         Ok(Float32Array::from(output.as_slice()))
     }
 
@@ -111,11 +140,18 @@ pub fn expected_tensors(config_json: &str) -> Result<JsTensorSpecs, JsError> {
         shape: Vec<usize>,
     }
     let config = UnetConfig::from_json(config_json).map_err(js_error)?;
-    let specs: Vec<Spec> =
-        weights::expected_tensors(&config).into_iter().map(|s| Spec { name: s.name, shape: s.shape }).collect();
+    let specs: Vec<Spec> = weights::expected_tensors(&config)
+        .into_iter()
+        .map(|s| Spec {
+            name: s.name,
+            shape: s.shape,
+        })
+        .collect();
     Ok(plain_object(&specs)?.unchecked_into())
 }
 
 fn plain_object(value: &impl Serialize) -> Result<JsValue, JsError> {
-    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(js_error)
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(js_error)
 }

@@ -46,22 +46,38 @@ impl Options {
     /// # Errors
     /// A JavaScript `Error` that names the option, what was expected and what was found.
     pub fn read(value: JsValue) -> Result<(SchedulerConfig, SampleOptions), JsError> {
-        let options: Self =
-            serde_wasm_bindgen::from_value(value).map_err(|error| JsError::new(&format!("options: {error}")))?;
+        let options: Self = serde_wasm_bindgen::from_value(value)
+            .map_err(|error| JsError::new(&format!("options: {error}")))?;
         let scheduler = SchedulerConfig::from_json(&options.scheduler).map_err(js_error)?;
-        let method = Method::from_name(options.method.as_deref().unwrap_or("ddim"), options.eta).map_err(js_error)?;
-        let spacing = options.tau.map(|tau| tau.parse::<Spacing>()).transpose().map_err(js_error)?;
+        let method = Method::from_name(options.method.as_deref().unwrap_or("ddim"), options.eta)
+            .map_err(js_error)?;
+        let spacing = options
+            .tau
+            .map(|tau| tau.parse::<Spacing>())
+            .transpose()
+            .map_err(js_error)?;
         let steps = integer("steps", options.steps, f64::from(u32::MAX))? as usize;
         let labels = options
             .labels
-            .map(|labels| labels.into_iter().map(|l| Ok(integer("labels", l, f64::from(u32::MAX))? as usize)).collect::<Result<_, JsError>>())
+            .map(|labels| {
+                labels
+                    .into_iter()
+                    .map(|l| Ok(integer("labels", l, f64::from(u32::MAX))? as usize))
+                    .collect::<Result<_, JsError>>()
+            })
             .transpose()?;
         let size = match options.size {
-            Some([h, w]) => Some([integer("size", h, 65_536.0)? as usize, integer("size", w, 65_536.0)? as usize]),
+            Some([h, w]) => Some([
+                integer("size", h, 65_536.0)? as usize,
+                integer("size", w, 65_536.0)? as usize,
+            ]),
             None => None,
         };
         let read = SampleOptions {
-            trajectory: TrajectoryOptions { spacing, ..TrajectoryOptions::new(method, steps) },
+            trajectory: TrajectoryOptions {
+                spacing,
+                ..TrajectoryOptions::new(method, steps)
+            },
             seed: integer("seed", options.seed, MAX_SAFE)?,
             first_image: 0,
             batch: integer("batch", options.batch, f64::from(u32::MAX))? as usize,
@@ -77,6 +93,8 @@ fn integer(name: &str, value: f64, max: f64) -> Result<u64, JsError> {
     if value.fract() == 0.0 && (0.0..=max).contains(&value) {
         Ok(value as u64)
     } else {
-        Err(JsError::new(&format!("{name}: expected an integer from 0 to {max}, found {value}")))
+        Err(JsError::new(&format!(
+            "{name}: expected an integer from 0 to {max}, found {value}"
+        )))
     }
 }

@@ -26,9 +26,17 @@ pub struct WebSampler {
 }
 
 impl WebSampler {
-    pub(super) fn start(engine: Rc<BurnEngine>, scheduler: &SchedulerConfig, options: SampleOptions) -> Result<Self, JsError> {
+    pub(super) fn start(
+        engine: Rc<BurnEngine>,
+        scheduler: &SchedulerConfig,
+        options: SampleOptions,
+    ) -> Result<Self, JsError> {
         let run = Sampler::new(engine.as_ref(), scheduler, options).map_err(js_error)?;
-        Ok(Self { engine, run, unknown_keys: scheduler.unknown_keys() })
+        Ok(Self {
+            engine,
+            run,
+            unknown_keys: scheduler.unknown_keys(),
+        })
     }
 }
 

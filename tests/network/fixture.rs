@@ -34,7 +34,11 @@ impl Fixture {
     pub fn tensor(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
         let file = SafeTensors::deserialize(self.tensors).unwrap();
         let view = file.tensor(name).unwrap();
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+        let values = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect();
         (view.shape().to_vec(), values)
     }
 
@@ -43,7 +47,9 @@ impl Fixture {
     }
 
     pub async fn engine(&self, device: DeviceKind) -> BurnEngine {
-        BurnEngine::load(self.config, &rule::weights(&self.unet_config()), device).await.unwrap()
+        BurnEngine::load(self.config, &rule::weights(&self.unet_config()), device)
+            .await
+            .unwrap()
     }
 
     /// Runs the images of batch `batch` one time step each and compares with diffusers' answer.
@@ -54,7 +60,10 @@ impl Fixture {
             let (_, times) = self.tensor(&format!("t{batch}"));
             let (_, expected) = self.tensor(&format!("out{batch}"));
             let shape: [usize; 4] = shape.try_into().unwrap();
-            let labels = engine.info().classes.map(|_| (0..batch).map(|i| i * 3).collect());
+            let labels = engine
+                .info()
+                .classes
+                .map(|_| (0..batch).map(|i| i * 3).collect());
             let spec = BatchSpec { shape, labels };
             let found = engine.predict(&spec, x, &times).await.unwrap();
             assert_close(&found, &expected, 1e-4);
@@ -65,7 +74,14 @@ impl Fixture {
 /// Every pair differs by at most `tolerance`.
 pub fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(found.len(), expected.len());
-    let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let worst = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
     // `!(<=)` also catches NaN.
-    assert!(worst <= tolerance && found.iter().all(|v| v.is_finite()), "max abs error {worst}, allowed {tolerance}");
+    assert!(
+        worst <= tolerance && found.iter().all(|v| v.is_finite()),
+        "max abs error {worst}, allowed {tolerance}"
+    );
 }

@@ -43,15 +43,46 @@ macro_rules! test_on_devices {
     };
 }
 
-test_on_devices!(cifar10_equals_diffusers_on_cpu, cifar10_equals_diffusers_on_webgpu, |d| CIFAR10.assert_parity(d));
-test_on_devices!(three_levels_equal_diffusers_on_cpu, three_levels_equal_diffusers_on_webgpu, |d| THREE_LEVELS.assert_parity(d));
-test_on_devices!(scale_shift_and_heads_equal_diffusers_on_cpu, scale_shift_and_heads_equal_diffusers_on_webgpu, |d| SCALE_SHIFT.assert_parity(d));
-test_on_devices!(grey_28_equals_diffusers_on_cpu, grey_28_equals_diffusers_on_webgpu, |d| GREY_28.assert_parity(d));
-test_on_devices!(fourier_time_equals_diffusers_on_cpu, fourier_time_equals_diffusers_on_webgpu, |d| FOURIER.assert_parity(d));
-test_on_devices!(class_embedding_equals_diffusers_on_cpu, class_embedding_equals_diffusers_on_webgpu, |d| CLASSES.assert_parity(d));
-test_on_devices!(one_level_without_middle_equals_diffusers_on_cpu, one_level_without_middle_equals_diffusers_on_webgpu, |d| NO_MIDDLE.assert_parity(d));
+test_on_devices!(
+    cifar10_equals_diffusers_on_cpu,
+    cifar10_equals_diffusers_on_webgpu,
+    |d| CIFAR10.assert_parity(d)
+);
+test_on_devices!(
+    three_levels_equal_diffusers_on_cpu,
+    three_levels_equal_diffusers_on_webgpu,
+    |d| THREE_LEVELS.assert_parity(d)
+);
+test_on_devices!(
+    scale_shift_and_heads_equal_diffusers_on_cpu,
+    scale_shift_and_heads_equal_diffusers_on_webgpu,
+    |d| SCALE_SHIFT.assert_parity(d)
+);
+test_on_devices!(
+    grey_28_equals_diffusers_on_cpu,
+    grey_28_equals_diffusers_on_webgpu,
+    |d| GREY_28.assert_parity(d)
+);
+test_on_devices!(
+    fourier_time_equals_diffusers_on_cpu,
+    fourier_time_equals_diffusers_on_webgpu,
+    |d| FOURIER.assert_parity(d)
+);
+test_on_devices!(
+    class_embedding_equals_diffusers_on_cpu,
+    class_embedding_equals_diffusers_on_webgpu,
+    |d| CLASSES.assert_parity(d)
+);
+test_on_devices!(
+    one_level_without_middle_equals_diffusers_on_cpu,
+    one_level_without_middle_equals_diffusers_on_webgpu,
+    |d| NO_MIDDLE.assert_parity(d)
+);
 
 test!(cifar10_has_as_many_parameters_as_diffusers_says, async {
     use ddim_web::engine::Denoiser;
-    assert_eq!(CIFAR10.engine(DeviceKind::Cpu).await.info().parameters, 35_746_307);
+    assert_eq!(
+        CIFAR10.engine(DeviceKind::Cpu).await.info().parameters,
+        35_746_307
+    );
 });

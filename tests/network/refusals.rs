@@ -1,9 +1,9 @@
 //! Files that are not what they should be: one line that names the thing, never a panic.
 
+use burn::tensor::Device;
 use ddim_web::engine::{BurnEngine, DeviceKind};
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::weights::{self, Precision, WeightsError};
-use burn::tensor::Device;
 use half::{bf16, f16};
 use safetensors::Dtype;
 
@@ -11,7 +11,10 @@ use crate::fixture::{GREY_28, NO_MIDDLE};
 use crate::{rule, test};
 
 async fn refusal(config: &str, weights: &[u8]) -> String {
-    let error = BurnEngine::load(config, weights, DeviceKind::Cpu).await.err().expect("this must be refused");
+    let error = BurnEngine::load(config, weights, DeviceKind::Cpu)
+        .await
+        .err()
+        .expect("this must be refused");
     let text = error.to_string();
     assert!(!text.contains('\n'), "more than one line: {text}");
     text
@@ -28,7 +31,10 @@ test!(damaged_weights_files_are_named_as_such, async {
         (&huge_header, "header length of 1152921504606846976"),
         (b"<!doctype html><title>404</title>", "a web page (HTML)"),
         (b"PK\x03\x04torch", "a PyTorch file"),
-        (b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
+        (
+            b"version https://git-lfs.github.com/spec/v1",
+            "Git LFS pointer",
+        ),
     ];
     for (bytes, words) in cases {
         let text = refusal(NO_MIDDLE.config, bytes).await;
@@ -36,68 +42,127 @@ test!(damaged_weights_files_are_named_as_such, async {
     }
 });
 
-test!(every_prefix_of_a_weights_file_is_refused_without_a_panic, async {
-    let whole = rule::weights(&NO_MIDDLE.unet_config());
-    for end in (0..300).chain((300..whole.len()).step_by(40_009)) {
-        refusal(NO_MIDDLE.config, &whole[..end]).await;
+test!(
+    every_prefix_of_a_weights_file_is_refused_without_a_panic,
+    async {
+        let whole = rule::weights(&NO_MIDDLE.unet_config());
+        for end in (0..300).chain((300..whole.len()).step_by(40_009)) {
+            refusal(NO_MIDDLE.config, &whole[..end]).await;
+        }
     }
-});
+);
 
-test!(missing_extra_and_misshapen_tensors_are_all_named_at_once, async {
-    let mut tensors = rule::tensors(&NO_MIDDLE.unet_config());
-    let removed = tensors.remove(3).name;
-    let twin = tensors.iter_mut().find(|t| t.name == "conv_out.bias").unwrap();
-    twin.shape = vec![3, 1];
-    tensors.iter_mut().find(|t| t.name == "conv_in.bias").unwrap().name = "conv_in.surprise".into();
-    let text = refusal(NO_MIDDLE.config, &rule::file(&tensors)).await;
-    for part in [removed.as_str(), "conv_in.bias", "conv_in.surprise", "conv_out.bias expected [3] found [3, 1]"] {
-        assert!(text.contains(part), "expected “{part}” in: {text}");
+test!(
+    missing_extra_and_misshapen_tensors_are_all_named_at_once,
+    async {
+        let mut tensors = rule::tensors(&NO_MIDDLE.unet_config());
+        let removed = tensors.remove(3).name;
+        let twin = tensors
+            .iter_mut()
+            .find(|t| t.name == "conv_out.bias")
+            .unwrap();
+        twin.shape = vec![3, 1];
+        tensors
+            .iter_mut()
+            .find(|t| t.name == "conv_in.bias")
+            .unwrap()
+            .name = "conv_in.surprise".into();
+        let text = refusal(NO_MIDDLE.config, &rule::file(&tensors)).await;
+        for part in [
+            removed.as_str(),
+            "conv_in.bias",
+            "conv_in.surprise",
+            "conv_out.bias expected [3] found [3, 1]",
+        ] {
+            assert!(text.contains(part), "expected “{part}” in: {text}");
+        }
     }
-});
+);
 
 test!(numbers_that_are_not_finite_are_found, async {
     let mut tensors = rule::tensors(&NO_MIDDLE.unet_config());
-    let bias = tensors.iter_mut().find(|t| t.name == "conv_in.bias").unwrap();
+    let bias = tensors
+        .iter_mut()
+        .find(|t| t.name == "conv_in.bias")
+        .unwrap();
     bias.bytes[8..12].copy_from_slice(&f32::NAN.to_le_bytes());
     let text = refusal(NO_MIDDLE.config, &rule::file(&tensors)).await;
-    assert!(text.contains("conv_in.bias") && text.contains("NaN") && text.contains("element 2"), "{text}");
+    assert!(
+        text.contains("conv_in.bias") && text.contains("NaN") && text.contains("element 2"),
+        "{text}"
+    );
 });
 
 test!(element_types_other_than_floats_are_named, async {
     let mut tensors = rule::tensors(&NO_MIDDLE.unet_config());
-    let bias = tensors.iter_mut().find(|t| t.name == "conv_in.bias").unwrap();
+    let bias = tensors
+        .iter_mut()
+        .find(|t| t.name == "conv_in.bias")
+        .unwrap();
     bias.dtype = Dtype::I32;
     let text = refusal(NO_MIDDLE.config, &rule::file(&tensors)).await;
-    assert!(text.contains("conv_in.bias") && text.contains("I32"), "{text}");
+    assert!(
+        text.contains("conv_in.bias") && text.contains("I32"),
+        "{text}"
+    );
 });
 
-test!(half_precision_and_old_attention_names_load_the_same_network, async {
-    let config = GREY_28.unet_config();
-    let device = Device::flex();
-    let values = |bytes: &[u8]| -> Vec<f32> { bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect() };
-    let read_back = |bytes: Vec<u8>| weights::save(&weights::load(&config, &bytes, &device).unwrap(), Precision::F32).unwrap();
-    for (dtype, round) in [
-        (Dtype::F16, (|v| f16::from_f32(v).to_le_bytes()) as fn(f32) -> [u8; 2]),
-        (Dtype::BF16, |v| bf16::from_f32(v).to_le_bytes()),
-    ] {
-        let mut halves = rule::tensors(&config);
-        let mut rounded = rule::tensors(&config);
-        for (half, full) in halves.iter_mut().zip(&mut rounded) {
-            half.dtype = dtype;
-            half.bytes = values(&half.bytes).into_iter().flat_map(round).collect();
-            let widen = |b: &[u8]| match dtype {
-                Dtype::F16 => f16::from_le_bytes([b[0], b[1]]).to_f32(),
-                _ => bf16::from_le_bytes([b[0], b[1]]).to_f32(),
-            };
-            full.bytes = half.bytes.chunks_exact(2).flat_map(|b| widen(b).to_le_bytes()).collect();
-            for (new, old) in [("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")] {
-                half.name = half.name.replace(new, old);
+test!(
+    half_precision_and_old_attention_names_load_the_same_network,
+    async {
+        let config = GREY_28.unet_config();
+        let device = Device::flex();
+        let values = |bytes: &[u8]| -> Vec<f32> {
+            bytes
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+                .collect()
+        };
+        let read_back = |bytes: Vec<u8>| {
+            weights::save(
+                &weights::load(&config, &bytes, &device).unwrap(),
+                Precision::F32,
+            )
+            .unwrap()
+        };
+        for (dtype, round) in [
+            (
+                Dtype::F16,
+                (|v| f16::from_f32(v).to_le_bytes()) as fn(f32) -> [u8; 2],
+            ),
+            (Dtype::BF16, |v| bf16::from_f32(v).to_le_bytes()),
+        ] {
+            let mut halves = rule::tensors(&config);
+            let mut rounded = rule::tensors(&config);
+            for (half, full) in halves.iter_mut().zip(&mut rounded) {
+                half.dtype = dtype;
+                half.bytes = values(&half.bytes).into_iter().flat_map(round).collect();
+                let widen = |b: &[u8]| match dtype {
+                    Dtype::F16 => f16::from_le_bytes([b[0], b[1]]).to_f32(),
+                    _ => bf16::from_le_bytes([b[0], b[1]]).to_f32(),
+                };
+                full.bytes = half
+                    .bytes
+                    .chunks_exact(2)
+                    .flat_map(|b| widen(b).to_le_bytes())
+                    .collect();
+                for (new, old) in [
+                    ("to_q", "query"),
+                    ("to_k", "key"),
+                    ("to_v", "value"),
+                    ("to_out.0", "proj_attn"),
+                ] {
+                    half.name = half.name.replace(new, old);
+                }
             }
+            assert!(halves.iter().any(|t| t.name.contains("proj_attn")));
+            assert_eq!(
+                read_back(rule::file(&halves)),
+                read_back(rule::file(&rounded))
+            );
         }
-        assert!(halves.iter().any(|t| t.name.contains("proj_attn")));
-        assert_eq!(read_back(rule::file(&halves)), read_back(rule::file(&rounded)));
     }
-});
+);
 
 test!(saved_weights_are_what_was_loaded, async {
     let config = GREY_28.unet_config();
@@ -106,7 +171,12 @@ test!(saved_weights_are_what_was_loaded, async {
     let file = safetensors::SafeTensors::deserialize(&saved).unwrap();
     for tensor in rule::tensors(&config) {
         let view = file.tensor(&tensor.name).unwrap();
-        assert_eq!((view.shape(), view.data()), (tensor.shape.as_slice(), tensor.bytes.as_slice()), "{}", tensor.name);
+        assert_eq!(
+            (view.shape(), view.data()),
+            (tensor.shape.as_slice(), tensor.bytes.as_slice()),
+            "{}",
+            tensor.name
+        );
     }
     assert_eq!(file.len(), rule::tensors(&config).len());
     let half = weights::save(&unet, Precision::F16).unwrap();
@@ -115,63 +185,97 @@ test!(saved_weights_are_what_was_loaded, async {
 
 test!(weights_errors_compare_by_what_they_say, async {
     let error = weights::load(&NO_MIDDLE.unet_config(), b"", &Device::flex()).err();
-    assert_eq!(error, Some(WeightsError::NotSafetensors("an empty file".into())));
+    assert_eq!(
+        error,
+        Some(WeightsError::NotSafetensors("an empty file".into()))
+    );
 });
 
-test!(impossible_configurations_are_refused_with_the_fields_name, async {
-    let edit = |key: &str, value: &str| {
-        let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(GREY_28.config).unwrap();
-        match value {
-            "" => object.remove(key),
-            text => object.insert(key.into(), serde_json::from_str(text).unwrap()),
+test!(
+    impossible_configurations_are_refused_with_the_fields_name,
+    async {
+        let edit = |key: &str, value: &str| {
+            let mut object: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(GREY_28.config).unwrap();
+            match value {
+                "" => object.remove(key),
+                text => object.insert(key.into(), serde_json::from_str(text).unwrap()),
+            };
+            serde_json::to_string(&object).unwrap()
         };
-        serde_json::to_string(&object).unwrap()
-    };
-    let cases = [
-        ("block_out_channels", ""),
-        ("block_out_channels", "[]"),
-        ("block_out_channels", "[32, -64, 64]"),
-        ("block_out_channels", "[1e300]"),
-        ("down_block_types", ""),
-        ("down_block_types", r#"["DownBlock2D"]"#),
-        ("down_block_types", r#"["DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]"#),
-        ("up_block_types", r#"["UpBlock2D", "SkipUpBlock2D", "UpBlock2D"]"#),
-        ("mid_block_type", r#""UNetMidBlock2DCrossAttn""#),
-        ("norm_num_groups", "0"),
-        ("norm_num_groups", "7"),
-        ("norm_num_groups", "null"),
-        ("attention_head_dim", "0"),
-        ("attention_head_dim", "65"),
-        ("layers_per_block", "18446744073709551615"),
-        ("in_channels", "-1"),
-        ("sample_size", "[28]"),
-        ("sample_size", "0"),
-        ("downsample_padding", "3"),
-        ("downsample_type", r#""fir""#),
-        ("act_fn", r#""tanh""#),
-        ("time_embedding_type", r#""learned""#),
-        ("resnet_time_scale_shift", r#""spatial""#),
-        ("class_embed_type", r#""timestep""#),
-        ("freq_shift", "16"),
-        ("norm_eps", "-1"),
-        ("dropout", "1"),
-        ("_class_name", r#""UNet2DConditionModel""#),
-    ];
-    for (key, value) in cases {
-        let text = refusal(&edit(key, value), b"").await;
-        assert!(text.starts_with("config.json: ") && text.contains(key), "{key} = {value}: {text}");
+        let cases = [
+            ("block_out_channels", ""),
+            ("block_out_channels", "[]"),
+            ("block_out_channels", "[32, -64, 64]"),
+            ("block_out_channels", "[1e300]"),
+            ("down_block_types", ""),
+            ("down_block_types", r#"["DownBlock2D"]"#),
+            (
+                "down_block_types",
+                r#"["DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]"#,
+            ),
+            (
+                "up_block_types",
+                r#"["UpBlock2D", "SkipUpBlock2D", "UpBlock2D"]"#,
+            ),
+            ("mid_block_type", r#""UNetMidBlock2DCrossAttn""#),
+            ("norm_num_groups", "0"),
+            ("norm_num_groups", "7"),
+            ("norm_num_groups", "null"),
+            ("attention_head_dim", "0"),
+            ("attention_head_dim", "65"),
+            ("layers_per_block", "18446744073709551615"),
+            ("in_channels", "-1"),
+            ("sample_size", "[28]"),
+            ("sample_size", "0"),
+            ("downsample_padding", "3"),
+            ("downsample_type", r#""fir""#),
+            ("act_fn", r#""tanh""#),
+            ("time_embedding_type", r#""learned""#),
+            ("resnet_time_scale_shift", r#""spatial""#),
+            ("class_embed_type", r#""timestep""#),
+            ("freq_shift", "16"),
+            ("norm_eps", "-1"),
+            ("dropout", "1"),
+            ("_class_name", r#""UNet2DConditionModel""#),
+        ];
+        for (key, value) in cases {
+            let text = refusal(&edit(key, value), b"").await;
+            assert!(
+                text.starts_with("config.json: ") && text.contains(key),
+                "{key} = {value}: {text}"
+            );
+        }
+        assert!(
+            refusal("not json", b"")
+                .await
+                .starts_with("config.json: not a JSON object")
+        );
+        assert!(
+            refusal("[1]", b"")
+                .await
+                .starts_with("config.json: not a JSON object")
+        );
     }
-    assert!(refusal("not json", b"").await.starts_with("config.json: not a JSON object"));
-    assert!(refusal("[1]", b"").await.starts_with("config.json: not a JSON object"));
-});
+);
 
-test!(unknown_keys_are_kept_and_a_written_config_reads_the_same, async {
-    let text = GREY_28.config.replacen('{', r#"{"favourite_colour": "blue", "#, 1);
-    let config = UnetConfig::from_json(&text).unwrap();
-    assert_eq!(config.unknown_keys, ["favourite_colour"]);
-    for fixture in [crate::fixture::SCALE_SHIFT, crate::fixture::FOURIER, crate::fixture::CLASSES, crate::fixture::CIFAR10] {
-        let config = fixture.unet_config();
-        assert_eq!(config.unknown_keys, [""; 0]);
-        assert_eq!(UnetConfig::from_json(&config.to_json()).unwrap(), config);
+test!(
+    unknown_keys_are_kept_and_a_written_config_reads_the_same,
+    async {
+        let text = GREY_28
+            .config
+            .replacen('{', r#"{"favourite_colour": "blue", "#, 1);
+        let config = UnetConfig::from_json(&text).unwrap();
+        assert_eq!(config.unknown_keys, ["favourite_colour"]);
+        for fixture in [
+            crate::fixture::SCALE_SHIFT,
+            crate::fixture::FOURIER,
+            crate::fixture::CLASSES,
+            crate::fixture::CIFAR10,
+        ] {
+            let config = fixture.unet_config();
+            assert_eq!(config.unknown_keys, [""; 0]);
+            assert_eq!(UnetConfig::from_json(&config.to_json()).unwrap(), config);
+        }
     }
-});
+);

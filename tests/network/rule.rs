@@ -56,7 +56,12 @@ pub fn tensors(config: &UnetConfig) -> Vec<Stored> {
 
 /// The bytes of a `.safetensors` file with these tensors.
 pub fn file(tensors: &[Stored]) -> Vec<u8> {
-    let views = tensors.iter().map(|t| (&t.name, TensorView::new(t.dtype, t.shape.clone(), &t.bytes).unwrap()));
+    let views = tensors.iter().map(|t| {
+        (
+            &t.name,
+            TensorView::new(t.dtype, t.shape.clone(), &t.bytes).unwrap(),
+        )
+    });
     safetensors::serialize(views, None).unwrap()
 }
 

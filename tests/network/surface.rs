@@ -12,12 +12,18 @@ use crate::rule;
 async fn denoiser() -> WebDenoiser {
     ddim_web::web::start();
     let weights = rule::weights(&GREY_28.unet_config());
-    WebDenoiser::load(GREY_28.config.into(), weights, "cpu".into()).await.map_err(message).unwrap()
+    WebDenoiser::load(GREY_28.config.into(), weights, "cpu".into())
+        .await
+        .map_err(message)
+        .unwrap()
 }
 
 fn message(error: JsError) -> String {
     let value = JsValue::from(error);
-    Reflect::get(&value, &"message".into()).unwrap().as_string().unwrap()
+    Reflect::get(&value, &"message".into())
+        .unwrap()
+        .as_string()
+        .unwrap()
 }
 
 fn options(json: &str) -> JsValue {
@@ -47,14 +53,21 @@ async fn predict_equals_diffusers() {
     let model = denoiser().await;
     let (_, x) = GREY_28.tensor("x1");
     let (_, expected) = GREY_28.tensor("out1");
-    let found = model.predict(x, 1, 981.0, None).await.map_err(message).unwrap();
+    let found = model
+        .predict(x, 1, 981.0, None)
+        .await
+        .map_err(message)
+        .unwrap();
     assert_close(&found.to_vec(), &expected, 1e-4);
 }
 
 #[wasm_bindgen_test]
 async fn a_run_gives_a_step_object_each_time() {
     let model = denoiser().await;
-    let mut run = model.sampler(options(r#"{"steps": 2, "seed": 3, "batch": 2}"#).into()).map_err(message).unwrap();
+    let mut run = model
+        .sampler(options(r#"{"steps": 2, "seed": 3, "batch": 2}"#).into())
+        .map_err(message)
+        .unwrap();
     assert_eq!((run.total(), run.shape()), (2, vec![2, 1, 28, 28]));
     for (index, t) in [(0.0, 500.0), (1.0, 0.0)] {
         let step: JsValue = run.next().await.map_err(message).unwrap().into();
@@ -66,7 +79,14 @@ async fn a_run_gives_a_step_object_each_time() {
             assert_eq!(values.length(), 2 * 28 * 28);
         }
     }
-    assert!(run.next().await.map_err(message).err().unwrap().contains("over"));
+    assert!(
+        run.next()
+            .await
+            .map_err(message)
+            .err()
+            .unwrap()
+            .contains("over")
+    );
 }
 
 #[wasm_bindgen_test]
@@ -88,27 +108,78 @@ async fn nonsense_is_an_error_that_names_the_option() {
         (r#"{"size": [1e9, 1e9]}"#, "size"),
         (r#"{"stepz": 5}"#, "stepz"),
         (r#"{"scheduler": "<html>"}"#, "scheduler_config.json"),
-        (r#"{"scheduler": "{\"beta_schedule\": \"wavy\"}"}"#, "beta_schedule"),
+        (
+            r#"{"scheduler": "{\"beta_schedule\": \"wavy\"}"}"#,
+            "beta_schedule",
+        ),
     ] {
-        let text = model.sampler(options(json).into()).map_err(message).err().expect(json);
-        assert!(text.contains(word) && !text.contains('\n'), "{json}: {text}");
+        let text = model
+            .sampler(options(json).into())
+            .map_err(message)
+            .err()
+            .expect(json);
+        assert!(
+            text.contains(word) && !text.contains('\n'),
+            "{json}: {text}"
+        );
     }
     let load = async |config: &str, weights: &[u8], device: &str| {
-        WebDenoiser::load(config.into(), weights.into(), device.into()).await.map_err(message).err().unwrap()
+        WebDenoiser::load(config.into(), weights.into(), device.into())
+            .await
+            .map_err(message)
+            .err()
+            .unwrap()
     };
-    assert!(load(GREY_28.config, b"<html>", "cpu").await.contains("web page"));
+    assert!(
+        load(GREY_28.config, b"<html>", "cpu")
+            .await
+            .contains("web page")
+    );
     assert!(load("{}", b"", "cpu").await.contains("block_out_channels"));
     assert!(load(GREY_28.config, b"", "tpu").await.contains("device"));
-    assert!(model.predict(vec![0.0; 7], 1, 1.0, None).await.map_err(message).err().unwrap().contains("found 7"));
-    assert!(model.predict(vec![0.0; 784], 1, f32::NAN, None).await.map_err(message).err().unwrap().contains("t:"));
-    assert!(model.predict(vec![0.0; 784], usize::MAX, 1.0, None).await.map_err(message).err().unwrap().contains("batch"));
+    assert!(
+        model
+            .predict(vec![0.0; 7], 1, 1.0, None)
+            .await
+            .map_err(message)
+            .err()
+            .unwrap()
+            .contains("found 7")
+    );
+    assert!(
+        model
+            .predict(vec![0.0; 784], 1, f32::NAN, None)
+            .await
+            .map_err(message)
+            .err()
+            .unwrap()
+            .contains("t:")
+    );
+    assert!(
+        model
+            .predict(vec![0.0; 784], usize::MAX, 1.0, None)
+            .await
+            .map_err(message)
+            .err()
+            .unwrap()
+            .contains("batch")
+    );
 }
 
 #[wasm_bindgen_test]
 fn expected_tensors_have_names_and_shapes() {
     ddim_web::web::start();
-    let specs: JsValue = expected_tensors(GREY_28.config).map_err(message).unwrap().into();
+    let specs: JsValue = expected_tensors(GREY_28.config)
+        .map_err(message)
+        .unwrap()
+        .into();
     let specs: Array = specs.dyn_into().unwrap();
-    assert_eq!(specs.length() as usize, rule::tensors(&GREY_28.unet_config()).len());
-    assert_eq!(String::from(JSON::stringify(&specs.get(0)).unwrap()), r#"{"name":"conv_in.weight","shape":[32,1,3,3]}"#);
+    assert_eq!(
+        specs.length() as usize,
+        rule::tensors(&GREY_28.unet_config()).len()
+    );
+    assert_eq!(
+        String::from(JSON::stringify(&specs.get(0)).unwrap()),
+        r#"{"name":"conv_in.weight","shape":[32,1,3,3]}"#
+    );
 }

@@ -33,18 +33,29 @@ impl ModelFiles {
     /// The file that cannot be read, and why.
     pub fn read(folder: &Path) -> Result<Self, CliError> {
         if !folder.is_dir() {
-            return Err(CliError::Failed(format!("{}: not a folder", folder.display())));
+            return Err(CliError::Failed(format!(
+                "{}: not a folder",
+                folder.display()
+            )));
         }
         let place = |part: &str, name: &str| -> PathBuf {
             let inside = folder.join(part).join(name);
-            if inside.exists() { inside } else { folder.join(name) }
+            if inside.exists() {
+                inside
+            } else {
+                folder.join(name)
+            }
         };
-        let text = |path: PathBuf| fs::read_to_string(&path).map_err(|e| CliError::Failed(format!("{}: {e}", path.display())));
+        let text = |path: PathBuf| {
+            fs::read_to_string(&path)
+                .map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))
+        };
         let weights = place("unet", WEIGHTS);
         Ok(Self {
             config: text(place("unet", CONFIG))?,
             scheduler: text(place("scheduler", SCHEDULER))?,
-            weights: fs::read(&weights).map_err(|e| CliError::Failed(format!("{}: {e}", weights.display())))?,
+            weights: fs::read(&weights)
+                .map_err(|e| CliError::Failed(format!("{}: {e}", weights.display())))?,
         })
     }
 }
@@ -55,16 +66,24 @@ impl ModelFiles {
 /// The path, and what the system said.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let failed = |e: std::io::Error| CliError::Failed(format!("{}: {e}", path.display()));
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
-    let mut name = path.file_name().ok_or_else(|| CliError::Failed(format!("{}: not a file name", path.display())))?.to_os_string();
+    let mut name = path
+        .file_name()
+        .ok_or_else(|| CliError::Failed(format!("{}: not a file name", path.display())))?
+        .to_os_string();
     name.push(format!(".partial-{}", std::process::id()));
     let partial = path.with_file_name(name);
     let written = fs::File::create(&partial).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    let renamed = written.and_then(|()| fs::rename(&partial, path)).map_err(failed);
+    let renamed = written
+        .and_then(|()| fs::rename(&partial, path))
+        .map_err(failed);
     if renamed.is_err() {
         // The first error is the one worth reporting.
         let _ = fs::remove_file(&partial);
@@ -79,16 +98,31 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 pub fn read_sample(path: &Path) -> Result<([usize; 4], Vec<f32>), CliError> {
     let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
     let bytes = fs::read(path).map_err(|e| failed(e.to_string()))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| failed(format!("expected a .safetensors file: {e}")))?;
-    let view = file.tensor("sample").map_err(|_| failed(format!("expected a tensor named sample, found {:?}", file.names())))?;
-    let shape: [usize; 4] = view
-        .shape()
-        .try_into()
-        .map_err(|_| failed(format!("sample: expected [batch, channels, height, width], found {:?}", view.shape())))?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|e| failed(format!("expected a .safetensors file: {e}")))?;
+    let view = file.tensor("sample").map_err(|_| {
+        failed(format!(
+            "expected a tensor named sample, found {:?}",
+            file.names()
+        ))
+    })?;
+    let shape: [usize; 4] = view.shape().try_into().map_err(|_| {
+        failed(format!(
+            "sample: expected [batch, channels, height, width], found {:?}",
+            view.shape()
+        ))
+    })?;
     if view.dtype() != Dtype::F32 {
-        return Err(failed(format!("sample: expected F32, found {:?}", view.dtype())));
+        return Err(failed(format!(
+            "sample: expected F32, found {:?}",
+            view.dtype()
+        )));
     }
-    let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let values = view
+        .data()
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect();
     Ok((shape, values))
 }
 

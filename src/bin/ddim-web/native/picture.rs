@@ -24,15 +24,26 @@ pub fn grid(values: &[f32], [batch, channels, height, width]: [usize; 4]) -> Rgb
     let rows = (batch as u32).div_ceil(columns);
     let scale = MIN_SIDE.div_ceil(height.min(width) as u32);
     let (tile_h, tile_w) = (height as u32 * scale, width as u32 * scale);
-    let mut sheet = RgbImage::from_pixel(columns * (tile_w + GAP) + GAP, rows * (tile_h + GAP) + GAP, Rgb([255; 3]));
+    let mut sheet = RgbImage::from_pixel(
+        columns * (tile_w + GAP) + GAP,
+        rows * (tile_h + GAP) + GAP,
+        Rgb([255; 3]),
+    );
     for (i, image) in values.chunks_exact(channels * height * width).enumerate() {
-        let channel = |c: usize, at: usize| level(image[if channels < 3 { 0 } else { c } * height * width + at]);
+        let channel = |c: usize, at: usize| {
+            level(image[if channels < 3 { 0 } else { c } * height * width + at])
+        };
         let tile = RgbImage::from_fn(tile_w, tile_h, |x, y| {
             let at = (y / scale) as usize * width + (x / scale) as usize;
             Rgb([channel(0, at), channel(1, at), channel(2, at)])
         });
         let (column, row) = (i as u32 % columns, i as u32 / columns);
-        imageops::replace(&mut sheet, &tile, i64::from(GAP + column * (tile_w + GAP)), i64::from(GAP + row * (tile_h + GAP)));
+        imageops::replace(
+            &mut sheet,
+            &tile,
+            i64::from(GAP + column * (tile_w + GAP)),
+            i64::from(GAP + row * (tile_h + GAP)),
+        );
     }
     sheet
 }

@@ -72,19 +72,38 @@ const BATCH: usize = 16;
 pub fn run(args: &Args) -> Result<(), CliError> {
     let method = Method::from_name(&args.method, args.eta).map_err(CliError::usage)?;
     if method == Method::Inversion {
-        return Err(CliError::Usage("method: inversion goes from an image to noise, it makes no images".into()));
+        return Err(CliError::Usage(
+            "method: inversion goes from an image to noise, it makes no images".into(),
+        ));
     }
-    let spacing = args.tau.as_deref().map(str::parse::<Spacing>).transpose().map_err(CliError::usage)?;
+    let spacing = args
+        .tau
+        .as_deref()
+        .map(str::parse::<Spacing>)
+        .transpose()
+        .map_err(CliError::usage)?;
     if !(1..=MAX_BATCH * BATCH).contains(&args.count) {
-        return Err(CliError::Usage(format!("count: expected 1 to {}, found {}", MAX_BATCH * BATCH, args.count)));
+        return Err(CliError::Usage(format!(
+            "count: expected 1 to {}, found {}",
+            MAX_BATCH * BATCH,
+            args.count
+        )));
     }
     let files = ModelFiles::read(&args.model)?;
     let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
-    let trajectory = TrajectoryOptions { spacing, ..TrajectoryOptions::new(method, args.steps) };
-    let total = scheduler.trajectory(&trajectory).map_err(CliError::usage)?.steps.len();
+    let trajectory = TrajectoryOptions {
+        spacing,
+        ..TrajectoryOptions::new(method, args.steps)
+    };
+    let total = scheduler
+        .trajectory(&trajectory)
+        .map_err(CliError::usage)?
+        .steps
+        .len();
 
     let kind = DeviceKind::from(args.device);
-    let engine = pollster::block_on(BurnEngine::load(&files.config, &files.weights, kind)).map_err(CliError::failed)?;
+    let engine = pollster::block_on(BurnEngine::load(&files.config, &files.weights, kind))
+        .map_err(CliError::failed)?;
     report(&engine, &scheduler);
 
     let given = args.latents.as_deref().map(read_sample).transpose()?;
@@ -94,7 +113,11 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         (None, Some([h, w])) => Some([*h, *w]),
         (None, _) => None,
     };
-    let bar = if args.quiet { ProgressBar::hidden() } else { ProgressBar::new((total * count.div_ceil(BATCH)) as u64) };
+    let bar = if args.quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new((total * count.div_ceil(BATCH)) as u64)
+    };
     bar.set_style(style());
 
     let mut images = Vec::new();
@@ -140,7 +163,10 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 fn report(engine: &BurnEngine, scheduler: &SchedulerConfig) {
     let info = engine.info();
     eprintln!("{} parameters on {}", info.parameters, info.adapter);
-    for (file, keys) in [("config.json", info.unknown_keys.clone()), ("scheduler_config.json", scheduler.unknown_keys())] {
+    for (file, keys) in [
+        ("config.json", info.unknown_keys.clone()),
+        ("scheduler_config.json", scheduler.unknown_keys()),
+    ] {
         if !keys.is_empty() {
             eprintln!("{file}: ignored {}", keys.join(", "));
         }
