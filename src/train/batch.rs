@@ -34,19 +34,35 @@ impl Batches {
     /// Batches of `size` images out of `images`, with time steps below `timesteps`. All three are at least 1.
     pub fn new(seed: u64, images: usize, size: usize, timesteps: usize) -> Self {
         let noise_seed = stream(seed, Purpose::Noise, 0).next_u64();
-        Self { seed, noise_seed, images, size, timesteps, order: None }
+        Self {
+            seed,
+            noise_seed,
+            images,
+            size,
+            timesteps,
+            order: None,
+        }
     }
 
     /// The batch of step `step`, counted from 0.
     pub fn at(&mut self, step: u32) -> Batch {
         let first = u64::from(step) * self.size as u64;
-        let images = (0..self.size as u64).map(|i| self.dealt(first + i)).collect();
-        Batch { epoch: first / self.images as u64, images, t: self.timesteps(step) }
+        let images = (0..self.size as u64)
+            .map(|i| self.dealt(first + i))
+            .collect();
+        Batch {
+            epoch: first / self.images as u64,
+            images,
+            t: self.timesteps(step),
+        }
     }
 
     /// The `position`-th image of the run.
     fn dealt(&mut self, position: u64) -> usize {
-        let (epoch, at) = (position / self.images as u64, (position % self.images as u64) as usize);
+        let (epoch, at) = (
+            position / self.images as u64,
+            (position % self.images as u64) as usize,
+        );
         let order = match self.order.take() {
             Some(order) if order.0 == epoch => order,
             _ => (epoch, self.shuffled(epoch)),
@@ -70,7 +86,9 @@ impl Batches {
     /// the second, which lowers the variance of the loss. In an odd batch one `t` has no partner.
     fn timesteps(&self, step: u32) -> Vec<usize> {
         let mut bits = stream(self.seed, Purpose::Timesteps, u64::from(step));
-        let mut t: Vec<usize> = (0..self.size.div_ceil(2)).map(|_| below(&mut bits, self.timesteps)).collect();
+        let mut t: Vec<usize> = (0..self.size.div_ceil(2))
+            .map(|_| below(&mut bits, self.timesteps))
+            .collect();
         t.extend_from_within(..self.size / 2);
         for t in &mut t[self.size.div_ceil(2)..] {
             *t = self.timesteps - 1 - *t;

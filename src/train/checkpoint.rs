@@ -1,8 +1,9 @@
 //! Everything that a run needs to go on, as the bytes of one `.safetensors` file.
 //!
 //! Tensors: `weights.*`, `ema.*`, `moment_1.*` and `moment_2.*` (each with diffusers' names and PyTorch's
-//! shapes, f32) and `losses`. The metadata holds the two configurations, the options, the step, the data's
-//! fingerprint, and a hash of all tensors, so that a damaged file is an error and not a strange run.
+//! shapes, f32) and `losses`. One metadata entry, because the order of several is left to chance and equal runs
+//! should have equal files, holds the two configurations, the options, the step, the data's fingerprint, and a
+//! hash of all tensors, so that a damaged file is an error and not a strange run.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +20,8 @@ use crate::unet::Unet;
 use crate::unet::config::{ConfigError, UnetConfig};
 use crate::unet::weights::{self, Precision, WeightsError};
 
-const FORMAT: &str = "ddim-web checkpoint 1";
+/// The metadata entry; the number changes with the format.
+const ENTRY: &str = "ddim-web checkpoint 1";
 const GROUPS: [&str; 4] = ["weights", "ema", "moment_1", "moment_2"];
 const LOSSES: &str = "losses";
 
@@ -76,20 +78,30 @@ pub struct DataId {
 impl DataId {
     /// The identity of `images`.
     pub fn of(images: &ImageSet) -> Self {
-        Self { count: images.count(), shape: images.shape(), fingerprint: images.fingerprint() }
+        Self {
+            count: images.count(),
+            shape: images.shape(),
+            fingerprint: images.fingerprint(),
+        }
     }
 }
 
 impl std::fmt::Display for DataId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [channels, height, width] = self.shape;
-        write!(f, "{} images of {channels} × {height} × {width} (fingerprint {:016x})", self.count, self.fingerprint)
+        write!(
+            f,
+            "{} images of {channels} × {height} × {width} (fingerprint {:016x})",
+            self.count, self.fingerprint
+        )
     }
 }
 
 /// The part of a checkpoint that is not tensors.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
+    config: String,
+    scheduler: String,
     step: u32,
     options: TrainOptions,
     data: DataId,
@@ -129,28 +141,38 @@ impl Checkpoint {
     pub fn to_bytes(&self, unet: &Unet) -> Result<Vec<u8>, CheckpointError> {
         let write = |e: safetensors::SafeTensorError| CheckpointError::Write(e.to_string());
         let mut files = Vec::new();
-        for (group, values) in GROUPS.into_iter().zip([&self.values, &self.ema, &self.moment_1, &self.moment_2]) {
+        for (group, values) in
+            GROUPS
+                .into_iter()
+                .zip([&self.values, &self.ema, &self.moment_1, &self.moment_2])
+        {
             let unet = params::assign(unet.clone(), values.clone());
-            let file = weights::save(&unet, Precision::F32).map_err(|source| CheckpointError::Group { group, source })?;
+            let file = weights::save(&unet, Precision::F32)
+                .map_err(|source| CheckpointError::Group { group, source })?;
             files.push((group, file));
         }
         let losses: Vec<u8> = self.losses.iter().flat_map(|v| v.to_le_bytes()).collect();
         let mut tensors = BTreeMap::new();
-        tensors.insert(LOSSES.to_string(), TensorView::new(Dtype::F32, vec![self.losses.len()], &losses).map_err(write)?);
+        tensors.insert(
+            LOSSES.to_string(),
+            TensorView::new(Dtype::F32, vec![self.losses.len()], &losses).map_err(write)?,
+        );
         for (group, file) in &files {
             for (name, view) in SafeTensors::deserialize(file).map_err(write)?.iter() {
                 tensors.insert(format!("{group}.{name}"), view);
             }
         }
+        let header = Header {
+            config: self.config.to_json(),
+            scheduler: self.scheduler.to_json()?,
+            step: self.step,
+            options: self.options.clone(),
+            data: self.data.clone(),
+            hash: hash(&tensors),
+        };
         let header =
-            Header { step: self.step, options: self.options.clone(), data: self.data.clone(), hash: hash(&tensors) };
-        let header = serde_json::to_string(&header).map_err(|e| CheckpointError::Write(e.to_string()))?;
-        let metadata = HashMap::from([
-            ("format".to_string(), FORMAT.to_string()),
-            ("run".to_string(), header),
-            ("config".to_string(), self.config.to_json()),
-            ("scheduler".to_string(), self.scheduler.to_json()?),
-        ]);
+            serde_json::to_string(&header).map_err(|e| CheckpointError::Write(e.to_string()))?;
+        let metadata = HashMap::from([(ENTRY.to_string(), header)]);
         safetensors::serialize(tensors, Some(metadata)).map_err(write)
     }
 
@@ -160,44 +182,87 @@ impl Checkpoint {
     /// [`CheckpointError`] names the part that is wrong.
     pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self, CheckpointError> {
         let foreign = |what: String| CheckpointError::NotACheckpoint(what);
-        let damaged = |e| foreign(format!("{} bytes that are no whole .safetensors file ({e})", bytes.len()));
+        let damaged = |e| {
+            foreign(format!(
+                "{} bytes that are no whole .safetensors file ({e})",
+                bytes.len()
+            ))
+        };
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let metadata = metadata.metadata().clone().unwrap_or_default();
-        let text = |key: &str| metadata.get(key).map(String::as_str).ok_or_else(|| foreign(format!("a .safetensors file without {key}")));
-        if text("format")? != FORMAT {
-            return Err(foreign(format!("the format {:?}", text("format")?)));
-        }
-        let header: Header = serde_json::from_str(text("run")?).map_err(|e| foreign(format!("an unreadable header ({e})")))?;
-        let tensors: BTreeMap<String, TensorView> = file.iter().map(|(name, view)| (name.to_string(), view)).collect();
+        let entry = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|entries| entries.get(ENTRY));
+        let entry = entry
+            .ok_or_else(|| foreign(format!("a .safetensors file without the entry {ENTRY:?}")))?;
+        let header: Header = serde_json::from_str(entry)
+            .map_err(|e| foreign(format!("an unreadable header ({e})")))?;
+        let tensors: BTreeMap<String, TensorView> = file
+            .iter()
+            .map(|(name, view)| (name.to_string(), view))
+            .collect();
         if hash(&tensors) != header.hash {
             return Err(CheckpointError::Hash);
         }
         header.options.check()?;
-        let config = UnetConfig::from_json(text("config")?)?;
-        let scheduler = SchedulerConfig::from_json(text("scheduler")?)?;
+        let config = UnetConfig::from_json(&header.config)?;
+        let scheduler = SchedulerConfig::from_json(&header.scheduler)?;
         let losses = losses(tensors.get(LOSSES), header.step)?;
         let group = |group| {
-            group_values(&tensors, group, &config, device).map_err(|source| CheckpointError::Group { group, source })
+            group_values(&tensors, group, &config, device)
+                .map_err(|source| CheckpointError::Group { group, source })
         };
-        let [values, ema, moment_1, moment_2] = [group(GROUPS[0])?, group(GROUPS[1])?, group(GROUPS[2])?, group(GROUPS[3])?];
-        let Header { step, options, data, .. } = header;
-        Ok(Self { config, scheduler, options, step, data, losses, values, ema, moment_1, moment_2 })
+        let [values, ema, moment_1, moment_2] = [
+            group(GROUPS[0])?,
+            group(GROUPS[1])?,
+            group(GROUPS[2])?,
+            group(GROUPS[3])?,
+        ];
+        let Header {
+            step,
+            options,
+            data,
+            ..
+        } = header;
+        Ok(Self {
+            config,
+            scheduler,
+            options,
+            step,
+            data,
+            losses,
+            values,
+            ema,
+            moment_1,
+            moment_2,
+        })
     }
 }
 
 fn hash(tensors: &BTreeMap<String, TensorView>) -> u64 {
-    fnv1a(tensors.iter().flat_map(|(name, view)| name.bytes().chain(view.data().iter().copied())))
+    fnv1a(
+        tensors
+            .iter()
+            .flat_map(|(name, view)| name.bytes().chain(view.data().iter().copied())),
+    )
 }
 
 fn losses(view: Option<&TensorView>, step: u32) -> Result<Vec<f32>, CheckpointError> {
     match view {
-        Some(view) if view.dtype() == Dtype::F32 && view.shape() == [step as usize] => {
-            Ok(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
-        }
+        Some(view) if view.dtype() == Dtype::F32 && view.shape() == [step as usize] => Ok(view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect()),
         view => {
-            let found = view.map_or("none".into(), |v| format!("{:?} of shape {:?}", v.dtype(), v.shape()));
-            Err(CheckpointError::Losses { expected: step, found })
+            let found = view.map_or("none".into(), |v| {
+                format!("{:?} of shape {:?}", v.dtype(), v.shape())
+            });
+            Err(CheckpointError::Losses {
+                expected: step,
+                found,
+            })
         }
     }
 }
@@ -210,10 +275,14 @@ fn group_values(
 ) -> Result<Vec<Tensor<1>>, WeightsError> {
     let mut of_group = Vec::new();
     for (name, view) in tensors {
-        if let Some(name) = name.strip_prefix(group).and_then(|rest| rest.strip_prefix('.')) {
+        if let Some(name) = name
+            .strip_prefix(group)
+            .and_then(|rest| rest.strip_prefix('.'))
+        {
             of_group.push((name, view));
         }
     }
-    let file = safetensors::serialize(of_group, None).map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
+    let file = safetensors::serialize(of_group, None)
+        .map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
     Ok(params::values(&weights::load(config, &file, device)?))
 }

@@ -21,7 +21,9 @@ pub enum ImageError {
         found: usize,
     },
     /// The pixels do not fill the announced shape.
-    #[error("images: expected {count} × {channels} × {height} × {width} = {expected} bytes of pixels, found {found}")]
+    #[error(
+        "images: expected {count} × {channels} × {height} × {width} = {expected} bytes of pixels, found {found}"
+    )]
     Length {
         /// Images announced.
         count: usize,
@@ -63,8 +65,18 @@ impl ImageSet {
     ///
     /// # Errors
     /// [`ImageError`] when a number is out of range or the pixels do not fill the shape.
-    pub fn new(count: usize, channels: usize, height: usize, width: usize, pixels: Vec<u8>) -> Result<Self, ImageError> {
-        let size = |what, found: usize, expected: &str| ImageError::Size { what, expected: expected.into(), found: found as u64 };
+    pub fn new(
+        count: usize,
+        channels: usize,
+        height: usize,
+        width: usize,
+        pixels: Vec<u8>,
+    ) -> Result<Self, ImageError> {
+        let size = |what, found: usize, expected: &str| ImageError::Size {
+            what,
+            expected: expected.into(),
+            found: found as u64,
+        };
         if count == 0 {
             return Err(size("count", count, "at least 1"));
         }
@@ -80,13 +92,30 @@ impl ImageSet {
         let bytes = count as u128 * (channels * height * width) as u128;
         if bytes > u128::from(MAX_BYTES) {
             let found = u64::try_from(bytes).unwrap_or(u64::MAX);
-            return Err(ImageError::Size { what: "bytes", expected: format!("at most {MAX_BYTES}"), found });
+            return Err(ImageError::Size {
+                what: "bytes",
+                expected: format!("at most {MAX_BYTES}"),
+                found,
+            });
         }
         if pixels.len() as u128 != bytes {
             let (expected, found) = (bytes as u64, pixels.len() as u64);
-            return Err(ImageError::Length { count, channels, height, width, expected, found });
+            return Err(ImageError::Length {
+                count,
+                channels,
+                height,
+                width,
+                expected,
+                found,
+            });
         }
-        Ok(Self { count, channels, height, width, pixels })
+        Ok(Self {
+            count,
+            channels,
+            height,
+            width,
+            pixels,
+        })
     }
 
     /// Reads an IDX file of grey images (Yann LeCun's MNIST page; Fashion-MNIST has the same format):
@@ -96,18 +125,30 @@ impl ImageSet {
     /// [`ImageError`] says what is wrong with the header or the length.
     pub fn from_idx(bytes: &[u8]) -> Result<Self, ImageError> {
         match bytes {
-            [0x1F, 0x8B, ..] => return Err(ImageError::Magic("gzip-compressed data: unpack it first".into())),
+            [0x1F, 0x8B, ..] => {
+                return Err(ImageError::Magic(
+                    "gzip-compressed data: unpack it first".into(),
+                ));
+            }
             [0, 0, 8, 1, ..] => return Err(ImageError::Magic("00000801, a file of labels".into())),
             [0, 0, 8, 3, ..] => {}
             _ => {
                 let start: String = bytes.iter().take(4).map(|b| format!("{b:02x}")).collect();
-                return Err(ImageError::Magic(if start.is_empty() { "an empty file".into() } else { start }));
+                return Err(ImageError::Magic(if start.is_empty() {
+                    "an empty file".into()
+                } else {
+                    start
+                }));
             }
         }
         if bytes.len() < HEADER {
             return Err(ImageError::Header { found: bytes.len() });
         }
-        let word = |at: usize| bytes[at..at + 4].iter().fold(0usize, |word, byte| word << 8 | usize::from(*byte));
+        let word = |at: usize| {
+            bytes[at..at + 4]
+                .iter()
+                .fold(0usize, |word, byte| word << 8 | usize::from(*byte))
+        };
         Self::new(word(4), 1, word(8), word(12), bytes[HEADER..].to_vec())
     }
 
@@ -123,11 +164,19 @@ impl ImageSet {
         let planes = self.count * self.channels;
         if side > MAX_SIDE || planes as u128 * (side * side) as u128 > u128::from(MAX_BYTES) {
             let expected = format!("at most {MAX_SIDE}, and at most {MAX_BYTES} bytes in all");
-            return Err(ImageError::Size { what: "side after padding", expected, found: side as u64 });
+            return Err(ImageError::Size {
+                what: "side after padding",
+                expected,
+                found: side as u64,
+            });
         }
         let (top, left) = ((side - self.height) / 2, (side - self.width) / 2);
         let mut pixels = vec![0; planes * side * side];
-        for (from, to) in self.pixels.chunks_exact(self.height * self.width).zip(pixels.chunks_exact_mut(side * side)) {
+        for (from, to) in self
+            .pixels
+            .chunks_exact(self.height * self.width)
+            .zip(pixels.chunks_exact_mut(side * side))
+        {
             for (y, row) in from.chunks_exact(self.width).enumerate() {
                 let start = (top + y) * side + left;
                 to[start..start + self.width].copy_from_slice(row);
@@ -160,7 +209,11 @@ impl ImageSet {
     /// # Panics
     /// When an index is not below `count()`.
     pub fn scaled(&self, indices: &[usize]) -> Vec<f32> {
-        indices.iter().flat_map(|i| self.image(*i)).map(|p| f32::from(*p) / 127.5 - 1.0).collect()
+        indices
+            .iter()
+            .flat_map(|i| self.image(*i))
+            .map(|p| f32::from(*p) / 127.5 - 1.0)
+            .collect()
     }
 
     /// A number that differs between two sets with near certainty: 64-bit FNV-1a of shape and pixels.
@@ -173,5 +226,7 @@ impl ImageSet {
 
 /// 64-bit FNV-1a (Fowler, Noll & Vo).
 pub(super) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
+    bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
 }

@@ -11,9 +11,9 @@ use safetensors::tensor::TensorView;
 
 use super::random::{Purpose, stream, symmetric};
 use crate::noise::gaussian;
+use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
 use crate::unet::weights::{TensorSpec, WeightsError, expected_tensors, load};
-use crate::unet::Unet;
 
 /// Standard deviation of the frequencies of diffusers' `GaussianFourierProjection`.
 const FOURIER_SCALE: f32 = 16.0;
@@ -24,19 +24,35 @@ const FOURIER_SCALE: f32 = 16.0;
 /// [`WeightsError`] when the device does not take a tensor.
 pub fn network(config: &UnetConfig, seed: u64, device: &Device) -> Result<Unet, WeightsError> {
     let specs = expected_tensors(config);
-    let fan_in: HashMap<&str, usize> =
-        specs.iter().filter_map(|s| Some((s.name.strip_suffix(".weight")?, s.shape.get(1..)?.iter().product()))).collect();
+    let fan_in: HashMap<&str, usize> = specs
+        .iter()
+        .filter_map(|s| {
+            Some((
+                s.name.strip_suffix(".weight")?,
+                s.shape.get(1..)?.iter().product(),
+            ))
+        })
+        .collect();
     let bytes: Vec<Vec<u8>> = specs
         .iter()
         .enumerate()
-        .map(|(i, spec)| values(spec, &fan_in, seed, i as u32).iter().flat_map(|v| v.to_le_bytes()).collect())
+        .map(|(i, spec)| {
+            values(spec, &fan_in, seed, i as u32)
+                .iter()
+                .flat_map(|v| v.to_le_bytes())
+                .collect()
+        })
         .collect();
     let mut views = Vec::with_capacity(specs.len());
     for (spec, bytes) in specs.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F32, spec.shape.clone(), bytes);
-        views.push((&spec.name, view.map_err(|e| WeightsError::NotSafetensors(e.to_string()))?));
+        views.push((
+            &spec.name,
+            view.map_err(|e| WeightsError::NotSafetensors(e.to_string()))?,
+        ));
     }
-    let file = safetensors::serialize(views, None).map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
+    let file = safetensors::serialize(views, None)
+        .map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
     load(config, &file, device)
 }
 
@@ -58,7 +74,9 @@ fn values(spec: &TensorSpec, fan_in: &HashMap<&str, usize>, seed: u64, index: u3
         _ => {
             let bound = 1.0 / (fan_in.get(layer).copied().unwrap_or(1) as f64).sqrt();
             let mut bits = stream(seed, Purpose::Weights, u64::from(index));
-            (0..count).map(|_| (symmetric(&mut bits) * bound) as f32).collect()
+            (0..count)
+                .map(|_| (symmetric(&mut bits) * bound) as f32)
+                .collect()
         }
     }
 }

@@ -31,9 +31,18 @@ impl Objective {
         let level = |t: usize| {
             let (signal, noise) = schedule.signal_and_noise(t);
             let (c_x0, c_eps) = prediction.target(schedule.alpha_bar(t))?;
-            Ok(Level { signal: signal as f32, noise: noise as f32, c_x0: c_x0 as f32, c_eps: c_eps as f32 })
+            Ok(Level {
+                signal: signal as f32,
+                noise: noise as f32,
+                c_x0: c_x0 as f32,
+                c_eps: c_eps as f32,
+            })
         };
-        Ok(Self { levels: (0..schedule.len()).map(level).collect::<Result<_, StepError>>()? })
+        Ok(Self {
+            levels: (0..schedule.len())
+                .map(level)
+                .collect::<Result<_, StepError>>()?,
+        })
     }
 
     /// Number of time steps T.

@@ -13,19 +13,31 @@ const CLIP_EPS: f64 = 1e-6;
 pub fn learning_rate(options: &TrainOptions, step: u32) -> f64 {
     let rise = (f64::from(step) + 1.0) / f64::from(options.warmup.max(1));
     let left = f64::from(options.steps.saturating_sub(step));
-    let fall = if options.decay_steps == 0 { 1.0 } else { left / f64::from(options.decay_steps) };
+    let fall = if options.decay_steps == 0 {
+        1.0
+    } else {
+        left / f64::from(options.decay_steps)
+    };
     options.lr * rise.min(1.0) * fall.min(1.0)
 }
 
 /// The factor by which all gradients are multiplied so that their common norm is at most `max_norm`:
 /// the rule of `torch.nn.utils.clip_grad_norm_`. A `max_norm` of 0 turns clipping off.
 pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
-    if max_norm == 0.0 { 1.0 } else { (max_norm / (norm + CLIP_EPS)).min(1.0) }
+    if max_norm == 0.0 {
+        1.0
+    } else {
+        (max_norm / (norm + CLIP_EPS)).min(1.0)
+    }
 }
 
 /// The square of the common norm of all gradients, `[1]`; `None` when there is no gradient.
 pub fn squared_norm(gradients: &[Option<Tensor<1>>]) -> Option<Tensor<1>> {
-    let squares: Vec<Tensor<1>> = gradients.iter().flatten().map(|g| g.clone().square().sum()).collect();
+    let squares: Vec<Tensor<1>> = gradients
+        .iter()
+        .flatten()
+        .map(|g| g.clone().square().sum())
+        .collect();
     (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum())
 }
 
@@ -42,8 +54,16 @@ pub struct Adam {
 impl Adam {
     /// The state with these moments, one of each per parameter; zeros before the first step.
     pub fn new(moment_1: Vec<Tensor<1>>, moment_2: Vec<Tensor<1>>) -> Self {
-        let rule = AdamConfig::new().with_beta_1(0.9).with_beta_2(0.999).with_epsilon(1e-8).build();
-        Self { rule, moment_1, moment_2 }
+        let rule = AdamConfig::new()
+            .with_beta_1(0.9)
+            .with_beta_2(0.999)
+            .with_epsilon(1e-8)
+            .build();
+        Self {
+            rule,
+            moment_1,
+            moment_2,
+        }
     }
 
     /// One step; `done` is the number of steps before it. The gradients are multiplied by `scale` first.
@@ -62,8 +82,14 @@ impl Adam {
                 next.push(value);
                 continue;
             };
-            let moments = AdaptiveMomentumState::new(done as usize, self.moment_1[i].clone(), self.moment_2[i].clone());
-            let (value, state) = self.rule.step(lr, value, gradient * scale, Some(AdamState::new(moments)));
+            let moments = AdaptiveMomentumState::new(
+                done as usize,
+                self.moment_1[i].clone(),
+                self.moment_2[i].clone(),
+            );
+            let (value, state) =
+                self.rule
+                    .step(lr, value, gradient * scale, Some(AdamState::new(moments)));
             if let Some(AdamState { momentum }) = state {
                 self.moment_1[i] = momentum.moment_1;
                 self.moment_2[i] = momentum.moment_2;

@@ -41,7 +41,16 @@ pub struct TrainOptions {
 
 impl Default for TrainOptions {
     fn default() -> Self {
-        Self { steps: 10_000, batch: 64, lr: 6e-4, warmup: 200, decay_steps: 0, ema: 0.9995, clip: 1.0, seed: 0 }
+        Self {
+            steps: 10_000,
+            batch: 64,
+            lr: 6e-4,
+            warmup: 200,
+            decay_steps: 0,
+            ema: 0.9995,
+            clip: 1.0,
+            seed: 0,
+        }
     }
 }
 
@@ -51,7 +60,13 @@ impl TrainOptions {
     /// # Errors
     /// [`OptionError`] names the first that no run can have.
     pub fn check(&self) -> Result<(), OptionError> {
-        let refuse = |option, expected: String, found: String| Err(OptionError { option, expected, found });
+        let refuse = |option, expected: String, found: String| {
+            Err(OptionError {
+                option,
+                expected,
+                found,
+            })
+        };
         if self.steps == 0 {
             return refuse("steps", "at least 1".into(), "0".into());
         }
@@ -59,16 +74,32 @@ impl TrainOptions {
             return refuse("batch", format!("1 to {MAX_BATCH}"), self.batch.to_string());
         }
         if !(self.lr > 0.0 && self.lr <= 1.0) {
-            return refuse("lr", "a number above 0 and at most 1".into(), self.lr.to_string());
+            return refuse(
+                "lr",
+                "a number above 0 and at most 1".into(),
+                self.lr.to_string(),
+            );
         }
         if self.decay_steps > self.steps {
-            return refuse("decay-steps", format!("at most {} (steps)", self.steps), self.decay_steps.to_string());
+            return refuse(
+                "decay-steps",
+                format!("at most {} (steps)", self.steps),
+                self.decay_steps.to_string(),
+            );
         }
         if !(0.0..1.0).contains(&self.ema) {
-            return refuse("ema", "a number from 0 to below 1".into(), self.ema.to_string());
+            return refuse(
+                "ema",
+                "a number from 0 to below 1".into(),
+                self.ema.to_string(),
+            );
         }
         if !(self.clip >= 0.0 && self.clip.is_finite()) {
-            return refuse("clip", "a finite number, at least 0".into(), self.clip.to_string());
+            return refuse(
+                "clip",
+                "a finite number, at least 0".into(),
+                self.clip.to_string(),
+            );
         }
         Ok(())
     }

@@ -42,9 +42,15 @@ pub fn assign(unet: Unet, values: Vec<Tensor<1>>) -> Unet {
     struct Assign(std::vec::IntoIter<Tensor<1>>);
     impl ModuleMapper for Assign {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let Some(value) = self.0.next() else { panic!("assign: fewer values than parameters") };
+            let Some(value) = self.0.next() else {
+                panic!("assign: fewer values than parameters")
+            };
             let value: Tensor<D> = value.reshape(param.lazy_shape());
-            let value = if param.lazy_device().is_autodiff() { value.autodiff() } else { value };
+            let value = if param.lazy_device().is_autodiff() {
+                value.autodiff()
+            } else {
+                value
+            };
             let id = param.id;
             param.transform_for_load(value, id)
         }

@@ -53,7 +53,9 @@ pub enum TrainError {
         found: DataId,
     },
     /// The run left the numbers. Nothing of this step was kept.
-    #[error("step {step}: expected a finite {what}, found {found}: lower the learning rate and resume from the last checkpoint")]
+    #[error(
+        "step {step}: expected a finite {what}, found {found}: lower the learning rate and resume from the last checkpoint"
+    )]
     NotFinite {
         /// The step, counted from 1.
         step: u32,
@@ -142,21 +144,44 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::Data`] for other images; [`TrainError`] for the rest.
-    pub fn resume(checkpoint: Checkpoint, images: ImageSet, device: &Device) -> Result<Self, TrainError> {
+    pub fn resume(
+        checkpoint: Checkpoint,
+        images: ImageSet,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
         checkpoint.options.check()?;
         let found = DataId::of(&images);
         if found != checkpoint.data {
-            return Err(TrainError::Data { expected: checkpoint.data, found });
+            return Err(TrainError::Data {
+                expected: checkpoint.data,
+                found,
+            });
         }
         fits(&checkpoint.config, &images)?;
         Self::go_on(checkpoint, images, device)
     }
 
-    fn go_on(checkpoint: Checkpoint, images: ImageSet, device: &Device) -> Result<Self, TrainError> {
-        let Checkpoint { config, scheduler, options, step, data, losses, values, ema, moment_1, moment_2 } = checkpoint;
+    fn go_on(
+        checkpoint: Checkpoint,
+        images: ImageSet,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        let Checkpoint {
+            config,
+            scheduler,
+            options,
+            step,
+            data,
+            losses,
+            values,
+            ema,
+            moment_1,
+            moment_2,
+        } = checkpoint;
         let schedule = scheduler.schedule()?;
         Ok(Self {
-            objective: Objective::new(&schedule, scheduler.prediction_type).map_err(SchedulerError::from)?,
+            objective: Objective::new(&schedule, scheduler.prediction_type)
+                .map_err(SchedulerError::from)?,
             batches: Batches::new(options.seed, images.count(), options.batch, schedule.len()),
             unet: params::assign(Unet::init(&config, &device.clone().autodiff()), values),
             adam: Adam::new(moment_1, moment_2),
@@ -178,40 +203,67 @@ impl Trainer {
     /// not a number, [`TrainError::Device`] when the device fails.
     pub async fn step(&mut self) -> Result<StepReport, TrainError> {
         if self.is_over() {
-            return Err(TrainError::Over { steps: self.options.steps });
+            return Err(TrainError::Over {
+                steps: self.options.steps,
+            });
         }
         let step = self.step;
         let batch = self.batches.at(step);
         let [channels, height, width] = self.images.shape();
-        let upload = |values| Tensor::<4>::from_data(TensorData::new(values, [batch.t.len(), channels, height, width]), &self.device);
+        let upload = |values| {
+            Tensor::<4>::from_data(
+                TensorData::new(values, [batch.t.len(), channels, height, width]),
+                &self.device,
+            )
+        };
         let x0 = upload(self.images.scaled(&batch.images));
         let eps = upload(self.batches.eps(step, channels * height * width));
         if self.unet.config().dropout > 0.0 {
             use rand_chacha::rand_core::Rng;
-            self.device.seed(stream(self.options.seed, Purpose::Dropout, u64::from(step)).next_u64());
+            self.device
+                .seed(stream(self.options.seed, Purpose::Dropout, u64::from(step)).next_u64());
         }
 
         let loss = self.objective.loss(&self.unet, x0, eps, &batch.t);
         let mut gradients = loss.backward();
         let gradients = params::gradients(&self.unet, &mut gradients);
         // Both numbers in one read, because a read waits for the device.
-        let numbers = [Some(loss.without_autodiff()), squared_norm(&gradients).map(Tensor::sqrt)];
+        let numbers = [
+            Some(loss.without_autodiff()),
+            squared_norm(&gradients).map(Tensor::sqrt),
+        ];
         let numbers = read(Tensor::cat(numbers.into_iter().flatten().collect(), 0)).await?;
         let (loss, grad_norm) = (numbers[0], numbers.get(1).copied().unwrap_or(0.0));
         for (what, found) in [("loss", loss), ("gradient", grad_norm)] {
             if !found.is_finite() {
-                return Err(TrainError::NotFinite { step: step + 1, what, found });
+                return Err(TrainError::NotFinite {
+                    step: step + 1,
+                    what,
+                    found,
+                });
             }
         }
 
         let lr = learning_rate(&self.options, step);
         let scale = clip_factor(f64::from(grad_norm), self.options.clip);
-        let values = self.adam.step(lr, scale, step, params::values(&self.unet), gradients);
-        ema::update(&mut self.ema, &values, ema::decay_at(self.options.ema, step));
+        let values = self
+            .adam
+            .step(lr, scale, step, params::values(&self.unet), gradients);
+        ema::update(
+            &mut self.ema,
+            &values,
+            ema::decay_at(self.options.ema, step),
+        );
         self.unet = params::assign(self.unet.clone(), values);
         self.losses.push(loss);
         self.step = step + 1;
-        Ok(StepReport { step: self.step, epoch: batch.epoch, loss, lr, grad_norm })
+        Ok(StepReport {
+            step: self.step,
+            epoch: batch.epoch,
+            loss,
+            lr,
+            grad_norm,
+        })
     }
 
     /// Whether all steps are done.
@@ -289,24 +341,49 @@ impl Trainer {
 }
 
 async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, TrainError> {
-    let data = tensor.into_data_async().await.map_err(|error| TrainError::Device(format!("{error:?}")))?;
-    data.try_into_vec().map_err(|error| TrainError::Device(format!("{error:?}")))
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| TrainError::Device(format!("{error:?}")))?;
+    data.try_into_vec()
+        .map_err(|error| TrainError::Device(format!("{error:?}")))
 }
 
 /// Checks that `config` is an unconditional network for `images`.
 fn fits(config: &UnetConfig, images: &ImageSet) -> Result<(), TrainError> {
     let [channels, height, width] = images.shape();
-    let refuse = |field, expected: String, found: String| Err(TrainError::Network { field, expected, found });
-    for (field, found) in [("in_channels", config.in_channels), ("out_channels", config.out_channels)] {
+    let refuse = |field, expected: String, found: String| {
+        Err(TrainError::Network {
+            field,
+            expected,
+            found,
+        })
+    };
+    for (field, found) in [
+        ("in_channels", config.in_channels),
+        ("out_channels", config.out_channels),
+    ] {
         if found != channels {
-            return refuse(field, format!("{channels}, as the images have"), found.to_string());
+            return refuse(
+                field,
+                format!("{channels}, as the images have"),
+                found.to_string(),
+            );
         }
     }
     if let Some(size) = config.sample_size.filter(|size| *size != [height, width]) {
-        return refuse("sample_size", format!("[{height}, {width}], as the images have"), format!("{size:?}"));
+        return refuse(
+            "sample_size",
+            format!("[{height}, {width}], as the images have"),
+            format!("{size:?}"),
+        );
     }
     if let Some(classes) = config.num_class_embeds {
-        return refuse("num_class_embeds", "null, because training is without classes".into(), classes.to_string());
+        return refuse(
+            "num_class_embeds",
+            "null, because training is without classes".into(),
+            classes.to_string(),
+        );
     }
     // Parameters are drawn when first used, so that this network costs nothing.
     let probe = Unet::init(config, &Device::flex());

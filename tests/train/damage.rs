@@ -7,7 +7,11 @@ use crate::support::{bar_pixels, options, trainer};
 
 pub fn idx(count: u32, rows: u32, columns: u32, pixels: &[u8]) -> Vec<u8> {
     let header = [0x803, count, rows, columns];
-    header.iter().flat_map(|n| n.to_be_bytes()).chain(pixels.iter().copied()).collect()
+    header
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .chain(pixels.iter().copied())
+        .collect()
 }
 
 fn idx_error(bytes: &[u8]) -> String {
@@ -15,7 +19,10 @@ fn idx_error(bytes: &[u8]) -> String {
 }
 
 fn checkpoint_error(bytes: &[u8]) -> String {
-    Checkpoint::from_bytes(bytes, &Device::flex()).err().expect("refused").to_string()
+    Checkpoint::from_bytes(bytes, &Device::flex())
+        .err()
+        .expect("refused")
+        .to_string()
 }
 
 #[test]
@@ -33,7 +40,10 @@ fn damaged_idx_files_are_named() {
         (Vec::new(), "empty"),
         (b"<html>".to_vec(), "3c68746d"),
         (vec![0x1F, 0x8B, 8, 0], "gzip"),
-        ([0, 0, 8, 1].iter().chain(&good[4..]).copied().collect(), "labels"),
+        (
+            [0, 0, 8, 1].iter().chain(&good[4..]).copied().collect(),
+            "labels",
+        ),
         (good[..9].to_vec(), "16 bytes"),
         (good[..100].to_vec(), "found 84"),
         ([&good[..], &[0]].concat(), "found 181"),
@@ -44,7 +54,10 @@ fn damaged_idx_files_are_named() {
         (idx(u32::MAX, u32::MAX, u32::MAX, &[]), "height"),
     ] {
         let text = idx_error(&bytes);
-        assert!(text.contains(word) && !text.contains('\n'), "{word}: {text}");
+        assert!(
+            text.contains(word) && !text.contains('\n'),
+            "{word}: {text}"
+        );
     }
 }
 
@@ -53,7 +66,10 @@ fn every_truncation_of_a_checkpoint_is_refused() {
     let bytes = trainer(options(1)).checkpoint().unwrap();
     for len in (0..bytes.len()).step_by(bytes.len() / 97) {
         let text = checkpoint_error(&bytes[..len]);
-        assert!(text.starts_with("checkpoint:") && !text.contains('\n'), "{len}: {text}");
+        assert!(
+            text.starts_with("checkpoint:") && !text.contains('\n'),
+            "{len}: {text}"
+        );
     }
 }
 
@@ -64,7 +80,10 @@ fn a_changed_byte_anywhere_in_the_tensors_is_refused() {
     for at in (header..bytes.len()).step_by((bytes.len() - header) / 23) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x10;
-        assert_eq!(checkpoint_error(&damaged), "checkpoint: damaged: the tensors do not have the hash that was written with them");
+        assert_eq!(
+            checkpoint_error(&damaged),
+            "checkpoint: damaged: the tensors do not have the hash that was written with them"
+        );
     }
 }
 
@@ -83,8 +102,10 @@ fn a_changed_byte_in_the_header_never_panics() {
 
 #[test]
 fn foreign_files_are_no_checkpoints() {
-    let weights = trainer(options(1)).weights(ddim_web::unet::weights::Precision::F32).unwrap();
-    assert!(checkpoint_error(&weights).contains("format"));
+    let weights = trainer(options(1))
+        .weights(ddim_web::unet::weights::Precision::F32)
+        .unwrap();
+    assert!(checkpoint_error(&weights).contains("without the entry"));
     assert!(checkpoint_error(b"<html>").contains("found 6 bytes"));
     let mut long = vec![0xFF; 64];
     long[7] = 0x0F;

@@ -42,7 +42,11 @@ impl Case {
     }
 
     fn prediction(&self) -> Prediction {
-        self.numbers["prediction_type"].as_str().unwrap().parse().unwrap()
+        self.numbers["prediction_type"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     fn unet(&self) -> Unet {
@@ -52,15 +56,22 @@ impl Case {
 
     /// The loss of `unet` on the fixture's batch.
     fn loss(&self, unet: &Unet, prediction: Prediction) -> Tensor<1> {
-        let t: Vec<usize> = self.numbers["t"].as_array().unwrap().iter().map(|t| t.as_u64().unwrap() as usize).collect();
+        let t: Vec<usize> = self.numbers["t"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| t.as_u64().unwrap() as usize)
+            .collect();
         let [height, width] = unet.config().sample_size.unwrap();
         let shape = [t.len(), unet.config().in_channels, height, width];
         let draw = |name| {
-            let values = rule::noise(name, shape.iter().product());
+            let values = noise(name, shape.iter().product());
             Tensor::<4>::from_data(TensorData::new(values, shape), &Device::flex())
         };
         let schedule = NoiseSchedule::new(BetaSchedule::Linear, 1000, 1e-4, 0.02).unwrap();
-        Objective::new(&schedule, prediction).unwrap().loss(unet, draw("x0"), draw("eps"), &t)
+        Objective::new(&schedule, prediction)
+            .unwrap()
+            .loss(unet, draw("x0"), draw("eps"), &t)
     }
 
     fn gradients(&self, unet: &Unet) -> Vec<Option<Tensor<1>>> {
@@ -72,7 +83,10 @@ impl Case {
         for kind in Prediction::ALL {
             let found = f64::from(self.loss(&unet, kind).into_scalar::<f32>());
             let expected = self.numbers["losses"][kind.name()].as_f64().unwrap();
-            assert!((found - expected).abs() <= 1e-5, "{kind}: {found}, PyTorch says {expected}");
+            assert!(
+                (found - expected).abs() <= 1e-5,
+                "{kind}: {found}, PyTorch says {expected}"
+            );
         }
     }
 
@@ -80,8 +94,14 @@ impl Case {
     fn gradients_equal_pytorch(&self) {
         let unet = self.unet();
         let gradients = self.gradients(&unet);
-        let total = squared_norm(&gradients).unwrap().sqrt().into_scalar::<f32>();
-        assert!((f64::from(total) / self.number("norm") - 1.0).abs() <= 1e-4, "norm of all: {total}");
+        let total = squared_norm(&gradients)
+            .unwrap()
+            .sqrt()
+            .into_scalar::<f32>();
+        assert!(
+            (f64::from(total) / self.number("norm") - 1.0).abs() <= 1e-4,
+            "norm of all: {total}"
+        );
         let gradients = gradients.into_iter().map(Option::unwrap).collect();
         let found = named(&params::assign(unet.valid(), gradients));
         let norms = self.numbers["norms"].as_object().unwrap();
@@ -90,7 +110,10 @@ impl Case {
             let squares: f64 = found[name].iter().map(|v| f64::from(*v).powi(2)).sum();
             let (found, expected) = (squares.sqrt(), expected.as_f64().unwrap());
             // A key's bias does not change the attention: its true gradient is 0, both sides find rounding.
-            assert!((found - expected).abs() <= 1e-4 * expected + 1e-7, "norm of {name}: {found}, PyTorch says {expected}");
+            assert!(
+                (found - expected).abs() <= 1e-4 * expected + 1e-7,
+                "norm of {name}: {found}, PyTorch says {expected}"
+            );
         }
         self.assert_stored("grad.", &found, 1e-4);
     }
@@ -98,14 +121,26 @@ impl Case {
     /// Adam with clipping on one batch, as torch.optim.Adam and clip_grad_norm_ do it.
     fn adam_steps_equal_pytorch(&self) {
         let mut unet = self.unet();
-        let zeros: Vec<Tensor<1>> = params::values(&unet).iter().map(Tensor::zeros_like).collect();
+        let zeros: Vec<Tensor<1>> = params::values(&unet)
+            .iter()
+            .map(Tensor::zeros_like)
+            .collect();
         let mut adam = Adam::new(zeros.clone(), zeros);
         for step in 0..self.number("steps") as u32 {
             let gradients = self.gradients(&unet);
-            let norm = squared_norm(&gradients).unwrap().sqrt().into_scalar::<f32>();
+            let norm = squared_norm(&gradients)
+                .unwrap()
+                .sqrt()
+                .into_scalar::<f32>();
             let scale = clip_factor(f64::from(norm), self.number("clip"));
             assert!(scale < 1.0, "the fixture must be one that is clipped");
-            let values = adam.step(self.number("lr"), scale, step, params::values(&unet), gradients);
+            let values = adam.step(
+                self.number("lr"),
+                scale,
+                step,
+                params::values(&unet),
+                gradients,
+            );
             unet = params::assign(unet, values);
         }
         self.assert_stored("after.", &named(&unet.valid()), 1e-4);
@@ -115,25 +150,53 @@ impl Case {
     fn assert_stored(&self, prefix: &str, found: &HashMap<String, Vec<f32>>, tolerance: f32) {
         let file = SafeTensors::deserialize(self.tensors).unwrap();
         let mut compared = 0;
-        for (name, view) in file.iter().filter_map(|(name, view)| Some((name.strip_prefix(prefix)?, view))) {
-            let expected: Vec<f32> = view.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+        for (name, view) in file
+            .iter()
+            .filter_map(|(name, view)| Some((name.strip_prefix(prefix)?, view)))
+        {
+            let expected: Vec<f32> = view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+                .collect();
             let largest = expected.iter().fold(0.0f32, |m, v| m.max(v.abs()));
             let found = &found[name];
             assert_eq!(found.len(), expected.len(), "{name}");
-            let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst <= tolerance * largest && found.iter().all(|v| v.is_finite()), "{prefix}{name}: off by {worst} of {largest}");
+            let worst = found
+                .iter()
+                .zip(&expected)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
+            assert!(
+                worst <= tolerance * largest && found.iter().all(|v| v.is_finite()),
+                "{prefix}{name}: off by {worst} of {largest}"
+            );
             compared += 1;
         }
         assert!(compared >= 10, "{compared} tensors compared");
     }
 }
 
+/// `count` numbers of variance 1: the twin of `noise` in tools/make_unet_fixtures.py.
+fn noise(name: &str, count: usize) -> Vec<f32> {
+    rule::unit(name)
+        .take(count)
+        .map(|v| (v * 3f64.sqrt()) as f32)
+        .collect()
+}
+
 /// The parameters of `unet` by diffusers' names, in PyTorch's layout.
 fn named(unet: &Unet) -> HashMap<String, Vec<f32>> {
     let file = save(unet, Precision::F32).unwrap();
     let file = SafeTensors::deserialize(&file).unwrap();
-    let values = |data: &[u8]| data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    file.iter().map(|(name, view)| (name.to_string(), values(view.data()))).collect()
+    let values = |data: &[u8]| {
+        data.chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect()
+    };
+    file.iter()
+        .map(|(name, view)| (name.to_string(), values(view.data())))
+        .collect()
 }
 
 #[test]
@@ -165,7 +228,12 @@ fn parameters_come_in_the_order_of_the_expected_tensors() {
     let values = params::values(&unet);
     assert_eq!(values.len(), specs.len());
     for (value, spec) in values.iter().zip(&specs) {
-        assert_eq!(value.dims()[0], spec.shape.iter().product::<usize>(), "{}", spec.name);
+        assert_eq!(
+            value.dims()[0],
+            spec.shape.iter().product::<usize>(),
+            "{}",
+            spec.name
+        );
     }
 }
 
@@ -174,7 +242,10 @@ fn assigned_values_come_back_and_stay_trainable() {
     let case = conv();
     let unet = case.unet();
     let doubled: Vec<Tensor<1>> = params::values(&unet).into_iter().map(|v| v * 2.0).collect();
-    let expected: Vec<Vec<f32>> = doubled.iter().map(|v| v.to_data().try_into_vec().unwrap()).collect();
+    let expected: Vec<Vec<f32>> = doubled
+        .iter()
+        .map(|v| v.to_data().try_into_vec().unwrap())
+        .collect();
     let unet = params::assign(unet, doubled);
     for (found, expected) in params::values(&unet).into_iter().zip(&expected) {
         assert_eq!(&found.into_data().try_into_vec::<f32>().unwrap(), expected);

@@ -19,7 +19,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ddim-web-train-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("ddim-web-train-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -40,7 +41,11 @@ impl Folder {
         let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
         gz.write_all(&idx(24, 14, 14, &bar_pixels(24, 14))).unwrap();
         folder.write("data/train-images-idx3-ubyte.gz", &gz.finish().unwrap());
-        folder.write("tiny.json", TINY.replace(r#""sample_size": 8"#, r#""sample_size": 16"#).as_bytes());
+        folder.write(
+            "tiny.json",
+            TINY.replace(r#""sample_size": 8"#, r#""sample_size": 16"#)
+                .as_bytes(),
+        );
         folder
     }
 
@@ -55,7 +60,12 @@ impl Folder {
     }
 
     fn step(&self) -> u32 {
-        Checkpoint::from_bytes(&fs::read(self.path("run/checkpoint.safetensors")).unwrap(), &Device::flex()).unwrap().step
+        Checkpoint::from_bytes(
+            &fs::read(self.path("run/checkpoint.safetensors")).unwrap(),
+            &Device::flex(),
+        )
+        .unwrap()
+        .step
     }
 }
 
@@ -68,7 +78,11 @@ impl Drop for Folder {
 const TINY_RUN: &str = "--config tiny.json --batch 4";
 
 fn succeeds(output: &Output) {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// The exit code and the last line of standard error.
@@ -76,7 +90,10 @@ fn fails(output: &Output, code: i32, words: &[&str]) {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{text}");
     let line = text.lines().last().unwrap_or_default();
-    assert!(line.starts_with("ddim-web: ") && words.iter().all(|word| line.contains(word)), "{text}");
+    assert!(
+        line.starts_with("ddim-web: ") && words.iter().all(|word| line.contains(word)),
+        "{text}"
+    );
     assert!(!text.contains("panicked"), "{text}");
 }
 
@@ -84,22 +101,41 @@ fn assert_png(path: &Path, size: (u32, u32)) {
     let picture = image::open(path).unwrap().into_rgb8();
     assert_eq!(picture.dimensions(), size, "{}", path.display());
     let first = picture.get_pixel(0, 0);
-    assert!(picture.pixels().any(|p| p != first), "{} is empty", path.display());
+    assert!(
+        picture.pixels().any(|p| p != first),
+        "{} is empty",
+        path.display()
+    );
 }
 
 #[test]
 fn a_run_writes_a_model_that_can_be_sampled_and_goes_on() {
     let folder = Folder::with_data("whole");
-    let output = folder.train(&format!("{TINY_RUN} --steps 6 --checkpoint-every 4 --sample-every 6 --seed 3"));
+    let output = folder.train(&format!(
+        "{TINY_RUN} --steps 6 --checkpoint-every 4 --sample-every 6 --seed 3"
+    ));
     succeeds(&output);
     let report = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(report.contains("24 grey images of 14 × 14, padded to 16 × 16"), "{report}");
-    assert!(report.contains("step 4 of 6, loss ") && report.contains(" left"), "{report}");
-    let mut names: Vec<String> =
-        fs::read_dir(folder.path("run")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(
+        report.contains("24 grey images of 14 × 14, padded to 16 × 16"),
+        "{report}"
+    );
+    assert!(
+        report.contains("step 4 of 6, loss ") && report.contains(" left"),
+        "{report}"
+    );
+    let mut names: Vec<String> = fs::read_dir(folder.path("run"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     let expected = [
-        "checkpoint.safetensors", "config.json", "diffusion_pytorch_model.safetensors", "loss.png", "samples.png", "scheduler_config.json",
+        "checkpoint.safetensors",
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+        "loss.png",
+        "samples.png",
+        "scheduler_config.json",
     ];
     assert_eq!(names, expected);
     assert_png(&folder.path("run/loss.png"), (1000, 600));
@@ -136,7 +172,7 @@ fn an_interrupted_program_ends_where_an_uninterrupted_one_does() {
 #[test]
 fn a_signal_ends_the_run_after_a_step_with_a_checkpoint() {
     let folder = Folder::with_data("signal");
-    let child = Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ddim-web"))
         .current_dir(&folder.0)
         .args("train --data data --out run --config tiny.json --batch 4 --steps 1000000 --checkpoint-every 5 --sample-every 0".split(' '))
         .stderr(std::process::Stdio::piped())
@@ -145,14 +181,29 @@ fn a_signal_ends_the_run_after_a_step_with_a_checkpoint() {
         .unwrap();
     // The first checkpoint shows that it is training.
     while !folder.path("run/loss.png").exists() {
+        assert_eq!(
+            child.try_wait().unwrap(),
+            None,
+            "the program ended by itself"
+        );
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    succeeds(&Command::new("kill").args(["-INT", &child.id().to_string()]).output().unwrap());
+    succeeds(
+        &Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .output()
+            .unwrap(),
+    );
     let output = child.wait_with_output().unwrap();
     succeeds(&output);
     let step = folder.step();
     let report = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(report.contains(&format!("stopped after step {step} of 1000000: --resume goes on")), "{report}");
+    assert!(
+        report.contains(&format!(
+            "stopped after step {step} of 1000000: --resume goes on"
+        )),
+        "{report}"
+    );
 }
 
 #[test]
@@ -161,16 +212,27 @@ fn pictures_of_any_size_and_colour_are_learned_from() {
     fs::create_dir_all(folder.path("data")).unwrap();
     for (name, width, height) in [("a.png", 16, 16), ("b.jpg", 16, 16), ("c.PNG", 40, 20)] {
         let picture = RgbImage::from_fn(width, height, |x, y| Rgb([x as u8 * 6, y as u8 * 9, 128]));
-        picture.save_with_format(folder.path(&format!("data/{name}")), image::ImageFormat::from_path(name).unwrap()).unwrap();
+        picture
+            .save_with_format(
+                folder.path(&format!("data/{name}")),
+                image::ImageFormat::from_path(name).unwrap(),
+            )
+            .unwrap();
     }
     folder.write("data/broken.png", b"\x89PNG\r\n\x1a\nno more");
     folder.write("data/notes.txt", b"not a picture");
-    let config = TINY.replace(r#""sample_size": 8"#, r#""sample_size": 16"#).replace(r#"channels": 1"#, r#"channels": 3"#);
+    let config = TINY
+        .replace(r#""sample_size": 8"#, r#""sample_size": 16"#)
+        .replace(r#"channels": 1"#, r#"channels": 3"#);
     folder.write("tiny.json", config.as_bytes());
     let output = folder.train(&format!("{TINY_RUN} --steps 1 --sample-every 0"));
     succeeds(&output);
     let report = String::from_utf8_lossy(&output.stderr).into_owned();
-    for line in ["broken.png: skipped", "1 of 3 pictures cut and scaled to 16 × 16", "3 colour images of 16 × 16"] {
+    for line in [
+        "broken.png: skipped",
+        "1 of 3 pictures cut and scaled to 16 × 16",
+        "3 colour images of 16 × 16",
+    ] {
         assert!(report.contains(line), "{line}: {report}");
     }
     assert!(!report.contains("notes.txt"), "{report}");
@@ -192,23 +254,49 @@ fn wrong_usage_and_bad_files_are_one_line() {
             .output()
             .unwrap()
     };
-    fails(&data("empty"), 1, &["empty", "no train-images-idx3-ubyte[.gz] and no PNG or JPEG"]);
+    fails(
+        &data("empty"),
+        1,
+        &[
+            "empty",
+            "no train-images-idx3-ubyte[.gz] and no PNG or JPEG",
+        ],
+    );
     fails(&data("missing"), 1, &["missing: not a folder"]);
     fails(&data("gz"), 1, &["train-images-idx3-ubyte.gz"]);
     fails(&data("idx"), 1, &["9 × 1 × 28 × 28 = 7056", "found 100"]);
     fails(&data("html"), 1, &["IDX", "3c21646f"]);
     fails(&data("unreadable"), 1, &["none of its 1 pictures"]);
-    fails(&folder.train("--config bad.json"), 1, &["config.json", "down_block_types"]);
+    fails(
+        &folder.train("--config bad.json"),
+        1,
+        &["config.json", "down_block_types"],
+    );
     fails(&folder.train("--config missing.json"), 1, &["missing.json"]);
     fails(&folder.train("--steps 0"), 2, &["steps"]);
     fails(&folder.train("--lr nan"), 2, &["lr"]);
     fails(&folder.train("--ema -1"), 2, &["ema"]);
-    fails(&folder.train("--steps 5 --decay-steps 9"), 2, &["decay-steps"]);
+    fails(
+        &folder.train("--steps 5 --decay-steps 9"),
+        2,
+        &["decay-steps"],
+    );
     fails(&folder.train("--resume"), 1, &["checkpoint.safetensors"]);
     folder.write("run/checkpoint.safetensors", b"<html>");
-    fails(&folder.train("--resume"), 1, &["checkpoint.safetensors", "expected a checkpoint"]);
+    fails(
+        &folder.train("--resume"),
+        1,
+        &["checkpoint.safetensors", "expected a checkpoint"],
+    );
     assert_eq!(folder.train("--resume --seed 4").status.code(), Some(2));
     assert_eq!(folder.train("--checkpoint-every 0").status.code(), Some(2));
-    let left: Vec<_> = fs::read_dir(folder.path("run")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(left, ["checkpoint.safetensors"], "a refused run writes nothing");
+    let left: Vec<_> = fs::read_dir(folder.path("run"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(
+        left,
+        ["checkpoint.safetensors"],
+        "a refused run writes nothing"
+    );
 }

@@ -25,13 +25,25 @@ pub fn bar_pixels(count: usize, side: usize) -> Vec<u8> {
     let pixel = |i: usize| {
         let (image, x) = (i / (side * side), i % side);
         let bar = image * 3 % side;
-        if x == bar || x == (bar + 1) % side { 255 } else { 0 }
+        if x == bar || x == (bar + 1) % side {
+            255
+        } else {
+            0
+        }
     };
     (0..count * side * side).map(pixel).collect()
 }
 
 pub fn options(steps: u32) -> TrainOptions {
-    TrainOptions { steps, batch: 8, lr: 2e-3, warmup: 10, ema: 0.99, seed: 7, ..TrainOptions::default() }
+    TrainOptions {
+        steps,
+        batch: 8,
+        lr: 2e-3,
+        warmup: 10,
+        ema: 0.99,
+        seed: 7,
+        ..TrainOptions::default()
+    }
 }
 
 pub fn trainer(options: TrainOptions) -> Trainer {

@@ -26,9 +26,14 @@ const NAMED: usize = 10;
 /// The folder or file, and what is wrong with it.
 pub fn read(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError> {
     if !folder.is_dir() {
-        return Err(CliError::Failed(format!("{}: not a folder", folder.display())));
+        return Err(CliError::Failed(format!(
+            "{}: not a folder",
+            folder.display()
+        )));
     }
-    let idx = [folder.join(IDX), folder.join(format!("{IDX}.gz"))].into_iter().find(|path| path.is_file());
+    let idx = [folder.join(IDX), folder.join(format!("{IDX}.gz"))]
+        .into_iter()
+        .find(|path| path.is_file());
     let (source, set) = match idx {
         Some(path) => {
             let set = read_idx(&path)?;
@@ -39,9 +44,17 @@ pub fn read(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError> {
     let [channels, height, width] = set.shape();
     let set = set.padded(MULTIPLE).map_err(|e| named(&source, e))?;
     let [_, side, _] = set.shape();
-    let padded = if [height, width] == [side, side] { String::new() } else { format!(", padded to {side} × {side}") };
+    let padded = if [height, width] == [side, side] {
+        String::new()
+    } else {
+        format!(", padded to {side} × {side}")
+    };
     let colour = if channels == 1 { "grey" } else { "colour" };
-    eprintln!("{}: {} {colour} images of {height} × {width}{padded}", source.display(), set.count());
+    eprintln!(
+        "{}: {} {colour} images of {height} × {width}{padded}",
+        source.display(),
+        set.count()
+    );
     Ok(set)
 }
 
@@ -51,23 +64,39 @@ fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
 
 fn read_idx(path: &Path) -> Result<ImageSet, CliError> {
     let file = fs::File::open(path).map_err(|e| named(path, e))?;
-    let source: Box<dyn Read> = if path.extension().is_some_and(|e| e == "gz") { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
+    let source: Box<dyn Read> = if path.extension().is_some_and(|e| e == "gz") {
+        Box::new(GzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
     let mut bytes = Vec::new();
     // One byte more than allowed is enough to notice that there are too many.
-    source.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| named(path, e))?;
+    source
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| named(path, e))?;
     ImageSet::from_idx(&bytes).map_err(|e| named(path, e))
 }
 
 fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError> {
     let is_picture = |path: &PathBuf| {
-        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
+        let extension = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .map(str::to_lowercase);
         extension.is_some_and(|e| PICTURES.contains(&e.as_str())) && path.is_file()
     };
     let entries = fs::read_dir(folder).map_err(|e| named(folder, e))?;
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_picture).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_picture)
+        .collect();
     paths.sort();
     if paths.is_empty() {
-        return Err(named(folder, format!("no {IDX}[.gz] and no PNG or JPEG pictures in it")));
+        return Err(named(
+            folder,
+            format!("no {IDX}[.gz] and no PNG or JPEG pictures in it"),
+        ));
     }
 
     let mut target = size.map(|side| (side, side));
@@ -85,7 +114,12 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
         };
         let (width, height) = *target.get_or_insert((picture.width(), picture.height()));
         if width.max(height) as usize > MAX_SIDE {
-            return Err(named(path, format!("expected at most {MAX_SIDE} pixels a side, found {width} × {height}: use --size")));
+            return Err(named(
+                path,
+                format!(
+                    "expected at most {MAX_SIDE} pixels a side, found {width} × {height}: use --size"
+                ),
+            ));
         }
         let picture = if (picture.width(), picture.height()) == (width, height) {
             picture
@@ -95,7 +129,10 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
         };
         pixels.extend_from_slice(&picture.into_rgb8());
         if pixels.len() as u64 > MAX_BYTES {
-            return Err(named(folder, format!("more than {MAX_BYTES} bytes of pixels: use --size")));
+            return Err(named(
+                folder,
+                format!("more than {MAX_BYTES} bytes of pixels: use --size"),
+            ));
         }
         count += 1;
     }
@@ -103,13 +140,20 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
         eprintln!("{}: {unreadable} pictures skipped in all", folder.display());
     }
     let Some((width, height)) = target.filter(|_| count > 0) else {
-        return Err(named(folder, format!("none of its {} pictures can be read", paths.len())));
+        return Err(named(
+            folder,
+            format!("none of its {} pictures can be read", paths.len()),
+        ));
     };
     if resized > 0 {
-        eprintln!("{}: {resized} of {count} pictures cut and scaled to {width} × {height}", folder.display());
+        eprintln!(
+            "{}: {resized} of {count} pictures cut and scaled to {width} × {height}",
+            folder.display()
+        );
     }
     let (channels, pixels) = planes(&pixels, width as usize * height as usize);
-    ImageSet::new(count, channels, height as usize, width as usize, pixels).map_err(|e| named(folder, e))
+    ImageSet::new(count, channels, height as usize, width as usize, pixels)
+        .map_err(|e| named(folder, e))
 }
 
 fn decode(path: &Path) -> Result<DynamicImage, image::ImageError> {
@@ -118,9 +162,14 @@ fn decode(path: &Path) -> Result<DynamicImage, image::ImageError> {
 
 /// `[images, pixels, 3]` -> `[images, channels, pixels]`; one channel where every picture is grey.
 fn planes(interleaved: &[u8], image: usize) -> (usize, Vec<u8>) {
-    let grey = interleaved.chunks_exact(3).all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]);
+    let grey = interleaved
+        .chunks_exact(3)
+        .all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]);
     let channels = if grey { 1 } else { 3 };
     let plane = |of: &[u8], c: usize| of.iter().skip(c).step_by(3).copied().collect::<Vec<u8>>();
-    let pixels = interleaved.chunks_exact(3 * image).flat_map(|of| (0..channels).flat_map(move |c| plane(of, c))).collect();
+    let pixels = interleaved
+        .chunks_exact(3 * image)
+        .flat_map(|of| (0..channels).flat_map(move |c| plane(of, c)))
+        .collect();
     (channels, pixels)
 }

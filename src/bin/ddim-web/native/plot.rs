@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle, ascii::FONT_10X20};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use embedded_graphics::prelude::{DrawTarget, Drawable, OriginDimensions, Pixel, Point, Primitive, Size};
+use embedded_graphics::prelude::{
+    DrawTarget, Drawable, OriginDimensions, Pixel, Point, Primitive, Size,
+};
 use embedded_graphics::primitives::{Line, PrimitiveStyle};
 use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
 use image::{Rgb, RgbImage};
@@ -36,7 +38,10 @@ impl DrawTarget for Canvas {
     type Color = Rgb888;
     type Error = Infallible;
 
-    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(
+        &mut self,
+        pixels: I,
+    ) -> Result<(), Infallible> {
         for Pixel(Point { x, y }, colour) in pixels {
             if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))
                 && let Some(pixel) = self.0.get_pixel_mut_checked(x, y)
@@ -50,13 +55,18 @@ impl DrawTarget for Canvas {
 
 impl Canvas {
     fn line(&mut self, from: (i32, i32), to: (i32, i32), colour: Rgb888, width: u32) {
-        let line = Line::new(from.into(), to.into()).into_styled(PrimitiveStyle::with_stroke(colour, width));
+        let line = Line::new(from.into(), to.into())
+            .into_styled(PrimitiveStyle::with_stroke(colour, width));
         let Ok(()) = line.draw(self);
     }
 
     fn text(&mut self, text: &str, at: (i32, i32), alignment: Alignment, colour: Rgb888) {
-        let style = TextStyleBuilder::new().alignment(alignment).baseline(Baseline::Middle).build();
-        let Ok(_) = Text::with_text_style(text, at.into(), MonoTextStyle::new(FONT, colour), style).draw(self);
+        let style = TextStyleBuilder::new()
+            .alignment(alignment)
+            .baseline(Baseline::Middle)
+            .build();
+        let Ok(_) = Text::with_text_style(text, at.into(), MonoTextStyle::new(FONT, colour), style)
+            .draw(self);
     }
 }
 
@@ -67,9 +77,14 @@ pub fn loss_curve(losses: &[f32]) -> RgbImage {
     let window = losses.len().div_ceil(WINDOW).max(1);
     let means = moving_means(losses, window);
     let positive = || losses.iter().copied().filter(|v| *v > 0.0 && v.is_finite());
-    let (low, high) = axis_range(positive().fold(f32::MAX, f32::min), positive().fold(0.0, f32::max));
+    let (low, high) = axis_range(
+        positive().fold(f32::MAX, f32::min),
+        positive().fold(0.0, f32::max),
+    );
     let last = losses.len().max(2);
-    let x = |step: usize| LEFT + ((step - 1) as f64 / (last - 1) as f64 * f64::from(RIGHT - LEFT)).round() as i32;
+    let x = |step: usize| {
+        LEFT + ((step - 1) as f64 / (last - 1) as f64 * f64::from(RIGHT - LEFT)).round() as i32
+    };
     let y = |loss: f64| {
         let height = (loss.max(low).ln() - low.ln()) / (high.ln() - low.ln());
         BOTTOM - (height * f64::from(BOTTOM - TOP)).round() as i32
@@ -81,13 +96,28 @@ pub fn loss_curve(losses: &[f32]) -> RgbImage {
     }
     for tick in step_ticks(last) {
         canvas.line((x(tick), TOP), (x(tick), BOTTOM), GRID, 1);
-        canvas.text(&tick.to_string(), (x(tick), BOTTOM + 20), Alignment::Center, INK);
+        canvas.text(
+            &tick.to_string(),
+            (x(tick), BOTTOM + 20),
+            Alignment::Center,
+            INK,
+        );
     }
-    let points: Vec<(i32, f64)> =
-        losses.iter().enumerate().filter(|(_, v)| **v > 0.0 && v.is_finite()).map(|(i, v)| (x(i + 1), f64::from(*v))).collect();
+    let points: Vec<(i32, f64)> = losses
+        .iter()
+        .enumerate()
+        .filter(|(_, v)| **v > 0.0 && v.is_finite())
+        .map(|(i, v)| (x(i + 1), f64::from(*v)))
+        .collect();
     for column in points.chunk_by(|a, b| a.0 == b.0) {
-        let range = |pick: fn(f64, f64) -> f64| column.iter().map(|p| p.1).reduce(pick).unwrap_or(low);
-        canvas.line((column[0].0, y(range(f64::min))), (column[0].0, y(range(f64::max))), EACH, 2);
+        let range =
+            |pick: fn(f64, f64) -> f64| column.iter().map(|p| p.1).reduce(pick).unwrap_or(low);
+        canvas.line(
+            (column[0].0, y(range(f64::min))),
+            (column[0].0, y(range(f64::max))),
+            EACH,
+            2,
+        );
     }
     for (i, pair) in means.windows(2).enumerate() {
         let first = window + i;
@@ -96,27 +126,59 @@ pub fn loss_curve(losses: &[f32]) -> RgbImage {
     canvas.line((LEFT, TOP), (LEFT, BOTTOM), INK, 1);
     canvas.line((LEFT, BOTTOM), (RIGHT, BOTTOM), INK, 1);
 
-    canvas.text("loss (mean squared error, log scale)", (LEFT - 80, 25), Alignment::Left, INK);
-    canvas.text("step", ((LEFT + RIGHT) / 2, BOTTOM + 50), Alignment::Center, INK);
+    canvas.text(
+        "loss (mean squared error, log scale)",
+        (LEFT - 80, 25),
+        Alignment::Left,
+        INK,
+    );
+    canvas.text(
+        "step",
+        ((LEFT + RIGHT) / 2, BOTTOM + 50),
+        Alignment::Center,
+        INK,
+    );
     canvas.text("each step", (RIGHT - 320, 25), Alignment::Right, EACH);
-    let legend = if window == 1 { "each step".into() } else { format!("mean of {window} steps") };
+    let legend = if window == 1 {
+        "each step".into()
+    } else {
+        format!("mean of {window} steps")
+    };
     canvas.text(&legend, (RIGHT, 25), Alignment::Right, MEAN);
     if let Some(mean) = means.last() {
-        canvas.text(&format!("now {mean:.4}"), (RIGHT, 50), Alignment::Right, MEAN);
+        canvas.text(
+            &format!("now {mean:.4}"),
+            (RIGHT, 50),
+            Alignment::Right,
+            MEAN,
+        );
     }
     canvas.0
 }
 
 /// Mean of each run of `window` neighbours.
 fn moving_means(losses: &[f32], window: usize) -> Vec<f64> {
-    losses.windows(window).map(|w| w.iter().map(|v| f64::from(*v)).sum::<f64>() / window as f64).collect()
+    losses
+        .windows(window)
+        .map(|w| w.iter().map(|v| f64::from(*v)).sum::<f64>() / window as f64)
+        .collect()
 }
 
 /// The lowest and highest tick, around the data.
 fn axis_range(low: f32, high: f32) -> (f64, f64) {
-    let (low, high) = if low <= high { (f64::from(low), f64::from(high)) } else { (0.1, 1.0) };
-    let below = ticks_1_2_5(low / 10.0, low).last().copied().unwrap_or(low / 2.0);
-    let above = ticks_1_2_5(high, high * 10.0).first().copied().unwrap_or(high * 2.0);
+    let (low, high) = if low <= high {
+        (f64::from(low), f64::from(high))
+    } else {
+        (0.1, 1.0)
+    };
+    let below = ticks_1_2_5(low / 10.0, low)
+        .last()
+        .copied()
+        .unwrap_or(low / 2.0);
+    let above = ticks_1_2_5(high, high * 10.0)
+        .first()
+        .copied()
+        .unwrap_or(high * 2.0);
     (below, if above > below { above } else { below * 2.0 })
 }
 
@@ -125,16 +187,25 @@ fn ticks_1_2_5(low: f64, high: f64) -> Vec<f64> {
     let powers = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
     let ticks = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
     let slack = 1e-9;
-    ticks.filter(|t| (low * (1.0 - slack)..=high * (1.0 + slack)).contains(t)).collect()
+    ticks
+        .filter(|t| (low * (1.0 - slack)..=high * (1.0 + slack)).contains(t))
+        .collect()
 }
 
 /// Round step numbers, at most 8.
 fn step_ticks(last: usize) -> Vec<usize> {
     let powers = (0..18).map(|power| 10usize.pow(power));
-    let gap = powers.flat_map(|power| [power, 2 * power, 5 * power]).find(|gap| last / gap <= 8).unwrap_or(last);
+    let gap = powers
+        .flat_map(|power| [power, 2 * power, 5 * power])
+        .find(|gap| last / gap <= 8)
+        .unwrap_or(last);
     (gap..=last).step_by(gap).collect()
 }
 
 fn decimal(value: f64) -> String {
-    if value >= 0.001 { format!("{}", (value * 1e6).round() / 1e6) } else { format!("{value:e}") }
+    if value >= 0.001 {
+        format!("{}", (value * 1e6).round() / 1e6)
+    } else {
+        format!("{value:e}")
+    }
 }

@@ -42,7 +42,11 @@ const NETWORK: &str = r#"{
 pub struct Args {
     /// Folder of the images: train-images-idx3-ubyte[.gz] as MNIST and Fashion-MNIST have it, or PNG and JPEG
     /// pictures
-    #[arg(long, value_name = "DIR", default_value = "/usr/share/datasets/fashion-mnist")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/usr/share/datasets/fashion-mnist"
+    )]
     data: PathBuf,
     /// Folder that becomes the model: config.json, scheduler_config.json, diffusion_pytorch_model.safetensors;
     /// also checkpoint.safetensors, loss.png and samples.png
@@ -104,14 +108,24 @@ pub struct Args {
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let stop = watch_for_stop()?;
-    let beginning = if args.resume { None } else { Some(beginning(args)?) };
+    let beginning = if args.resume {
+        None
+    } else {
+        Some(beginning(args)?)
+    };
     let images = dataset::read(&args.data, args.size)?;
     let (device, adapter) = device(args.device)?;
     let trainer = match beginning {
         Some(beginning) => beginning.start(images, &device)?,
         None => resume(args, images, &device)?,
     };
-    let mut run = Run { args, trainer, device, adapter, stop };
+    let mut run = Run {
+        args,
+        trainer,
+        device,
+        adapter,
+        stop,
+    };
     run.report();
     run.train()
 }
@@ -127,11 +141,19 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     for name in [CHECKPOINT, WEIGHTS] {
         if args.out.join(name).exists() {
             let out = args.out.display();
-            return Err(CliError::Usage(format!("{out}: already holds {name}: add --resume to go on with that run, or choose another --out")));
+            return Err(CliError::Usage(format!(
+                "{out}: already holds {name}: add --resume to go on with that run, or choose another --out"
+            )));
         }
     }
-    let text = |path: &PathBuf| fs::read_to_string(path).map_err(|e| CliError::Failed(format!("{}: {e}", path.display())));
-    let config = args.config.as_ref().map(|path| UnetConfig::from_json(&text(path)?).map_err(CliError::failed)).transpose()?;
+    let text = |path: &PathBuf| {
+        fs::read_to_string(path).map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))
+    };
+    let config = args
+        .config
+        .as_ref()
+        .map(|path| UnetConfig::from_json(&text(path)?).map_err(CliError::failed))
+        .transpose()?;
     let scheduler = match &args.scheduler {
         Some(path) => SchedulerConfig::from_json(&text(path)?).map_err(CliError::failed)?,
         None => SchedulerConfig::new(SchedulerClass::Ddim),
@@ -139,7 +161,11 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     let mut options = TrainOptions::default();
     change(&mut options, args);
     options.check().map_err(CliError::usage)?;
-    Ok(Beginning { config, scheduler, options })
+    Ok(Beginning {
+        config,
+        scheduler,
+        options,
+    })
 }
 
 impl Beginning {
@@ -149,10 +175,16 @@ impl Beginning {
             Some(config) => config,
             None => {
                 let network = UnetConfig::from_json(NETWORK).map_err(CliError::failed)?;
-                UnetConfig { in_channels: channels, out_channels: channels, sample_size: Some([height, width]), ..network }
+                UnetConfig {
+                    in_channels: channels,
+                    out_channels: channels,
+                    sample_size: Some([height, width]),
+                    ..network
+                }
             }
         };
-        Trainer::new(&config, self.scheduler, self.options, images, device).map_err(CliError::failed)
+        Trainer::new(&config, self.scheduler, self.options, images, device)
+            .map_err(CliError::failed)
     }
 }
 
@@ -160,12 +192,15 @@ fn resume(args: &Args, images: ImageSet, device: &BurnDevice) -> Result<Trainer,
     let path = args.out.join(CHECKPOINT);
     let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
     let bytes = fs::read(&path).map_err(|e| failed(e.to_string()))?;
-    let mut checkpoint = Checkpoint::from_bytes(&bytes, device).map_err(|e| failed(e.to_string()))?;
+    let mut checkpoint =
+        Checkpoint::from_bytes(&bytes, device).map_err(|e| failed(e.to_string()))?;
     change(&mut checkpoint.options, args);
     checkpoint.options.check().map_err(CliError::usage)?;
     let (step, steps) = (checkpoint.step, checkpoint.options.steps);
     if step >= steps {
-        return Err(CliError::Usage(format!("steps: {step} steps of this run are done: give a larger --steps than {steps}")));
+        return Err(CliError::Usage(format!(
+            "steps: {step} steps of this run are done: give a larger --steps than {steps}"
+        )));
     }
     Trainer::resume(checkpoint, images, device).map_err(CliError::failed)
 }
@@ -189,8 +224,9 @@ fn device(device: Device) -> Result<(BurnDevice, String), CliError> {
     match device {
         Device::Cpu => Ok((BurnDevice::flex(), "burn-flex".into())),
         Device::Gpu => {
-            let (device, setup) = pollster::block_on(BurnDevice::wgpu_options().init_with_setup_async())
-                .map_err(|error| CliError::Failed(format!("GPU: {error}")))?;
+            let (device, setup) =
+                pollster::block_on(BurnDevice::wgpu_options().init_with_setup_async())
+                    .map_err(|error| CliError::Failed(format!("GPU: {error}")))?;
             Ok((device, setup.adapter.get_info().name))
         }
     }
@@ -221,20 +257,33 @@ impl Run<'_> {
     fn report(&self) {
         let options = self.trainer.options();
         let done = self.trainer.steps_done();
-        let from = if done == 0 { String::new() } else { format!(", from step {done}") };
+        let from = if done == 0 {
+            String::new()
+        } else {
+            format!(", from step {done}")
+        };
         let parameters = self.trainer.parameters();
-        eprintln!("{parameters} parameters on {}: {} steps of {} images{from}", self.adapter, options.steps, options.batch);
+        eprintln!(
+            "{parameters} parameters on {}: {} steps of {} images{from}",
+            self.adapter, options.steps, options.batch
+        );
     }
 
     fn train(&mut self) -> Result<(), CliError> {
         let (first, steps) = (self.trainer.steps_done(), self.trainer.options().steps);
-        let bar = if self.args.quiet { ProgressBar::hidden() } else { ProgressBar::new(u64::from(steps)) };
+        let bar = if self.args.quiet {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new(u64::from(steps))
+        };
         bar.set_style(style());
         bar.set_position(u64::from(first));
         bar.reset_eta();
         let started = Instant::now();
         while !self.trainer.is_over() && !self.stopped() {
-            let step = pollster::block_on(self.trainer.step()).map_err(|e| self.failed(&e))?.step;
+            let step = pollster::block_on(self.trainer.step())
+                .map_err(|e| self.failed(&e))?
+                .step;
             let loss = self.recent_loss();
             bar.set_message(format!("{loss:.4}"));
             bar.set_position(u64::from(step));
@@ -244,7 +293,10 @@ impl Run<'_> {
                 if bar.is_hidden() && !self.args.quiet {
                     let pace = started.elapsed() / (step - first);
                     let left = HumanDuration(pace * (steps - step));
-                    eprintln!("step {step} of {steps}, loss {loss:.4}, {:.3} s per step, {left} left", pace.as_secs_f64());
+                    eprintln!(
+                        "step {step} of {steps}, loss {loss:.4}, {:.3} s per step, {left} left",
+                        pace.as_secs_f64()
+                    );
                 }
             }
             if self.args.sample_every > 0 && (over || step % self.args.sample_every == 0) {
@@ -253,7 +305,10 @@ impl Run<'_> {
         }
         bar.finish_and_clear();
         if !self.trainer.is_over() {
-            eprintln!("stopped after step {} of {steps}: --resume goes on", self.trainer.steps_done());
+            eprintln!(
+                "stopped after step {} of {steps}: --resume goes on",
+                self.trainer.steps_done()
+            );
         }
         println!("{}", self.args.out.display());
         Ok(())
@@ -266,7 +321,11 @@ impl Run<'_> {
     /// The message of `error`, with the step that can be returned to.
     fn failed(&self, error: &impl std::fmt::Display) -> CliError {
         let kept = self.path(CHECKPOINT);
-        let place = if kept.exists() { format!(" (kept: {})", kept.display()) } else { " (there is none yet)".into() };
+        let place = if kept.exists() {
+            format!(" (kept: {})", kept.display())
+        } else {
+            " (there is none yet)".into()
+        };
         CliError::Failed(format!("{error}{place}"))
     }
 
@@ -284,19 +343,39 @@ impl Run<'_> {
     /// Writes checkpoint, model and loss curve, each whole or not at all.
     fn save(&self) -> Result<(), CliError> {
         let trainer = &self.trainer;
-        write_atomically(&self.path(CHECKPOINT), &trainer.checkpoint().map_err(CliError::failed)?)?;
-        write_atomically(&self.path(WEIGHTS), &trainer.weights(Precision::F16).map_err(CliError::failed)?)?;
+        write_atomically(
+            &self.path(CHECKPOINT),
+            &trainer.checkpoint().map_err(CliError::failed)?,
+        )?;
+        write_atomically(
+            &self.path(WEIGHTS),
+            &trainer.weights(Precision::F16).map_err(CliError::failed)?,
+        )?;
         write_atomically(&self.path(CONFIG), trainer.config().to_json().as_bytes())?;
-        write_atomically(&self.path(SCHEDULER), trainer.scheduler().to_json().map_err(CliError::failed)?.as_bytes())?;
+        write_atomically(
+            &self.path(SCHEDULER),
+            trainer
+                .scheduler()
+                .to_json()
+                .map_err(CliError::failed)?
+                .as_bytes(),
+        )?;
         picture::write_png(&self.path(LOSS), &plot::loss_curve(trainer.losses()))
     }
 
     /// Writes images of the averaged weights, unless the run is stopped on the way.
     fn sample(&self) -> Result<(), CliError> {
         let kind = DeviceKind::from(self.args.device);
-        let engine = BurnEngine::new(self.trainer.average(), self.device.clone(), kind, self.adapter.clone());
+        let engine = BurnEngine::new(
+            self.trainer.average(),
+            self.device.clone(),
+            kind,
+            self.adapter.clone(),
+        );
         match self.images(&engine) {
-            Ok(Some((images, shape))) => picture::write_png(&self.path(SAMPLES), &picture::grid(&images, shape)),
+            Ok(Some((images, shape))) => {
+                picture::write_png(&self.path(SAMPLES), &picture::grid(&images, shape))
+            }
             Ok(None) => Ok(()),
             Err(error) => Err(CliError::failed(error)),
         }
