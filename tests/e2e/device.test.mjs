@@ -79,20 +79,20 @@ test('a panic, which never settles its promise, is told, and the model can be re
   await demo.generate();
 });
 
-test('a lost graphics device is told, even when the call that waits for it never returns', async (t) => {
-  const demo = await open(t, {
-    flags: 'swiftShader',
-    hash: 'device=webgpu&steps=1&batch=1',
-    prepare: packageThat('await (await navigator.gpu.requestAdapter()).requestDevice(); return new Promise(() => {});'),
-  });
+test('a graphics device lost during a run is told, and the CPU takes over when asked to', async (t) => {
+  const demo = await open(t, { flags: 'swiftShader', hash: 'device=webgpu&steps=500&batch=1' });
   await demo.until('ready');
   await demo.get('generate').click();
-  await demo.until('running');
+  await demo.untilStep(1);
   const session = await (await browserWith('swiftShader')).newBrowserCDPSession();
   await session.send('Browser.crashGpuProcess');
   await demo.until('error');
   assert.match(await demo.status(), /^The graphics card stopped working for this page .* Reload the model to go on\.$/);
   assert.ok(await demo.get('reload').isVisible());
+  await demo.get('device').selectOption('cpu');
+  await demo.recovers('ready');
+  await demo.get('steps').fill('1');
+  await demo.generate();
 });
 
 test('an error of the engine is shown as it is, and the next run works', async (t) => {
