@@ -19,9 +19,6 @@ export function launch(flags) {
   return chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS[flags] });
 }
 
-/** Ready, done or failed: nothing the page does in these tests takes longer. */
-const PATIENCE_MS = 120_000;
-
 /** The page, by what it shows. */
 export class Demo {
   /** Console errors and uncaught exceptions. @type {string[]} */
@@ -29,8 +26,13 @@ export class Demo {
   /** Addresses of all requests. @type {string[]} */
   requests = [];
 
-  constructor(page) {
+  /**
+   * @param {import('playwright-core').Page} page
+   * @param {number} [patience]  milliseconds to wait for anything; nothing in the tests takes longer
+   */
+  constructor(page, patience = 120_000) {
     this.page = page;
+    this.waiting = { timeout: patience, polling: 20 };
     page.on('console', (message) => message.type() === 'error' && this.errors.push(message.text()));
     page.on('pageerror', (error) => this.errors.push(error.message));
     page.context().on('request', (request) => this.requests.push(`${request.method()} ${request.url()}`));
@@ -48,7 +50,7 @@ export class Demo {
         return wanted.includes(state) || state === 'error' ? state : null;
       },
       states,
-      { timeout: PATIENCE_MS, polling: 20 },
+      this.waiting,
     );
     const state = await reached.jsonValue();
     if (!states.includes(state)) throw new Error(`expected ${states.join(' or ')}, the page says: ${await this.status()}`);
@@ -57,11 +59,11 @@ export class Demo {
 
   /** Waits until `status` has left `error` behind and reached the state. */
   async recovers(state) {
-    await this.page.waitForFunction((wanted) => document.getElementById('status').dataset.state === wanted, state, { timeout: PATIENCE_MS, polling: 20 });
+    await this.page.waitForFunction((wanted) => document.getElementById('status').dataset.state === wanted, state, this.waiting);
   }
 
   async untilStep(step) {
-    await this.page.waitForFunction((n) => Number(document.getElementById('status').dataset.step) >= n, step, { timeout: PATIENCE_MS, polling: 20 });
+    await this.page.waitForFunction((n) => Number(document.getElementById('status').dataset.step) >= n, step, this.waiting);
   }
 
   status() {

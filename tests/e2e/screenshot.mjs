@@ -14,8 +14,8 @@ if (!path) {
 const server = await serve({ root: ROOT });
 const browser = await launch('noWebGpu');
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, deviceScaleFactor: 2 });
-  const demo = new Demo(page);
+  const page = await browser.newPage({ viewport: { width: 1280, height: 980 }, deviceScaleFactor: 2 });
+  const demo = new Demo(page, 600_000);
   await page.goto(`${server.url}#${hash}`);
   await demo.until('ready');
   await demo.generate();
