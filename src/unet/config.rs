@@ -199,7 +199,7 @@ impl UnetConfig {
         }
         let attn_norm_num_groups = f.optional_integer("attn_norm_num_groups", 1..=MAX_CHANNELS)?;
         let coarsest = block_out_channels[levels - 1];
-        if attn_norm_num_groups.is_some_and(|g| coarsest % g != 0) {
+        if attn_norm_num_groups.is_some_and(|g| !coarsest.is_multiple_of(g)) {
             return Err(f.reject("attn_norm_num_groups", &format!("a divisor of {coarsest}")));
         }
         let attention_head_dim = match f.value("attention_head_dim") {

@@ -1,7 +1,8 @@
 //! Reading the options of a run from JavaScript, with errors that name the option.
 
+use js_sys::Object;
 use serde::Deserialize;
-use wasm_bindgen::{JsError, JsValue};
+use wasm_bindgen::{JsCast, JsError, JsValue};
 
 use super::js_error;
 use crate::sampler::SampleOptions;
@@ -11,7 +12,6 @@ use crate::timesteps::Spacing;
 
 /// The options as JavaScript writes them: numbers are f64 until they are checked.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Options {
     scheduler: String,
     #[serde(default = "fifty")]
@@ -28,6 +28,20 @@ pub struct Options {
     size: Option<[f64; 2]>,
     latents: Option<Vec<f32>>,
 }
+
+/// Names of the fields above: serde-wasm-bindgen does not look at an object's other keys.
+const KEYS: [&str; 10] = [
+    "scheduler",
+    "steps",
+    "eta",
+    "tau",
+    "method",
+    "seed",
+    "batch",
+    "labels",
+    "size",
+    "latents",
+];
 
 fn fifty() -> f64 {
     50.0
@@ -46,6 +60,17 @@ impl Options {
     /// # Errors
     /// A JavaScript `Error` that names the option, what was expected and what was found.
     pub fn read(value: JsValue) -> Result<(SchedulerConfig, SampleOptions), JsError> {
+        let keys = value
+            .dyn_ref::<Object>()
+            .map(Object::keys)
+            .unwrap_or_default();
+        let mut keys = keys.iter().filter_map(|key| key.as_string());
+        if let Some(unknown) = keys.find(|key| !KEYS.contains(&key.as_str())) {
+            let known = KEYS.join(", ");
+            return Err(JsError::new(&format!(
+                "options: unknown key {unknown}, expected one of {known}"
+            )));
+        }
         let options: Self = serde_wasm_bindgen::from_value(value)
             .map_err(|error| JsError::new(&format!("options: {error}")))?;
         let scheduler = SchedulerConfig::from_json(&options.scheduler).map_err(js_error)?;
