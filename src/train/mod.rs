@@ -14,10 +14,12 @@ pub mod optimizer;
 pub mod options;
 pub mod params;
 
+mod error;
 mod random;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use error::TrainError;
 pub use images::{ImageError, ImageSet};
 pub use options::{OptionError, TrainOptions};
-pub use trainer::{StepReport, TrainError, Trainer};
+pub use trainer::{StepReport, Trainer};

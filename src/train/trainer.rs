@@ -5,75 +5,17 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::batch::Batches;
 use super::checkpoint::{Checkpoint, CheckpointError, DataId};
+use super::error::TrainError;
 use super::images::ImageSet;
 use super::loss::Objective;
 use super::optimizer::{Adam, clip_factor, learning_rate, squared_norm};
-use super::options::{OptionError, TrainOptions};
+use super::options::TrainOptions;
 use super::random::{Purpose, stream};
 use super::{ema, init, params};
 use crate::scheduler::{SchedulerConfig, SchedulerError};
+use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
 use crate::unet::weights::{self, Precision, WeightsError};
-use crate::unet::{InputError, Unet};
-
-/// Why a run cannot begin or go on.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum TrainError {
-    /// An option was refused.
-    #[error(transparent)]
-    Option(#[from] OptionError),
-    /// The checkpoint was refused.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The schedule was refused.
-    #[error(transparent)]
-    Scheduler(#[from] SchedulerError),
-    /// The weights could not be made or read.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// The images do not fit the network.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The network is not one that this trainer trains.
-    #[error("config.json: {field}: expected {expected}, found {found}")]
-    Network {
-        /// The key.
-        field: &'static str,
-        /// What it has to be for these images.
-        expected: String,
-        /// What it is.
-        found: String,
-    },
-    /// The images are not those that the run began with.
-    #[error("data: the run began with {expected}, found {found}")]
-    Data {
-        /// Those of the checkpoint.
-        expected: DataId,
-        /// Those given.
-        found: DataId,
-    },
-    /// The run left the numbers. Nothing of this step was kept.
-    #[error(
-        "step {step}: expected a finite {what}, found {found}: lower the learning rate and resume from the last checkpoint"
-    )]
-    NotFinite {
-        /// The step, counted from 1.
-        step: u32,
-        /// The loss, or the gradient's norm.
-        what: &'static str,
-        /// What it is.
-        found: f32,
-    },
-    /// The device failed while it was working.
-    #[error("device: {0}")]
-    Device(String),
-    /// All steps are done.
-    #[error("the run is over: all {steps} steps are done")]
-    Over {
-        /// The number of steps.
-        steps: u32,
-    },
-}
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,6 +9,7 @@ mod native {
     pub mod files;
     pub mod picture;
     pub mod plot;
+    pub mod run;
     pub mod sample;
     pub mod train;
 }

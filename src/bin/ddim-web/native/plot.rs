@@ -23,7 +23,7 @@ const WINDOW: usize = 50;
 const FONT: &MonoFont<'_> = &FONT_10X20;
 const INK: Rgb888 = Rgb888::new(0x33, 0x33, 0x33);
 const GRID: Rgb888 = Rgb888::new(0xE4, 0xE4, 0xE4);
-const EACH: Rgb888 = Rgb888::new(0xB4, 0xCC, 0xEC);
+const EACH: Rgb888 = Rgb888::new(0x8F, 0xAE, 0xDD);
 const MEAN: Rgb888 = Rgb888::new(0x1F, 0x4E, 0xA8);
 
 struct Canvas(RgbImage);
@@ -138,10 +138,10 @@ pub fn loss_curve(losses: &[f32]) -> RgbImage {
         Alignment::Center,
         INK,
     );
-    canvas.text("each step", (RIGHT - 320, 25), Alignment::Right, EACH);
     let legend = if window == 1 {
         "each step".into()
     } else {
+        canvas.text("each step", (RIGHT - 320, 25), Alignment::Right, EACH);
         format!("mean of {window} steps")
     };
     canvas.text(&legend, (RIGHT, 25), Alignment::Right, MEAN);

@@ -4,32 +4,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use burn::tensor::Device as BurnDevice;
-use ddim_web::engine::{BurnEngine, DeviceKind};
-use ddim_web::sampler::{SampleOptions, Sampler, SamplerError};
-use ddim_web::scheduler::{SchedulerClass, SchedulerConfig, TrajectoryOptions};
-use ddim_web::step::Method;
+use ddim_web::engine::DeviceKind;
+use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::train::{Checkpoint, ImageSet, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
-use ddim_web::unet::weights::Precision;
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::cli::{CliError, Device};
-use super::files::{CONFIG, SCHEDULER, WEIGHTS, write_atomically};
-use super::{dataset, picture, plot};
+use super::dataset;
+use super::files::WEIGHTS;
+use super::run::{CHECKPOINT, Run};
 
-const CHECKPOINT: &str = "checkpoint.safetensors";
-const LOSS: &str = "loss.png";
-const SAMPLES: &str = "samples.png";
-
-/// Images in samples.png, their steps and their seed: the same noise every time, so that two can be compared.
-const SAMPLE_COUNT: usize = 16;
-const SAMPLE_STEPS: usize = 20;
-const SAMPLE_SEED: u64 = 0;
-
-/// The network that is trained without --config: 1.6 million parameters with one channel.
+/// The network that is trained without --config: 2.7 million parameters with one channel.
 const NETWORK: &str = r#"{
     "block_out_channels": [32, 64, 128], "layers_per_block": 1, "attention_head_dim": 32, "norm_num_groups": 32,
     "norm_eps": 1e-6, "downsample_padding": 0, "flip_sin_to_cos": false, "freq_shift": 1,
@@ -120,10 +107,14 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         None => resume(args, images, &device)?,
     };
     let mut run = Run {
-        args,
-        trainer,
+        out: args.out.clone(),
+        checkpoint_every: args.checkpoint_every,
+        sample_every: args.sample_every,
+        quiet: args.quiet,
+        kind: DeviceKind::from(args.device),
         device,
         adapter,
+        trainer,
         stop,
     };
     run.report();
@@ -243,171 +234,4 @@ fn watch_for_stop() -> Result<Arc<AtomicBool>, CliError> {
     })
     .map_err(CliError::failed)?;
     Ok(stop)
-}
-
-struct Run<'a> {
-    args: &'a Args,
-    trainer: Trainer,
-    device: BurnDevice,
-    adapter: String,
-    stop: Arc<AtomicBool>,
-}
-
-impl Run<'_> {
-    fn report(&self) {
-        let options = self.trainer.options();
-        let done = self.trainer.steps_done();
-        let from = if done == 0 {
-            String::new()
-        } else {
-            format!(", from step {done}")
-        };
-        let parameters = self.trainer.parameters();
-        eprintln!(
-            "{parameters} parameters on {}: {} steps of {} images{from}",
-            self.adapter, options.steps, options.batch
-        );
-    }
-
-    fn train(&mut self) -> Result<(), CliError> {
-        let (first, steps) = (self.trainer.steps_done(), self.trainer.options().steps);
-        let bar = if self.args.quiet {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(u64::from(steps))
-        };
-        bar.set_style(style());
-        bar.set_position(u64::from(first));
-        bar.reset_eta();
-        let started = Instant::now();
-        while !self.trainer.is_over() && !self.stopped() {
-            let step = pollster::block_on(self.trainer.step())
-                .map_err(|e| self.failed(&e))?
-                .step;
-            let loss = self.recent_loss();
-            bar.set_message(format!("{loss:.4}"));
-            bar.set_position(u64::from(step));
-            let over = self.trainer.is_over();
-            if over || self.stopped() || step % self.args.checkpoint_every == 0 {
-                self.save()?;
-                if bar.is_hidden() && !self.args.quiet {
-                    let pace = started.elapsed() / (step - first);
-                    let left = HumanDuration(pace * (steps - step));
-                    eprintln!(
-                        "step {step} of {steps}, loss {loss:.4}, {:.3} s per step, {left} left",
-                        pace.as_secs_f64()
-                    );
-                }
-            }
-            if self.args.sample_every > 0 && (over || step % self.args.sample_every == 0) {
-                self.sample()?;
-            }
-        }
-        bar.finish_and_clear();
-        if !self.trainer.is_over() {
-            eprintln!(
-                "stopped after step {} of {steps}: --resume goes on",
-                self.trainer.steps_done()
-            );
-        }
-        println!("{}", self.args.out.display());
-        Ok(())
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// The message of `error`, with the step that can be returned to.
-    fn failed(&self, error: &impl std::fmt::Display) -> CliError {
-        let kept = self.path(CHECKPOINT);
-        let place = if kept.exists() {
-            format!(" (kept: {})", kept.display())
-        } else {
-            " (there is none yet)".into()
-        };
-        CliError::Failed(format!("{error}{place}"))
-    }
-
-    /// Mean loss of the last 100 steps.
-    fn recent_loss(&self) -> f32 {
-        let losses = self.trainer.losses();
-        let recent = &losses[losses.len().saturating_sub(100)..];
-        recent.iter().sum::<f32>() / recent.len() as f32
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.args.out.join(name)
-    }
-
-    /// Writes checkpoint, model and loss curve, each whole or not at all.
-    fn save(&self) -> Result<(), CliError> {
-        let trainer = &self.trainer;
-        write_atomically(
-            &self.path(CHECKPOINT),
-            &trainer.checkpoint().map_err(CliError::failed)?,
-        )?;
-        write_atomically(
-            &self.path(WEIGHTS),
-            &trainer.weights(Precision::F16).map_err(CliError::failed)?,
-        )?;
-        write_atomically(&self.path(CONFIG), trainer.config().to_json().as_bytes())?;
-        write_atomically(
-            &self.path(SCHEDULER),
-            trainer
-                .scheduler()
-                .to_json()
-                .map_err(CliError::failed)?
-                .as_bytes(),
-        )?;
-        picture::write_png(&self.path(LOSS), &plot::loss_curve(trainer.losses()))
-    }
-
-    /// Writes images of the averaged weights, unless the run is stopped on the way.
-    fn sample(&self) -> Result<(), CliError> {
-        let kind = DeviceKind::from(self.args.device);
-        let engine = BurnEngine::new(
-            self.trainer.average(),
-            self.device.clone(),
-            kind,
-            self.adapter.clone(),
-        );
-        match self.images(&engine) {
-            Ok(Some((images, shape))) => {
-                picture::write_png(&self.path(SAMPLES), &picture::grid(&images, shape))
-            }
-            Ok(None) => Ok(()),
-            Err(error) => Err(CliError::failed(error)),
-        }
-    }
-
-    fn images(&self, engine: &BurnEngine) -> Result<Option<(Vec<f32>, [usize; 4])>, SamplerError> {
-        let scheduler = self.trainer.scheduler();
-        let steps = SAMPLE_STEPS.min(scheduler.num_train_timesteps);
-        let [_, height, width] = self.trainer.image_shape();
-        let options = SampleOptions {
-            trajectory: TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, steps),
-            seed: SAMPLE_SEED,
-            first_image: 0,
-            batch: SAMPLE_COUNT,
-            size: Some([height, width]),
-            labels: None,
-            latents: None,
-        };
-        let mut sampler = Sampler::new(engine, scheduler, options)?;
-        loop {
-            if self.stopped() {
-                return Ok(None);
-            }
-            let step = pollster::block_on(sampler.next(engine))?;
-            if step.done {
-                return Ok(Some((step.x_t, sampler.shape())));
-            }
-        }
-    }
-}
-
-fn style() -> ProgressStyle {
-    let template = "{bar:40} {pos}/{len} steps, loss {msg}, {eta} left";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
