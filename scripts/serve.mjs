@@ -65,12 +65,19 @@ async function answer(request, response, root, base, headers) {
   }
   if (!info?.isFile()) return missing();
 
+  // A rebuilt pkg/ must not meet an old page: browsers ask every time, and are told when nothing changed.
+  // Whole seconds, as the header has them.
+  const modified = Math.floor(info.mtimeMs / 1000) * 1000;
+  const shared = { 'Cache-Control': 'no-cache', 'Last-Modified': new Date(modified).toUTCString(), ...headers };
+  if (Date.parse(request.headers['if-modified-since']) >= modified) {
+    response.writeHead(304, shared);
+    return response.end();
+  }
   response.writeHead(200, {
     'Content-Type': TYPES[extname(file).toLowerCase()] ?? 'application/octet-stream',
     'Content-Length': info.size,
-    'Cache-Control': 'no-cache', // a rebuilt pkg/ must not meet an old page
     'X-Content-Type-Options': 'nosniff',
-    ...headers,
+    ...shared,
   });
   if (request.method === 'HEAD') return response.end();
   await pipeline(createReadStream(file), response);
