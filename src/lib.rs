@@ -10,6 +10,8 @@
 //! 5. `train` (native builds): L_simple, Adam, averaged weights, checkpoints.
 //! 6. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 
+#![warn(missing_docs)]
+
 pub mod engine;
 pub mod noise;
 pub mod sampler;

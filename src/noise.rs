@@ -17,18 +17,36 @@ pub const MAX_GRID_SIDE: usize = 64;
 /// Why two noises cannot be joined.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum NoiseError {
+    /// The two noises differ in length.
     #[error("slerp: expected noises of one length, found {a} and {b} values")]
-    Lengths { a: usize, b: usize },
+    Lengths {
+        /// Values in the first.
+        a: usize,
+        /// Values in the second.
+        b: usize,
+    },
+    /// A weight outside `0..=1`.
     #[error("slerp: expected a weight from 0 to 1, found {found}")]
-    Weight { found: f64 },
+    Weight {
+        /// The weight given.
+        found: f64,
+    },
+    /// A noise holds a NaN or an infinity.
     #[error("slerp: the noises must hold finite numbers")]
     NotFinite,
+    /// The angle between the noises is 180 degrees, where DDIM, eq. 67 divides by 0.
     #[error(
         "slerp: the noises point in opposite directions, so no path between them is the shortest"
     )]
     Opposite,
+    /// A grid with an empty side, or one longer than [`MAX_GRID_SIDE`].
     #[error("slerp grid: expected 1 to {MAX_GRID_SIDE} rows and columns, found {rows} x {columns}")]
-    Grid { rows: usize, columns: usize },
+    Grid {
+        /// The number of rows given.
+        rows: usize,
+        /// The number of columns given.
+        columns: usize,
+    },
 }
 
 /// Fills `out` with independent standard normal numbers.

@@ -18,26 +18,56 @@ const MAX_BETA: f64 = 0.999;
 /// Why a schedule cannot be built.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ScheduleError {
+    /// No schedule has this name.
     #[error("beta_schedule: expected one of {accepted}, found {found}", accepted = BetaSchedule::accepted())]
-    UnknownName { found: String },
+    UnknownName {
+        /// The name given, quoted and cut to 60 characters.
+        found: String,
+    },
+    /// A chain with no steps, or with more than [`MAX_TRAIN_TIMESTEPS`].
     #[error("{field}: expected 1 to {MAX_TRAIN_TIMESTEPS} steps, found {found}")]
-    Length { field: &'static str, found: usize },
+    Length {
+        /// `num_train_timesteps` or `trained_betas`.
+        field: &'static str,
+        /// The number of steps given.
+        found: usize,
+    },
+    /// An end of a named schedule that is not strictly between 0 and 1.
     #[error("{field}: expected a number above 0 and below 1, found {found}")]
-    Beta { field: &'static str, found: f64 },
+    Beta {
+        /// `beta_start` or `beta_end`.
+        field: &'static str,
+        /// The beta given.
+        found: f64,
+    },
+    /// An explicit beta that is not above 0 and below 1; only the last may be 1.
     #[error(
         "trained_betas: expected numbers above 0 and below 1 (the last may be 1), found {found} at index {index}"
     )]
-    TrainedBeta { index: usize, found: f64 },
+    TrainedBeta {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// The beta given.
+        found: f64,
+    },
+    /// `alpha_bar` is not strictly falling once rounded to 64 bits.
     #[error(
         "beta_schedule: alpha_bar stops falling at t = {t} (it is {alpha_bar}): the betas are too {size} for 64-bit numbers"
     )]
     Degenerate {
+        /// The first timestep, from 0, whose `alpha_bar` is not below the one before.
         t: usize,
+        /// `alpha_bar` at `t`.
         alpha_bar: f64,
+        /// `small` when `1 - beta` rounds to 1, `large` when `alpha_bar` is already 0.
         size: &'static str,
     },
+    /// One timestep cannot both keep its `alpha_bar` and have it become 0 (Lin et al. 2023, algorithm 1).
     #[error("rescale_betas_zero_snr: needs at least 2 timesteps, found {found}")]
-    RescaleTooShort { found: usize },
+    RescaleTooShort {
+        /// The length of the chain, T.
+        found: usize,
+    },
 }
 
 /// A named rule for the betas.

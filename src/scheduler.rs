@@ -22,22 +22,36 @@ use crate::{
 /// Why a configuration cannot be read or used.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SchedulerError {
+    /// The text is not JSON; holds the parser's message.
     #[error("scheduler_config.json: not valid JSON: {0}")]
     Json(String),
+    /// A key whose value has the wrong type or is an unknown name.
     #[error("scheduler_config.json: {key}: expected {expected}, found {found}")]
     Value {
+        /// The key, or `(the file)` when the whole text is not an object.
         key: String,
+        /// The type or the names accepted, in words.
         expected: &'static str,
+        /// The value read: text is quoted and cut, lists and objects are only named.
         found: String,
     },
+    /// `trained_betas` is not as long as the training chain.
     #[error(
         "scheduler_config.json: trained_betas: expected num_train_timesteps = {expected} numbers, found {found}"
     )]
-    TrainedBetas { expected: usize, found: usize },
+    TrainedBetas {
+        /// `num_train_timesteps`.
+        expected: usize,
+        /// The length of the list.
+        found: usize,
+    },
+    /// The noise schedule cannot be built.
     #[error("scheduler: {0}")]
     Schedule(#[from] ScheduleError),
+    /// The list of timesteps cannot be made.
     #[error("scheduler: {0}")]
     Timesteps(#[from] TimestepsError),
+    /// A step cannot be computed, or a clipping value is impossible.
     #[error("scheduler: {0}")]
     Step(#[from] StepError),
 }
@@ -45,8 +59,11 @@ pub enum SchedulerError {
 /// `_class_name`: whose defaults hold and which keys are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SchedulerClass {
+    /// `DDPMScheduler`: ancestral sampling.
     Ddpm,
+    /// `DDIMScheduler`: DDIM, from noise to image.
     Ddim,
+    /// `DDIMInverseScheduler`: DDIM run upwards, from image to noise.
     DdimInverse,
 }
 
@@ -66,9 +83,13 @@ impl SchedulerClass {
 /// `variance_type` of `DDPMScheduler`. The `_log` forms are the same numbers reached through a logarithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VarianceType {
+    /// `fixed_small`: [`Variance::FixedSmall`].
     FixedSmall,
+    /// `fixed_small_log`: [`Variance::FixedSmall`].
     FixedSmallLog,
+    /// `fixed_large`: [`Variance::FixedLarge`].
     FixedLarge,
+    /// `fixed_large_log`: [`Variance::FixedLarge`], where diffusers takes the root of a negative number.
     FixedLargeLog,
 }
 
@@ -105,25 +126,39 @@ impl VarianceType {
 /// value set by hand in between is checked too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchedulerConfig {
+    /// `_class_name`.
     pub class: SchedulerClass,
+    /// The length T of the training chain, 1 to [`MAX_TRAIN_TIMESTEPS`](crate::schedule::MAX_TRAIN_TIMESTEPS).
     pub num_train_timesteps: usize,
+    /// Where the betas start, in the schedules that use it; above 0 and below 1.
     pub beta_start: f64,
+    /// Where the betas end, in the schedules that use it; above 0 and below 1.
     pub beta_end: f64,
+    /// The rule for the betas.
     pub beta_schedule: BetaSchedule,
     /// Replaces the three fields above when given; `num_train_timesteps` long.
     pub trained_betas: Option<Vec<f64>>,
+    /// Whether x0_hat is clamped to ± `clip_sample_range`.
     pub clip_sample: bool,
+    /// The largest magnitude that `clip_sample` leaves in x0_hat; finite and above 0.
     pub clip_sample_range: f64,
     /// Whether sampling ends at `alpha_bar = 1` or at `alpha_bar(0)`; ancestral sampling always ends at 1.
     pub set_alpha_to_one: bool,
+    /// Added to every timestep of [`Spacing::Leading`]; other spacings ignore it.
     pub steps_offset: usize,
+    /// What the network's output means.
     pub prediction_type: Prediction,
-    /// Takes precedence over `clip_sample`.
+    /// Whether x0_hat is dynamically thresholded ([`Clip::Dynamic`]). Takes precedence over `clip_sample`.
     pub thresholding: bool,
+    /// The quantile of `|x0_hat|` that `thresholding` takes as its threshold, in `0..=1`.
     pub dynamic_thresholding_ratio: f64,
+    /// The largest threshold that `thresholding` may take; finite and above 0.
     pub sample_max_value: f64,
+    /// How tau is chosen. The file knows `leading`, `trailing` and `linspace` only.
     pub timestep_spacing: Spacing,
+    /// Whether the betas are rescaled so that the last `alpha_bar` is 0 (Lin et al. 2023, algorithm 1).
     pub rescale_betas_zero_snr: bool,
+    /// The variance of the noise that [`SchedulerClass::Ddpm`] adds.
     pub variance_type: VarianceType,
     /// Keys that this crate does not know, kept as they were read.
     pub extra: Map<String, Value>,

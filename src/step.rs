@@ -24,37 +24,71 @@ use crate::schedule::quoted;
 /// Why a step cannot be computed.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum StepError {
+    /// No [`Prediction`] has this name.
     #[error("prediction_type: expected epsilon, sample or v_prediction, found {found}")]
-    UnknownPrediction { found: String },
+    UnknownPrediction {
+        /// The name given, quoted and cut to 60 characters.
+        found: String,
+    },
+    /// No [`Method`] has this name.
     #[error(
         "method: expected ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large or inversion, found {found}"
     )]
-    UnknownMethod { found: String },
+    UnknownMethod {
+        /// The name given, quoted and cut to 60 characters.
+        found: String,
+    },
+    /// An eta outside `0..=1`.
     #[error("eta: expected a number from 0 to 1, found {found}")]
-    Eta { found: f64 },
-    #[error("eta: inversion is deterministic, expected 0, found {found}")]
-    InversionEta { found: f64 },
-    #[error("{field}: expected {expected}, found {found}")]
-    AlphaBar {
-        field: &'static str,
-        expected: &'static str,
+    Eta {
+        /// The eta given.
         found: f64,
     },
+    /// An eta other than 0 for [`Method::Inversion`].
+    #[error("eta: inversion is deterministic, expected 0, found {found}")]
+    InversionEta {
+        /// The eta given.
+        found: f64,
+    },
+    /// A noise level outside `0..=1`, or on the wrong side of the other one for the method.
+    #[error("{field}: expected {expected}, found {found}")]
+    AlphaBar {
+        /// `alpha_bar` or `alpha_bar_next`, as in [`Step`].
+        field: &'static str,
+        /// The condition it breaks, in words.
+        expected: &'static str,
+        /// The value given.
+        found: f64,
+    },
+    /// DDIM, eq. 9 divides by `sqrt(alpha_bar)`, which is 0 here.
     #[error(
         "prediction_type: epsilon cannot give x_0 where alpha_bar is 0 (zero terminal SNR); use v_prediction or sample, \
          or a list of timesteps that leaves the last one out"
     )]
     EpsilonAtZeroSnr,
+    /// eps from x_0 divides by `sqrt(1 - alpha_bar)`, which is 0 here.
     #[error(
         "prediction_type: sample cannot give the noise of a clean image (alpha_bar = 1); set set_alpha_to_one to false to invert"
     )]
     SampleAtCleanImage,
+    /// A [`Clip::Range`] that is not positive and finite.
     #[error("clip_sample_range: expected a finite number above 0, found {found}")]
-    ClipRange { found: f64 },
+    ClipRange {
+        /// The range given.
+        found: f64,
+    },
+    /// A quantile of [`Clip::Dynamic`] outside `0..=1`.
     #[error("dynamic_thresholding_ratio: expected a number from 0 to 1, found {found}")]
-    ThresholdRatio { found: f64 },
+    ThresholdRatio {
+        /// The ratio given.
+        found: f64,
+    },
+    /// An upper limit of [`Clip::Dynamic`] that is not positive and finite.
     #[error("sample_max_value: expected a finite number above 0, found {found}")]
-    ThresholdMax { found: f64 },
+    ThresholdMax {
+        /// The limit given.
+        found: f64,
+    },
 }
 
 /// What the network's output means.
@@ -149,8 +183,11 @@ pub enum Variance {
 /// How to get from one noise level to the next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Method {
-    /// DDIM, eq. 12 with sigma(eta) of eq. 16; `eta` in `0..=1`. 0 is deterministic, 1 is DDPM.
-    Ddim { eta: f64 },
+    /// DDIM, eq. 12 with sigma(eta) of eq. 16.
+    Ddim {
+        /// The share of noise, in `0..=1`: 0 is deterministic, 1 is DDPM.
+        eta: f64,
+    },
     /// DDIM paper, appendix D.3: the mean of eta = 1 with the larger noise sigma-hat.
     SigmaHat,
     /// `--sample_type ddpm_noisy` of ermongroup/ddim: x0_hat is clipped to ±1 whatever the
@@ -227,15 +264,24 @@ pub enum EpsFrom {
 /// One step, ready for an engine. The [module documentation](self) has the three lines it stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepCoefficients {
+    /// Factor of x_t in x0_hat ([`Prediction::x0_from`]).
     pub p: f64,
+    /// Factor of the network's output in x0_hat.
     pub q: f64,
+    /// What is done to x0_hat before it is used.
     pub clip: Clip,
+    /// Factor of x_t in eps ([`Prediction::eps_from`]).
     pub r: f64,
+    /// Factor in eps of what `eps_from` names.
     pub s: f64,
+    /// Whether eps is the network's own or re-derived from the clipped x0_hat.
     pub eps_from: EpsFrom,
+    /// Factor of x0_hat in the result: `sqrt(alpha_bar_next)` (DDIM, eq. 12).
     pub a: f64,
+    /// Factor of eps in the result: `sqrt(1 - alpha_bar_next - sigma^2)` (DDIM, eq. 12), with the sigma of
+    /// eq. 16 even where the noise added is larger or left out.
     pub b: f64,
-    /// Exactly 0 when the step adds no noise.
+    /// Factor of the fresh noise z in the result; exactly 0 when the step adds none.
     pub sigma: f64,
 }
 
@@ -248,7 +294,9 @@ pub struct Step {
     pub alpha_bar_next: f64,
     /// The last step of a sampling run. Ancestral sampling adds no noise there (DDPM, algorithm 2: z = 0).
     pub last: bool,
+    /// What the network's output means.
     pub prediction: Prediction,
+    /// What is done to x0_hat; [`Method::DdpmNoisy`] clips to ±1 instead.
     pub clip: Clip,
     /// Re-derive eps from the clipped x0_hat also in DDIM (diffusers' `use_clipped_model_output`).
     /// The ancestral methods always do, since their mean is written in x0_hat and x_t.

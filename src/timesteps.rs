@@ -26,36 +26,65 @@ use crate::schedule::{MAX_TRAIN_TIMESTEPS, linspace, quoted};
 /// Why a list of timesteps cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TimestepsError {
+    /// None of the text forms in the [module documentation](self).
     #[error(
         "tau: expected leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN, \
          section counts such as 10,15,20 or list:0,5,10, found {found}"
     )]
-    UnknownName { found: String },
+    UnknownName {
+        /// The text given, quoted and cut to 60 characters.
+        found: String,
+    },
+    /// A training chain with no steps, or with more than [`MAX_TRAIN_TIMESTEPS`].
     #[error("num_train_timesteps: expected 1 to {MAX_TRAIN_TIMESTEPS} steps, found {found}")]
-    TrainTimesteps { found: usize },
+    TrainTimesteps {
+        /// The length given.
+        found: usize,
+    },
+    /// No steps, or more of them than the training chain has.
     #[error(
         "steps: expected 1 to {num_train_timesteps} (the length of the training chain), found {found}"
     )]
     Steps {
+        /// The length of the training chain, T.
         num_train_timesteps: usize,
+        /// The number of steps given, or the one that the spacing itself says ([`Spacing::fixed_steps`]).
         found: usize,
     },
+    /// A timestep past the end of the training chain.
     #[error("tau: timestep {found} is outside 0..{num_train_timesteps}")]
     OutOfRange {
+        /// The length of the training chain, T.
         num_train_timesteps: usize,
+        /// The first timestep of the list that is T or more.
         found: usize,
     },
+    /// A list in which a timestep is repeated or falls.
     #[error("tau: the list must rise strictly, but {previous} is followed by {found}")]
-    NotAscending { previous: usize, found: usize },
+    NotAscending {
+        /// The timestep before the break.
+        previous: usize,
+        /// The one after it, not above `previous`.
+        found: usize,
+    },
+    /// [`Spacing::DdimStride`] cannot give this number of steps.
     #[error(
         "tau: no integer stride over {num_train_timesteps} timesteps gives exactly {steps} steps"
     )]
     NoStride {
+        /// The length of the training chain, T.
         num_train_timesteps: usize,
+        /// N of `ddimN`.
         steps: usize,
     },
+    /// One of [`Spacing::Sections`] has more steps than timesteps.
     #[error("tau: a section of {size} timesteps cannot hold {count} steps")]
-    Section { size: usize, count: usize },
+    Section {
+        /// The number of timesteps in the section.
+        size: usize,
+        /// The number of steps asked of it.
+        count: usize,
+    },
 }
 
 /// How tau is chosen. The text forms are in the [module documentation](self).

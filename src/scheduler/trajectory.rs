@@ -9,6 +9,7 @@ use crate::{
 /// What to run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrajectoryOptions {
+    /// The sampler, or inversion.
     pub method: Method,
     /// `None` takes the configuration's `timestep_spacing`.
     pub spacing: Option<Spacing>,
@@ -48,6 +49,7 @@ pub struct TrajectoryStep {
     /// The timestep whose noise level the result has; `None` is x_0. An inversion step has `Some(t)`: the
     /// network is told the level that is being stepped to, so that sampling retraces the same calls.
     pub t_next: Option<usize>,
+    /// The scalars that the engine applies.
     pub coefficients: StepCoefficients,
 }
 

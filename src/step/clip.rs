@@ -10,7 +10,12 @@ pub enum Clip {
     /// Clamped to ± this value (`clip_sample`, `clip_sample_range`).
     Range(f64),
     /// Dynamic thresholding, see [`dynamic_threshold`] (`thresholding`).
-    Dynamic { ratio: f64, max: f64 },
+    Dynamic {
+        /// The quantile of `|x0_hat|` that becomes the threshold, in `0..=1` (`dynamic_thresholding_ratio`).
+        ratio: f64,
+        /// The largest threshold, finite and above 0 (`sample_max_value`).
+        max: f64,
+    },
 }
 
 impl Clip {
