@@ -113,10 +113,10 @@ pub fn loss_curve(losses: &[f32]) -> RgbImage {
         let range =
             |pick: fn(f64, f64) -> f64| column.iter().map(|p| p.1).reduce(pick).unwrap_or(low);
         canvas.line(
-            (column[0].0, y(range(f64::min))),
-            (column[0].0, y(range(f64::max))),
+            (column[0].0, y(range(f64::min)) + 1),
+            (column[0].0, y(range(f64::max)) - 1),
             EACH,
-            2,
+            3,
         );
     }
     for (i, pair) in means.windows(2).enumerate() {
