@@ -58,13 +58,23 @@ impl<'a> Fields<'a> {
         self.object.get(name)
     }
 
-    /// Keys that nobody asked for, sorted. Keys that start with `_` are the
+    /// The keys that nobody asked for, with their values.
+    pub fn rest(&self) -> Map<String, Value> {
+        let rest = self
+            .object
+            .iter()
+            .filter(|(key, _)| !self.read.contains(key.as_str()));
+        rest.map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    }
+
+    /// Names of the [`Fields::rest`], sorted. Keys that start with `_` are the
     /// writing program's notes to itself and are left out.
     pub fn unknown(&self) -> Vec<String> {
-        self.object
-            .keys()
-            .filter(|key| !key.starts_with('_') && !self.read.contains(key.as_str()))
-            .cloned()
+        self.rest()
+            .into_iter()
+            .map(|(key, _)| key)
+            .filter(|key| !key.starts_with('_'))
             .collect()
     }
 
@@ -84,6 +94,21 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What `convert` makes of `name`'s value; `default` when the key is missing.
+    pub fn read<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        default: Option<T>,
+        convert: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<T, FieldError> {
+        match self.value(name) {
+            None => default,
+            Some(value) => convert(value),
+        }
+        .ok_or_else(|| self.reject(name, expected))
+    }
+
     /// An integer in `range`; `default` when the key is missing.
     pub fn integer(
         &mut self,
@@ -92,14 +117,10 @@ impl<'a> Fields<'a> {
         range: RangeInclusive<u64>,
     ) -> Result<usize, FieldError> {
         let expected = format!("an integer from {} to {}", range.start(), range.end());
-        match (self.value(name), default) {
-            (None, Some(default)) => Ok(default),
-            (value, _) => value
-                .and_then(Value::as_u64)
-                .filter(|v| range.contains(v))
-                .map(|v| v as usize)
-                .ok_or_else(|| self.reject(name, &expected)),
-        }
+        self.read(name, &expected, default, |value| {
+            let value = value.as_u64().filter(|v| range.contains(v))?;
+            usize::try_from(value).ok()
+        })
     }
 
     /// An integer in `range`, or `None` when the key is missing or null.
@@ -122,23 +143,14 @@ impl<'a> Fields<'a> {
         range: RangeInclusive<f64>,
     ) -> Result<f64, FieldError> {
         let expected = format!("a number from {} to {}", range.start(), range.end());
-        match (self.value(name), default) {
-            (None, Some(default)) => Ok(default),
-            (value, _) => value
-                .and_then(Value::as_f64)
-                .filter(|v| range.contains(v))
-                .ok_or_else(|| self.reject(name, &expected)),
-        }
+        self.read(name, &expected, default, |value| {
+            value.as_f64().filter(|v| range.contains(v))
+        })
     }
 
     /// true or false; `default` when the key is missing.
     pub fn boolean(&mut self, name: &'static str, default: bool) -> Result<bool, FieldError> {
-        match self.value(name) {
-            None => Ok(default),
-            Some(value) => value
-                .as_bool()
-                .ok_or_else(|| self.reject(name, "true or false")),
-        }
+        self.read(name, "true or false", Some(default), Value::as_bool)
     }
 
     /// One of the `known` texts; the text `null` stands for JSON's null, `default` for a missing key.
@@ -170,9 +182,8 @@ impl<'a> Fields<'a> {
         expected: &str,
         read: impl Fn(&'a Value) -> Option<T>,
     ) -> Result<Vec<T>, FieldError> {
-        self.value(name)
-            .and_then(Value::as_array)
-            .and_then(|items| items.iter().map(read).collect())
-            .ok_or_else(|| self.reject(name, expected))
+        self.read(name, expected, None, |value| {
+            value.as_array()?.iter().map(&read).collect()
+        })
     }
 }

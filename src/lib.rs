@@ -13,6 +13,7 @@
 #![warn(missing_docs)]
 
 pub mod engine;
+pub mod json;
 pub mod noise;
 pub mod sampler;
 pub mod schedule;
@@ -20,8 +21,6 @@ pub mod scheduler;
 pub mod step;
 pub mod timesteps;
 pub mod unet;
-
-mod json;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod train;

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 pub use self::trajectory::{Trajectory, TrajectoryOptions, TrajectoryStep};
 use crate::{
+    json::FieldError,
     schedule::{BetaSchedule, NoiseSchedule, ScheduleError},
     step::{Clip, Method, Prediction, StepError, Variance},
     timesteps::{Spacing, TimestepsError},
@@ -22,19 +23,12 @@ use crate::{
 /// Why a configuration cannot be read or used.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SchedulerError {
-    /// The text is not JSON; holds the parser's message.
-    #[error("scheduler_config.json: not valid JSON: {0}")]
+    /// The text is not a JSON object; holds the parser's message.
+    #[error("scheduler_config.json: not a JSON object: {0}")]
     Json(String),
     /// A key whose value has the wrong type or is an unknown name.
-    #[error("scheduler_config.json: {key}: expected {expected}, found {found}")]
-    Value {
-        /// The key, or `(the file)` when the whole text is not an object.
-        key: String,
-        /// The type or the names accepted, in words.
-        expected: &'static str,
-        /// The value read: text is quoted and cut, lists and objects are only named.
-        found: String,
-    },
+    #[error("scheduler_config.json: {0}")]
+    Field(#[from] FieldError),
     /// `trained_betas` is not as long as the training chain.
     #[error(
         "scheduler_config.json: trained_betas: expected num_train_timesteps = {expected} numbers, found {found}"

@@ -22,6 +22,20 @@ pub struct BurnBatch {
     x0_hat: Tensor<4>,
 }
 
+/// burn's handle of the device, and the name of its adapter or CPU backend.
+///
+/// # Errors
+/// [`EngineError::NoGpu`] says why there is no GPU.
+pub async fn open_device(kind: DeviceKind) -> Result<(Device, String), EngineError> {
+    Ok(match kind {
+        DeviceKind::Cpu => (Device::flex(), "burn-flex".to_string()),
+        DeviceKind::Gpu => {
+            let gpu = gpu::gpu().await?;
+            (gpu.device, gpu.name)
+        }
+    })
+}
+
 impl BurnEngine {
     /// Builds the network of `config_json` with the weights in `safetensors` on `kind`.
     ///
@@ -33,13 +47,7 @@ impl BurnEngine {
         kind: DeviceKind,
     ) -> Result<Self, EngineError> {
         let config = UnetConfig::from_json(config_json)?;
-        let (device, adapter) = match kind {
-            DeviceKind::Cpu => (Device::flex(), "burn-flex".to_string()),
-            DeviceKind::Gpu => {
-                let gpu = gpu::gpu().await?;
-                (gpu.device, gpu.name)
-            }
-        };
+        let (device, adapter) = open_device(kind).await?;
         let unet = weights::load(&config, safetensors, &device)?;
         Ok(Self::new(unet, device, kind, adapter))
     }

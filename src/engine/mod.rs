@@ -7,7 +7,7 @@
 mod burn;
 mod gpu;
 
-pub use burn::BurnEngine;
+pub use burn::{BurnEngine, open_device};
 
 use crate::scheduler::SchedulerError;
 use crate::step::StepCoefficients;

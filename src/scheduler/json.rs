@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{SchedulerClass, SchedulerConfig, SchedulerError, VarianceType};
 use crate::{
-    schedule::{BetaSchedule, quoted},
+    json::{FieldError, Fields},
+    schedule::BetaSchedule,
     step::Prediction,
     timesteps::Spacing,
 };
@@ -16,70 +17,71 @@ impl SchedulerConfig {
     /// wrong type, an unknown name and an impossible number are errors that name the key; unknown keys are
     /// kept ([`SchedulerConfig::unknown_keys`]).
     pub fn from_json(text: &str) -> Result<Self, SchedulerError> {
-        let value: Value =
+        let object: Map<String, Value> =
             serde_json::from_str(text).map_err(|error| SchedulerError::Json(error.to_string()))?;
-        let Value::Object(keys) = value else {
-            return Err(wrong("(the file)", "an object with keys", &value));
+        let mut keys = Fields::new(&object);
+        let config = Self::from_fields(&mut keys)?;
+        let config = Self {
+            extra: keys.rest(),
+            ..config
         };
-        let mut keys = Keys(keys);
-        let class = keys.name(
+        config.schedule()?;
+        config.check_clipping()?;
+        Ok(config)
+    }
+
+    fn from_fields(keys: &mut Fields) -> Result<Self, FieldError> {
+        let class = keys.one_of(
             "_class_name",
-            "DDPMScheduler, DDIMScheduler or DDIMInverseScheduler",
+            Some(SchedulerClass::Ddim.name()),
             &SchedulerClass::ALL.map(|class| (class.name(), class)),
-            SchedulerClass::Ddim,
         )?;
         let default = Self::new(class);
-        let config = Self {
+        Ok(Self {
             class,
-            num_train_timesteps: keys.count("num_train_timesteps", default.num_train_timesteps)?,
-            beta_start: keys.number("beta_start", default.beta_start)?,
-            beta_end: keys.number("beta_end", default.beta_end)?,
-            beta_schedule: keys.name(
+            num_train_timesteps: count(keys, "num_train_timesteps", default.num_train_timesteps)?,
+            beta_start: number(keys, "beta_start", default.beta_start)?,
+            beta_end: number(keys, "beta_end", default.beta_end)?,
+            beta_schedule: keys.one_of(
                 "beta_schedule",
-                "linear, scaled_linear, squaredcos_cap_v2, sigmoid, laplace, quad, const or jsd",
+                Some(default.beta_schedule.name()),
                 &BetaSchedule::ALL.map(|kind| (kind.name(), kind)),
-                default.beta_schedule,
             )?,
-            trained_betas: keys.numbers("trained_betas")?,
-            clip_sample: keys.flag("clip_sample", default.clip_sample)?,
-            clip_sample_range: keys.number("clip_sample_range", default.clip_sample_range)?,
-            set_alpha_to_one: keys.flag("set_alpha_to_one", default.set_alpha_to_one)?,
-            steps_offset: keys.count("steps_offset", default.steps_offset)?,
-            prediction_type: keys.name(
+            trained_betas: numbers(keys, "trained_betas")?,
+            clip_sample: keys.boolean("clip_sample", default.clip_sample)?,
+            clip_sample_range: number(keys, "clip_sample_range", default.clip_sample_range)?,
+            set_alpha_to_one: keys.boolean("set_alpha_to_one", default.set_alpha_to_one)?,
+            steps_offset: count(keys, "steps_offset", default.steps_offset)?,
+            prediction_type: keys.one_of(
                 "prediction_type",
-                "epsilon, sample or v_prediction",
+                Some(default.prediction_type.name()),
                 &Prediction::ALL.map(|prediction| (prediction.name(), prediction)),
-                default.prediction_type,
             )?,
-            thresholding: keys.flag("thresholding", default.thresholding)?,
-            dynamic_thresholding_ratio: keys.number(
+            thresholding: keys.boolean("thresholding", default.thresholding)?,
+            dynamic_thresholding_ratio: number(
+                keys,
                 "dynamic_thresholding_ratio",
                 default.dynamic_thresholding_ratio,
             )?,
-            sample_max_value: keys.number("sample_max_value", default.sample_max_value)?,
-            timestep_spacing: keys.name(
+            sample_max_value: number(keys, "sample_max_value", default.sample_max_value)?,
+            timestep_spacing: keys.one_of(
                 "timestep_spacing",
-                "leading, trailing or linspace",
+                Some(&default.timestep_spacing.to_string()),
                 &[
                     ("leading", Spacing::Leading),
                     ("trailing", Spacing::Trailing),
                     ("linspace", Spacing::Linspace),
                 ],
-                default.timestep_spacing,
             )?,
             rescale_betas_zero_snr: keys
-                .flag("rescale_betas_zero_snr", default.rescale_betas_zero_snr)?,
-            variance_type: keys.name(
+                .boolean("rescale_betas_zero_snr", default.rescale_betas_zero_snr)?,
+            variance_type: keys.one_of(
                 "variance_type",
-                "fixed_small, fixed_small_log, fixed_large or fixed_large_log (learned variances are not supported)",
+                Some(default.variance_type.name()),
                 &VarianceType::ALL.map(|kind| (kind.name(), kind)),
-                default.variance_type,
             )?,
-            extra: keys.0,
-        };
-        config.schedule()?;
-        config.check_clipping()?;
-        Ok(config)
+            extra: Map::new(),
+        })
     }
 
     /// The text of a `scheduler_config.json` that diffusers' class of that name reads.
@@ -161,77 +163,33 @@ impl SchedulerClass {
     }
 }
 
-/// The keys of the file that have not been read yet.
-struct Keys(Map<String, Value>);
-
-impl Keys {
-    fn read<T>(
-        &mut self,
-        key: &'static str,
-        expected: &'static str,
-        default: T,
-        convert: impl Fn(&Value) -> Option<T>,
-    ) -> Result<T, SchedulerError> {
-        match self.0.remove(key) {
-            None => Ok(default),
-            Some(value) => convert(&value).ok_or_else(|| wrong(key, expected, &value)),
-        }
-    }
-
-    fn flag(&mut self, key: &'static str, default: bool) -> Result<bool, SchedulerError> {
-        self.read(key, "true or false", default, Value::as_bool)
-    }
-
-    fn number(&mut self, key: &'static str, default: f64) -> Result<f64, SchedulerError> {
-        self.read(key, "a number", default, Value::as_f64)
-    }
-
-    fn count(&mut self, key: &'static str, default: usize) -> Result<usize, SchedulerError> {
-        self.read(key, "a whole number, not negative", default, |value| {
-            value.as_u64().and_then(|n| usize::try_from(n).ok())
-        })
-    }
-
-    fn numbers(&mut self, key: &'static str) -> Result<Option<Vec<f64>>, SchedulerError> {
-        self.read(
-            key,
-            "null or a list of numbers",
-            None,
-            |value| match value {
-                Value::Null => Some(None),
-                Value::Array(list) => {
-                    Some(Some(list.iter().map(Value::as_f64).collect::<Option<_>>()?))
-                }
-                _ => None,
-            },
-        )
-    }
-
-    fn name<T: Clone>(
-        &mut self,
-        key: &'static str,
-        expected: &'static str,
-        names: &[(&str, T)],
-        default: T,
-    ) -> Result<T, SchedulerError> {
-        self.read(key, expected, default, |value| {
-            let text = value.as_str()?;
-            let known = names.iter().find(|(name, _)| *name == text);
-            known.map(|(_, value)| value.clone())
-        })
-    }
+fn number(keys: &mut Fields, key: &'static str, default: f64) -> Result<f64, FieldError> {
+    keys.read(key, "a number", Some(default), Value::as_f64)
 }
 
-fn wrong(key: &str, expected: &'static str, found: &Value) -> SchedulerError {
-    let found = match found {
-        Value::String(text) => quoted(text),
-        Value::Array(list) => format!("a list of {} entries", list.len()),
-        Value::Object(_) => "an object".to_owned(),
-        simple => simple.to_string(),
-    };
-    SchedulerError::Value {
-        key: key.to_owned(),
-        expected,
-        found,
-    }
+fn count(keys: &mut Fields, key: &'static str, default: usize) -> Result<usize, FieldError> {
+    keys.read(
+        key,
+        "a whole number, not negative",
+        Some(default),
+        |value| usize::try_from(value.as_u64()?).ok(),
+    )
+}
+
+fn numbers(keys: &mut Fields, key: &'static str) -> Result<Option<Vec<f64>>, FieldError> {
+    keys.read(
+        key,
+        "null or a list of numbers",
+        Some(None),
+        |value| match value {
+            Value::Null => Some(None),
+            value => Some(Some(
+                value
+                    .as_array()?
+                    .iter()
+                    .map(Value::as_f64)
+                    .collect::<Option<_>>()?,
+            )),
+        },
+    )
 }

@@ -205,13 +205,9 @@ fn a_bad_value_is_refused_in_one_line_that_names_the_key_and_the_value() {
         ),
         (r#"{"beta_start": 0}"#, "beta_start", "0"),
         (r#"{"beta_end": 1.5}"#, "beta_end", "1.5"),
-        (r#"{"beta_end": [0.02]}"#, "beta_end", "a list of 1 entries"),
+        (r#"{"beta_end": [0.02]}"#, "beta_end", "[0.02]"),
         (r#"{"trained_betas": [0.1]}"#, "trained_betas", "1"),
-        (
-            r#"{"trained_betas": ["a"]}"#,
-            "trained_betas",
-            "a list of 1 entries",
-        ),
+        (r#"{"trained_betas": ["a"]}"#, "trained_betas", r#"["a"]"#),
         (
             r#"{"trained_betas": [0.1, -1, 0.1], "num_train_timesteps": 3}"#,
             "trained_betas",
@@ -229,18 +225,22 @@ fn a_bad_value_is_refused_in_one_line_that_names_the_key_and_the_value() {
         (
             r#"{"set_alpha_to_one": {}}"#,
             "set_alpha_to_one",
-            "an object",
+            "found {}",
         ),
         (
             r#"{"num_train_timesteps": 1, "rescale_betas_zero_snr": true}"#,
             "rescale_betas_zero_snr",
             "1",
         ),
-        ("[]", "(the file)", "a list of 0 entries"),
-        ("", "not valid JSON", "EOF"),
-        ("<!doctype html>", "not valid JSON", "line 1"),
-        (r#"{"beta_end": NaN}"#, "not valid JSON", "line 1"),
-        (r#"{"beta_end": 1e999}"#, "not valid JSON", "out of range"),
+        ("[]", "not a JSON object", "expected a map"),
+        ("", "not a JSON object", "EOF"),
+        ("<!doctype html>", "not a JSON object", "line 1"),
+        (r#"{"beta_end": NaN}"#, "not a JSON object", "line 1"),
+        (
+            r#"{"beta_end": 1e999}"#,
+            "not a JSON object",
+            "out of range",
+        ),
     ];
     for (text, key, found) in cases {
         let message = read(text).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device as BurnDevice;
-use ddim_web::engine::DeviceKind;
+use ddim_web::engine::{DeviceKind, open_device};
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::train::{Checkpoint, ImageSet, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
@@ -101,7 +101,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         Some(beginning(args)?)
     };
     let images = dataset::read(&args.data, args.size)?;
-    let (device, adapter) = device(args.device)?;
+    let (device, adapter) =
+        pollster::block_on(open_device(args.device.into())).map_err(CliError::failed)?;
     let trainer = match beginning {
         Some(beginning) => beginning.start(images, &device)?,
         None => resume(args, images, &device)?,
@@ -209,18 +210,6 @@ fn change(options: &mut TrainOptions, args: &Args) {
         clip: args.clip.unwrap_or(old.clip),
         seed: args.seed.unwrap_or(old.seed),
     };
-}
-
-fn device(device: Device) -> Result<(BurnDevice, String), CliError> {
-    match device {
-        Device::Cpu => Ok((BurnDevice::flex(), "burn-flex".into())),
-        Device::Gpu => {
-            let (device, setup) =
-                pollster::block_on(BurnDevice::wgpu_options().init_with_setup_async())
-                    .map_err(|error| CliError::Failed(format!("GPU: {error}")))?;
-            Ok((device, setup.adapter.get_info().name))
-        }
-    }
 }
 
 /// Becomes true at the first Ctrl-C; the second ends the program at once.
