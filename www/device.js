@@ -1,6 +1,7 @@
-// The choice of device. burn's WebGPU backend panics when the adapter lacks `timestamp-query`, and a
-// software adapter is many times slower than the CPU path, so both are found out before the wasm
-// module is asked for anything. Runs in the worker; everything here works on the page as well.
+// The choice of device. burn's WebGPU backend panics when the adapter lacks `timestamp-query`, wgpu
+// reads `adapter.info` unasked, which older Chromium (113 to 126) does not have, and a software adapter
+// is many times slower than the CPU path, so all three are found out before the wasm module is asked
+// for anything. Runs in the worker; everything here works on the page as well.
 
 /** Names under which software rasterisers present themselves as WebGPU adapters. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i;
@@ -29,14 +30,14 @@ export function requireWebAssembly() {
 
 /** @param {GPUAdapter} adapter @returns {string} */
 export function adapterName(adapter) {
-  const { vendor = '', architecture = '', device = '', description = '' } = adapter.info ?? {};
+  const { vendor = '', architecture = '', device = '', description = '' } = adapter.info;
   const short = [vendor, architecture, device].filter(Boolean).join(' ');
   return description || short || 'unnamed adapter';
 }
 
 /** @param {GPUAdapter} adapter */
 function isSoftware(adapter) {
-  const info = adapter.info ?? {};
+  const { info } = adapter;
   const names = [info.vendor, info.architecture, info.device, info.description].join(' ');
   return Boolean(info.isFallbackAdapter || adapter.isFallbackAdapter || SOFTWARE.test(names));
 }
@@ -52,7 +53,7 @@ export async function chooseDevice(wanted, gpu) {
   const explicit = wanted === 'webgpu';
   const without = (reason) => {
     if (explicit) throw new Error(`${reason} Choose the device Automatic or CPU instead.`);
-    return { device: 'cpu', adapter: '', notice: `${reason} The CPU is used instead; it gives the same pictures, more slowly.` };
+    return { device: 'cpu', adapter: '', notice: `${reason} The CPU is used instead; it is slower, and its pictures differ by rounding only.` };
   };
 
   if (!gpu) return without('This browser has no WebGPU (it needs a secure address: https or localhost).');
@@ -63,6 +64,9 @@ export async function chooseDevice(wanted, gpu) {
     return without(`WebGPU failed to look for a graphics adapter (${error.message}).`);
   }
   if (!adapter) return without('WebGPU found no graphics adapter on this computer.');
+  if (!adapter.info) {
+    return without('This browser’s WebGPU is too old: it does not describe its graphics adapter (adapter.info); please update the browser.');
+  }
   const name = adapterName(adapter);
   if (!adapter.features.has('timestamp-query')) {
     return without(`The graphics adapter “${name}” lacks the WebGPU feature timestamp-query, which the network needs.`);

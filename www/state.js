@@ -104,7 +104,7 @@ export const SETTINGS = [
     default: 1,
     min: 0,
     max: MAX_SEED,
-    help: 'The number that all noise is drawn from. The same seed with the same settings gives the same pictures, on every device.',
+    help: 'The number that all noise is drawn from. The same seed with the same settings gives the same pictures; between devices they differ by rounding only.',
   },
   {
     key: 'batch',

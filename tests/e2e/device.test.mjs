@@ -50,6 +50,22 @@ test('auto leaves a software adapter alone', async (t) => {
   assert.match(await demo.get('adapter').innerText(), /CPU/);
 });
 
+test('a WebGPU without adapter.info, as in older browsers, is not used, and the reason is told', async (t) => {
+  const prepare = (context) =>
+    context.route('**/www/device.js', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `delete GPUAdapter.prototype.info;\n${await response.text()}` });
+    });
+  const demo = await open(t, { flags: 'swiftShader', prepare, hash: 'device=webgpu&steps=1&batch=1' });
+  await demo.until('error');
+  assert.match(await demo.status(), /adapter\.info.*update the browser.*Choose the device Automatic or CPU/);
+  await demo.get('device').selectOption('auto');
+  await demo.recovers('ready');
+  assert.match((await demo.notices()).join(), /too old.*CPU is used instead/);
+  assert.match(await demo.get('adapter').innerText(), /CPU/);
+  await demo.generate();
+});
+
 test('WebGPU gives the same picture as the CPU within 2 grey levels', async (t) => {
   const settings = 'steps=2&batch=1&seed=11';
   const gpu = await open(t, { flags: 'swiftShader', hash: `device=webgpu&${settings}` });

@@ -77,12 +77,13 @@ test('auto takes a real adapter that can do what is needed', async () => {
   assert.deepEqual(await chooseDevice('auto', gpu), { device: 'webgpu', adapter: 'nvidia hopper' });
 });
 
-test('auto takes the CPU, with a reason, when WebGPU is absent, fails, or lacks timestamp-query', async () => {
+test('auto takes the CPU, with a reason, when WebGPU is absent, fails, is too old, or lacks timestamp-query', async () => {
   const cases = [
     [undefined, /no WebGPU/],
     [gpuWith(null), /no graphics adapter/],
     [{ requestAdapter: () => Promise.reject(new Error('boom')) }, /boom/],
     [gpuWith(adapter({ vendor: 'arm' }, [])), /“arm” lacks .*timestamp-query/],
+    [gpuWith(adapter(undefined)), /too old.*adapter\.info.*update the browser/],
   ];
   for (const [gpu, reason] of cases) {
     const choice = await chooseDevice('auto', gpu);
