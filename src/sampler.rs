@@ -5,14 +5,12 @@
 
 use crate::engine::{BatchSpec, Denoiser, EngineError};
 use crate::noise::gaussian;
-use crate::scheduler::{SchedulerConfig, Trajectory, TrajectoryOptions};
-use crate::unet::InputError;
+use crate::scheduler::{SchedulerConfig, SchedulerError, Trajectory, TrajectoryOptions};
+use crate::step::Method;
+use crate::unet::input::InputError;
 
 /// Most images in one batch.
 pub const MAX_BATCH: usize = 1024;
-
-/// Most numbers in one batch: 256 MiB of f32.
-pub const MAX_VALUES: usize = 1 << 26;
 
 /// Why a run could not start or go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,14 +24,12 @@ pub enum SamplerError {
         /// What was asked for.
         found: usize,
     },
-    /// The batch would not fit in memory.
-    #[error(
-        "batch: [batch, channels, height, width] = {shape:?} is more than {MAX_VALUES} numbers"
-    )]
-    TooLarge {
-        /// What was asked for.
-        shape: [usize; 4],
-    },
+    /// The schedule cannot be walked like this.
+    #[error(transparent)]
+    Scheduler(#[from] SchedulerError),
+    /// Inversion goes from an image to noise, so it cannot start from a seed.
+    #[error("method: inversion starts from images: give them as latents")]
+    NoImages,
     /// `config.json` does not say how large the images are, and nobody else did.
     #[error("sample_size: config.json does not give it, so the height and width must be given")]
     NoSize,
@@ -146,24 +142,19 @@ impl<D: Denoiser> Sampler<D> {
             .or(info.sample_size)
             .ok_or(SamplerError::NoSize)?;
         let shape = [options.batch, info.in_channels, height, width];
-        if shape
-            .iter()
-            .try_fold(1usize, |n, side| n.checked_mul(*side))
-            .is_none_or(|n| n > MAX_VALUES)
-        {
-            return Err(SamplerError::TooLarge { shape });
+        let spec = BatchSpec {
+            shape,
+            labels: options.labels,
+        };
+        engine.check(&spec)?;
+        let trajectory = scheduler.trajectory(&options.trajectory)?;
+        if options.trajectory.method == Method::Inversion && options.latents.is_none() {
+            return Err(SamplerError::NoImages);
         }
-        let trajectory = scheduler
-            .trajectory(&options.trajectory)
-            .map_err(EngineError::from)?;
         let mut noise = seeded_noise(options.seed, options.first_image, shape);
         let x_t = match options.latents {
             Some(latents) => finite(latents)?,
             None => noise(0),
-        };
-        let spec = BatchSpec {
-            shape,
-            labels: options.labels,
         };
         Ok(Self {
             batch: engine.begin(&spec, x_t)?,

@@ -233,7 +233,7 @@ impl NoiseSchedule {
         let mut previous = 1.0;
         for (t, beta) in betas.iter().enumerate() {
             let alpha_bar = previous * (1.0 - beta);
-            if alpha_bar >= previous {
+            if alpha_bar.is_nan() || alpha_bar >= previous {
                 let size = if alpha_bar > 0.0 { "small" } else { "large" };
                 return Err(ScheduleError::Degenerate { t, alpha_bar, size });
             }

@@ -200,16 +200,18 @@ pub enum Method {
 }
 
 impl Method {
-    /// The method of that name. `eta` is used by `ddim`, must be 0 for `inversion`, and does not matter
-    /// to the others, whose noise is fixed.
+    /// The method of that name. `eta`, in `0..=1` for all of them, is used by `ddim`, must be 0 for
+    /// `inversion`, and does not matter to the others, whose noise is fixed.
     pub fn from_name(name: &str, eta: f64) -> Result<Self, StepError> {
-        match name.parse()? {
-            Self::Ddim { .. } => Ok(Self::Ddim {
-                eta: checked_eta(eta)?,
-            }),
-            Self::Inversion if eta != 0.0 => Err(StepError::InversionEta { found: eta }),
-            method => Ok(method),
+        let method = name.parse()?;
+        if method == Self::Inversion && eta != 0.0 {
+            return Err(StepError::InversionEta { found: eta });
         }
+        let eta = checked_eta(eta)?;
+        Ok(match method {
+            Self::Ddim { .. } => Self::Ddim { eta },
+            method => method,
+        })
     }
 
     /// The name, without eta.

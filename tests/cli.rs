@@ -67,11 +67,13 @@ fn sample(folder: &Folder, arguments: &[&str]) -> Output {
 
 fn refused(output: &Output, code: i32, word: &str) {
     let text = String::from_utf8_lossy(&output.stderr);
-    let last = text.lines().last().unwrap_or_default();
     assert_eq!(output.status.code(), Some(code), "{text}");
+    // What the model is comes before what went wrong.
+    let report = |line: &&str| !line.contains(" parameters on ") && !line.contains(": ignored ");
+    let errors: Vec<&str> = text.lines().filter(report).collect();
     assert!(
-        last.contains(word) && !text.contains("panicked"),
-        "expected “{word}” in: {text}"
+        errors.len() == 1 && errors[0].contains(word),
+        "expected one line with “{word}”: {text}"
     );
 }
 
@@ -171,8 +173,11 @@ fn settings_that_make_no_sense_are_wrong_usage() {
         (&["--method", "magic"], "method"),
         (&["--method", "inversion"], "inversion"),
         (&["--count", "0"], "count"),
-        (&["--steps", "many"], "--help"),
-        (&["--colour", "red"], "--help"),
+        (&["--steps", "many"], "--steps"),
+        (&["--steps", "-1"], "--steps"),
+        (&["--colour", "red"], "--colour"),
+        (&["--method", "ddpm_fixed_small", "--eta", "NaN"], "eta"),
+        (&["--latents", "x.safetensors", "--count", "2"], "--count"),
     ] {
         refused(&sample(&folder, arguments), 2, word);
     }
@@ -182,6 +187,49 @@ fn settings_that_make_no_sense_are_wrong_usage() {
         "nothing may be written: {:?}",
         folder.names()
     );
+}
+
+#[test]
+fn absurd_sizes_are_refused_before_memory_is_asked_for() {
+    let folder = Folder::with_model("absurd");
+    refused(&sample(&folder, &["--size", "0", "0"]), 1, "multiples of 1");
+    refused(
+        &sample(&folder, &["--size", "65536", "65536"]),
+        1,
+        "too large",
+    );
+    let empty =
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![0, 3, 8, 8], &[]);
+    let file = safetensors::serialize([("sample", empty.unwrap())], None).unwrap();
+    fs::write(folder.path("empty.safetensors"), file).unwrap();
+    refused(
+        &sample(&folder, &["--latents", "empty.safetensors"]),
+        2,
+        "count",
+    );
+}
+
+#[test]
+fn a_missing_argument_is_one_line_and_help_is_not_an_error() {
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    refused(&run(&["sample"]), 2, "--model");
+    for arguments in [
+        &["--help"] as &[&str],
+        &["sample", "--help"],
+        &["train", "--help"],
+        &["--version"],
+    ] {
+        let output = run(arguments);
+        assert!(
+            output.status.success() && !output.stdout.is_empty(),
+            "{arguments:?}"
+        );
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, gpu};
 use crate::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
 use crate::unet::config::UnetConfig;
-use crate::unet::{InputError, Unet, weights};
+use crate::unet::input::{self, InputError};
+use crate::unet::{Unet, weights};
 
 /// A UNet on a burn device.
 pub struct BurnEngine {
@@ -90,8 +91,7 @@ impl BurnEngine {
         x: Tensor<4>,
         timesteps: &[f32],
     ) -> Result<Tensor<4>, EngineError> {
-        self.unet
-            .check(spec.shape, timesteps, spec.labels.as_deref())?;
+        input::check_timesteps(self.unet.config(), spec.shape[0], timesteps)?;
         Ok(self.unet.forward(x, timesteps, spec.labels.as_deref()))
     }
 
@@ -137,12 +137,16 @@ impl Denoiser for BurnEngine {
         &self.info
     }
 
-    fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<BurnBatch, EngineError> {
-        self.unet.check(
+    fn check(&self, spec: &BatchSpec) -> Result<(), EngineError> {
+        Ok(input::check(
+            self.unet.config(),
             spec.shape,
-            &vec![1.0; spec.shape[0]],
             spec.labels.as_deref(),
-        )?;
+        )?)
+    }
+
+    fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<BurnBatch, EngineError> {
+        self.check(spec)?;
         let x_t = self.upload(spec, x_t)?;
         Ok(BurnBatch {
             spec: spec.clone(),
@@ -193,6 +197,7 @@ impl Denoiser for BurnEngine {
         x: Vec<f32>,
         timesteps: &[f32],
     ) -> Result<Vec<f32>, EngineError> {
+        self.check(spec)?;
         let x = self.upload(spec, x)?;
         download(self.run(spec, x, timesteps)?).await
     }

@@ -9,10 +9,9 @@ mod gpu;
 
 pub use burn::{BurnEngine, open_device};
 
-use crate::scheduler::SchedulerError;
 use crate::step::StepCoefficients;
-use crate::unet::InputError;
 use crate::unet::config::ConfigError;
+use crate::unet::input::InputError;
 use crate::unet::weights::WeightsError;
 
 /// Where a network runs.
@@ -33,9 +32,6 @@ pub enum EngineError {
     /// The weights were refused.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// `scheduler_config.json` was refused, or asks for something impossible.
-    #[error(transparent)]
-    Scheduler(#[from] SchedulerError),
     /// The input does not fit the network.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -84,6 +80,12 @@ pub trait Denoiser {
 
     /// What this engine is.
     fn info(&self) -> &EngineInfo;
+
+    /// Checks that a batch of `spec` can be run, before anything is made for it.
+    ///
+    /// # Errors
+    /// [`EngineError::Input`] when the size or the labels do not fit the network.
+    fn check(&self, spec: &BatchSpec) -> Result<(), EngineError>;
 
     /// Puts `x_t` (row-major, `spec.shape`) on the device.
     ///

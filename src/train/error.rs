@@ -3,7 +3,7 @@
 use super::checkpoint::{CheckpointError, DataId};
 use super::options::OptionError;
 use crate::scheduler::SchedulerError;
-use crate::unet::InputError;
+use crate::unet::input::InputError;
 use crate::unet::weights::WeightsError;
 
 /// Why a run cannot begin or go on.

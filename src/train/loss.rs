@@ -67,7 +67,7 @@ impl Objective {
     /// The loss of one batch: mean over images, channels and pixels, `[1]`.
     ///
     /// # Panics
-    /// When a `t` is not below T, or on inputs that [`Unet::check`] refuses.
+    /// When a `t` is not below T, or on inputs that [`crate::unet::input::check`] refuses.
     pub fn loss(&self, unet: &Unet, x0: Tensor<4>, eps: Tensor<4>, t: &[usize]) -> Tensor<1> {
         let times: Vec<f32> = t.iter().map(|t| *t as f32).collect();
         let out = unet.forward(self.x_t(x0.clone(), eps.clone(), t), &times, None);

@@ -15,6 +15,7 @@ use super::{ema, init, params};
 use crate::scheduler::{SchedulerConfig, SchedulerError};
 use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
+use crate::unet::input;
 use crate::unet::weights::{self, Precision, WeightsError};
 
 /// What one step did.
@@ -327,7 +328,6 @@ fn fits(config: &UnetConfig, images: &ImageSet) -> Result<(), TrainError> {
             classes.to_string(),
         );
     }
-    // Parameters are drawn when first used, so that this network costs nothing.
-    let probe = Unet::init(config, &Device::flex());
-    Ok(probe.check([1, channels, height, width], &[0.0], None)?)
+    input::check(config, [1, channels, height, width], None)?;
+    Ok(input::check_timesteps(config, 1, &[0.0])?)
 }

@@ -4,6 +4,7 @@
 //! but for the few differences that [`weights`] knows.
 
 pub mod config;
+pub mod input;
 pub mod weights;
 
 mod attention;
@@ -21,66 +22,6 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use blocks::{DownBlock, MidBlock, UpBlock};
 use config::{TimeEmbedding, UnetConfig};
 use embedding::{FourierProjection, TimestepEmbedding};
-
-/// Why the network cannot run on an input.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum InputError {
-    /// The values do not fill the shape.
-    #[error(
-        "input: expected [batch, channels, height, width] = {shape:?} = {expected} values, found {found}"
-    )]
-    Length {
-        /// The shape.
-        shape: [usize; 4],
-        /// Its product.
-        expected: usize,
-        /// Values given.
-        found: usize,
-    },
-    /// The shape is not one that the network takes.
-    #[error(
-        "input: expected [batch, {channels}, height, width] with a batch of {batch}, found {found:?}"
-    )]
-    Shape {
-        /// Channels of the network's input.
-        channels: usize,
-        /// Images, as many as there are time steps.
-        batch: usize,
-        /// The shape given.
-        found: [usize; 4],
-    },
-    /// A value is NaN or infinite.
-    #[error("input: expected finite numbers, found NaN or an infinity")]
-    NotFinite,
-    /// A side cannot be halved as often as the network does.
-    #[error(
-        "input: height and width must be multiples of {factor} for this network, found {height}×{width}"
-    )]
-    Side {
-        /// 2 to the number of halvings.
-        factor: usize,
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
-    /// The time step is not a number that the embedding can take.
-    #[error("t: expected {expected}, found {found}")]
-    Timestep {
-        /// What it may be.
-        expected: &'static str,
-        /// What it is.
-        found: f32,
-    },
-    /// A conditional model needs one class per image, an unconditional one none.
-    #[error("class labels: expected {expected}, found {found}")]
-    Labels {
-        /// What they should be.
-        expected: String,
-        /// What they are.
-        found: String,
-    },
-}
 
 /// A UNet on one device.
 #[derive(Module, Debug)]
@@ -134,73 +75,13 @@ impl Unet {
         &self.config
     }
 
-    /// Checks that [`Unet::forward`] can run; it panics on inputs that this refuses.
-    ///
-    /// # Errors
-    /// [`InputError`] names what does not fit.
-    pub fn check(
-        &self,
-        shape: [usize; 4],
-        timesteps: &[f32],
-        labels: Option<&[usize]>,
-    ) -> Result<(), InputError> {
-        let [batch, channels, height, width] = shape;
-        if batch == 0 || batch != timesteps.len() || channels != self.config.in_channels {
-            return Err(InputError::Shape {
-                channels: self.config.in_channels,
-                batch: timesteps.len().max(1),
-                found: shape,
-            });
-        }
-        let factor = 1 << (self.config.block_out_channels.len() - 1);
-        if height == 0 || width == 0 || height % factor != 0 || width % factor != 0 {
-            return Err(InputError::Side {
-                factor,
-                height,
-                width,
-            });
-        }
-        let (smallest, expected) = match self.config.time_embedding {
-            TimeEmbedding::Positional { .. } => (f32::MIN, "a finite number"),
-            TimeEmbedding::Fourier => (
-                f32::MIN_POSITIVE,
-                "a number above 0, because this network reads its logarithm",
-            ),
-        };
-        if let Some(t) = timesteps.iter().find(|t| !t.is_finite() || **t < smallest) {
-            return Err(InputError::Timestep {
-                expected,
-                found: *t,
-            });
-        }
-        match (self.config.num_class_embeds, labels) {
-            (None, None) => Ok(()),
-            (Some(classes), Some(labels))
-                if labels.len() == timesteps.len() && labels.iter().all(|l| *l < classes) =>
-            {
-                Ok(())
-            }
-            (classes, labels) => Err(InputError::Labels {
-                expected: match classes {
-                    Some(classes) => format!(
-                        "{} from 0 to {}, one per image",
-                        timesteps.len(),
-                        classes - 1
-                    ),
-                    None => "none, because this network is unconditional".into(),
-                },
-                found: labels.map_or("none".into(), |l| format!("{l:?}")),
-            }),
-        }
-    }
-
     /// Runs the network.
     ///
     /// `sample` `[B, in_channels, H, W]`, one time step per image, one class per image where the
     /// model has classes -> `[B, out_channels, H, W]`.
     ///
     /// # Panics
-    /// On inputs that [`Unet::check`] refuses.
+    /// On inputs that [`input::check`] or [`input::check_timesteps`] refuse.
     pub fn forward(
         &self,
         sample: Tensor<4>,

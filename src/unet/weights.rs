@@ -180,10 +180,17 @@ fn current_name(name: &str) -> String {
 /// [`WeightsError`]: all tensors that are missing, unknown or misshapen are named at once.
 pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, WeightsError> {
     let file = parse(bytes)?;
-    let found: BTreeMap<String, TensorView> = file
-        .iter()
-        .map(|(name, view)| (current_name(name), view))
-        .collect();
+    let mut found: BTreeMap<String, TensorView> = BTreeMap::new();
+    for (name, view) in file.iter() {
+        let current = current_name(name);
+        // A tensor under its old and its new name at once: the old one is left over.
+        let kept = if name != current && file.tensor(&current).is_ok() {
+            name.to_string()
+        } else {
+            current
+        };
+        found.insert(kept, view);
+    }
     let unet = Unet::init(config, device);
     let mut values = checked(&specs(&unet), found)?;
 

@@ -7,11 +7,13 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::js_error;
-use super::options::Options;
+use super::options::{Options, integer};
 use super::sampler::WebSampler;
-use crate::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind, EngineError};
+use crate::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind};
 use crate::sampler::{MAX_BATCH, SamplerError};
+use crate::scheduler::SchedulerConfig;
 use crate::unet::config::UnetConfig;
+use crate::unet::input::InputError;
 use crate::unet::weights;
 
 #[wasm_bindgen]
@@ -22,6 +24,9 @@ extern "C" {
     /// TypeScript's `SampleOptions`.
     #[wasm_bindgen(typescript_type = "SampleOptions")]
     pub type JsSampleOptions;
+    /// TypeScript's `SchedulerInfo`.
+    #[wasm_bindgen(typescript_type = "SchedulerInfo")]
+    pub type JsSchedulerInfo;
     /// TypeScript's `{name: string, shape: number[]}[]`.
     #[wasm_bindgen(typescript_type = "{name: string, shape: number[]}[]")]
     pub type JsTensorSpecs;
@@ -95,23 +100,19 @@ impl WebDenoiser {
     pub async fn predict(
         &self,
         x: Vec<f32>,
-        batch: usize,
+        batch: f64,
         t: f32,
         labels: Option<Vec<usize>>,
     ) -> Result<Float32Array, JsError> {
         let engine = self.engine.clone();
         let info = engine.info();
+        let batch = integer("batch", batch, MAX_BATCH as f64)? as usize;
         let [height, width] = info
             .sample_size
             .ok_or(SamplerError::NoSize)
             .map_err(js_error)?;
         if x.iter().any(|v| !v.is_finite()) {
-            return Err(js_error(EngineError::from(
-                crate::unet::InputError::NotFinite,
-            )));
-        }
-        if !(1..=MAX_BATCH).contains(&batch) {
-            return Err(js_error(SamplerError::Batch { found: batch }));
+            return Err(js_error(InputError::NotFinite));
         }
         let spec = BatchSpec {
             shape: [batch, info.in_channels, height, width],
@@ -148,6 +149,24 @@ pub fn expected_tensors(config_json: &str) -> Result<JsTensorSpecs, JsError> {
         })
         .collect();
     Ok(plain_object(&specs)?.unchecked_into())
+}
+
+/// What a scheduler_config.json says, or why it cannot be used.
+#[wasm_bindgen]
+pub fn scheduler_info(scheduler_json: &str) -> Result<JsSchedulerInfo, JsError> {
+    #[derive(Serialize)]
+    struct Info {
+        num_train_timesteps: usize,
+        timestep_spacing: String,
+        unknown_keys: Vec<String>,
+    }
+    let scheduler = SchedulerConfig::from_json(scheduler_json).map_err(js_error)?;
+    let info = Info {
+        num_train_timesteps: scheduler.num_train_timesteps,
+        timestep_spacing: scheduler.timestep_spacing.to_string(),
+        unknown_keys: scheduler.unknown_keys(),
+    };
+    Ok(plain_object(&info)?.unchecked_into())
 }
 
 fn plain_object(value: &impl Serialize) -> Result<JsValue, JsError> {

@@ -6,7 +6,7 @@ mod denoiser;
 mod options;
 mod sampler;
 
-pub use denoiser::{WebDenoiser, expected_tensors};
+pub use denoiser::{WebDenoiser, expected_tensors, scheduler_info};
 pub use sampler::WebSampler;
 
 use wasm_bindgen::prelude::*;
@@ -28,6 +28,15 @@ export interface Info {
   /** Keys of config.json that were ignored. */
   unknown_keys: string[];
 }
+/** What `scheduler_info()` gives. */
+export interface SchedulerInfo {
+  /** Length T of the chain the model was trained on. */
+  num_train_timesteps: number;
+  /** The spacing of time steps that a run takes when it is given no tau. */
+  timestep_spacing: string;
+  /** Keys of scheduler_config.json that are ignored. */
+  unknown_keys: string[];
+}
 /** What `Denoiser.sampler()` takes. */
 export interface SampleOptions {
   /** The text of scheduler_config.json. */
@@ -38,7 +47,7 @@ export interface SampleOptions {
   eta?: number;
   /** leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN, "10,15,20" or "list:0,5,10". Default: the scheduler's own. */
   tau?: string;
-  /** ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small or ddpm_fixed_large. Default ddim. */
+  /** ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large, or inversion (from the images given as latents to noise). Default ddim. */
   method?: string;
   /** 0 to 2^53 - 1. Default 0. */
   seed?: number;

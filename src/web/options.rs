@@ -114,7 +114,8 @@ impl Options {
     }
 }
 
-fn integer(name: &str, value: f64, max: f64) -> Result<u64, JsError> {
+/// `value` as an integer from 0 to `max`, or an error that names the option.
+pub fn integer(name: &str, value: f64, max: f64) -> Result<u64, JsError> {
     if value.fract() == 0.0 && (0.0..=max).contains(&value) {
         Ok(value as u64)
     } else {

@@ -183,6 +183,27 @@ test!(saved_weights_are_what_was_loaded, async {
     assert!(weights::load(&config, &half, &Device::flex()).is_ok());
 });
 
+test!(
+    a_tensor_under_its_old_and_its_new_name_at_once_is_extra,
+    async {
+        let mut tensors = rule::tensors(&GREY_28.unet_config());
+        let mut twins = rule::tensors(&GREY_28.unet_config());
+        let at = twins
+            .iter()
+            .position(|t| t.name.ends_with("to_q.bias"))
+            .unwrap();
+        let mut old = twins.swap_remove(at);
+        old.name = old.name.replace("to_q", "query");
+        let name = old.name.clone();
+        tensors.push(old);
+        let text = refusal(GREY_28.config, &rule::file(&tensors)).await;
+        assert!(
+            text.contains(&format!("not part of this network: {name}")),
+            "{text}"
+        );
+    }
+);
+
 test!(weights_errors_compare_by_what_they_say, async {
     let error = weights::load(&NO_MIDDLE.unet_config(), b"", &Device::flex()).err();
     assert_eq!(

@@ -180,10 +180,10 @@ test!(impossible_runs_are_refused_with_the_options_name, async {
         ),
         (
             SampleOptions {
-                size: Some([usize::MAX, 32]),
+                size: Some([usize::MAX - 3, 32]),
                 ..base.clone()
             },
-            "batch",
+            "too large",
         ),
         (
             SampleOptions {
@@ -212,6 +212,41 @@ test!(impossible_runs_are_refused_with_the_options_name, async {
                 ..base.clone()
             },
             "finite",
+        ),
+        (
+            SampleOptions {
+                size: Some([0, 28]),
+                ..base.clone()
+            },
+            "multiples of 4",
+        ),
+        (
+            SampleOptions {
+                size: Some([0, 0]),
+                ..base.clone()
+            },
+            "multiples of 4",
+        ),
+        (
+            SampleOptions {
+                size: Some([1024, 1024]),
+                ..base.clone()
+            },
+            "attention scores",
+        ),
+        (
+            SampleOptions {
+                size: Some([1 << 20, 1 << 20]),
+                ..base.clone()
+            },
+            "too large",
+        ),
+        (
+            SampleOptions {
+                trajectory: TrajectoryOptions::new(Method::Inversion, 4),
+                ..base.clone()
+            },
+            "inversion",
         ),
     ];
     for (options, word) in cases {

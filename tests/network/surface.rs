@@ -1,7 +1,7 @@
 //! The JavaScript surface, called as JavaScript calls it.
 #![cfg(target_arch = "wasm32")]
 
-use ddim_web::web::{WebDenoiser, expected_tensors};
+use ddim_web::web::{WebDenoiser, expected_tensors, scheduler_info};
 use js_sys::{Array, Float32Array, JSON, Reflect};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -54,7 +54,7 @@ async fn predict_equals_diffusers() {
     let (_, x) = GREY_28.tensor("x1");
     let (_, expected) = GREY_28.tensor("out1");
     let found = model
-        .predict(x, 1, 981.0, None)
+        .predict(x, 1.0, 981.0, None)
         .await
         .map_err(message)
         .unwrap();
@@ -98,6 +98,9 @@ async fn nonsense_is_an_error_that_names_the_option() {
         (r#"{"steps": 2.5}"#, "steps"),
         (r#"{"eta": -1}"#, "eta"),
         (r#"{"eta": 1e999}"#, "eta"),
+        (r#"{"eta": 2, "method": "ddpm_noisy"}"#, "eta"),
+        (r#"{"method": "inversion"}"#, "inversion"),
+        (r#"{"size": [0, 0]}"#, "multiples of 4"),
         (r#"{"seed": -1}"#, "seed"),
         (r#"{"batch": 0}"#, "batch"),
         (r#"{"batch": 1e18}"#, "batch"),
@@ -139,7 +142,7 @@ async fn nonsense_is_an_error_that_names_the_option() {
     assert!(load(GREY_28.config, b"", "tpu").await.contains("device"));
     assert!(
         model
-            .predict(vec![0.0; 7], 1, 1.0, None)
+            .predict(vec![0.0; 7], 1.0, 1.0, None)
             .await
             .map_err(message)
             .err()
@@ -148,7 +151,7 @@ async fn nonsense_is_an_error_that_names_the_option() {
     );
     assert!(
         model
-            .predict(vec![0.0; 784], 1, f32::NAN, None)
+            .predict(vec![0.0; 784], 1.0, f32::NAN, None)
             .await
             .map_err(message)
             .err()
@@ -157,7 +160,7 @@ async fn nonsense_is_an_error_that_names_the_option() {
     );
     assert!(
         model
-            .predict(vec![0.0; 784], usize::MAX, 1.0, None)
+            .predict(vec![0.0; 784], 1.5, 1.0, None)
             .await
             .map_err(message)
             .err()
@@ -182,4 +185,25 @@ fn expected_tensors_have_names_and_shapes() {
         String::from(JSON::stringify(&specs.get(0)).unwrap()),
         r#"{"name":"conv_in.weight","shape":[32,1,3,3]}"#
     );
+}
+
+#[wasm_bindgen_test]
+fn a_scheduler_file_is_read_or_refused_on_its_own() {
+    ddim_web::web::start();
+    let info: JsValue = scheduler_info(r#"{"num_train_timesteps": 4000, "novelty": 1}"#)
+        .map_err(message)
+        .unwrap()
+        .into();
+    assert_eq!(
+        String::from(JSON::stringify(&info).unwrap()),
+        r#"{"num_train_timesteps":4000,"timestep_spacing":"leading","unknown_keys":["novelty"]}"#
+    );
+    for (json, word) in [
+        ("null", "not a JSON object"),
+        (r#"{"_class_name": "PNDMScheduler"}"#, "_class_name"),
+        (r#"{"num_train_timesteps": 0}"#, "num_train_timesteps"),
+    ] {
+        let text = scheduler_info(json).map_err(message).err().unwrap();
+        assert!(text.contains(word), "{json}: {text}");
+    }
 }

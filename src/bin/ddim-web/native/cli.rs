@@ -66,7 +66,10 @@ impl CliError {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     let result = match cli.command {
         Command::Sample(args) => sample::run(&args),
         Command::Train(args) => train::run(&args),
@@ -81,4 +84,23 @@ pub fn run() -> ExitCode {
             })
         }
     }
+}
+
+/// Help and version as they are; a wrong argument in one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        return match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let text = error.to_string();
+    // clap's own text: the error, then paragraphs with tips and the usage.
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = first
+        .trim_start_matches("error:")
+        .split_whitespace()
+        .collect();
+    eprintln!("ddim-web: {} (see --help)", words.join(" "));
+    ExitCode::from(2)
 }

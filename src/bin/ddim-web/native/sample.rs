@@ -21,7 +21,12 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// Number of steps S [default: 50; ignored by a --tau that fixes its own number]
-    #[arg(long, default_value_t = 50, hide_default_value = true)]
+    #[arg(
+        long,
+        default_value_t = 50,
+        hide_default_value = true,
+        allow_negative_numbers = true
+    )]
     steps: usize,
     /// Noise of DDIM, from 0 (deterministic) to 1 (as much as DDPM)
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
@@ -30,14 +35,15 @@ pub struct Args {
     /// section counts such as 10,15,20, or list:0,250,500,750 [default: the scheduler's own]
     #[arg(long)]
     tau: Option<String>,
-    /// ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small or ddpm_fixed_large
+    /// ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large, or inversion (from the images in
+    /// --latents to noise)
     #[arg(long, default_value = "ddim")]
     method: String,
     /// Seed of the noise; the same seed, settings and device give the same images
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     /// Number of images
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, allow_negative_numbers = true)]
     count: usize,
     /// Height and width of the images [default: the model's own]
     #[arg(long, num_args = 2, value_names = ["H", "W"])]
@@ -45,8 +51,9 @@ pub struct Args {
     /// Class of every image, for a conditional model
     #[arg(long)]
     class: Option<usize>,
-    /// Read x_T from this .safetensors file (one tensor, sample [B,C,H,W]) instead of drawing it
-    #[arg(long, value_name = "FILE")]
+    /// Read x_T from this .safetensors file (one tensor, sample [B,C,H,W]) instead of drawing it; it decides
+    /// the number and size of the images
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "size"])]
     latents: Option<PathBuf>,
     /// Also write the images as numbers to this .safetensors file (one tensor, sample [B,C,H,W])
     #[arg(long, value_name = "FILE")]
@@ -71,9 +78,9 @@ const BATCH: usize = 16;
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let method = Method::from_name(&args.method, args.eta).map_err(CliError::usage)?;
-    if method == Method::Inversion {
+    if method == Method::Inversion && args.latents.is_none() {
         return Err(CliError::Usage(
-            "method: inversion goes from an image to noise, it makes no images".into(),
+            "method: inversion starts from images: give them with --latents".into(),
         ));
     }
     let spacing = args
@@ -82,13 +89,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         .map(str::parse::<Spacing>)
         .transpose()
         .map_err(CliError::usage)?;
-    if !(1..=MAX_BATCH * BATCH).contains(&args.count) {
-        return Err(CliError::Usage(format!(
-            "count: expected 1 to {}, found {}",
-            MAX_BATCH * BATCH,
-            args.count
-        )));
-    }
+    check_count(args.count)?;
     let files = ModelFiles::read(&args.model)?;
     let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
     let trajectory = TrajectoryOptions {
@@ -108,6 +109,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 
     let given = args.latents.as_deref().map(read_sample).transpose()?;
     let count = given.as_ref().map_or(args.count, |(shape, _)| shape[0]);
+    check_count(count)?;
     let size = match (&given, args.size.as_deref()) {
         (Some((shape, _)), _) => Some([shape[2], shape[3]]),
         (None, Some([h, w])) => Some([*h, *w]),
@@ -158,6 +160,17 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     picture::write_png(&args.out, &picture::grid(&images, shape))?;
     println!("{}", args.out.display());
     Ok(())
+}
+
+fn check_count(count: usize) -> Result<(), CliError> {
+    const MOST: usize = MAX_BATCH * BATCH;
+    if (1..=MOST).contains(&count) {
+        Ok(())
+    } else {
+        Err(CliError::Usage(format!(
+            "count: expected 1 to {MOST} images, found {count}"
+        )))
+    }
 }
 
 fn report(engine: &BurnEngine, scheduler: &SchedulerConfig) {
