@@ -1,7 +1,7 @@
 // The controls, built from the table of settings: a label, a field, often a slider, and a help text
 // behind a "?" for each. A field that holds nonsense says so and leaves the setting as it was.
 
-import { SETTINGS, parse, shorten } from './state.js';
+import { OWN_SPACING, SETTINGS, isOther, parse, shorten } from './state.js';
 
 /** Settings that have their control elsewhere on the page. */
 const ELSEWHERE = ['view'];
@@ -47,6 +47,7 @@ class Control {
   constructor(setting, settings) {
     this.setting = setting;
     this.settings = settings;
+    this.max = setting.max;
     const { key } = setting;
     const helpId = `help-${key}`;
     const problemId = `problem-${key}`;
@@ -100,7 +101,7 @@ class Control {
     const body = element('div', { className: 'control-body' });
     if (setting.slider) {
       this.slider = element('input', { type: 'range', 'aria-label': `${setting.label}, slider`, 'data-testid': `${setting.key}-slider` });
-      this.limit(setting.max);
+      this.#scaleSlider();
       this.slider.addEventListener('input', () => this.#take(String(this.scale.toValue(Number(this.slider.value)))));
       body.append(this.slider);
     }
@@ -117,31 +118,57 @@ class Control {
     return body;
   }
 
-  /** Narrows the slider to what the loaded model allows. @param {number} max */
+  #scaleSlider() {
+    this.scale = sliderScale(this.setting, this.max);
+    const { min, max, step } = this.scale;
+    Object.assign(this.slider, { min, max, step });
+  }
+
+  /** Sets the largest number that the loaded model allows, and checks what the field holds again. @param {number} max */
   limit(max) {
-    this.scale = sliderScale(this.setting, max);
-    const { min, max: end, step } = this.scale;
-    Object.assign(this.slider, { min, max: end, step });
-    this.slider.value = String(this.scale.toPosition(this.settings.get(this.setting.key)));
+    this.max = max;
+    this.#scaleSlider();
+    this.#moveSlider(this.settings.get(this.setting.key));
+    this.#check(this.field.value);
   }
 
   /** @param {string} text */
   #take(text) {
-    const result = parse(this.setting, text);
-    if ('value' in result) {
-      this.#setProblem('');
-      this.settings.set(this.setting.key, result.value);
-      if (document.activeElement !== this.field) this.show(result.value);
-      else this.#moveSlider(result.value);
-    } else {
+    const result = this.#check(text);
+    if (!('value' in result)) return;
+    this.settings.set(this.setting.key, result.value);
+    if (document.activeElement !== this.field) this.show(result.value);
+    else this.#moveSlider(result.value);
+  }
+
+  /** Says what is wrong with the text, if anything is. @param {string} text */
+  #check(text) {
+    const result = parse(this.setting, text, this.max);
+    if ('value' in result) this.#setProblem('');
+    else {
       const typed = text.trim() === '' ? 'the field is empty' : `“${shorten(text.trim())}” is not`;
       const { label, symbol } = this.setting;
       this.#setProblem(`${label}${symbol ? ` (${symbol})` : ''} must be ${result.expected}; ${typed}.`);
     }
+    return result;
+  }
+
+  /** A value that only a link can hold becomes the last choice, in place of the one before. @param {string} value */
+  #offer(value) {
+    this.other?.remove();
+    this.other = element('option', { value }, `${shorten(value)} (from the link)`);
+    this.field.append(this.other);
   }
 
   #moveSlider(value) {
     if (this.slider) this.slider.value = String(this.scale.toPosition(value));
+  }
+
+  /** @param {boolean} used  whether the other settings leave this one a meaning */
+  enable(used) {
+    this.field.disabled = !used;
+    this.slider.disabled = !used;
+    this.root.classList.toggle('unused', !used);
   }
 
   /** @param {string} sentence  empty when all is well */
@@ -154,9 +181,11 @@ class Control {
   /** @param {string|number} value */
   show(value) {
     const text = String(value);
+    const { setting, other } = this;
+    if (setting.kind === 'choice' && isOther(setting, text) && other?.value !== text) this.#offer(text);
     if (this.field.value !== text) this.field.value = text;
     this.#moveSlider(value);
-    this.#setProblem('');
+    this.#check(text);
   }
 }
 
@@ -169,7 +198,7 @@ export class Controls {
     );
     place.replaceChildren(...[...this.controls.values()].map((control) => control.root));
     settings.addEventListener('change', ({ detail }) => this.#show(detail.keys));
-    this.#enableEta();
+    this.#enable();
   }
 
   #show(keys) {
@@ -180,22 +209,21 @@ export class Controls {
         control.show(this.settings.get(key));
       }
     }
-    this.#enableEta();
+    this.#enable();
   }
 
-  /** Only DDIM has an η. */
-  #enableEta() {
-    const { field, slider, root } = this.controls.get('eta');
-    const unused = this.settings.get('method') !== 'ddim';
-    field.disabled = unused;
-    slider.disabled = unused;
-    root.classList.toggle('unused', unused);
+  /** Only DDIM has an η, and a spacing from a link says itself how many steps there are. */
+  #enable() {
+    this.controls.get('eta').enable(this.settings.get('method') === 'ddim');
+    const tau = this.controls.get('tau');
+    this.controls.get('steps').enable(!isOther(tau.setting, this.settings.get('tau')));
   }
 
-  /** @param {number} trainSteps  the loaded model's T */
-  limitSteps(trainSteps) {
-    const steps = this.controls.get('steps');
-    steps.limit(Math.min(steps.setting.max, trainSteps));
+  /** What the loaded model's scheduler says. @param {{trainSteps: number, spacing: string}} scheduler */
+  follow({ trainSteps, spacing }) {
+    this.controls.get('steps').limit(trainSteps);
+    const own = [...this.controls.get('tau').field.options].find(({ value }) => value === OWN_SPACING);
+    own.textContent = `the model’s own (${spacing})`;
   }
 
   /** The first field that holds nonsense, focused, and what is wrong with it. @returns {string|null} */

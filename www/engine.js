@@ -7,9 +7,9 @@ export class EngineReplaced extends Error {}
 
 /**
  * @typedef {object} Loaded
- * @property {{device: string, parameters: number, in_channels: number, out_channels: number, sample_size: [number, number], unknown_keys?: string[]}} info
+ * @property {{device: string, parameters: number, in_channels: number, out_channels: number, sample_size: [number, number], unknown_keys: string[]}} info
  * @property {string} adapter
- * @property {number} trainSteps  T
+ * @property {{trainSteps: number, spacing: string, unknownKeys: string[]}} scheduler  T, the spacing of tau, and the keys that were ignored
  * @property {boolean} fromCache
  */
 

@@ -5,7 +5,11 @@ import { Engine, EngineCrash, EngineReplaced } from './engine.js';
 import { Film } from './film.js';
 import { copyLink, savePng } from './share.js';
 import { Stage } from './stage.js';
+import { OWN_SPACING, shorten } from './state.js';
 import { duration, megabytes, milliseconds, plural } from './words.js';
+
+/** A notice has one line: of a file full of unknown keys it names the first few. */
+const MAX_NAMED_KEYS = 6;
 
 /** A worker that says nothing for this long (or for ten usual steps) may be stuck. */
 const SILENCE_MS = 30_000;
@@ -84,16 +88,16 @@ export class Generate {
   /** Makes pictures with the current settings; loads the model first if that has failed before. */
   async run() {
     if (this.#state === 'running' || this.#state === 'loading') return;
-    const problem = this.controls.firstProblem();
-    if (problem) {
-      this.#fail(problem);
-      return;
-    }
+    if (this.#refuses()) return;
     this.settings.flush();
-    if (!this.#loaded && !(await this.load())) return;
+    if (!this.#loaded) {
+      // The model may allow fewer steps than were asked for.
+      if (!(await this.load()) || this.#refuses()) return;
+    }
 
     const settings = this.settings.all();
-    const { model, device, view, ...options } = settings;
+    const { model, device, view, tau, ...options } = settings;
+    if (tau !== OWN_SPACING) options.tau = tau;
     const engine = this.#engine;
     this.#running = settings;
     this.#times = [];
@@ -109,6 +113,13 @@ export class Generate {
     } finally {
       this.#expectNothing();
     }
+  }
+
+  /** Says so when a field holds nonsense. @returns {boolean} whether one does */
+  #refuses() {
+    const problem = this.controls.firstProblem();
+    if (problem) this.#fail(problem);
+    return problem !== null;
   }
 
   /** Ends the run after the step that is being computed; what there is stays. */
@@ -218,19 +229,26 @@ export class Generate {
   }
 
   #showLoaded() {
-    const { info, adapter, trainSteps } = this.#loaded;
+    const { info, adapter, scheduler } = this.#loaded;
     const device = info.device === 'webgpu' ? 'WebGPU' : 'CPU';
     const named = adapter?.toLowerCase().startsWith(info.device);
     find('adapter').textContent = named ? adapter : [device, adapter].filter(Boolean).join(' · ');
     find('figures').textContent = `${(info.parameters / 1e6).toFixed(1)} million parameters`;
     find('progress').value = 0;
-    this.controls.limitSteps(trainSteps);
-    this.notices.clear('config');
-    if (info.unknown_keys?.length > 0) {
-      this.notices.show('config', `The model's files have settings that are not used here: ${info.unknown_keys.join(', ')}.`);
-    }
+    this.controls.follow(scheduler);
+    this.#showIgnored('config.json', info.unknown_keys);
+    this.#showIgnored('scheduler_config.json', scheduler.unknownKeys);
     if (!this.#film) this.stage.layout(this.settings.get('batch'), this.#shape());
     this.#setState('ready', 'Ready. Press Generate.');
+  }
+
+  /** @param {string} file @param {string[]} keys  what the engine did not know in it */
+  #showIgnored(file, keys) {
+    this.notices.clear(file);
+    if (keys.length === 0) return;
+    const named = keys.slice(0, MAX_NAMED_KEYS).map(shorten).join(', ');
+    const more = keys.length > MAX_NAMED_KEYS ? ` and ${keys.length - MAX_NAMED_KEYS} more` : '';
+    this.notices.show(file, `Ignored in ${file}: ${named}${more}.`);
   }
 
   /** @param {string[]} keys  settings that have changed */

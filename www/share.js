@@ -3,6 +3,11 @@
 import { gridAsPng } from './pixels.js';
 import { formatHash } from './state.js';
 
+/** A spacing from a link holds colons, commas, and any number of numbers. @param {string} text */
+function forFileName(text) {
+  return text.replace(/[:,]/g, '_').slice(0, 40);
+}
+
 /**
  * Offers the grid as a download, under a name that says how it was made.
  * @param {HTMLCanvasElement[]} canvases
@@ -13,7 +18,7 @@ export async function savePng(canvases, { model, seed, steps, eta, tau, method, 
   const blob = await gridAsPng(canvases);
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${tau}-${method}-${view}-step${step}.png`;
+  link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${view}-step${step}.png`;
   link.click();
   // Some browsers start reading the blob only after the click has returned.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

@@ -13,6 +13,8 @@
  * @property {'linear'|'log'} [slider]  how a slider beside the number field moves, if there is one
  * @property {number} [step]    the slider's step
  * @property {[string, string][]} [choices]  value and text of each choice
+ * @property {RegExp} [others]  texts that are allowed beside the choices; they come in links only
+ * @property {string} [othersText]  what those are, for messages
  * @property {string} help      one or two plain sentences
  */
 
@@ -20,6 +22,12 @@
 
 /** The largest integer that JavaScript holds exactly; the sampler takes seeds up to it. */
 const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
+/** The longest chain of noise levels that the sampler takes; a loaded model sets its own limit below that. */
+const MAX_STEPS = 1_000_000;
+
+/** The value of `tau` that leaves the spacing to the model's scheduler_config.json. */
+export const OWN_SPACING = 'model';
 
 /** @type {Setting[]} */
 export const SETTINGS = [
@@ -50,7 +58,7 @@ export const SETTINGS = [
     symbol: 'S',
     default: 20,
     min: 1,
-    max: 1000,
+    max: MAX_STEPS,
     slider: 'log',
     help: 'How many times the network cleans the picture. The model knows T noise levels (usually 1000); S of them are visited. Fewer is faster, more is finer.',
   },
@@ -71,8 +79,9 @@ export const SETTINGS = [
     kind: 'choice',
     label: 'Step spacing',
     symbol: 'τ',
-    default: 'leading',
+    default: OWN_SPACING,
     choices: [
+      [OWN_SPACING, 'the model’s own'],
       ['leading', 'leading: from the lowest level'],
       ['trailing', 'trailing: up to the highest level'],
       ['linspace', 'linspace: lowest to highest'],
@@ -81,7 +90,10 @@ export const SETTINGS = [
       ['paper-linear', 'linear (DDIM paper)'],
       ['paper-quadratic', 'quadratic (DDIM paper)'],
     ],
-    help: 'Which S of the T noise levels are visited. Quadratic spacing spends more of its steps where there is little noise left.',
+    // Written as the sampler reads them; these say themselves how many steps there are.
+    others: /^(ddim\d{1,6}|(list:)?\d{1,6}(,\d{1,6})*)$/,
+    othersText: 'ddimN, section counts such as 10,15,20 or a list such as list:0,250,500',
+    help: 'Which S of the T noise levels are visited. The model’s own is what its files say. Quadratic spacing spends more of its steps where there is little noise left.',
   },
   {
     key: 'method',
@@ -150,22 +162,30 @@ export function defaults() {
   return Object.fromEntries(SETTINGS.map((s) => [s.key, s.default]));
 }
 
+/** Whether `value` is one of the texts that a setting allows beside its choices. @param {Setting} setting @param {string} value */
+export function isOther(setting, value) {
+  return !setting.choices.some(([choice]) => choice === value) && Boolean(setting.others?.test(value));
+}
+
 /**
  * Reads one value from text, as it comes from the hash or from a field.
  * @param {Setting} setting @param {string} text
+ * @param {number} [max]  the largest allowed number, where a loaded model allows less than the table
  * @returns {{value: string|number} | {expected: string}}  `expected` says what would have been right
  */
-export function parse(setting, text) {
+export function parse(setting, text, max = setting.max) {
   const trimmed = text.trim();
   if (setting.kind === 'choice') {
     const choices = setting.choices.map(([value]) => value);
-    return choices.includes(trimmed) ? { value: trimmed } : { expected: `one of ${choices.join(', ')}` };
+    if (choices.includes(trimmed) || isOther(setting, trimmed)) return { value: trimmed };
+    const list = choices.join(', ');
+    return { expected: `one of ${setting.othersText ? `${list}, ${setting.othersText}` : list}` };
   }
   const integer = setting.kind === 'integer';
   const pattern = integer ? /^\d+$/ : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
   const value = pattern.test(trimmed) ? Number(trimmed) : NaN;
-  if (value >= setting.min && value <= setting.max) return { value };
-  return { expected: `a ${integer ? 'whole ' : ''}number from ${setting.min} to ${setting.max}` };
+  if (value >= setting.min && value <= max) return { value };
+  return { expected: `a ${integer ? 'whole ' : ''}number from ${setting.min} to ${max}` };
 }
 
 /** Nonsense can be arbitrarily long; a notice has one line. @param {string} text */
@@ -199,7 +219,9 @@ export function parseHash(hash) {
 
 /** @param {Values} values @returns {string} the hash without '#', keys in the table's order */
 export function formatHash(values) {
-  return new URLSearchParams(SETTINGS.map((s) => [s.key, String(values[s.key])])).toString();
+  const encoded = new URLSearchParams(SETTINGS.map((s) => [s.key, String(values[s.key])])).toString();
+  // A hash may hold these as they are, and a list of numbers is easier to read that way.
+  return encoded.replaceAll('%2C', ',').replaceAll('%3A', ':');
 }
 
 /**

@@ -88,6 +88,17 @@ async function loadDenoiser(Denoiser, configJson, weights, choice, wanted) {
   }
 }
 
+/** @param {(json: string) => object} schedulerInfo  the package's @param {string} json @throws {Error} that names the key */
+function readScheduler(schedulerInfo, json) {
+  try {
+    const { num_train_timesteps: trainSteps, timestep_spacing: spacing, unknown_keys: unknownKeys } = schedulerInfo(json);
+    return { trainSteps, spacing, unknownKeys };
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+    throw new Error(`The model could not be loaded (${oneLine(error)}).`);
+  }
+}
+
 /** @param {{model: {path: string, name: string}, device: 'auto'|'webgpu'|'cpu'}} request */
 async function load({ model: { path, name }, device }) {
   requireWebAssembly();
@@ -96,7 +107,7 @@ async function load({ model: { path, name }, device }) {
 
   const folder = new URL(path, new URL('./models/', import.meta.url));
   const bytes = byteCounter();
-  const [{ Denoiser }, configJson, scheduler, weights] = await Promise.all([
+  const [{ Denoiser, scheduler_info: schedulerInfo }, configJson, scheduler, weights] = await Promise.all([
     loadEngine(bytes('engine')),
     fetchJsonText(new URL('config.json', folder)),
     fetchJsonText(new URL('scheduler_config.json', folder)),
@@ -104,6 +115,7 @@ async function load({ model: { path, name }, device }) {
   ]);
 
   postMessage({ type: 'phase', text: `Preparing ${name}…` });
+  const schedulerFacts = readScheduler(schedulerInfo, scheduler);
   try {
     model = await loadDenoiser(Denoiser, configJson, weights.bytes, choice, device);
   } catch (error) {
@@ -123,7 +135,7 @@ async function load({ model: { path, name }, device }) {
     type: 'loaded',
     info,
     adapter: info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter,
-    trainSteps: JSON.parse(scheduler).num_train_timesteps ?? 1000,
+    scheduler: schedulerFacts,
     fromCache: weights.fromCache,
   });
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { open } from './helpers.mjs';
+import { open, schedulerWith } from './helpers.mjs';
 
 test('the canvas shows another picture at every step', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=4&batch=1&seed=1' });
@@ -103,18 +103,97 @@ test('a link gives identical pixels, with fresh noise in every step too', async 
   assert.notDeepEqual(await elsewhere.pixels(), first);
 });
 
-test('every sampler and every spacing of the controls runs', async (t) => {
-  const demo = await open(t, { hash: 'device=cpu&steps=2&batch=1' });
-  await demo.until('ready');
-  for (const key of ['tau', 'method']) {
-    const values = await demo.get(key).locator('option').evaluateAll((options) => options.map(({ value }) => value));
-    assert.ok(values.length >= 5);
-    for (const value of values) {
-      await demo.get(key).selectOption(value);
-      await demo.generate();
-    }
+const optionsOf = (demo, key) => demo.get(key).locator('option').evaluateAll((options) => options.map(({ value }) => value));
+
+/** The t of every step of the last run, from the highest down, as the slider tells them. */
+async function visited(demo) {
+  const levels = [];
+  const last = Number(await demo.get('scrub').getAttribute('max'));
+  for (let i = 0; i <= last; i++) {
+    await demo.slide('scrub', i);
+    levels.push(Number(/t = (\d+)$/.exec(await demo.get('scrub').getAttribute('aria-valuetext'))[1]));
   }
-  assert.ok(await demo.get('eta').isDisabled(), 'only DDIM has an eta');
+  return levels;
+}
+
+/** What each spacing makes of S = 3 and T = 1000, worked out by hand from its definition. */
+const VISITED = {
+  model: [666, 333, 0],
+  leading: [666, 333, 0],
+  trailing: [999, 666, 332],
+  linspace: [999, 500, 0],
+  uniform: [999, 666, 333, 0],
+  quad: [800, 200, 0],
+  'paper-linear': [999, 665, 332],
+  'paper-quadratic': [999, 443, 110],
+};
+
+test('every spacing of the controls visits the noise levels of its definition', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=3&batch=1' });
+  await demo.until('ready');
+  const found = {};
+  for (const tau of await optionsOf(demo, 'tau')) {
+    await demo.get('tau').selectOption(tau);
+    await demo.generate();
+    found[tau] = await visited(demo);
+  }
+  assert.deepEqual(found, VISITED);
+});
+
+test('the default spacing is that of the model', async (t) => {
+  const demo = await open(t, { prepare: schedulerWith({ timestep_spacing: 'trailing' }), hash: 'device=cpu&steps=3&batch=1' });
+  await demo.until('ready');
+  assert.equal(await demo.get('tau').locator('option:checked').innerText(), 'the model’s own (trailing)');
+  await demo.generate();
+  assert.deepEqual(await visited(demo), VISITED.trailing);
+});
+
+test('a link can bring a spacing of its own, which says how many steps there are', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=9&batch=1&tau=list:0,250,500' });
+  await demo.until('ready');
+  assert.deepEqual(await demo.notices(), []);
+  assert.equal(await demo.get('tau').locator('option:checked').innerText(), 'list:0,250,500 (from the link)');
+  assert.ok(await demo.get('steps').isDisabled());
+  await demo.generate();
+  assert.deepEqual(await visited(demo), [500, 250, 0]);
+
+  await demo.page.evaluate(() => (location.hash = 'device=cpu&batch=1&tau=ddim4'));
+  await demo.page.waitForFunction(() => document.querySelector('[data-testid="tau"]').value === 'ddim4');
+  assert.equal((await optionsOf(demo, 'tau')).filter((tau) => tau.startsWith('list:')).length, 0);
+  await demo.generate();
+  assert.deepEqual(await visited(demo), [750, 500, 250, 0]);
+
+  await demo.page.evaluate(() => (location.hash = 'device=cpu&batch=1&tau=list:5,5'));
+  await demo.page.waitForFunction(() => document.querySelector('[data-testid="tau"]').value === 'list:5,5');
+  await demo.get('generate').click();
+  await demo.until('error');
+  assert.match(await demo.status(), /tau: the list must rise strictly, but 5 is followed by 5/);
+  await demo.get('tau').selectOption('leading');
+  assert.ok(await demo.get('steps').isEnabled());
+  await demo.get('steps').fill('2');
+  await demo.get('generate').click();
+  await demo.recovers('done');
+  assert.deepEqual(await visited(demo), [500, 0]);
+});
+
+/** Whether two pictures are the same but for rounding. */
+const alike = (a, b) => a.every((level, i) => Math.abs(level - b[i]) <= 1);
+
+test('every sampler of the controls makes a picture of its own', async (t) => {
+  // The three with the larger noise differ in what clipping does alone: “DDPM noisy” clips to ±1 whatever the
+  // model says, and DDIM with σ̂ keeps the noise that the network told where DDPM works it out anew.
+  const demo = await open(t, { prepare: schedulerWith({ clip_sample_range: 0.5 }), hash: 'device=cpu&steps=3&batch=1' });
+  await demo.until('ready');
+  const pictures = [];
+  for (const method of await optionsOf(demo, 'method')) {
+    await demo.get('method').selectOption(method);
+    assert.equal(await demo.get('eta').isDisabled(), method !== 'ddim', 'only DDIM has an eta');
+    await demo.generate();
+    pictures.push({ method, picture: (await demo.pixels())[0] });
+  }
+  assert.deepEqual(pictures.map(({ method }) => method), ['ddim', 'sigma_hat', 'ddpm_noisy', 'ddpm_fixed_small', 'ddpm_fixed_large']);
+  const same = pictures.flatMap((a, i) => pictures.slice(i + 1).flatMap((b) => (alike(a.picture, b.picture) ? [`${a.method} = ${b.method}`] : [])));
+  assert.deepEqual(same, []);
 });
 
 test('the saved PNG is the grid on show, magnified, under a name that says what it is', async (t) => {
@@ -123,7 +202,7 @@ test('the saved PNG is the grid on show, magnified, under a name that says what 
   await demo.generate();
   await demo.slide('scrub', 0);
   const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.get('save').click()]);
-  assert.equal(download.suggestedFilename(), 'fashion-mnist-seed7-steps2-eta0-leading-ddim-x0-step1.png');
+  assert.equal(download.suggestedFilename(), 'fashion-mnist-seed7-steps2-eta0-model-ddim-x0-step1.png');
   const png = await readFile(await download.path());
   assert.equal(png.toString('latin1', 1, 4), 'PNG');
   const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];

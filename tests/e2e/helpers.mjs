@@ -25,6 +25,15 @@ export function browserWith(flags) {
   return browsers.get(flags);
 }
 
+export const SCHEDULER = '**/fashion-mnist/scheduler_config.json';
+
+/** For `prepare`: serves the model's scheduler_config.json with these keys changed. @param {object} changes */
+export const schedulerWith = (changes) => (context) =>
+  context.route(SCHEDULER, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
+  });
+
 /**
  * Opens the page in a context of its own, which is closed when the test ends.
  * @param {import('node:test').TestContext} t

@@ -37,7 +37,7 @@ test('nonsense in the hash is named in a notice, replaced by the default, and do
     assert.ok(notice.includes(named), `${named} is not named in: ${notice}`);
   }
   assert.ok(!notice.includes('frobnicate'), 'unknown keys are ignored');
-  assert.equal(new URL(demo.page.url()).hash, '#model=fashion-mnist&device=auto&steps=20&eta=0&tau=leading&method=ddim&seed=1&batch=4&view=x0');
+  assert.equal(new URL(demo.page.url()).hash, '#model=fashion-mnist&device=auto&steps=20&eta=0&tau=model&method=ddim&seed=1&batch=4&view=x0');
   await demo.get('steps').fill('1');
   await demo.get('batch').fill('1');
   await demo.generate();
@@ -127,6 +127,15 @@ test('every control has a label and a help text', async (t) => {
   assert.ok(!(await help.isVisible()));
   await demo.page.getByRole('button', { name: 'What is “Fresh noise”?' }).click();
   assert.ok(await help.isVisible());
+});
+
+test('the model is presented with pictures that it made', async (t) => {
+  const demo = await open(t);
+  await demo.until('ready');
+  const preview = demo.page.locator('#model-preview');
+  await preview.scrollIntoViewIfNeeded();
+  await demo.page.waitForFunction(() => document.getElementById('model-preview').naturalWidth > 0);
+  assert.ok(await preview.isVisible());
 });
 
 test('without JavaScript the page says what it needs', async (t) => {

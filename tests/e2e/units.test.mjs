@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { chooseDevice } from '../../www/device.js';
 import { Film } from '../../www/film.js';
 import { columnsFor, toGreyLevels } from '../../www/pixels.js';
-import { SETTINGS, defaults, formatHash, parse, parseHash, setModels, settingOf } from '../../www/state.js';
+import { OWN_SPACING, SETTINGS, defaults, formatHash, parse, parseHash, setModels, settingOf } from '../../www/state.js';
 
 setModels([{ id: 'fashion-mnist', name: 'Fashion-MNIST' }, { id: 'other', name: 'Other' }]);
 
@@ -21,13 +21,18 @@ test('an empty hash and unknown keys give the defaults without a word', () => {
   assert.deepEqual(parseHash('#colour=blue&&=&steps2=7'), { values: defaults(), problems: [] });
 });
 
+test('unless a link or a control says otherwise, the model decides on the spacing', () => {
+  assert.equal(defaults().tau, OWN_SPACING);
+  assert.equal(settingOf('tau').choices[0][0], OWN_SPACING);
+});
+
 test('every default is a value that its own check accepts', () => {
   for (const setting of SETTINGS) assert.deepEqual(parse(setting, String(setting.default)), { value: setting.default });
 });
 
 test('numbers outside the range, of the wrong kind or not numbers at all are refused', () => {
   for (const [key, texts] of Object.entries({
-    steps: ['0', '-1', '1001', '2.5', '1e2', '0x10', '', ' ', 'NaN', 'Infinity', '٣'],
+    steps: ['0', '-1', '1000001', '2.5', '1e2', '0x10', '', ' ', 'NaN', 'Infinity', '٣'],
     eta: ['-1', '-0.0001', '1.0001', 'NaN', 'Infinity', '', '0,5', '0x1', '1e999'],
     seed: ['-1', '9007199254740992', '1.0', 'one'],
     batch: ['0', '17'],
@@ -38,10 +43,28 @@ test('numbers outside the range, of the wrong kind or not numbers at all are ref
   assert.deepEqual(parse(settingOf('eta'), '1e-1'), { value: 0.1 });
 });
 
+test('the limit of a loaded model goes before that of the table', () => {
+  assert.deepEqual(parse(settingOf('steps'), '4000', 4000), { value: 4000 });
+  assert.deepEqual(parse(settingOf('steps'), '4001', 4000), { expected: 'a whole number from 1 to 4000' });
+});
+
+test('tau takes the texts that the sampler reads, and keeps them readable in the hash', () => {
+  for (const text of ['ddim25', '10,15,20', '10', 'list:0,250,500', 'list:0']) {
+    assert.deepEqual(parse(settingOf('tau'), text), { value: text });
+    const hash = formatHash({ ...defaults(), tau: text });
+    assert.ok(hash.includes(`&tau=${text}&`), hash);
+    assert.deepEqual(parseHash(hash), { values: { ...defaults(), tau: text }, problems: [] });
+  }
+  for (const text of ['ddim', 'ddim-5', 'ddim5,6', '10,', ',10', '1.5', 'list:', 'list:a', 'list:1,,2', 'lists:1', 'ddim99999999', 'Leading', '-1']) {
+    const { expected } = parse(settingOf('tau'), text);
+    assert.match(expected, /^one of model, leading, .*, ddimN, section counts such as 10,15,20 or a list such as list:0,250,500$/, text);
+  }
+});
+
 test('a problem names key and value in one short line, however long the nonsense', () => {
   const { problems } = parseHash(`#steps=${'9'.repeat(5000)}`);
   assert.equal(problems.length, 1);
-  assert.match(problems[0], /^The link says steps=9+…, which is not a whole number from 1 to 1000; steps=20 is used instead\.$/);
+  assert.match(problems[0], /^The link says steps=9+…, which is not a whole number from 1 to 1000000; steps=20 is used instead\.$/);
   assert.ok(problems[0].length < 150);
 });
 

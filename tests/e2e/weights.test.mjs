@@ -1,12 +1,12 @@
 // Downloads: broken weights in every way that happens, byte progress, and the cache.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { ROOT } from './demo.mjs';
-import { open } from './helpers.mjs';
+import { SCHEDULER, open, schedulerWith } from './helpers.mjs';
 
 const FILE = 'diffusion_pytorch_model.safetensors';
 const PATTERN = `**/${FILE}`;
@@ -69,6 +69,79 @@ test('a broken config.json is named', async (t) => {
   });
   await demo.until('error');
   assert.match(await demo.status(), /config\.json is not valid JSON but a web page/);
+});
+
+for (const [what, prepare, message] of [
+  ['another kind of scheduler', schedulerWith({ _class_name: 'PNDMScheduler' }), /_class_name: expected .*DDIMScheduler.*, found "PNDMScheduler"/],
+  ['null', (context) => context.route(SCHEDULER, (route) => route.fulfill({ body: 'null' })), /scheduler_config\.json: not a JSON object/],
+  ['no training steps', schedulerWith({ num_train_timesteps: 0 }), /num_train_timesteps.*found 0/],
+  ['text for a number', schedulerWith({ beta_start: 'small' }), /scheduler_config\.json: beta_start: expected a number, found "small"/],
+]) {
+  test(`a scheduler_config.json with ${what} is an error at load, and the page stays usable`, async (t) => {
+    const demo = await open(t, { prepare });
+    await demo.until('error');
+    const status = await demo.status();
+    assert.match(status, /^The model could not be loaded \(.*\)\.$/);
+    assert.match(status, message);
+    await demo.page.context().unrouteAll();
+    await demo.get('generate').click();
+    await demo.recovers('done');
+  });
+}
+
+test('unknown keys of both files of a model are named, each with its file', async (t) => {
+  const demo = await open(t, {
+    prepare: async (context) => {
+      await schedulerWith({ foo: 1 })(context);
+      await context.route('**/fashion-mnist/config.json', async (route) => {
+        const response = await route.fetch();
+        const extra = Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((key) => [`key_${key}`, 1]));
+        await route.fulfill({ response, json: { ...(await response.json()), ...extra } });
+      });
+    },
+  });
+  await demo.until('ready');
+  assert.deepEqual((await demo.notices()).map((text) => text.replace(/\s*×$/, '')), [
+    'Ignored in config.json: key_a, key_b, key_c, key_d, key_e, key_f and 1 more.',
+    'Ignored in scheduler_config.json: foo.',
+  ]);
+  await demo.generate();
+});
+
+test('the number of steps is limited by the model, above 1000 too', async (t) => {
+  const demo = await open(t, { prepare: schedulerWith({ num_train_timesteps: 4000 }), hash: 'device=cpu&steps=5000&batch=1' });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.until('error');
+  assert.equal(await demo.status(), 'Steps (S) must be a whole number from 1 to 4000; “5000” is not.');
+  await demo.get('steps').fill('4000');
+  await demo.get('generate').click();
+  await demo.untilStep(1);
+  assert.match(await demo.get('figures').innerText(), /^Step \d+ of 4000 · t = 39\d\d /);
+  await demo.get('stop').click();
+  await demo.recovers('stopped');
+});
+
+test('the download tells how many bytes there are and counts up to them', async (t) => {
+  const demo = await open(t, {
+    prepare: (context) =>
+      context.addInitScript(() => {
+        globalThis.seen = [];
+        new MutationObserver(() => {
+          const figures = document.getElementById('figures')?.textContent;
+          const { value, max } = document.getElementById('progress') ?? {};
+          if (/ MB$/.test(figures) && globalThis.seen.at(-1)?.value !== value) globalThis.seen.push({ figures, value, max });
+        }).observe(document, { subtree: true, childList: true, characterData: true });
+      }),
+  });
+  await demo.until('ready');
+  const seen = await demo.page.evaluate(() => globalThis.seen);
+  const { size: engineSize } = await stat(join(ROOT, 'pkg/ddim_web_bg.wasm'));
+  const total = engineSize + weights.length;
+  const megabytes = (total / 1e6).toFixed(1);
+  assert.ok(seen.length > 5, `only ${seen.length} signs of progress`);
+  assert.deepEqual(seen.at(-1), { figures: `${megabytes} of ${megabytes} MB`, value: total, max: total });
+  for (let i = 1; i < seen.length; i++) assert.ok(seen[i].value > seen[i - 1].value, JSON.stringify(seen.slice(i - 1, i + 1)));
 });
 
 test('the second visit takes the weights from the cache, and new weights on the server replace them', async (t) => {
