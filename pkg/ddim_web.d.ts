@@ -16,6 +16,15 @@ export interface Info {
     /** Keys of config.json that were ignored. */
     unknown_keys: string[];
 }
+/** What `scheduler_info()` gives. */
+export interface SchedulerInfo {
+    /** Length T of the chain the model was trained on. */
+    num_train_timesteps: number;
+    /** The spacing of time steps that a run takes when it is given no tau. */
+    timestep_spacing: string;
+    /** Keys of scheduler_config.json that are ignored. */
+    unknown_keys: string[];
+}
 /** What `Denoiser.sampler()` takes. */
 export interface SampleOptions {
     /** The text of scheduler_config.json. */
@@ -26,7 +35,7 @@ export interface SampleOptions {
     eta?: number;
     /** leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN, "10,15,20" or "list:0,5,10". Default: the scheduler's own. */
     tau?: string;
-    /** ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small or ddpm_fixed_large. Default ddim. */
+    /** ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large, or inversion (from the images given as latents to noise). Default ddim. */
     method?: string;
     /** 0 to 2^53 - 1. Default 0. */
     seed?: number;
@@ -111,6 +120,11 @@ export class Sampler {
 export function expected_tensors(config_json: string): {name: string, shape: number[]}[];
 
 /**
+ * What a scheduler_config.json says, or why it cannot be used.
+ */
+export function scheduler_info(scheduler_json: string): SchedulerInfo;
+
+/**
  * Runs the module's static constructors and routes panic messages to the console. Idempotent.
  *
  * cubecl registers its kernels in static constructors. Unless the module calls them itself,
@@ -133,14 +147,15 @@ export interface InitOutput {
     readonly sampler_shape: (a: number) => [number, number];
     readonly sampler_total: (a: number) => number;
     readonly sampler_unknown_keys: (a: number) => [number, number];
+    readonly scheduler_info: (a: number, b: number) => [number, number, number];
     readonly start: () => void;
     readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_15: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_17: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h36e904d6ec358247: (a: number, b: number, c: any, d: any) => void;
     readonly wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87: (a: number, b: number, c: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_14: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_15: (a: number, b: number, c: any) => void;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;

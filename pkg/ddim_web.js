@@ -173,6 +173,21 @@ export function expected_tensors(config_json) {
 }
 
 /**
+ * What a scheduler_config.json says, or why it cannot be used.
+ * @param {string} scheduler_json
+ * @returns {SchedulerInfo}
+ */
+export function scheduler_info(scheduler_json) {
+    const ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.scheduler_info(ptr0, len0);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
  * Runs the module's static constructors and routes panic messages to the console. Idempotent.
  *
  * cubecl registers its kernels in static constructors. Unless the module calls them itself,
@@ -1050,17 +1065,17 @@ function __wbg_get_imports() {
         },
         __wbindgen_generic_0000000000000004: function(arg0, arg1) {
             // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUUncapturedErrorEvent")], shim_idx: 12800, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_14);
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_15);
             return ret;
         },
         __wbindgen_generic_0000000000000005: function(arg0, arg1) {
             // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("any")], shim_idx: 12797, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_15);
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16);
             return ret;
         },
         __wbindgen_generic_0000000000000006: function(arg0, arg1) {
             // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("undefined")], shim_idx: 12797, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16);
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_17);
             return ret;
         },
         __wbindgen_generic_0000000000000007: function(arg0) {
@@ -1102,8 +1117,8 @@ function wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87(arg0, arg
     wasm.wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87(arg0, arg1, arg2);
 }
 
-function wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_14(arg0, arg1, arg2) {
-    wasm.wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_14(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_15(arg0, arg1, arg2) {
+    wasm.wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_15(arg0, arg1, arg2);
 }
 
 function wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c(arg0, arg1, arg2) {
@@ -1120,15 +1135,15 @@ function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a(arg0, arg
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_15(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_15(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_17(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_17(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
