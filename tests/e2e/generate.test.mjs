@@ -181,14 +181,16 @@ const alike = (a, b) => a.every((level, i) => Math.abs(level - b[i]) <= 1);
 
 test('every sampler of the controls makes a picture of its own', async (t) => {
   // The three with the larger noise differ in what clipping does alone: “DDPM noisy” clips to ±1 whatever the
-  // model says, and DDIM with σ̂ keeps the noise that the network told where DDPM works it out anew.
-  const demo = await open(t, { prepare: schedulerWith({ clip_sample_range: 0.5 }), hash: 'device=cpu&steps=3&batch=1' });
+  // model says, and DDIM with σ̂ keeps the noise that the network told where DDPM works it out anew. That shows in
+  // x_t on the way, and only between neighbouring noise levels, where the network's noise has a say.
+  const demo = await open(t, { prepare: schedulerWith({ clip_sample_range: 0.5 }), hash: 'device=cpu&tau=list:300,320,340&batch=1&view=xt' });
   await demo.until('ready');
   const pictures = [];
   for (const method of await optionsOf(demo, 'method')) {
     await demo.get('method').selectOption(method);
     assert.equal(await demo.get('eta').isDisabled(), method !== 'ddim', 'only DDIM has an eta');
     await demo.generate();
+    await demo.slide('scrub', 1);
     pictures.push({ method, picture: (await demo.pixels())[0] });
   }
   assert.deepEqual(pictures.map(({ method }) => method), ['ddim', 'sigma_hat', 'ddpm_noisy', 'ddpm_fixed_small', 'ddpm_fixed_large']);
