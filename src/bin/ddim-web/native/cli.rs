@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use ddim_web::engine::DeviceKind;
+use indicatif::ProgressStyle;
 
 use super::{sample, train};
 
@@ -62,6 +63,12 @@ impl CliError {
     pub fn usage(error: impl std::fmt::Display) -> Self {
         Self::Usage(error.to_string())
     }
+}
+
+/// The look of every progress bar: steps done and to do, `label` and the bar's message, time left.
+pub fn progress_style(label: &str) -> ProgressStyle {
+    let template = format!("{{bar:40}} {{pos}}/{{len}} steps, {label}{{msg}}, {{eta}} left");
+    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Runs the program.

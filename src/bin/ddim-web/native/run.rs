@@ -12,9 +12,9 @@ use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::Method;
 use ddim_web::train::Trainer;
 use ddim_web::unet::weights::Precision;
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar};
 
-use super::cli::CliError;
+use super::cli::{CliError, progress_style};
 use super::files::{CONFIG, SCHEDULER, WEIGHTS, write_atomically};
 use super::{picture, plot};
 
@@ -78,7 +78,7 @@ impl Run {
         } else {
             ProgressBar::new(u64::from(steps))
         };
-        bar.set_style(style());
+        bar.set_style(progress_style("loss "));
         bar.set_position(u64::from(first));
         bar.reset_eta();
         let started = Instant::now();
@@ -208,9 +208,4 @@ impl Run {
             }
         }
     }
-}
-
-fn style() -> ProgressStyle {
-    let template = "{bar:40} {pos}/{len} steps, loss {msg}, {eta} left";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

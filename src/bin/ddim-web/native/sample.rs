@@ -7,9 +7,9 @@ use ddim_web::sampler::{MAX_BATCH, SampleOptions, Sampler};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::step::Method;
 use ddim_web::timesteps::Spacing;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
-use super::cli::{CliError, Device};
+use super::cli::{CliError, Device, progress_style};
 use super::files::{ModelFiles, read_sample, write_sample};
 use super::picture;
 
@@ -120,7 +120,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     } else {
         ProgressBar::new((total * count.div_ceil(BATCH)) as u64)
     };
-    bar.set_style(style());
+    bar.set_style(progress_style("t = "));
 
     let mut images = Vec::new();
     let mut image_shape = [0; 3];
@@ -145,7 +145,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         let mut last = Vec::new();
         for _ in 0..sampler.total() {
             let step = pollster::block_on(sampler.next(&engine)).map_err(CliError::failed)?;
-            bar.set_message(format!("t = {}", step.t));
+            bar.set_message(step.t.to_string());
             bar.inc(1);
             last = step.x_t;
         }
@@ -184,9 +184,4 @@ fn report(engine: &BurnEngine, scheduler: &SchedulerConfig) {
             eprintln!("{file}: ignored {}", keys.join(", "));
         }
     }
-}
-
-fn style() -> ProgressStyle {
-    let template = "{bar:40} {pos}/{len} steps, {msg}, {eta} left";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
