@@ -75,6 +75,7 @@ def main() -> None:
     cli.add_argument("--clip", type=float, default=1.0)
     cli.add_argument("--seed", type=int, default=0)
     cli.add_argument("--bf16", action="store_true", help="matrix products and convolutions in bfloat16")
+    cli.add_argument("--compile", action="store_true", help="torch.compile: needs a C++ compiler, takes a minute, pays after a few hundred steps")
     cli.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     args = cli.parse_args()
 
@@ -94,6 +95,7 @@ def main() -> None:
         adam.load_state_dict(saved["adam"])
         shadow, step, losses = saved["shadow"], saved["step"], saved["losses"]
         print(f"resumed at step {step}", flush=True)
+    network = torch.compile(model) if args.compile else model
     alpha_bar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0).float()
 
     def save() -> None:
@@ -124,7 +126,7 @@ def main() -> None:
         for group in adam.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
-            out = model(x_t, t).sample
+            out = network(x_t, t, return_dict=False)[0]
         loss = torch.nn.functional.mse_loss(out.float(), eps)
         adam.zero_grad()
         loss.backward()
