@@ -10,7 +10,9 @@ mod native {
     pub mod picture;
     pub mod plot;
     pub mod run;
+    pub mod runner;
     pub mod sample;
+    pub mod stop;
     pub mod train;
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use ddim_web::engine::DeviceKind;
-use indicatif::ProgressStyle;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{sample, train};
 
@@ -51,6 +51,9 @@ pub enum CliError {
     /// Something went wrong on the way: exit code 1.
     #[error("{0}")]
     Failed(String),
+    /// Somebody asked it to end: exit code 1.
+    #[error("stopped before the end")]
+    Stopped,
 }
 
 impl CliError {
@@ -66,9 +69,20 @@ impl CliError {
 }
 
 /// The look of every progress bar: steps done and to do, `label` and the bar's message, time left.
-pub fn progress_style(label: &str) -> ProgressStyle {
+fn progress_style(label: &str) -> ProgressStyle {
     let template = format!("{{bar:40}} {{pos}}/{{len}} steps, {label}{{msg}}, {{eta}} left");
     ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A bar of `length` steps in that look; `quiet` hides it.
+pub fn progress_bar(length: u64, label: &str, quiet: bool) -> ProgressBar {
+    let bar = if quiet {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(length)
+    };
+    bar.set_style(progress_style(label));
+    bar
 }
 
 /// Runs the program.
@@ -87,7 +101,7 @@ pub fn run() -> ExitCode {
             eprintln!("ddim-web: {}", error.to_string().replace('\n', " "));
             ExitCode::from(match error {
                 CliError::Usage(_) => 2,
-                CliError::Failed(_) => 1,
+                CliError::Failed(_) | CliError::Stopped => 1,
             })
         }
     }

@@ -1,8 +1,6 @@
 //! The loop of `ddim-web train`: steps, the progress bar, and the files of a run.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -12,10 +10,11 @@ use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::Method;
 use ddim_web::train::Trainer;
 use ddim_web::unet::weights::Precision;
-use indicatif::{HumanDuration, ProgressBar};
+use indicatif::HumanDuration;
 
-use super::cli::{CliError, progress_style};
+use super::cli::{CliError, progress_bar};
 use super::files::{CONFIG, SCHEDULER, WEIGHTS, write_atomically};
+use super::stop::Stop;
 use super::{picture, plot};
 
 /// Everything that a run needs to go on.
@@ -47,7 +46,7 @@ pub struct Run {
     /// Its name.
     pub adapter: String,
     /// Becomes true when the run shall end after its current step.
-    pub stop: Arc<AtomicBool>,
+    pub stop: Stop,
 }
 
 impl Run {
@@ -73,12 +72,7 @@ impl Run {
     /// [`CliError::Failed`]: the step that failed, or the file that could not be written.
     pub fn train(&mut self) -> Result<(), CliError> {
         let (first, steps) = (self.trainer.steps_done(), self.trainer.options().steps);
-        let bar = if self.quiet {
-            ProgressBar::hidden()
-        } else {
-            ProgressBar::new(u64::from(steps))
-        };
-        bar.set_style(progress_style("loss "));
+        let bar = progress_bar(u64::from(steps), "loss ", self.quiet);
         bar.set_position(u64::from(first));
         bar.reset_eta();
         let started = Instant::now();
@@ -117,7 +111,7 @@ impl Run {
     }
 
     fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.requested()
     }
 
     /// The message of `error`, with the step that can be returned to.

@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
-use ddim_web::engine::{BurnEngine, Denoiser, DeviceKind};
-use ddim_web::sampler::{MAX_BATCH, SampleOptions, Sampler};
-use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
+use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::Method;
 use ddim_web::timesteps::Spacing;
-use indicatif::ProgressBar;
 
-use super::cli::{CliError, Device, progress_style};
-use super::files::{ModelFiles, read_sample, write_sample};
+use super::cli::{CliError, Device, progress_bar};
+use super::files::{read_sample, write_sample};
 use super::picture;
+use super::runner::{Job, Runner, check_count};
+use super::stop::Stop;
 
 /// Arguments of `ddim-web sample`.
 #[derive(clap::Args)]
@@ -69,9 +68,6 @@ pub struct Args {
     quiet: bool,
 }
 
-/// Images that run through the network at once: bounds the memory of a large --count.
-const BATCH: usize = 16;
-
 /// Runs the subcommand.
 ///
 /// # Errors
@@ -90,98 +86,41 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         .transpose()
         .map_err(CliError::usage)?;
     check_count(args.count)?;
-    let files = ModelFiles::read(&args.model)?;
-    let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
     let trajectory = TrajectoryOptions {
         spacing,
         ..TrajectoryOptions::new(method, args.steps)
     };
-    let total = scheduler
-        .trajectory(&trajectory)
-        .map_err(CliError::usage)?
-        .steps
-        .len();
-
-    let kind = DeviceKind::from(args.device);
-    let engine = pollster::block_on(BurnEngine::load(&files.config, &files.weights, kind))
-        .map_err(CliError::failed)?;
-    report(&engine, &scheduler);
-
+    let runner = Runner::open(&args.model, args.device, Stop::watch()?)?;
+    let steps = runner.steps(&trajectory)?;
     let given = args.latents.as_deref().map(read_sample).transpose()?;
-    let count = given.as_ref().map_or(args.count, |(shape, _)| shape[0]);
+    let (count, size) = match (&given, args.size.as_deref()) {
+        (Some(([count, _, height, width], _)), _) => (*count, Some([*height, *width])),
+        (None, Some([height, width])) => (args.count, Some([*height, *width])),
+        (None, _) => (args.count, None),
+    };
     check_count(count)?;
-    let size = match (&given, args.size.as_deref()) {
-        (Some((shape, _)), _) => Some([shape[2], shape[3]]),
-        (None, Some([h, w])) => Some([*h, *w]),
-        (None, _) => None,
+    let [channels, height, width] = runner.image_shape(size)?;
+    let job = Job {
+        trajectory,
+        seed: args.seed,
+        first_image: 0,
+        count,
+        size,
+        class: args.class,
+        latents: given.map(|(_, values)| values),
     };
-    let bar = if args.quiet {
-        ProgressBar::hidden()
-    } else {
-        ProgressBar::new((total * count.div_ceil(BATCH)) as u64)
-    };
-    bar.set_style(progress_style("t = "));
-
-    let mut images = Vec::new();
-    let mut image_shape = [0; 3];
-    for first in (0..count).step_by(BATCH) {
-        let batch = BATCH.min(count - first);
-        let latents = given.as_ref().map(|(shape, values)| {
-            let image = shape[1..].iter().product::<usize>();
-            values[first * image..(first + batch) * image].to_vec()
-        });
-        let options = SampleOptions {
-            trajectory: trajectory.clone(),
-            seed: args.seed,
-            first_image: first as u32,
-            batch,
-            size,
-            labels: args.class.map(|class| vec![class; batch]),
-            latents,
-        };
-        let mut sampler = Sampler::new(&engine, &scheduler, options).map_err(CliError::failed)?;
-        let [_, channels, height, width] = sampler.shape();
-        image_shape = [channels, height, width];
-        let mut last = Vec::new();
-        for _ in 0..sampler.total() {
-            let step = pollster::block_on(sampler.next(&engine)).map_err(CliError::failed)?;
-            bar.set_message(step.t.to_string());
-            bar.inc(1);
-            last = step.x_t;
-        }
-        images.extend(last);
-    }
+    let bar = progress_bar(runner.events(count, steps), "t = ", args.quiet);
+    let images = runner.run(&job, &mut |event| {
+        bar.set_message(event.step.t.to_string());
+        bar.inc(1);
+    })?;
     bar.finish_and_clear();
 
-    let shape = [count, image_shape[0], image_shape[1], image_shape[2]];
+    let shape = [count, channels, height, width];
     if let Some(path) = &args.save {
         write_sample(path, shape, &images)?;
     }
     picture::write_png(&args.out, &picture::grid(&images, shape))?;
     println!("{}", args.out.display());
     Ok(())
-}
-
-fn check_count(count: usize) -> Result<(), CliError> {
-    const MOST: usize = MAX_BATCH * BATCH;
-    if (1..=MOST).contains(&count) {
-        Ok(())
-    } else {
-        Err(CliError::Usage(format!(
-            "count: expected 1 to {MOST} images, found {count}"
-        )))
-    }
-}
-
-fn report(engine: &BurnEngine, scheduler: &SchedulerConfig) {
-    let info = engine.info();
-    eprintln!("{} parameters on {}", info.parameters, info.adapter);
-    for (file, keys) in [
-        ("config.json", info.unknown_keys.clone()),
-        ("scheduler_config.json", scheduler.unknown_keys()),
-    ] {
-        if !keys.is_empty() {
-            eprintln!("{file}: ignored {}", keys.join(", "));
-        }
-    }
 }

@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device as BurnDevice;
 use ddim_web::engine::{DeviceKind, open_device};
@@ -15,6 +13,7 @@ use super::cli::{CliError, Device};
 use super::dataset;
 use super::files::WEIGHTS;
 use super::run::{CHECKPOINT, Run};
+use super::stop::Stop;
 
 /// The network that is trained without --config: 2.7 million parameters with one channel.
 const NETWORK: &str = r#"{
@@ -94,7 +93,7 @@ pub struct Args {
 /// # Errors
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let stop = watch_for_stop()?;
+    let stop = Stop::watch()?;
     let beginning = if args.resume {
         None
     } else {
@@ -210,17 +209,4 @@ fn change(options: &mut TrainOptions, args: &Args) {
         clip: args.clip.unwrap_or(old.clip),
         seed: args.seed.unwrap_or(old.seed),
     };
-}
-
-/// Becomes true at the first Ctrl-C; the second ends the program at once.
-fn watch_for_stop() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let seen = stop.clone();
-    ctrlc::set_handler(move || {
-        if seen.swap(true, Ordering::Relaxed) {
-            std::process::exit(1);
-        }
-    })
-    .map_err(CliError::failed)?;
-    Ok(stop)
 }

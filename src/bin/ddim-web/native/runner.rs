@@ -1,0 +1,297 @@
+//! A model at work: many images, cut into batches that keep every core busy.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use ddim_web::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind, EngineInfo};
+use ddim_web::sampler::{SampleOptions, Sampler, SamplerError, StepOutput};
+use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
+use ddim_web::unet::input::InputError;
+
+use super::cli::{CliError, Device};
+use super::files::ModelFiles;
+use super::stop::Stop;
+
+/// Images that run through the network at once: bounds the memory.
+const BATCH: usize = 16;
+/// Most images of one job.
+pub const MAX_IMAGES: usize = 16_384;
+
+/// A model folder, opened on one device.
+pub struct Runner {
+    engine: BurnEngine,
+    scheduler: SchedulerConfig,
+    stop: Stop,
+    threads: usize,
+}
+
+/// Images to make.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Method, τ and number of steps.
+    pub trajectory: TrajectoryOptions,
+    /// Seed of x_T and of every step's noise.
+    pub seed: u64,
+    /// Number of the first image; the noise of an image depends on the seed and its number alone.
+    pub first_image: u32,
+    /// How many.
+    pub count: usize,
+    /// Height and width; `None` takes those of the model.
+    pub size: Option<[usize; 2]>,
+    /// Class of every image, for a conditional model.
+    pub class: Option<usize>,
+    /// x_T `[count, C, H, W]` in place of seeded noise.
+    pub latents: Option<Vec<f32>>,
+}
+
+/// One step of some images of a job.
+pub struct Event {
+    /// Which image of the job is the first of them.
+    pub first: usize,
+    /// How many.
+    pub batch: usize,
+    /// What the step gave, for these images.
+    pub step: StepOutput,
+}
+
+impl Runner {
+    /// Reads the model in `folder` and puts it on `device`; says on standard error what it is.
+    ///
+    /// # Errors
+    /// The file that cannot be used and why, or why there is no GPU.
+    pub fn open(folder: &Path, device: Device, stop: Stop) -> Result<Self, CliError> {
+        let files = ModelFiles::read(folder)?;
+        let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
+        let kind = DeviceKind::from(device);
+        let engine = pollster::block_on(BurnEngine::load(&files.config, &files.weights, kind))
+            .map_err(CliError::failed)?;
+        let info = engine.info();
+        eprintln!("{} parameters on {}", info.parameters, info.adapter);
+        for (file, keys) in [
+            ("config.json", info.unknown_keys.clone()),
+            ("scheduler_config.json", scheduler.unknown_keys()),
+        ] {
+            if !keys.is_empty() {
+                eprintln!("{file}: ignored {}", keys.join(", "));
+            }
+        }
+        // A GPU works on one batch at a time; a single batch leaves cores of a CPU idle.
+        let threads = match kind {
+            DeviceKind::Cpu => thread::available_parallelism().map_or(1, usize::from),
+            DeviceKind::Gpu => 1,
+        };
+        Ok(Self {
+            engine,
+            scheduler,
+            stop,
+            threads,
+        })
+    }
+
+    /// The model's `scheduler_config.json`.
+    pub fn scheduler(&self) -> &SchedulerConfig {
+        &self.scheduler
+    }
+
+    /// What the network is and where it runs.
+    pub fn info(&self) -> &EngineInfo {
+        self.engine.info()
+    }
+
+    /// `[channels, height, width]` of the images; `size` wins over the model's own.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`] when nobody says how large they are.
+    pub fn image_shape(&self, size: Option<[usize; 2]>) -> Result<[usize; 3], CliError> {
+        let [height, width] = size
+            .or(self.info().sample_size)
+            .ok_or(SamplerError::NoSize)
+            .map_err(CliError::failed)?;
+        Ok([self.info().in_channels, height, width])
+    }
+
+    /// Number of steps of `trajectory`.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when the model's schedule cannot be walked like this.
+    pub fn steps(&self, trajectory: &TrajectoryOptions) -> Result<usize, CliError> {
+        let trajectory = self
+            .scheduler
+            .trajectory(trajectory)
+            .map_err(CliError::usage)?;
+        Ok(trajectory.steps.len())
+    }
+
+    /// How many events [`Self::run`] reports for `count` images of `steps` steps.
+    pub fn events(&self, count: usize, steps: usize) -> u64 {
+        (count.div_ceil(self.batch(count)) * steps) as u64
+    }
+
+    /// The images of `job`, `[count, C, H, W]`. `watch` sees every step of every batch.
+    ///
+    /// # Errors
+    /// [`CliError::Stopped`] after Ctrl-C; [`CliError::Usage`] for a number of images or settings that make no
+    /// sense; [`CliError::Failed`] when the network fails.
+    pub fn run(&self, job: &Job, watch: &mut dyn FnMut(&Event)) -> Result<Vec<f32>, CliError> {
+        check_count(job.count)?;
+        self.steps(&job.trajectory)?;
+        let [channels, height, width] = self.image_shape(job.size)?;
+        let image = channels * height * width;
+        if let Some(latents) = job
+            .latents
+            .as_ref()
+            .filter(|l| l.len() != job.count * image)
+        {
+            return Err(CliError::failed(InputError::Length {
+                shape: [job.count, channels, height, width],
+                expected: job.count * image,
+                found: latents.len(),
+            }));
+        }
+        let mut images = vec![0.0; job.count * image];
+        let each = |first: usize, batch: usize, send: &mut dyn FnMut(Event) -> bool| {
+            self.walk(job, image, first, batch, send)
+        };
+        self.spread(job.count, &each, &mut |event: Event| {
+            if event.step.done {
+                images[event.first * image..][..event.batch * image]
+                    .copy_from_slice(&event.step.x_t);
+            }
+            watch(&event);
+        })?;
+        Ok(images)
+    }
+
+    /// The network's raw output at `x` `[B, C, H, W]`, with one time step per image.
+    ///
+    /// # Errors
+    /// [`CliError::Stopped`] after Ctrl-C; [`CliError::Failed`] when the input does not fit or the network fails.
+    pub fn predict(
+        &self,
+        x: &[f32],
+        [count, channels, height, width]: [usize; 4],
+        timesteps: &[f32],
+    ) -> Result<Vec<f32>, CliError> {
+        let image = channels * height * width;
+        let mut out = vec![0.0; x.len()];
+        let each = |first: usize, batch: usize, send: &mut dyn FnMut((usize, Vec<f32>)) -> bool| {
+            let spec = BatchSpec {
+                shape: [batch, channels, height, width],
+                labels: None,
+            };
+            let x = x[first * image..][..batch * image].to_vec();
+            let times = &timesteps[first..][..batch];
+            let values = pollster::block_on(self.engine.predict(&spec, x, times))
+                .map_err(CliError::failed)?;
+            send((first, values));
+            Ok(())
+        };
+        self.spread(count, &each, &mut |(first, values): (usize, Vec<f32>)| {
+            out[first * image..][..values.len()].copy_from_slice(&values);
+        })?;
+        Ok(out)
+    }
+
+    /// All steps of the images `first .. first + batch` of `job`.
+    fn walk(
+        &self,
+        job: &Job,
+        image: usize,
+        first: usize,
+        batch: usize,
+        send: &mut dyn FnMut(Event) -> bool,
+    ) -> Result<(), CliError> {
+        let options = SampleOptions {
+            trajectory: job.trajectory.clone(),
+            seed: job.seed,
+            first_image: job.first_image.wrapping_add(first as u32),
+            batch,
+            size: job.size,
+            labels: job.class.map(|class| vec![class; batch]),
+            latents: job
+                .latents
+                .as_ref()
+                .map(|values| values[first * image..][..batch * image].to_vec()),
+        };
+        let mut sampler =
+            Sampler::new(&self.engine, &self.scheduler, options).map_err(CliError::failed)?;
+        for _ in 0..sampler.total() {
+            let step = pollster::block_on(sampler.next(&self.engine)).map_err(CliError::failed)?;
+            if !send(Event { first, batch, step }) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Images per batch, when there are `count`: small jobs are cut so that every thread has one.
+    fn batch(&self, count: usize) -> usize {
+        count.div_ceil(self.threads).clamp(1, BATCH)
+    }
+
+    /// Runs `work(first, batch, send)` for all batches of `count` images on all threads; what they send arrives
+    /// at `take` on this one. `send` answers whether to go on.
+    fn spread<T: Send>(
+        &self,
+        count: usize,
+        work: &(dyn Fn(usize, usize, &mut dyn FnMut(T) -> bool) -> Result<(), CliError> + Sync),
+        take: &mut dyn FnMut(T),
+    ) -> Result<(), CliError> {
+        let batch = self.batch(count);
+        let next = AtomicUsize::new(0);
+        let over = AtomicBool::new(false);
+        let (sender, receiver) = mpsc::sync_channel(2 * self.threads);
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.threads.min(count.div_ceil(batch)))
+                .map(|_| {
+                    let sender = sender.clone();
+                    let (next, over) = (&next, &over);
+                    let go_on = move || !over.load(Ordering::Relaxed) && !self.stop.requested();
+                    scope.spawn(move || {
+                        let mut send = |item: T| sender.send(item).is_ok() && go_on();
+                        while go_on() {
+                            let first = next.fetch_add(batch, Ordering::Relaxed);
+                            if first >= count {
+                                break;
+                            }
+                            let done = work(first, batch.min(count - first), &mut send);
+                            if done.is_err() {
+                                over.store(true, Ordering::Relaxed);
+                                return done;
+                            }
+                        }
+                        Ok(())
+                    })
+                })
+                .collect();
+            drop(sender);
+            receiver.iter().for_each(take);
+            for worker in workers {
+                match worker.join() {
+                    Ok(done) => done?,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            if self.stop.requested() {
+                return Err(CliError::Stopped);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Refuses an absurd number of images.
+///
+/// # Errors
+/// [`CliError::Usage`] names what is allowed.
+pub fn check_count(count: usize) -> Result<(), CliError> {
+    if (1..=MAX_IMAGES).contains(&count) {
+        Ok(())
+    } else {
+        Err(CliError::Usage(format!(
+            "count: expected 1 to {MAX_IMAGES} images, found {count}"
+        )))
+    }
+}
