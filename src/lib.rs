@@ -3,7 +3,8 @@
 //!
 //! Layers, each importing only the ones before it:
 //!
-//! 1. [`schedule`], [`timesteps`], [`step`], [`noise`], [`scheduler`]: the mathematics, in `f64` scalars.
+//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`noise`], [`scheduler`]: the mathematics, in
+//!    `f64` scalars.
 //! 2. [`unet`]: the network, diffusers' `UNet2DModel`.
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
@@ -12,7 +13,9 @@
 
 #![warn(missing_docs)]
 
+pub mod bound;
 pub mod engine;
+pub mod gaussian;
 pub mod json;
 pub mod noise;
 pub mod sampler;
