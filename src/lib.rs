@@ -9,7 +9,8 @@
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
 //! 5. `train` (native builds): L_simple, Adam, averaged weights, checkpoints.
-//! 6. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
+//! 6. `evaluate` (native builds): Fréchet distance, its interval, the paper's figures.
+//! 7. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 
 #![warn(missing_docs)]
 
@@ -24,6 +25,9 @@ pub mod scheduler;
 pub mod step;
 pub mod timesteps;
 pub mod unet;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod evaluate;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod train;

@@ -225,7 +225,7 @@ impl ImageSet {
 }
 
 /// 64-bit FNV-1a (Fowler, Noll & Vo).
-pub(super) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })

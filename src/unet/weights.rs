@@ -220,7 +220,7 @@ pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, 
     Ok(unet.map(&mut Fill(Walk::default(), &mut values)))
 }
 
-fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
     SafeTensors::deserialize(bytes).map_err(|error| {
         let start = bytes
             .iter()
@@ -287,7 +287,7 @@ fn checked(
         .collect()
 }
 
-fn floats(name: &str, view: &TensorView) -> Result<Vec<f32>, WeightsError> {
+pub(crate) fn floats(name: &str, view: &TensorView) -> Result<Vec<f32>, WeightsError> {
     let data = view.data();
     let pairs =
         |read: fn([u8; 2]) -> f32| data.chunks_exact(2).map(|b| read([b[0], b[1]])).collect();

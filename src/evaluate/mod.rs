@@ -1,0 +1,36 @@
+//! How good samples are: the measurements of the DDIM paper's section 5.
+//!
+//! Knows no files and no terminal. [`features`] runs the small classifier of tools/train_features.py, whose
+//! features stand in for Inception's; [`frechet`] is the distance between two sets of features, [`bootstrap`]
+//! its uncertainty; [`fit`] and [`consistency`] are figures 4 and 5, [`paper`] holds the paper's numbers and
+//! [`order`] says where ours are ordered differently.
+
+pub mod bootstrap;
+pub mod consistency;
+pub mod features;
+pub mod file;
+pub mod fit;
+pub mod frechet;
+pub mod order;
+pub mod paper;
+pub mod parallel;
+pub mod statistics;
+
+pub use bootstrap::Estimate;
+pub use features::{FeatureNetwork, NetworkError};
+pub use frechet::Reference;
+pub use statistics::{FeatureSet, StatisticsError};
+
+/// A number that differs between two byte strings with near certainty: 64-bit FNV-1a.
+pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    let lengths_apart = parts.into_iter().flat_map(|part| {
+        let length = (part.len() as u64).to_le_bytes();
+        length.into_iter().chain(part.iter().copied())
+    });
+    crate::train::images::fnv1a(lengths_apart)
+}
+
+/// `value` (about -1…1) as an image file of 8 bits keeps it: real images are, so samples are compared like this.
+pub fn eight_bits(value: f32) -> f32 {
+    ((value.clamp(-1.0, 1.0) + 1.0) * 127.5).round() / 127.5 - 1.0
+}
