@@ -8,6 +8,13 @@ writes are the same kind of folder that the Rust trainer writes.
     sudo apt-get install dataset-fashion-mnist
     venv/bin/python tools/train_twin.py --out runs/fashion-mnist --steps 10000 --decay-steps 2000
 
+    npm ci && node tools/make_avatars.mjs --out data/avatars
+    venv/bin/python tools/train_twin.py --data data/avatars --out runs/avatars --steps 9000 --decay-steps 3500
+
+--data is a folder with IDX files as Fashion-MNIST has them, or with PNG pictures of one size. The network is CONFIG
+with the size and the channels of the pictures, or the one that --config FILE describes in diffusers' JSON. Run again
+with the same --out, it goes on from the last checkpoint.
+
 Loss: L_simple of Ho et al. 2020, eq. 14 (gamma = 1 in Song et al. 2021, eq. 5).
 """
 import argparse
@@ -22,11 +29,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DModel
+from PIL import Image
 from safetensors.torch import save_file
 
 CONFIG = dict(
-    sample_size=32, in_channels=1, out_channels=1, layers_per_block=1,
-    block_out_channels=(32, 64, 128),
+    layers_per_block=1, block_out_channels=(32, 64, 128),
     down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
     up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
     attention_head_dim=32, downsample_padding=0, flip_sin_to_cos=False, freq_shift=1,
@@ -40,20 +47,59 @@ SCHEDULER = dict(
 
 
 def load_images(folder: Path) -> torch.Tensor:
-    """The 60,000 training images as uint8 [N, 1, 32, 32], padded from 28x28 with black."""
+    """The training images of `folder` as uint8 [N, C, H, W]."""
     for name in ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"):
-        path = folder / name
-        if path.exists():
-            break
-    else:
-        raise SystemExit(f"{folder}: no train-images-idx3-ubyte[.gz]; install dataset-fashion-mnist or pass --data")
+        if (folder / name).exists():
+            return load_idx(folder / name)
+    pictures = sorted(folder.glob("*.png"))
+    if pictures:
+        return load_pictures(pictures)
+    raise SystemExit(f"{folder}: no train-images-idx3-ubyte[.gz], no PNG pictures; install dataset-fashion-mnist or pass --data")
+
+
+def load_idx(path: Path) -> torch.Tensor:
+    """[N, 1, 32, 32], padded from 28x28 with black."""
     raw = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
     magic, count, rows, cols = struct.unpack(">IIII", raw[:16])
-    if magic != 0x803:
-        raise SystemExit(f"{path}: not an IDX image file")
+    if (magic, rows, cols) != (0x803, 28, 28):
+        raise SystemExit(f"{path}: not an IDX file of 28x28 images")
     pixels = np.frombuffer(raw, np.uint8, offset=16).reshape(count, 1, rows, cols)
-    pad = (32 - rows) // 2
-    return torch.from_numpy(np.pad(pixels, ((0, 0), (0, 0), (pad, pad), (pad, pad))))
+    return torch.from_numpy(np.pad(pixels, ((0, 0), (0, 0), (2, 2), (2, 2))))
+
+
+def load_pictures(paths: list[Path]) -> torch.Tensor:
+    """[N, 3, H, W], or [N, 1, H, W] when every picture is grey. Transparency is ignored, as `ddim-web train` does."""
+    pixels = None
+    for index, path in enumerate(paths):
+        with Image.open(path) as picture:
+            rgb = np.asarray(picture.convert("RGB"))
+        if pixels is None:
+            pixels = np.empty((len(paths), *rgb.shape), np.uint8)
+        if rgb.shape != pixels.shape[1:]:
+            (_, height, width, _), found = pixels.shape, f"{rgb.shape[1]}x{rgb.shape[0]}"
+            raise SystemExit(f"{path}: expected {width}x{height} pixels as in {paths[0].name}, found {found}")
+        pixels[index] = rgb
+    if (pixels[..., :1] == pixels).all():
+        pixels = pixels[..., :1]
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+
+
+def make_network(config: Path | None, images: torch.Tensor) -> UNet2DModel:
+    """The network for `images` [N, C, H, W], not trained."""
+    channels, height, width = images.shape[1:]
+    size = height if height == width else (height, width)
+    if config is None:
+        network = UNet2DModel(**CONFIG, in_channels=channels, out_channels=channels)
+    else:
+        network = UNet2DModel.from_config(json.loads(config.read_text()))
+    for key in ("in_channels", "out_channels"):
+        if network.config[key] != channels:
+            raise SystemExit(f"{config}: {key} is {network.config[key]}, but the images have {channels}")
+    halvings = 2 ** (len(network.config.block_out_channels) - 1)
+    if height % halvings or width % halvings:
+        raise SystemExit(f"the images are {width}x{height}; this network needs sides that are multiples of {halvings}")
+    network.register_to_config(sample_size=size)
+    return network
 
 
 def save_atomically(write, path: Path) -> None:
@@ -65,10 +111,12 @@ def save_atomically(write, path: Path) -> None:
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
+    cli.add_argument("--config", type=Path, help="diffusers' config.json of the network [the one in this file]")
     cli.add_argument("--out", type=Path, required=True)
     cli.add_argument("--steps", type=int, default=10_000, help="total steps, counted from the first run")
     cli.add_argument("--decay-steps", type=int, default=0, help="the last K steps lower the learning rate linearly to 0")
-    cli.add_argument("--batch", type=int, default=64)
+    cli.add_argument("--batch", type=int, default=64, help="an even number: time steps are drawn in pairs")
+    cli.add_argument("--flip", action="store_true", help="mirror each image left to right with probability 1/2")
     cli.add_argument("--lr", type=float, default=6e-4)
     cli.add_argument("--warmup", type=int, default=200)
     cli.add_argument("--ema", type=float, default=0.9995)
@@ -78,11 +126,13 @@ def main() -> None:
     cli.add_argument("--compile", action="store_true", help="torch.compile: needs a C++ compiler, takes a minute, pays after a few hundred steps")
     cli.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     args = cli.parse_args()
+    if args.batch < 2 or args.batch % 2:
+        cli.error(f"--batch: expected an even number, found {args.batch}")
 
     args.out.mkdir(parents=True, exist_ok=True)
     images = load_images(args.data)
     torch.manual_seed(args.seed)
-    model = UNet2DModel(**CONFIG)
+    model = make_network(args.config, images)
     torch.nn.init.zeros_(model.conv_out.weight)
     torch.nn.init.zeros_(model.conv_out.bias)
     shadow = {k: v.detach().clone() for k, v in model.state_dict().items()}
@@ -118,6 +168,10 @@ def main() -> None:
         half = torch.randint(0, 1000, (args.batch // 2,), generator=g)
         t = torch.cat([half, 999 - half])  # antithetic
         eps = torch.randn(x0.shape, generator=g)
+        if args.flip:
+            # Drawn last, so that time steps and noise are the same with and without it.
+            mirrored = torch.rand(args.batch, generator=g) < 0.5
+            x0[mirrored] = x0[mirrored].flip(-1)
         ab = alpha_bar[t][:, None, None, None]
         x_t = ab.sqrt() * x0 + (1 - ab).sqrt() * eps
         rate = args.lr * min(1.0, (step + 1) / args.warmup)

@@ -1,0 +1,192 @@
+// Draws the pictures that the model `avatars` was trained on: faces by DiceBear, one per seed, as PNG files.
+//
+//     npm ci
+//     node tools/make_avatars.mjs --out data/avatars
+//     node tools/make_avatars.mjs --out data/avatars-test --first 50000 --count 5000    # unseen in training
+//
+// Picture number N is drawn from a seed made of N, so the same versions of the packages give the same set everywhere.
+// Colours are picked by the seed too, but from the ramps below: between two of them there is always a third, so that
+// a face can change into another without leaving what the model has seen.
+//
+// Beside 00000.png, 00001.png, … stands labels.json: {style, size, first, attribute, names, labels}. It tells one
+// attribute of every picture, in the order of the files, as an index into names; a classifier can be trained from it.
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { createAvatar } from '@dicebear/core';
+import * as dylan from '@dicebear/dylan';
+import * as toonHead from '@dicebear/toon-head';
+import { Resvg } from '@resvg/resvg-js';
+
+/** Numbers have five digits, so that file names sort as they do. */
+const NUMBERS = 100_000;
+const MAX_SIZE = 1024;
+/** Pictures between two lines of progress. */
+const PROGRESS = 2000;
+
+/** `steps` colours on the straight lines between the stops, both ends included. Colours are six hexadecimal digits. */
+function ramp(stops, steps) {
+  const rgb = stops.map((stop) => [0, 2, 4].map((at) => Number.parseInt(stop.slice(at, at + 2), 16)));
+  return Array.from({ length: steps }, (_, step) => {
+    const along = (step / (steps - 1)) * (stops.length - 1);
+    const from = Math.min(Math.floor(along), stops.length - 2);
+    return rgb[from].map((value, channel) => {
+      const mixed = value + (rgb[from + 1][channel] - value) * (along - from);
+      return Math.round(mixed).toString(16).padStart(2, '0');
+    }).join('');
+  });
+}
+
+const COLOURS = {
+  backgroundColor: ['b6e3f4', 'd1d4f9', 'ffd5dc', 'c9ecc8', 'ffe9b0'],
+  skinColor: ramp(['ffe0d0', 'f0b48c', 'c87f55', '96563a'], 64),
+  hairColor: ramp(['17110f', '5c3622', 'c4512d', 'f0bd4c', 'faf3e6'], 64),
+};
+
+/**
+ * Styles with a free licence whose faces look at the viewer and stay readable at few pixels. `options` are DiceBear's;
+ * scale and translation make the face fill the picture. `attribute` is what labels.json tells.
+ */
+const STYLES = {
+  dylan: { style: dylan, attribute: 'hair', options: { ...COLOURS, scale: 110 } },
+  'toon-head': { style: toonHead, attribute: 'mouth', options: { ...COLOURS, scale: 130, translateY: 6 } },
+};
+
+const USAGE = `Usage: node tools/make_avatars.mjs --out DIR [--count N] [--first N] [--size PIXELS] [--style NAME]
+
+Draws faces as DIR/00000.png, DIR/00001.png, … and what they show as DIR/labels.json. Pictures that exist are
+kept, so an interrupted run can be started again.
+
+  --count N      number of pictures, 1 to ${NUMBERS} [50000]
+  --first N      number of the first picture, 0 to ${NUMBERS - 1} [0]
+  --size PIXELS  width and height, 8 to ${MAX_SIZE} [32]
+  --style NAME   ${Object.keys(STYLES).join(' or ')} [dylan]
+`;
+
+function fail(message, code) {
+  process.stderr.write(`make_avatars: ${message}\n`);
+  process.exit(code);
+}
+
+function options() {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      options: {
+        out: { type: 'string' },
+        count: { type: 'string', default: '50000' },
+        first: { type: 'string', default: '0' },
+        size: { type: 'string', default: '32' },
+        style: { type: 'string', default: 'dylan' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }));
+  } catch (error) {
+    fail(error.message, 2);
+  }
+  if (values.help) {
+    process.stdout.write(USAGE);
+    process.exit(0);
+  }
+  if (!values.out) fail('--out DIR is missing; --help explains', 2);
+  if (!Object.hasOwn(STYLES, values.style)) {
+    fail(`--style: expected ${Object.keys(STYLES).join(' or ')}, found ${values.style}`, 2);
+  }
+  const whole = (name, least, most) => {
+    const value = Number(values[name]);
+    if (!/^\d+$/.test(values[name]) || value < least || value > most) {
+      fail(`--${name}: expected a whole number from ${least} to ${most}, found ${values[name]}`, 2);
+    }
+    return value;
+  };
+  const chosen = {
+    out: values.out,
+    style: values.style,
+    count: whole('count', 1, NUMBERS),
+    first: whole('first', 0, NUMBERS - 1),
+    size: whole('size', 8, MAX_SIZE),
+  };
+  if (chosen.first + chosen.count > NUMBERS) fail(`--first and --count: expected at most ${NUMBERS} together`, 2);
+  return chosen;
+}
+
+/** A file is there whole or not at all: what an interrupted run leaves behind is never taken for a picture. */
+async function writeWhole(path, content) {
+  await writeFile(`${path}.partial`, content);
+  await rename(`${path}.partial`, path);
+}
+
+/** Refuses a folder whose pictures are not the ones to be drawn, or some of them. */
+async function checkFolder({ out, style, size, first, count }) {
+  const path = join(out, 'labels.json');
+  if (!existsSync(path)) {
+    const picture = (await readdir(out)).find((name) => name.endsWith('.png'));
+    if (picture) throw new Error(`${out}: holds ${picture} but no labels.json; choose another folder`);
+    return;
+  }
+  let made;
+  try {
+    made = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`${path}: ${error.message}`);
+  }
+  if (!Array.isArray(made?.labels)) throw new Error(`${path}: not written by this script; choose another folder`);
+  const told = (what, size, first, count) => `${what}, ${size} pixels, ${count} pictures from ${first}`;
+  const there = told(made.style, made.size, made.first, made.labels?.length);
+  if (there !== told(style, size, first, made.labels?.length) || made.labels.length > count) {
+    throw new Error(`${out}: holds ${there}, not ${told(style, size, first, count)}; choose another folder`);
+  }
+}
+
+function draw(style, number) {
+  // DiceBear's generator gives seeds that differ in one digit alike faces; those of hashes have nothing in common.
+  const seed = createHash('sha256').update(String(number)).digest('hex');
+  return createAvatar(STYLES[style].style, { ...STYLES[style].options, seed });
+}
+
+/** What the pictures show. Written first, so that a started folder always tells what it holds. */
+function labels({ style, size, first, count }) {
+  const { attribute } = STYLES[style];
+  const names = STYLES[style].style.schema.properties[attribute].items.enum;
+  const indices = Array.from({ length: count }, (_, index) => {
+    const shown = draw(style, first + index).toJson().extra[attribute];
+    const label = names.indexOf(shown);
+    if (label < 0) throw new Error(`picture ${first + index}: ${attribute} is ${shown}, which ${style} does not list`);
+    return label;
+  });
+  return JSON.stringify({ style, size, first, attribute, names, labels: indices });
+}
+
+async function main() {
+  const chosen = options();
+  const { out, count, first, size, style } = chosen;
+  await mkdir(out, { recursive: true });
+  await checkFolder(chosen);
+  await writeWhole(join(out, 'labels.json'), labels(chosen));
+
+  const present = new Set(await readdir(out));
+  const started = performance.now();
+  let drawn = 0;
+  for (let index = 0; index < count; index += 1) {
+    const name = `${String(first + index).padStart(5, '0')}.png`;
+    if (!present.has(name)) {
+      const svg = draw(style, first + index).toString();
+      const picture = new Resvg(svg, { fitTo: { mode: 'width', value: size }, font: { loadSystemFonts: false } });
+      await writeWhole(join(out, name), picture.render().asPng());
+      drawn += 1;
+    }
+    if ((index + 1) % PROGRESS === 0 && drawn > 0) {
+      const left = ((performance.now() - started) / drawn) * (count - index - 1) / 1000;
+      process.stderr.write(`${index + 1} of ${count} pictures, ${Math.ceil(left)} s left\n`);
+    }
+  }
+  const { title, creator, license, source } = STYLES[style].style.meta;
+  process.stderr.write(`${out}: ${count} pictures, ${drawn} of them new\n`);
+  process.stderr.write(`"${title}" by ${creator}, ${license.name} (${license.url}), ${source}\n`);
+}
+
+main().catch((error) => fail(error.message, 1));
