@@ -127,9 +127,15 @@ impl Posterior {
 /// `squared_distance` is that of the two means, summed over the dimensions. Both variances must be above 0;
 /// otherwise the result is infinite or NaN.
 pub fn kl(squared_distance: f64, dimensions: usize, variance_1: f64, variance_2: f64) -> f64 {
-    // r - 1 - ln r, as the small number that it is where r is nearly 1
-    let excess = variance_1 / variance_2 - 1.0;
-    let spread = excess - libm::log1p(excess);
+    let ratio = variance_1 / variance_2;
+    let excess = ratio - 1.0;
+    // ln(ratio), with all its digits also where it is nearly 0
+    let ln_ratio = if excess.abs() < 0.5 {
+        libm::log1p(excess)
+    } else {
+        libm::log(ratio)
+    };
+    let spread = excess - ln_ratio;
     0.5 * (dimensions as f64 * spread + squared_distance / variance_2)
 }
 

@@ -1,13 +1,18 @@
-//! The pure mathematics: schedules, timesteps, steps, noise and the scheduler's configuration, against
-//! numbers from diffusers and ermongroup/ddim (`tools/make_scheduler_fixtures.py`) and against the papers.
+//! The pure mathematics: schedules, timesteps, steps, Gaussians, noise and the scheduler's configuration, against
+//! numbers from diffusers and ermongroup/ddim (`tools/make_scheduler_fixtures.py`), from torch.distributions and mpmath
+//! (`tools/make_gaussian_fixtures.py`) and against the papers.
 //!
 //! Runs natively and, with `wasm-pack test`, in the browser.
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
+#[path = "maths/bound.rs"]
+mod bound;
 #[path = "maths/configuration.rs"]
 mod configuration;
+#[path = "maths/gaussian.rs"]
+mod gaussian;
 #[path = "maths/noise.rs"]
 mod noise;
 #[path = "maths/properties.rs"]
@@ -20,5 +25,7 @@ mod schedule;
 mod step;
 #[path = "maths/support.rs"]
 mod support;
+#[path = "maths/theory.rs"]
+mod theory;
 #[path = "maths/timesteps.rs"]
 mod timesteps;
