@@ -8,7 +8,7 @@
 //! 2. [`unet`]: the network, diffusers' `UNet2DModel`.
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
-//! 5. `train` (native builds): L_simple, Adam, averaged weights, checkpoints.
+//! 5. `train` (native builds): L_gamma, Adam, averaged weights, checkpoints.
 //! 6. `evaluate` (native builds): Fréchet distance, its interval, the paper's figures.
 //! 7. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 

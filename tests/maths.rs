@@ -15,6 +15,8 @@ mod configuration;
 mod gaussian;
 #[path = "maths/noise.rs"]
 mod noise;
+#[path = "maths/ode.rs"]
+mod ode;
 #[path = "maths/properties.rs"]
 mod properties;
 #[path = "maths/random_input.rs"]

@@ -5,7 +5,8 @@
 
 Weights, x0 and eps are drawn by the rule of make_unet_fixtures.py and not stored. Stored as
 <case>.json: config.json and prediction type, t, the loss, the norm of every gradient and the
-norm of all together, and diffusers' losses for the other prediction types. Stored as
+norm of all together, and diffusers' losses for the other prediction types; under "weighted"
+the same for each loss that weights the images. Stored as
 <case>.safetensors: some gradients whole ("grad.*"), and those tensors after STEPS steps of
 torch.optim.Adam on the same batch with clip_grad_norm_ ("after.*").
 """
@@ -15,12 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
+from diffusers.training_utils import compute_snr
 from safetensors.numpy import save_file
 
 from make_unet_fixtures import fill, noise
 
 OUT = Path(__file__).parent.parent / "tests" / "fixtures" / "train"
 BATCH, STEPS, LR, CLIP = 4, 3, 1e-3, 0.5
+WEIGHTED = ("bound", "min-snr=5", "min-snr=0.5")
 TIMES = [0, 250, 749, 999]
 CASES = {
     # Convolutions change the resolution; the padding of the shipped model.
@@ -47,6 +50,26 @@ def target(kind: str, schedule: DDPMScheduler, x0: torch.Tensor, eps: torch.Tens
     return {"epsilon": lambda: eps, "sample": lambda: x0, "v_prediction": lambda: schedule.get_velocity(x0, eps, t)}[kind]()
 
 
+def weights(loss: str, kind: str, schedule: DDPMScheduler, t: torch.Tensor) -> torch.Tensor:
+    """One factor per image for the error of a network that predicts `kind`.
+
+    bound: DDPM, eq. 12 for eps, times T, in float64 (diffusers' alphas_cumprod, float32, leaves 1 - alpha_bar
+    three digits at t = 0), with the decoder's variance of the official code; for x_0 and v the error in eps is
+    SNR and alpha_bar times theirs. min-snr: diffusers' compute_snr, and the factors of its training scripts.
+    """
+    if loss == "bound":
+        beta = np.linspace(1e-4, 0.02, 1000)
+        alpha_bar = np.cumprod(1 - beta)
+        beta_tilde = beta[1:] * (1 - alpha_bar[:-1]) / (1 - alpha_bar[1:])
+        variance = np.append(beta_tilde[0], beta_tilde)
+        gamma = 1000 * beta**2 / (2 * variance * (1 - beta) * (1 - alpha_bar))
+        gamma *= {"epsilon": 1, "sample": alpha_bar / (1 - alpha_bar), "v_prediction": alpha_bar}[kind]
+        return torch.from_numpy(gamma[t.numpy()])
+    snr = compute_snr(schedule, t)
+    least = snr.clamp(max=float(loss.removeprefix("min-snr=")))
+    return least / {"epsilon": snr, "sample": 1, "v_prediction": snr + 1}[kind]
+
+
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     np.seterr(over="ignore")
@@ -65,6 +88,19 @@ def main() -> None:
 
         with torch.no_grad():
             losses = {kind: loss(kind).item() for kind in ("epsilon", "sample", "v_prediction")}
+        weighted = {}
+        for name in WEIGHTED:
+            def mean(kind: str) -> torch.Tensor:
+                errors = (model(x_t, t).sample - target(kind, schedule, x0, eps, t)).square().mean(dim=(1, 2, 3))
+                return (weights(name, kind, schedule, t) * errors).mean()
+
+            with torch.no_grad():
+                means = {kind: mean(kind).item() for kind in losses}
+            model.zero_grad()
+            mean(prediction).backward()
+            gradients = {k: p.grad.norm().item() for k, p in model.named_parameters()}
+            norm = np.sqrt(sum(g**2 for g in gradients.values()))
+            weighted[name] = dict(losses=means, norm=norm, norms=gradients)
         adam = torch.optim.Adam(model.parameters(), lr=LR)
         stored = {}
         for step in range(STEPS):
@@ -83,7 +119,7 @@ def main() -> None:
         text.pop("_diffusers_version")
         (OUT / "config.json").unlink()
         numbers = dict(
-            prediction_type=prediction, t=TIMES, losses=losses, norm=first, norms=norms,
+            prediction_type=prediction, t=TIMES, losses=losses, norm=first, norms=norms, weighted=weighted,
             steps=STEPS, lr=LR, clip=CLIP, config=text)
         (OUT / f"{case}.json").write_text(json.dumps(numbers, indent=2) + "\n")
         count = sum(p.numel() for p in model.parameters())

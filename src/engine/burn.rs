@@ -121,7 +121,11 @@ impl BurnEngine {
     }
 }
 
-async fn download(tensor: Tensor<4>) -> Result<Vec<f32>, EngineError> {
+/// The values of a tensor, row by row.
+///
+/// # Errors
+/// [`EngineError::Device`] when the device fails.
+pub(crate) async fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EngineError> {
     let data = tensor
         .into_data_async()
         .await

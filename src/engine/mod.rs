@@ -7,6 +7,8 @@
 mod burn;
 mod gpu;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use burn::download;
 pub use burn::{BurnEngine, open_device};
 
 use crate::step::StepCoefficients;

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{CheckpointError, DataId};
 use super::options::OptionError;
+use crate::engine::EngineError;
 use crate::scheduler::SchedulerError;
 use crate::unet::input::InputError;
 use crate::unet::weights::WeightsError;
@@ -55,8 +56,8 @@ pub enum TrainError {
         found: f32,
     },
     /// The device failed while it was working.
-    #[error("device: {0}")]
-    Device(String),
+    #[error(transparent)]
+    Device(#[from] EngineError),
     /// All steps are done.
     #[error("the run is over: all {steps} steps are done")]
     Over {

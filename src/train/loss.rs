@@ -1,13 +1,13 @@
-//! The objective: L_gamma of DDIM (Song et al. 2021, eq. 5) with gamma = 1, which is L_simple of DDPM
-//! (Ho et al. 2020, eq. 14): the mean squared error of the network's prediction at a random time step.
+//! The objective: L_gamma of DDIM (Song et al. 2021, eq. 5), the squared error of the network's prediction at a random
+//! time step, weighted by time step. [`Loss`] has the weights; all 1 is L_simple of DDPM (Ho et al. 2020, eq. 14).
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::schedule::NoiseSchedule;
-use crate::step::{Prediction, StepError};
+use super::weighting::Loss;
+use crate::scheduler::{SchedulerConfig, SchedulerError};
 use crate::unet::Unet;
 
-/// Noise levels and targets of every time step.
+/// Noise levels, targets and weights of every time step.
 #[derive(Debug, Clone)]
 pub struct Objective {
     levels: Vec<Level>,
@@ -20,15 +20,20 @@ struct Level {
     noise: f32,
     c_x0: f32,
     c_eps: f32,
+    weight: f32,
 }
 
 impl Objective {
-    /// The objective of a network whose output means `prediction`.
+    /// The objective of a network whose output means `scheduler.prediction_type`. The bound is that of reverse steps
+    /// with `scheduler.variance_type`.
     ///
     /// # Errors
-    /// [`StepError::AlphaBar`] when the schedule holds a number outside 0…1, which [`NoiseSchedule`] rules out.
-    pub fn new(schedule: &NoiseSchedule, prediction: Prediction) -> Result<Self, StepError> {
-        let level = |t: usize| {
+    /// [`SchedulerError`] when there is no such schedule, or no such weight for eps at its last step ([`Loss::weights`]).
+    pub fn new(scheduler: &SchedulerConfig, loss: Loss) -> Result<Self, SchedulerError> {
+        let schedule = scheduler.schedule()?;
+        let prediction = scheduler.prediction_type;
+        let weights = loss.weights(&schedule, prediction, scheduler.variance_type.variance())?;
+        let level = |(t, weight): (usize, f64)| {
             let (signal, noise) = schedule.signal_and_noise(t);
             let (c_x0, c_eps) = prediction.target(schedule.alpha_bar(t))?;
             Ok(Level {
@@ -36,12 +41,15 @@ impl Objective {
                 noise: noise as f32,
                 c_x0: c_x0 as f32,
                 c_eps: c_eps as f32,
+                weight: weight as f32,
             })
         };
         Ok(Self {
-            levels: (0..schedule.len())
+            levels: weights
+                .into_iter()
+                .enumerate()
                 .map(level)
-                .collect::<Result<_, StepError>>()?,
+                .collect::<Result<_, SchedulerError>>()?,
         })
     }
 
@@ -64,14 +72,15 @@ impl Objective {
         x0 * self.column(t, |l| l.c_x0, &device) + eps * self.column(t, |l| l.c_eps, &device)
     }
 
-    /// The loss of one batch: mean over images, channels and pixels, `[1]`.
+    /// The loss of one batch: the weighted squared error, mean over images, channels and pixels, `[1]`.
     ///
     /// # Panics
     /// When a `t` is not below T, or on inputs that [`crate::unet::input::check`] refuses.
     pub fn loss(&self, unet: &Unet, x0: Tensor<4>, eps: Tensor<4>, t: &[usize]) -> Tensor<1> {
         let times: Vec<f32> = t.iter().map(|t| *t as f32).collect();
         let out = unet.forward(self.x_t(x0.clone(), eps.clone(), t), &times, None);
-        (out - self.target(x0, eps, t)).square().mean()
+        let weights = self.column(t, |l| l.weight, &x0.device());
+        ((out - self.target(x0, eps, t)).square() * weights).mean()
     }
 
     /// One number per image, `[B, 1, 1, 1]`.

@@ -1,4 +1,5 @@
-//! Training: L_simple (DDPM, Ho et al. 2020, eq. 14), Adam, an average of the weights, checkpoints.
+//! Training: L_simple and other weights of L_gamma (DDIM, Song et al. 2021, eq. 5), Adam, an average of the weights,
+//! checkpoints.
 //!
 //! Knows no files and no terminal: images and checkpoints come and go as bytes, and [`Trainer::step`] is
 //! asynchronous because a browser cannot wait for its GPU. Everything that step `k` draws is a pure
@@ -13,6 +14,7 @@ pub mod loss;
 pub mod optimizer;
 pub mod options;
 pub mod params;
+pub mod weighting;
 
 mod error;
 mod random;
@@ -23,3 +25,4 @@ pub use error::TrainError;
 pub use images::{ImageError, ImageSet};
 pub use options::{OptionError, TrainOptions};
 pub use trainer::{StepReport, Trainer};
+pub use weighting::Loss;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::weighting::Loss;
+
 /// The largest batch accepted.
 pub const MAX_BATCH: usize = 4096;
 
@@ -37,6 +39,9 @@ pub struct TrainOptions {
     pub clip: f64,
     /// Seed of everything random.
     pub seed: u64,
+    /// What is minimised. Checkpoints from before there was a choice have none.
+    #[serde(default)]
+    pub loss: Loss,
 }
 
 impl Default for TrainOptions {
@@ -50,6 +55,7 @@ impl Default for TrainOptions {
             ema: 0.9995,
             clip: 1.0,
             seed: 0,
+            loss: Loss::Simple,
         }
     }
 }
@@ -101,6 +107,6 @@ impl TrainOptions {
                 self.clip.to_string(),
             );
         }
-        Ok(())
+        self.loss.check()
     }
 }

@@ -12,7 +12,8 @@ use super::optimizer::{Adam, clip_factor, learning_rate, squared_norm};
 use super::options::TrainOptions;
 use super::random::{Purpose, stream};
 use super::{ema, init, params};
-use crate::scheduler::{SchedulerConfig, SchedulerError};
+use crate::engine::download;
+use crate::scheduler::SchedulerConfig;
 use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
 use crate::unet::input;
@@ -83,7 +84,7 @@ impl Trainer {
     /// Goes on from `checkpoint`, whose tensors are on `device`, with the images it began with.
     ///
     /// Of its options `steps`, `lr`, `warmup`, `decay_steps`, `ema` and `clip` may have been changed;
-    /// `batch` and `seed` decide which images a step sees and must not be.
+    /// `batch` and `seed` decide which images a step sees and `loss` what the losses are, and must not be.
     ///
     /// # Errors
     /// [`TrainError::Data`] for other images; [`TrainError`] for the rest.
@@ -121,11 +122,11 @@ impl Trainer {
             moment_1,
             moment_2,
         } = checkpoint;
-        let schedule = scheduler.schedule()?;
+        let objective = Objective::new(&scheduler, options.loss)?;
+        let timesteps = objective.timesteps();
         Ok(Self {
-            objective: Objective::new(&schedule, scheduler.prediction_type)
-                .map_err(SchedulerError::from)?,
-            batches: Batches::new(options.seed, images.count(), options.batch, schedule.len()),
+            objective,
+            batches: Batches::new(options.seed, images.count(), options.batch, timesteps),
             unet: params::assign(Unet::init(&config, &device.clone().autodiff()), values),
             adam: Adam::new(moment_1, moment_2),
             device: device.clone(),
@@ -175,7 +176,7 @@ impl Trainer {
             Some(loss.without_autodiff()),
             squared_norm(&gradients).map(Tensor::sqrt),
         ];
-        let numbers = read(Tensor::cat(numbers.into_iter().flatten().collect(), 0)).await?;
+        let numbers = download(Tensor::cat(numbers.into_iter().flatten().collect(), 0)).await?;
         let (loss, grad_norm) = (numbers[0], numbers.get(1).copied().unwrap_or(0.0));
         for (what, found) in [("loss", loss), ("gradient", grad_norm)] {
             if !found.is_finite() {
@@ -281,15 +282,6 @@ impl Trainer {
         };
         checkpoint.to_bytes(&self.unet.valid())
     }
-}
-
-async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, TrainError> {
-    let data = tensor
-        .into_data_async()
-        .await
-        .map_err(|error| TrainError::Device(format!("{error:?}")))?;
-    data.try_into_vec()
-        .map_err(|error| TrainError::Device(format!("{error:?}")))
 }
 
 /// Checks that `config` is an unconditional network for `images`.

@@ -187,16 +187,25 @@ fn q_sigma_keeps_the_marginals_exactly() {
         .iter()
         .flat_map(|s| taus.iter().map(move |tau| (s, tau)))
     {
-        // A share of the largest sigma that eq. 7 allows, per step: none, DDPM's, all, and any.
-        let shares: [&dyn Fn(usize) -> f64; 4] = [&|_| 0.0, &|_| 0.3, &|_| 1.0, &|i| {
-            (i as f64 * 1.7).sin().abs()
-        }];
-        for (which, share) in shares.iter().enumerate() {
+        // sigma between two noise levels: of eq. 16 for three etas, as large as eq. 7 allows, and any.
+        let eta = |eta: f64, now: f64, before: f64| {
+            eta * ((1.0 - before) / (1.0 - now) * (1.0 - now / before)).sqrt()
+        };
+        let most = |before: f64| (1.0 - before).sqrt() * (1.0 - 1e-15);
+        let choices: [&dyn Fn(usize, f64, f64) -> f64; 5] = [
+            &|_, now, before| eta(0.0, now, before),
+            &|_, now, before| eta(0.3, now, before),
+            &|_, now, before| eta(1.0, now, before),
+            &|_, _, before| most(before),
+            &|i, _, before| most(before) * (i as f64 * 1.7).sin().abs(),
+        ];
+        for (which, choice) in choices.iter().enumerate() {
             let (mut mean, noise) = schedule.signal_and_noise(999);
             let mut variance = noise * noise;
             for i in (1..tau.len()).rev() {
                 let (signal, noise) = schedule.signal_and_noise(tau[i - 1]);
-                let sigma = share(i) * noise * (1.0 - 1e-15);
+                let [now, before] = [tau[i], tau[i - 1]].map(|t| schedule.alpha_bar(t));
+                let sigma = choice(i, now, before);
                 let q = Posterior::ddim(schedule, tau[i], Some(tau[i - 1]), sigma).unwrap();
                 mean = q.mean(1.0, mean);
                 variance = q.of_x_t.powi(2) * variance + q.variance;

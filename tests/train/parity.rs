@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use ddim_web::schedule::{BetaSchedule, NoiseSchedule};
+use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
+use ddim_web::train::Loss;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::optimizer::{Adam, clip_factor, squared_norm};
 use ddim_web::train::params;
@@ -55,7 +56,7 @@ impl Case {
     }
 
     /// The loss of `unet` on the fixture's batch.
-    fn loss(&self, unet: &Unet, prediction: Prediction) -> Tensor<1> {
+    fn loss(&self, unet: &Unet, prediction: Prediction, loss: Loss) -> Tensor<1> {
         let t: Vec<usize> = self.numbers["t"]
             .as_array()
             .unwrap()
@@ -68,54 +69,89 @@ impl Case {
             let values = noise(name, shape.iter().product());
             Tensor::<4>::from_data(TensorData::new(values, shape), &Device::flex())
         };
-        let schedule = NoiseSchedule::new(BetaSchedule::Linear, 1000, 1e-4, 0.02).unwrap();
-        Objective::new(&schedule, prediction)
+        let scheduler = SchedulerConfig {
+            prediction_type: prediction,
+            ..SchedulerConfig::new(SchedulerClass::Ddpm)
+        };
+        Objective::new(&scheduler, loss)
             .unwrap()
             .loss(unet, draw("x0"), draw("eps"), &t)
     }
 
-    fn gradients(&self, unet: &Unet) -> Vec<Option<Tensor<1>>> {
-        params::gradients(unet, &mut self.loss(unet, self.prediction()).backward())
+    fn gradients(&self, unet: &Unet, loss: Loss) -> Vec<Option<Tensor<1>>> {
+        let mut gradients = self.loss(unet, self.prediction(), loss).backward();
+        params::gradients(unet, &mut gradients)
     }
 
     fn losses_equal_pytorch(&self) {
         let unet = self.unet();
         for kind in Prediction::ALL {
-            let found = f64::from(self.loss(&unet, kind).into_scalar::<f32>());
+            let found = self.loss(&unet, kind, Loss::Simple).into_scalar::<f32>();
             let expected = self.numbers["losses"][kind.name()].as_f64().unwrap();
             assert!(
-                (found - expected).abs() <= 1e-5,
+                (f64::from(found) - expected).abs() <= 1e-5,
                 "{kind}: {found}, PyTorch says {expected}"
             );
+        }
+    }
+
+    fn weighted_losses_equal_pytorch(&self) {
+        let unet = self.unet();
+        let weighted = self.numbers["weighted"].as_object().unwrap();
+        assert_eq!(weighted.len(), 3);
+        for (name, expected) in weighted {
+            let loss: Loss = name.parse().unwrap();
+            for kind in Prediction::ALL {
+                let found = f64::from(self.loss(&unet, kind, loss).into_scalar::<f32>());
+                let expected = expected["losses"][kind.name()].as_f64().unwrap();
+                assert!(
+                    (found / expected - 1.0).abs() <= 1e-5,
+                    "{name}, {kind}: {found}, PyTorch says {expected}"
+                );
+            }
+            let gradients = self.gradients(&unet, loss);
+            self.norms_equal_pytorch(&unet, gradients, expected);
         }
     }
 
     /// Every element of some gradients, the norm of each and the norm of all.
     fn gradients_equal_pytorch(&self) {
         let unet = self.unet();
-        let gradients = self.gradients(&unet);
+        let gradients = self.gradients(&unet, Loss::Simple);
+        let found = self.norms_equal_pytorch(&unet, gradients, &self.numbers);
+        self.assert_stored("grad.", &found, 1e-4);
+    }
+
+    /// Compares with `norm` and `norms` of `expected`, and hands out the gradients by name.
+    fn norms_equal_pytorch(
+        &self,
+        unet: &Unet,
+        gradients: Vec<Option<Tensor<1>>>,
+        expected: &Value,
+    ) -> HashMap<String, Vec<f32>> {
         let total = squared_norm(&gradients)
             .unwrap()
             .sqrt()
             .into_scalar::<f32>();
+        let norm = expected["norm"].as_f64().unwrap();
         assert!(
-            (f64::from(total) / self.number("norm") - 1.0).abs() <= 1e-4,
-            "norm of all: {total}"
+            (f64::from(total) / norm - 1.0).abs() <= 1e-4,
+            "norm of all: {total}, PyTorch says {norm}"
         );
         let gradients = gradients.into_iter().map(Option::unwrap).collect();
         let found = named(&params::assign(unet.valid(), gradients));
-        let norms = self.numbers["norms"].as_object().unwrap();
+        let norms = expected["norms"].as_object().unwrap();
         assert_eq!(norms.len(), found.len());
         for (name, expected) in norms {
             let squares: f64 = found[name].iter().map(|v| f64::from(*v).powi(2)).sum();
             let (found, expected) = (squares.sqrt(), expected.as_f64().unwrap());
             // A key's bias does not change the attention: its true gradient is 0, both sides find rounding.
             assert!(
-                (found - expected).abs() <= 1e-4 * expected + 1e-7,
+                (found - expected).abs() <= 1e-4 * expected + 1e-7 * norm,
                 "norm of {name}: {found}, PyTorch says {expected}"
             );
         }
-        self.assert_stored("grad.", &found, 1e-4);
+        found
     }
 
     /// Adam with clipping on one batch, as torch.optim.Adam and clip_grad_norm_ do it.
@@ -127,7 +163,7 @@ impl Case {
             .collect();
         let mut adam = Adam::new(zeros.clone(), zeros);
         for step in 0..self.number("steps") as u32 {
-            let gradients = self.gradients(&unet);
+            let gradients = self.gradients(&unet, Loss::Simple);
             let norm = squared_norm(&gradients)
                 .unwrap()
                 .sqrt()
@@ -206,6 +242,12 @@ fn losses_equal_pytorch_for_every_prediction_type() {
 }
 
 #[test]
+fn weighted_losses_and_their_gradients_equal_pytorch() {
+    conv().weighted_losses_equal_pytorch();
+    resnet().weighted_losses_equal_pytorch();
+}
+
+#[test]
 fn gradients_equal_pytorch_through_convolutions_and_attention() {
     conv().gradients_equal_pytorch();
 }
@@ -250,5 +292,9 @@ fn assigned_values_come_back_and_stay_trainable() {
     for (found, expected) in params::values(&unet).into_iter().zip(&expected) {
         assert_eq!(&found.into_data().try_into_vec::<f32>().unwrap(), expected);
     }
-    assert!(case.gradients(&unet).iter().all(Option::is_some));
+    assert!(
+        case.gradients(&unet, Loss::Simple)
+            .iter()
+            .all(Option::is_some)
+    );
 }

@@ -158,6 +158,58 @@ fn a_run_writes_a_model_that_can_be_sampled_and_goes_on() {
 }
 
 #[test]
+fn loss_and_prediction_type_are_chosen_once_and_kept() {
+    let folder = Folder::with_data("loss");
+    let common = format!("{TINY_RUN} --sample-every 0 --steps 2");
+    let chosen = format!("{common} --loss min-snr=2 --prediction v_prediction");
+    succeeds(&folder.train(&chosen));
+    succeeds(&folder.train("--resume --steps 3 --sample-every 0"));
+    let bytes = fs::read(folder.path("run/checkpoint.safetensors")).unwrap();
+    let checkpoint = Checkpoint::from_bytes(&bytes, &Device::flex()).unwrap();
+    assert_eq!(checkpoint.options.loss.to_string(), "min-snr=2");
+    let scheduler = fs::read_to_string(folder.path("run/scheduler_config.json")).unwrap();
+    assert!(scheduler.contains("v_prediction"), "{scheduler}");
+    for option in ["--loss bound", "--prediction sample"] {
+        fails(
+            &folder.train(&format!("--resume --steps 9 {option}")),
+            2,
+            &["--resume"],
+        );
+    }
+
+    let other = Folder::with_data("loss-of-scheduler");
+    other.write("v.json", scheduler.as_bytes());
+    fails(
+        &other.train(&format!("{common} --scheduler v.json --prediction sample")),
+        2,
+        &["--prediction", "v_prediction", "v.json", "sample"],
+    );
+    fails(
+        &other.train(&format!("{common} --loss l2")),
+        2,
+        &["--loss", "min-snr"],
+    );
+    fails(
+        &other.train(&format!("{common} --prediction x0")),
+        2,
+        &["--prediction", "sample"],
+    );
+    let zero = scheduler.replace("v_prediction", "epsilon").replace(
+        r#""rescale_betas_zero_snr": false"#,
+        r#""rescale_betas_zero_snr": true"#,
+    );
+    other.write("zero.json", zero.as_bytes());
+    fails(
+        &other.train(&format!("{common} --scheduler zero.json --loss bound")),
+        1,
+        &["prediction_type", "alpha_bar is 0"],
+    );
+    succeeds(&other.train(&format!(
+        "{common} --scheduler v.json --prediction v_prediction --loss bound"
+    )));
+}
+
+#[test]
 fn an_interrupted_program_ends_where_an_uninterrupted_one_does() {
     let (one, two) = (Folder::with_data("one"), Folder::with_data("two"));
     let common = format!("{TINY_RUN} --sample-every 0 --warmup 3");

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::{Device, Tensor};
-use ddim_web::schedule::{BetaSchedule, NoiseSchedule};
-use ddim_web::step::Prediction;
+use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
+use ddim_web::step::{Prediction, Variance};
 use ddim_web::train::batch::Batches;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::optimizer::{clip_factor, learning_rate, squared_norm};
-use ddim_web::train::{ImageSet, TrainOptions, ema, init};
+use ddim_web::train::{ImageSet, Loss, TrainOptions, ema, init};
 use ddim_web::unet::weights::{Precision, save};
 
 use crate::support::{bars, options, tiny};
@@ -165,11 +165,15 @@ fn eps_is_standard_normal() {
 #[test]
 fn a_perfect_prediction_costs_nothing() {
     // With x_t and the target, x_0 and eps are known: the four coefficients form a matrix that is not singular.
-    let schedule = NoiseSchedule::new(BetaSchedule::Linear, 1000, 1e-4, 0.02).unwrap();
     let (x0, eps) = (0.3, -1.2);
     let image = |value: f32| Tensor::<4>::full([1, 1, 1, 1], value, &Device::flex());
     for kind in Prediction::ALL {
-        let objective = Objective::new(&schedule, kind).unwrap();
+        let scheduler = SchedulerConfig {
+            prediction_type: kind,
+            ..SchedulerConfig::new(SchedulerClass::Ddim)
+        };
+        let schedule = scheduler.schedule().unwrap();
+        let objective = Objective::new(&scheduler, Loss::Simple).unwrap();
         for t in [0, 400, 999] {
             let x_t = f64::from(
                 objective
@@ -187,6 +191,64 @@ fn a_perfect_prediction_costs_nothing() {
                 "{kind} at {t}"
             );
         }
+    }
+}
+
+#[test]
+fn weights_of_a_loss_are_the_same_loss_for_every_prediction_type() {
+    let schedule = SchedulerConfig::new(SchedulerClass::Ddim)
+        .schedule()
+        .unwrap();
+    let weights = |loss: &str, kind| {
+        let loss: Loss = loss.parse().unwrap();
+        loss.weights(&schedule, kind, Variance::FixedSmall).unwrap()
+    };
+    for kind in Prediction::ALL {
+        assert!(weights("simple", kind).iter().all(|w| *w == 1.0));
+    }
+    for loss in ["bound", "min-snr", "min-snr=0.5"] {
+        let of_eps = weights(loss, Prediction::Epsilon);
+        for kind in [Prediction::Sample, Prediction::VPrediction] {
+            for (t, (found, of_eps)) in weights(loss, kind).iter().zip(&of_eps).enumerate() {
+                // ‖eps - eps_hat‖² = of_out² ‖target - out‖²
+                let (_, of_out) = kind.eps_from(schedule.alpha_bar(t)).unwrap();
+                let expected = of_eps * of_out.powi(2);
+                assert!(
+                    (found / expected - 1.0).abs() < 1e-9,
+                    "{loss}, {kind}, t = {t}: {found}, expected {expected}"
+                );
+            }
+        }
+    }
+    let min_snr = weights("min-snr", Prediction::Epsilon);
+    assert!(min_snr.iter().all(|w| *w <= 1.0) && min_snr[999] == 1.0 && min_snr[0] < 1e-3);
+}
+
+#[test]
+fn names_of_losses_are_read_as_they_are_written() {
+    for name in ["simple", "bound", "min-snr=5", "min-snr=0.25"] {
+        assert_eq!(name.parse::<Loss>().unwrap().to_string(), name);
+    }
+    assert_eq!(
+        "min-snr".parse::<Loss>().unwrap(),
+        Loss::MinSnr { limit: 5.0 }
+    );
+    for name in [
+        "",
+        "Simple",
+        "min-snr=",
+        "min-snr=x",
+        "min-snr=0",
+        "min-snr=-1",
+        "min-snr=nan",
+        "min-snr=inf",
+        "l1\n",
+    ] {
+        let text = name.parse::<Loss>().unwrap_err().to_string();
+        assert!(
+            text.starts_with("loss: expected ") && !text.contains('\n'),
+            "{text}"
+        );
     }
 }
 
@@ -243,7 +305,14 @@ fn padding_puts_the_image_in_the_middle_of_black() {
 #[test]
 fn impossible_options_are_named() {
     let good = options(10);
-    let cases: [(&str, TrainOptions); 8] = [
+    let cases: [(&str, TrainOptions); 9] = [
+        (
+            "loss",
+            TrainOptions {
+                loss: Loss::MinSnr { limit: f64::NAN },
+                ..good.clone()
+            },
+        ),
         (
             "steps",
             TrainOptions {

@@ -1,8 +1,11 @@
 //! Whole runs of a tiny network.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
-use ddim_web::train::{Checkpoint, TrainError, Trainer};
+use ddim_web::step::Prediction;
+use ddim_web::train::batch::Batches;
+use ddim_web::train::loss::Objective;
+use ddim_web::train::{Checkpoint, Loss, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
 use pollster::block_on;
 
@@ -53,6 +56,101 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
         second.checkpoint().unwrap() == whole.checkpoint().unwrap(),
         "the checkpoints differ"
     );
+}
+
+/// The loss of the averaged weights on 40 images, spread over the chain. Not at its first steps: there nobody can tell
+/// the noise from the image, and in the bound those steps outweigh all others.
+fn loss_over_the_chain(trainer: &Trainer) -> f32 {
+    let objective = Objective::new(trainer.scheduler(), trainer.options().loss).unwrap();
+    let t: Vec<usize> = (12..1000).step_by(25).collect();
+    let images: Vec<usize> = (0..t.len()).collect();
+    let tensor = |values| {
+        let shape = [t.len(), 1, 8, 8];
+        Tensor::<4>::from_data(TensorData::new(values, shape), &Device::flex())
+    };
+    let x0 = tensor(bars(40).scaled(&images));
+    let eps = tensor(Batches::new(1, 40, t.len(), 1000).eps(0, 64));
+    let unet = trainer.average();
+    objective.loss(&unet, x0, eps, &t).into_scalar()
+}
+
+#[test]
+fn steps_lower_every_loss_with_every_prediction_type() {
+    for (loss, prediction_type) in ["simple", "bound", "min-snr"]
+        .into_iter()
+        .flat_map(|loss| Prediction::ALL.map(|kind| (loss, kind)))
+    {
+        let options = TrainOptions {
+            loss: loss.parse().unwrap(),
+            ema: 0.9,
+            ..options(60)
+        };
+        let scheduler = SchedulerConfig {
+            prediction_type,
+            ..SchedulerConfig::new(SchedulerClass::Ddim)
+        };
+        let mut trainer =
+            Trainer::new(&tiny(), scheduler, options, bars(40), &Device::flex()).unwrap();
+        let first = loss_over_the_chain(&trainer);
+        run(&mut trainer, 60);
+        let last = loss_over_the_chain(&trainer);
+        assert!(
+            last < 0.85 * first,
+            "{loss}, {prediction_type}: from {first} to {last}"
+        );
+    }
+}
+
+#[test]
+fn a_resumed_run_keeps_its_loss() {
+    let start = || {
+        trainer(TrainOptions {
+            loss: Loss::MinSnr { limit: 2.5 },
+            ..options(6)
+        })
+    };
+    let (mut whole, mut first) = (start(), start());
+    run(&mut whole, 6);
+    run(&mut first, 3);
+    let checkpoint = Checkpoint::from_bytes(&first.checkpoint().unwrap(), &Device::flex()).unwrap();
+    assert_eq!(checkpoint.options.loss, Loss::MinSnr { limit: 2.5 });
+    let mut second = Trainer::resume(checkpoint, bars(40), &Device::flex()).unwrap();
+    run(&mut second, 3);
+    assert_eq!(second.losses(), whole.losses());
+    let mut simple = trainer(options(6));
+    run(&mut simple, 6);
+    assert_ne!(simple.losses(), whole.losses());
+}
+
+#[test]
+fn options_from_before_there_was_a_choice_of_losses_mean_the_simple_one() {
+    let mut options = serde_json::to_value(options(6)).unwrap();
+    let removed = options.as_object_mut().unwrap().remove("loss");
+    assert_eq!(removed, Some("simple".into()));
+    let options: TrainOptions = serde_json::from_value(options).unwrap();
+    assert_eq!(options.loss, Loss::Simple);
+}
+
+#[test]
+fn the_bound_of_eps_at_pure_noise_is_refused() {
+    let start = |prediction_type| {
+        let scheduler = SchedulerConfig {
+            prediction_type,
+            rescale_betas_zero_snr: true,
+            ..SchedulerConfig::new(SchedulerClass::Ddim)
+        };
+        let options = TrainOptions {
+            loss: Loss::Bound,
+            ..options(1)
+        };
+        Trainer::new(&tiny(), scheduler, options, bars(4), &Device::flex())
+    };
+    let text = start(Prediction::Epsilon).err().unwrap().to_string();
+    assert!(
+        text.contains("prediction_type") && text.contains("alpha_bar is 0"),
+        "{text}"
+    );
+    run(&mut start(Prediction::VPrediction).unwrap(), 1);
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use burn::tensor::Device as BurnDevice;
 use ddim_web::engine::{DeviceKind, open_device};
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
-use ddim_web::train::{Checkpoint, ImageSet, TrainOptions, Trainer};
+use ddim_web::step::Prediction;
+use ddim_web::train::loss::Objective;
+use ddim_web::train::{Checkpoint, ImageSet, Loss, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
 
 use super::cli::{CliError, Device};
@@ -47,6 +49,15 @@ pub struct Args {
     /// The schedule and prediction type, a scheduler_config.json [default: 1000 steps, linear, 0.0001 to 0.02, epsilon]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     scheduler: Option<PathBuf>,
+    /// What the network predicts: epsilon (the noise), sample (the image) or v_prediction [default: what --scheduler
+    /// says, else epsilon]
+    #[arg(long, value_name = "TYPE", conflicts_with = "resume")]
+    prediction: Option<Prediction>,
+    /// What is minimised, the mean over all time steps of a weighted squared error: simple (weight 1), bound (the
+    /// variational bound, in nats per dimension) or min-snr[=LIMIT] (time steps with a signal-to-noise ratio above
+    /// LIMIT, 5 if not given, count less) [default: simple]
+    #[arg(long, conflicts_with = "resume")]
+    loss: Option<Loss>,
     /// Cut and scale pictures to this height and width [default: those of the first one]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
@@ -145,13 +156,25 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
         .as_ref()
         .map(|path| UnetConfig::from_json(&text(path)?).map_err(CliError::failed))
         .transpose()?;
-    let scheduler = match &args.scheduler {
+    let mut scheduler = match &args.scheduler {
         Some(path) => SchedulerConfig::from_json(&text(path)?).map_err(CliError::failed)?,
         None => SchedulerConfig::new(SchedulerClass::Ddim),
     };
+    if let Some(prediction) = args.prediction {
+        let configured = scheduler.prediction_type;
+        if let Some(path) = args.scheduler.as_ref().filter(|_| configured != prediction) {
+            let path = path.display();
+            return Err(CliError::Usage(format!(
+                "--prediction: expected {configured}, as in {path}, found {prediction}: leave it out, or change the file"
+            )));
+        }
+        scheduler.prediction_type = prediction;
+    }
     let mut options = TrainOptions::default();
     change(&mut options, args);
     options.check().map_err(CliError::usage)?;
+    // Not every schedule has every loss.
+    Objective::new(&scheduler, options.loss).map_err(CliError::failed)?;
     Ok(Beginning {
         config,
         scheduler,
@@ -208,5 +231,6 @@ fn change(options: &mut TrainOptions, args: &Args) {
         ema: args.ema.unwrap_or(old.ema),
         clip: args.clip.unwrap_or(old.clip),
         seed: args.seed.unwrap_or(old.seed),
+        loss: args.loss.unwrap_or(old.loss),
     };
 }
