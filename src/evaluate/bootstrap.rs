@@ -1,12 +1,8 @@
 //! How far a Fréchet distance of N samples can be trusted (Efron 1979), and the distance of real from real.
 
-use rand_chacha::{
-    ChaCha8Rng,
-    rand_core::{Rng, SeedableRng},
-};
-
 use super::frechet::Reference;
 use super::parallel;
+use super::random::{Purpose, below, stream};
 use super::statistics::{FeatureSet, Statistics, StatisticsError};
 
 /// The fewest resamples that an interval is made from.
@@ -14,13 +10,6 @@ pub const MIN_RESAMPLES: usize = 200;
 
 /// The share of the distribution on either side of an interval.
 const TAIL: f64 = 0.025;
-
-/// What the random numbers are for.
-#[derive(Debug, Clone, Copy)]
-enum Purpose {
-    Resamples = 33,
-    Halves = 34,
-}
 
 /// A distance with its 95 % interval.
 ///
@@ -105,18 +94,4 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     let below = place.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
     sorted[below] + (place - place.floor()) * (sorted[above] - sorted[below])
-}
-
-fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    // The sampler's noise leaves this byte 0, training uses the small numbers.
-    key[8] = purpose as u8;
-    let mut bits = ChaCha8Rng::from_seed(key);
-    bits.set_stream(index);
-    bits
-}
-
-fn below(bits: &mut ChaCha8Rng, bound: usize) -> usize {
-    ((u128::from(bits.next_u64()) * bound as u128) >> 64) as usize
 }

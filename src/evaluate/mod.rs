@@ -15,6 +15,9 @@ pub mod order;
 pub mod paper;
 pub mod parallel;
 pub mod statistics;
+pub mod strata;
+
+mod random;
 
 pub use bootstrap::Estimate;
 pub use features::{FeatureNetwork, NetworkError};

@@ -1,4 +1,4 @@
-//! Training images from a folder: IDX files as MNIST has them, or PNG and JPEG.
+//! Images from a folder: IDX files as MNIST has them, or PNG and JPEG.
 
 use std::fs;
 use std::io::Read;
@@ -12,14 +12,15 @@ use image::{DynamicImage, ImageReader};
 
 use super::cli::CliError;
 
-/// Every network of this program can halve the sides three times.
-const MULTIPLE: usize = 8;
+/// Sides of training images are multiples of this: every network of this program can halve them three times.
+pub const MULTIPLE: usize = 8;
 const IDX: &str = "train-images-idx3-ubyte";
+const IDX_TEST: &str = "t10k-images-idx3-ubyte";
 const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
 /// Names of unreadable pictures that are printed one by one.
 const NAMED: usize = 10;
 
-/// The images of `folder`, square, with sides that are multiples of 8. `size` is the height and width to which
+/// The training images of `folder`, square, with sides that are multiples of 8. `size` is the height and width to which
 /// pictures are cut and scaled; without it that of the first one. Remarks go to standard error.
 ///
 /// # Errors
@@ -31,18 +32,38 @@ pub fn read(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError> {
             folder.display()
         )));
     }
-    let idx = [folder.join(IDX), folder.join(format!("{IDX}.gz"))]
-        .into_iter()
-        .find(|path| path.is_file());
-    let (source, set) = match idx {
+    let (source, set) = match idx(folder, IDX) {
         Some(path) => {
             let set = read_idx(&path)?;
             (path, set)
         }
         None => (folder.to_path_buf(), read_pictures(folder, size)?),
     };
+    finished(&source, set)
+}
+
+/// The images of `folder` that no model is trained on (t10k-images-idx3-ubyte[.gz]), as [`read`] gives the others;
+/// `None` where there is no such file.
+///
+/// # Errors
+/// The file, and what is wrong with it.
+pub fn read_test(folder: &Path) -> Result<Option<ImageSet>, CliError> {
+    idx(folder, IDX_TEST)
+        .map(|path| finished(&path, read_idx(&path)?))
+        .transpose()
+}
+
+/// The file `name` or `name.gz` of `folder`.
+fn idx(folder: &Path, name: &str) -> Option<PathBuf> {
+    [folder.join(name), folder.join(format!("{name}.gz"))]
+        .into_iter()
+        .find(|path| path.is_file())
+}
+
+/// Pads the images of `source` and says what they are.
+fn finished(source: &Path, set: ImageSet) -> Result<ImageSet, CliError> {
     let [channels, height, width] = set.shape();
-    let set = set.padded(MULTIPLE).map_err(|e| named(&source, e))?;
+    let set = set.padded(MULTIPLE).map_err(|e| named(source, e))?;
     let [_, side, _] = set.shape();
     let padded = if [height, width] == [side, side] {
         String::new()
@@ -156,7 +177,11 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
         .map_err(|e| named(folder, e))
 }
 
-fn decode(path: &Path) -> Result<DynamicImage, image::ImageError> {
+/// The picture in `path`, whatever its name says about the format.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn decode(path: &Path) -> Result<DynamicImage, image::ImageError> {
     ImageReader::open(path)?.with_guessed_format()?.decode()
 }
 

@@ -1,0 +1,252 @@
+//! Table 1: the Fréchet distance of samples for every eta, tau and S, and of real images from real images.
+
+use std::time::Instant;
+
+use ddim_web::evaluate::bootstrap::{self, Estimate};
+use ddim_web::evaluate::statistics::StatisticsError;
+use ddim_web::evaluate::{FeatureSet, eight_bits};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::cli::CliError;
+use super::super::files::{read_sample, write_sample};
+use super::super::runner::Job;
+use super::bench::Bench;
+use super::grid::{Eta, Tau};
+use super::store::{Settings, Store, key};
+use super::task::Task;
+
+/// Name of the table's cells.
+pub const SECTION: &str = "frechet";
+/// Name of the floor.
+pub const FLOOR: &str = "floor";
+
+/// What is asked for.
+pub struct Options {
+    /// Rows.
+    pub etas: Vec<Eta>,
+    /// Tables.
+    pub taus: Vec<Tau>,
+    /// Columns.
+    pub steps: Vec<usize>,
+    /// Samples of each cell.
+    pub samples: usize,
+    /// Resamples of each interval.
+    pub resamples: usize,
+    /// Whether the samples are kept.
+    pub keep_samples: bool,
+}
+
+/// A distance with its interval.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Distance {
+    /// The distance.
+    pub distance: f64,
+    /// Lower end of the 95 % interval.
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    pub high: f64,
+}
+
+/// A cell of the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The distance of the samples from the real images.
+    #[serde(flatten)]
+    pub distance: Distance,
+    /// Steps that are left when repeated time steps are dropped: at most S.
+    pub network_steps: usize,
+    /// How long the sampling took; 0 where the samples were there already.
+    pub seconds: f64,
+}
+
+/// Real images against real images, and what the distances are measured with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Floor {
+    /// The distance of some images of one half from the other half.
+    #[serde(flatten)]
+    pub distance: Distance,
+    /// How many images of the one half.
+    pub images: usize,
+    /// Real images in all.
+    pub real_images: usize,
+    /// What the classifier's file says about itself.
+    pub network: std::collections::BTreeMap<String, String>,
+    /// Features of one image.
+    pub features: usize,
+}
+
+impl From<Estimate> for Distance {
+    fn from(estimate: Estimate) -> Self {
+        Self {
+            distance: estimate.distance,
+            low: estimate.low,
+            high: estimate.high,
+        }
+    }
+}
+
+/// The cells and the floor.
+///
+/// # Errors
+/// [`CliError::Usage`] when there is no classifier, there are too few samples for it, or S does not fit tau.
+pub fn tasks<'a>(
+    bench: &'a Bench,
+    store: &'a Store,
+    options: &'a Options,
+) -> Result<Vec<Task<'a>>, CliError> {
+    let classifier = bench.classifier()?;
+    let dimension = classifier.network.dimension();
+    if options.samples <= dimension {
+        return Err(CliError::Usage(format!(
+            "samples: expected more than the {dimension} features of --network, found {}",
+            options.samples
+        )));
+    }
+    let shared = [
+        ("samples", json!(options.samples)),
+        ("resamples", json!(options.resamples)),
+        ("network", json!(classifier.fingerprint)),
+        ("data", json!(bench.images.fingerprint)),
+    ];
+    let mut tasks = vec![Task {
+        settings: bench.settings_without_model(FLOOR, &shared),
+        name: "real images against real images".into(),
+        cost: 0,
+        work: Box::new(move || floor(bench, store, options)),
+    }];
+    for &tau in &options.taus {
+        for &eta in &options.etas {
+            for &steps in &options.steps {
+                let network_steps = bench.runner.steps(&tau.trajectory(eta.method(), steps))?;
+                let mut more = shared.to_vec();
+                more.extend(cell_settings(eta, tau, steps));
+                let settings = bench.settings(SECTION, &more);
+                let of = Cell { eta, tau, steps };
+                tasks.push(Task {
+                    settings,
+                    name: format!("Fréchet distance, eta {eta}, {tau}, S = {steps}"),
+                    cost: (options.samples * network_steps) as u64,
+                    work: Box::new(move || cell(bench, store, options, &of, network_steps)),
+                });
+            }
+        }
+    }
+    Ok(tasks)
+}
+
+/// Which samples a cell needs.
+struct Cell {
+    eta: Eta,
+    tau: Tau,
+    steps: usize,
+}
+
+fn cell_settings(eta: Eta, tau: Tau, steps: usize) -> [(&'static str, Value); 3] {
+    [
+        ("eta", json!(eta.to_string())),
+        ("tau", json!(tau.to_string())),
+        ("steps", json!(steps)),
+    ]
+}
+
+fn cell(
+    bench: &Bench,
+    store: &Store,
+    options: &Options,
+    of: &Cell,
+    network_steps: usize,
+) -> Result<Value, CliError> {
+    let reference = &bench.reference(store)?.1;
+    let started = Instant::now();
+    let (samples, made) = samples(bench, store, options, of, network_steps)?;
+    let seconds = if made {
+        started.elapsed().as_secs_f64()
+    } else {
+        0.0
+    };
+    let image = bench.shape.iter().product::<usize>();
+    let values = bench.features(options.samples, &|range| {
+        let pixels = &samples[range.start * image..range.end * image];
+        pixels.iter().map(|v| eight_bits(*v)).collect()
+    })?;
+    let dimension = bench.classifier()?.network.dimension();
+    let features = FeatureSet::new(values, dimension).map_err(CliError::failed)?;
+    let outcome = Outcome {
+        distance: distance(bench, options, &features, reference)?,
+        network_steps,
+        seconds,
+    };
+    serde_json::to_value(outcome).map_err(CliError::failed)
+}
+
+/// The samples `[samples, C, H, W]`, and whether they had to be made. They do not depend on the classifier, so that
+/// those which were kept serve another one.
+fn samples(
+    bench: &Bench,
+    store: &Store,
+    options: &Options,
+    of: &Cell,
+    network_steps: usize,
+) -> Result<(Vec<f32>, bool), CliError> {
+    let [channels, height, width] = bench.shape;
+    let shape = [options.samples, channels, height, width];
+    let mut more = cell_settings(of.eta, of.tau, of.steps).to_vec();
+    more.push(("samples", json!(options.samples)));
+    let settings: Settings = bench.settings("samples", &more);
+    let path = store
+        .path("samples")
+        .join(format!("{}.safetensors", key(&settings)));
+    if path.exists() {
+        let (found, samples) = read_sample(&path)?;
+        if found != shape || samples.iter().any(|v| !v.is_finite()) {
+            return Err(CliError::Failed(format!(
+                "{}: expected {shape:?} finite numbers, found {found:?}: delete it to have it made again",
+                path.display()
+            )));
+        }
+        bench.bar.inc((options.samples * network_steps) as u64);
+        return Ok((samples, false));
+    }
+    let job = Job {
+        trajectory: of.tau.trajectory(of.eta.method(), of.steps),
+        seed: bench.seed,
+        first_image: 0,
+        count: options.samples,
+        size: None,
+        class: None,
+        latents: None,
+    };
+    let samples = bench.run(&job)?;
+    if options.keep_samples {
+        write_sample(&path, shape, &samples)?;
+    }
+    Ok((samples, true))
+}
+
+fn floor(bench: &Bench, store: &Store, options: &Options) -> Result<Value, CliError> {
+    let real = &bench.reference(store)?.0;
+    let (images, reference) = bootstrap::halves(real, options.samples, bench.seed)
+        .map_err(|e| CliError::Failed(format!("half of the real images: {e}")))?;
+    let network = &bench.classifier()?.network;
+    let floor = Floor {
+        distance: distance(bench, options, &images, &reference)?,
+        images: images.count(),
+        real_images: real.count(),
+        network: network.metadata().clone(),
+        features: network.dimension(),
+    };
+    serde_json::to_value(floor).map_err(CliError::failed)
+}
+
+fn distance(
+    bench: &Bench,
+    options: &Options,
+    features: &FeatureSet,
+    reference: &ddim_web::evaluate::Reference,
+) -> Result<Distance, CliError> {
+    let go_on = || !bench.stop.requested();
+    let estimate = bootstrap::estimate(features, reference, options.resamples, bench.seed, &go_on)
+        .map_err(|e: StatisticsError| CliError::failed(e))?;
+    Ok(estimate.ok_or(CliError::Stopped)?.into())
+}

@@ -1,0 +1,73 @@
+//! results.json and results.md, from whatever cells there are.
+
+mod bound;
+mod figures;
+mod table1;
+mod table2;
+mod text;
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::super::cli::CliError;
+use super::super::files::write_atomically;
+use super::bench::Bench;
+use super::store::Store;
+
+/// What a section adds to the two files.
+pub struct Part {
+    /// Its key in results.json.
+    name: &'static str,
+    /// Its value there: one entry for each group of settings.
+    json: Value,
+    /// Its chapter in results.md; empty where there are no cells.
+    text: String,
+}
+
+/// Writes both files.
+///
+/// # Errors
+/// [`CliError::Failed`] when a cell is damaged or a file cannot be written.
+pub fn write(bench: &Bench, store: &Store) -> Result<(), CliError> {
+    let parts = [
+        table1::part(store, bench.runner.scheduler().clip_sample)?,
+        table2::part(store)?,
+        figures::timing(store)?,
+        figures::consistency(store)?,
+        bound::part(store)?,
+    ];
+    let manifest = &store.manifest;
+    let mut json = Map::new();
+    json.insert("model".into(), json!(manifest.name));
+    json.insert("fingerprint".into(), json!(manifest.model));
+    json.insert("parameters".into(), json!(manifest.parameters));
+    json.insert("commands".into(), json!(manifest.commands));
+    let mut text = introduction(store);
+    for part in parts {
+        if !part.text.is_empty() {
+            let _ = write!(text, "\n{}", part.text);
+        }
+        json.insert(part.name.into(), part.json);
+    }
+    let json = serde_json::to_string_pretty(&json).map_err(CliError::failed)?;
+    write_atomically(&store.path("results.json"), format!("{json}\n").as_bytes())?;
+    write_atomically(&store.path("results.md"), text.as_bytes())
+}
+
+fn introduction(store: &Store) -> String {
+    let manifest = &store.manifest;
+    format!(
+        "# Results of the model {}\n\n\
+         The tables and figures of the DDIM paper (Song, Meng & Ermon 2021, arXiv 2010.02502), measured on a model \
+         of {} parameters (fingerprint of its files: {}). The paper's numbers beside them are those of its CIFAR10 \
+         model, which is about {} times as large. A dash is a cell that was not made. `ddim-web evaluate` wrote this \
+         page; it was run as\n\n```\n{}\n```\n",
+        manifest.name,
+        manifest.parameters,
+        manifest.model,
+        // DDPM, appendix B.
+        (35.7e6 / manifest.parameters.max(1) as f64).round(),
+        manifest.commands.join("\n")
+    )
+}

@@ -1,0 +1,92 @@
+//! Figures 4 and 5: the same x_T with different numbers of steps; how long it takes, and how alike the images are.
+//!
+//! Both figures need the same images, so one cell serves them.
+
+use std::time::Instant;
+
+use ddim_web::evaluate::eight_bits;
+use ddim_web::step::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::cli::CliError;
+use super::super::runner::Job;
+use super::bench::Bench;
+use super::grid::Tau;
+use super::task::Task;
+
+/// Name of the cells.
+pub const SECTION: &str = "trajectories";
+
+/// One number of steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Wall-clock seconds per image, all cores at work.
+    pub seconds_per_image: f64,
+    /// Features of every image; none where no classifier was given.
+    pub features: Vec<Vec<f32>>,
+}
+
+/// The cells for every number of steps, from the same `noises` x_T.
+///
+/// # Errors
+/// [`CliError::Usage`] when S does not fit tau.
+pub fn tasks<'a>(
+    bench: &'a Bench,
+    steps: &[usize],
+    noises: usize,
+) -> Result<Vec<Task<'a>>, CliError> {
+    let network = bench.classifier.as_ref().map(|c| c.fingerprint.as_str());
+    let cell = |&steps: &usize| {
+        let trajectory = Tau::Linear.trajectory(Method::Ddim { eta: 0.0 }, steps);
+        let network_steps = bench.runner.steps(&trajectory)?;
+        let settings = [
+            ("noises", json!(noises)),
+            ("network", json!(network)),
+            ("tau", json!(Tau::Linear.to_string())),
+            ("steps", json!(steps)),
+        ];
+        Ok(Task {
+            settings: bench.settings(SECTION, &settings),
+            name: format!("the same noise, S = {steps}"),
+            cost: (noises * network_steps) as u64,
+            work: Box::new(move || trajectories(bench, steps, noises)),
+        })
+    };
+    steps.iter().map(cell).collect()
+}
+
+fn trajectories(bench: &Bench, steps: usize, noises: usize) -> Result<Value, CliError> {
+    let job = |steps| Job {
+        trajectory: Tau::Linear.trajectory(Method::Ddim { eta: 0.0 }, steps),
+        seed: bench.seed,
+        first_image: 0,
+        count: noises,
+        size: None,
+        class: None,
+        latents: None,
+    };
+    // The first step of a program costs more than the others: memory, threads, compiled shaders.
+    bench.runner.run(&job(1), &mut |_| ())?;
+    let started = Instant::now();
+    let images = bench.run(&job(steps))?;
+    let seconds = started.elapsed().as_secs_f64();
+
+    let features = match &bench.classifier {
+        None => Vec::new(),
+        Some(classifier) => {
+            let image = images.len() / noises;
+            let values = bench.features(noises, &|range| {
+                let pixels = &images[range.start * image..range.end * image];
+                pixels.iter().map(|v| eight_bits(*v)).collect()
+            })?;
+            let rows = values.chunks_exact(classifier.network.dimension());
+            rows.map(<[f32]>::to_vec).collect()
+        }
+    };
+    let outcome = Outcome {
+        seconds_per_image: seconds / noises as f64,
+        features,
+    };
+    serde_json::to_value(outcome).map_err(CliError::failed)
+}
