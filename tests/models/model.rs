@@ -1,0 +1,199 @@
+//! A shipped model, beside the fixture that tells what its peers make of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ddim_web::engine::{BurnEngine, DeviceKind};
+use ddim_web::sampler::{SampleOptions, Sampler};
+use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
+use half::f16;
+use safetensors::{Dtype, SafeTensors};
+
+/// Largest difference from a peer, in units of x (images go from -1 to 1).
+const TOLERANCE: f32 = 1e-3;
+
+/// The fixture has noise for this many steps.
+pub const NOISY_STEPS: usize = 10;
+
+/// What the fixture is made from: its metadata holds a checksum of each.
+const MADE_FROM: [&str; 3] = [
+    "config.json",
+    "scheduler_config.json",
+    "diffusion_pytorch_model.safetensors",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn models() -> PathBuf {
+    root().join("www/models")
+}
+
+/// The names of the models that the page offers.
+pub fn folders() -> Vec<String> {
+    let index = fs::read_to_string(models().join("index.json")).unwrap();
+    let index: Vec<serde_json::Value> = serde_json::from_str(&index).unwrap();
+    let path = |model: &serde_json::Value| model["path"].as_str().unwrap().to_owned();
+    let paths = index.iter().map(path);
+    paths.map(|p| p.trim_end_matches('/').to_owned()).collect()
+}
+
+/// Runs `check` on every model of the page.
+pub fn on_every_model(check: impl Fn(&Model)) {
+    folders().iter().for_each(|name| check(&Model::open(name)));
+}
+
+/// Where a run starts.
+#[derive(Clone, Copy)]
+pub enum From {
+    /// The fixture's x_T.
+    Noise,
+    /// The fixture's pictures, x_0.
+    Pictures,
+}
+
+pub struct Model {
+    name: String,
+    engine: BurnEngine,
+    scheduler: SchedulerConfig,
+    fixture: Vec<u8>,
+}
+
+impl Model {
+    fn open(name: &str) -> Self {
+        let file = |file: &str| fs::read(models().join(name).join(file)).unwrap();
+        let text = |name: &str| String::from_utf8(file(name)).unwrap();
+        let fixture = read_fixture(name, file);
+        let [config, scheduler, weights] = MADE_FROM;
+        let (config, weights) = (text(config), file(weights));
+        let engine = BurnEngine::load(&config, &weights, DeviceKind::Cpu);
+        Self {
+            name: name.to_owned(),
+            engine: pollster::block_on(engine).unwrap(),
+            scheduler: SchedulerConfig::from_json(&text(scheduler)).unwrap(),
+            fixture,
+        }
+    }
+
+    /// The same model with another schedule.
+    pub fn with_scheduler(&self, change: impl FnOnce(&mut SchedulerConfig)) -> SchedulerConfig {
+        let mut scheduler = self.scheduler.clone();
+        change(&mut scheduler);
+        scheduler
+    }
+
+    /// Runs `trajectory` on the folder's own schedule: the last state `[B, C, H, W]`.
+    pub fn run(&self, from: From, trajectory: TrajectoryOptions) -> Vec<f32> {
+        self.run_on(&self.scheduler, from, trajectory)
+    }
+
+    /// Runs `trajectory` on `scheduler`. The k-th step gets the fixture's k-th noise. Runs of more than
+    /// [`NOISY_STEPS`] take the first image only, here and in the fixture, since they take long.
+    pub fn run_on(
+        &self,
+        scheduler: &SchedulerConfig,
+        from: From,
+        trajectory: TrajectoryOptions,
+    ) -> Vec<f32> {
+        let start = match from {
+            From::Noise => "x_T",
+            From::Pictures => "x_0",
+        };
+        let (mut shape, mut latents) = self.tensor(start);
+        let (_, noise) = self.tensor("noise"); // [steps, B, C, H, W]
+        if trajectory.steps > NOISY_STEPS {
+            shape[0] = 1;
+        }
+        let values = shape.iter().product::<usize>();
+        latents.truncate(values);
+        let options = SampleOptions {
+            trajectory,
+            seed: 0,
+            first_image: 0,
+            batch: shape[0],
+            size: Some([shape[2], shape[3]]),
+            labels: None,
+            latents: Some(latents),
+        };
+        let sampler = Sampler::new(&self.engine, scheduler, options).unwrap();
+        let mut sampler = sampler.with_noise(Box::new(move |draw| {
+            let kth = noise.chunks_exact(values).nth(draw as usize - 1);
+            kth.expect("the fixture has noise for ten steps").to_vec()
+        }));
+        loop {
+            let step = pollster::block_on(sampler.next(&self.engine)).unwrap();
+            if step.done {
+                return step.x_t;
+            }
+        }
+    }
+
+    /// Compares a run's last state with the peer's result of that name.
+    #[track_caller]
+    pub fn assert_equals(&self, ours: &[f32], peer: &str) {
+        let (_, theirs) = self.tensor(peer);
+        assert_eq!(ours.len(), theirs.len(), "{}, {peer}", self.name);
+        let differences = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs());
+        let worst = differences.fold(0.0, f32::max);
+        println!("{}, {peer}: max abs difference {worst:.1e}", self.name);
+        assert!(
+            worst <= TOLERANCE && ours.iter().all(|v| v.is_finite()),
+            "{}, {peer}: max abs difference {worst:e}, expected at most {TOLERANCE:e}",
+            self.name
+        );
+    }
+
+    fn tensor(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
+        let file = SafeTensors::deserialize(&self.fixture).unwrap();
+        let view = file
+            .tensor(name)
+            .unwrap_or_else(|e| panic!("{}: {name}: {e}: {}", self.name, remedy(&self.name)));
+        let bytes = view.data();
+        let values = match view.dtype() {
+            Dtype::F16 => bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f16::from_le_bytes(*b).to_f32())
+                .collect(),
+            Dtype::F32 => bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f32::from_le_bytes(*b))
+                .collect(),
+            other => panic!("{name}: unexpected {other:?}"),
+        };
+        (view.shape().to_vec(), values)
+    }
+}
+
+/// The fixture's bytes, once it is sure that they belong to the files that are there now.
+fn read_fixture(name: &str, file: impl Fn(&str) -> Vec<u8>) -> Vec<u8> {
+    let path = root().join(format!("tests/fixtures/model/{name}.safetensors"));
+    let bytes =
+        fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}: {}", path.display(), remedy(name)));
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let made = header.metadata().as_ref().and_then(|m| m.get("made"));
+    let made: serde_json::Value = made.map_or_else(Default::default, |json| {
+        serde_json::from_str(json).expect("the fixture's metadata is JSON")
+    });
+    for made_from in MADE_FROM {
+        let mut crc = flate2::Crc::new();
+        crc.update(&file(made_from));
+        let now = format!("{:08x}", crc.sum());
+        let then = &made["from crc32"][made_from];
+        assert!(
+            *then == now,
+            "{}: made from another {made_from} (crc32 {then}, now {now}): {}",
+            path.display(),
+            remedy(name)
+        );
+    }
+    bytes
+}
+
+fn remedy(name: &str) -> String {
+    format!("run tools/make_model_fixture.py www/models/{name}")
+}
