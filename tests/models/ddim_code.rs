@@ -1,8 +1,8 @@
 //! Equal to the update rules of github.com/ermongroup/ddim, and to diffusers where the two are the same mathematics.
 //!
 //! That code takes the product of alphas at `t + 1`, after a leading 1, so that t = -1 is the image itself: our
-//! `set_alpha_to_one`. It never clips, except in `ddpm_noisy`. Its `quad` repeats t = 0 from 34 steps on; a step from
-//! 0 to 0 changes nothing, and our list leaves it out.
+//! `set_alpha_to_one`. It never clips, except in `ddpm_noisy`. Its `quad` repeats t = 0 from 30 steps on
+//! (of T = 1000); a step from 0 to 0 changes nothing, and our list leaves it out.
 
 use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::{Clip, Method};
