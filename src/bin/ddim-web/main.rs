@@ -4,16 +4,27 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
+    pub mod animation;
+    pub mod canvas;
     pub mod cli;
+    pub mod common;
+    pub mod compare;
     pub mod dataset;
     pub mod files;
+    pub mod film;
+    pub mod interpolate;
+    pub mod invert;
+    pub mod ode;
     pub mod picture;
+    pub mod pictures;
     pub mod plot;
     pub mod run;
     pub mod runner;
     pub mod sample;
+    pub mod sheet;
     pub mod stop;
     pub mod train;
+    pub mod webp;
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use ddim_web::engine::DeviceKind;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{sample, train};
+use super::{compare, interpolate, invert, sample, train};
 
 /// Denoising diffusion (DDPM and DDIM): sample models and train them.
 #[derive(Parser)]
@@ -20,6 +20,12 @@ struct Cli {
 enum Command {
     /// Make images with a model
     Sample(sample::Args),
+    /// Turn pictures into the noise that they come from, and back
+    Invert(invert::Args),
+    /// Make the images between two or four others
+    Interpolate(interpolate::Args),
+    /// Show one noise with several numbers of steps and eta on one sheet
+    Compare(compare::Args),
     /// Train a model on a folder of images
     Train(train::Args),
 }
@@ -93,6 +99,9 @@ pub fn run() -> ExitCode {
     };
     let result = match cli.command {
         Command::Sample(args) => sample::run(&args),
+        Command::Invert(args) => invert::run(&args),
+        Command::Interpolate(args) => interpolate::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Train(args) => train::run(&args),
     };
     match result {

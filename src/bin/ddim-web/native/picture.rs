@@ -1,4 +1,4 @@
-//! Images as PNG: a batch as a grid.
+//! Numbers as pictures: one image, a batch as a grid, and PNG files.
 
 use std::path::Path;
 
@@ -8,21 +8,36 @@ use super::cli::CliError;
 use super::files::write_atomically;
 
 /// Pixels between two images of a grid.
-const GAP: u32 = 2;
+pub const GAP: u32 = 2;
 /// A grid's smaller images are enlarged until they are at least this high and wide.
 const MIN_SIDE: u32 = 64;
 
 /// -1…1 -> 0…255.
-fn level(value: f32) -> u8 {
+pub fn level(value: f32) -> u8 {
     ((value.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8
 }
 
+/// The smallest whole factor that makes both sides at least `min_side` long. Sides are above 0.
+pub fn enlargement([height, width]: [usize; 2], min_side: u32) -> u32 {
+    min_side.div_ceil(height.min(width) as u32)
+}
+
+/// One image `[C, H, W]` in about -1…1, enlarged `scale` times. One channel is grey; of more than three the
+/// first three are red, green and blue.
+pub fn tile(image: &[f32], [channels, height, width]: [usize; 3], scale: u32) -> RgbImage {
+    let channel =
+        |c: usize, at: usize| level(image[if channels < 3 { 0 } else { c } * height * width + at]);
+    RgbImage::from_fn(width as u32 * scale, height as u32 * scale, |x, y| {
+        let at = (y / scale) as usize * width + (x / scale) as usize;
+        Rgb([channel(0, at), channel(1, at), channel(2, at)])
+    })
+}
+
 /// A batch `[B, C, H, W]` in about -1…1 as one picture, as square as possible, enlarged by a whole factor.
-/// One channel is grey; of more than three the first three are red, green and blue.
 pub fn grid(values: &[f32], [batch, channels, height, width]: [usize; 4]) -> RgbImage {
     let columns = (batch as f64).sqrt().ceil() as u32;
     let rows = (batch as u32).div_ceil(columns);
-    let scale = MIN_SIDE.div_ceil(height.min(width) as u32);
+    let scale = enlargement([height, width], MIN_SIDE);
     let (tile_h, tile_w) = (height as u32 * scale, width as u32 * scale);
     let mut sheet = RgbImage::from_pixel(
         columns * (tile_w + GAP) + GAP,
@@ -30,17 +45,10 @@ pub fn grid(values: &[f32], [batch, channels, height, width]: [usize; 4]) -> Rgb
         Rgb([255; 3]),
     );
     for (i, image) in values.chunks_exact(channels * height * width).enumerate() {
-        let channel = |c: usize, at: usize| {
-            level(image[if channels < 3 { 0 } else { c } * height * width + at])
-        };
-        let tile = RgbImage::from_fn(tile_w, tile_h, |x, y| {
-            let at = (y / scale) as usize * width + (x / scale) as usize;
-            Rgb([channel(0, at), channel(1, at), channel(2, at)])
-        });
         let (column, row) = (i as u32 % columns, i as u32 / columns);
         imageops::replace(
             &mut sheet,
-            &tile,
+            &tile(image, [channels, height, width], scale),
             i64::from(GAP + column * (tile_w + GAP)),
             i64::from(GAP + row * (tile_h + GAP)),
         );

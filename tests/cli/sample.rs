@@ -1,85 +1,9 @@
-//! `ddim-web sample` as a terminal sees it: files, messages, exit codes.
-#![cfg(not(target_arch = "wasm32"))]
-
-#[path = "network/rule.rs"]
-mod rule;
+//! `ddim-web sample`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use ddim_web::unet::config::UnetConfig;
-
-const CONFIG: &str = include_str!("fixtures/unet/no-middle.json");
-
-/// A folder of its own for each test, removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ddim-web-cli-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn with_model(name: &str) -> Self {
-        let folder = Self::new(name);
-        let weights = rule::weights(&UnetConfig::from_json(CONFIG).unwrap());
-        fs::write(folder.path("config.json"), CONFIG).unwrap();
-        fs::write(
-            folder.path("scheduler_config.json"),
-            r#"{"_class_name": "DDIMScheduler", "novelty": 1}"#,
-        )
-        .unwrap();
-        fs::write(folder.path("diffusion_pytorch_model.safetensors"), weights).unwrap();
-        folder
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(&self.0)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn sample(folder: &Folder, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ddim-web"))
-        .args(["sample", "--quiet", "--model"])
-        .arg(&folder.0)
-        .args(arguments)
-        .current_dir(&folder.0)
-        .output()
-        .unwrap()
-}
-
-fn refused(output: &Output, code: i32, word: &str) {
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    // What the model is comes before what went wrong.
-    let report = |line: &&str| !line.contains(" parameters on ") && !line.contains(": ignored ");
-    let errors: Vec<&str> = text.lines().filter(report).collect();
-    assert!(
-        errors.len() == 1 && errors[0].contains(word),
-        "expected one line with “{word}”: {text}"
-    );
-}
-
-fn size_of_png(path: &Path) -> (u32, u32) {
-    image::image_dimensions(path).unwrap()
-}
+use super::support::{Folder, refused, sample, size_of_png};
 
 #[test]
 fn a_run_writes_a_grid_and_the_numbers_and_says_what_it_ignored() {
@@ -222,6 +146,9 @@ fn a_missing_argument_is_one_line_and_help_is_not_an_error() {
         &["--help"] as &[&str],
         &["sample", "--help"],
         &["train", "--help"],
+        &["invert", "--help"],
+        &["interpolate", "--help"],
+        &["compare", "--help"],
         &["--version"],
     ] {
         let output = run(arguments);

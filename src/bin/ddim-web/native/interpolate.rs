@@ -1,0 +1,245 @@
+//! `ddim-web interpolate`: images between two or four noises (DDIM, section 5.3 and appendix D.5).
+
+use std::path::PathBuf;
+
+use ddim_web::noise::{gaussian, slerp, slerp_grid};
+use ddim_web::step::{Clip, Method};
+
+use super::animation::Animation;
+use super::cli::CliError;
+use super::common::{Common, advance};
+use super::files::write_sample;
+use super::film::Film;
+use super::ode::Ode;
+use super::picture::{self, GAP};
+use super::pictures::Pictures;
+use super::runner::{Job, Runner};
+use super::sheet::{self, Block, MAX_TILES, Sheet};
+
+/// Arguments of `ddim-web interpolate`.
+#[derive(clap::Args)]
+#[command(
+    after_help = "The noises x_T are joined by a spherical path and decoded with eta = 0, so that an image \
+    depends on its x_T alone. Between pictures x0_hat is not clipped, unless --clip says so: the ends are the \
+    pictures again, as well as S steps give them back."
+)]
+pub struct Args {
+    /// Two seeds for a row of images between them, four for a grid (top left, top right, bottom left, bottom
+    /// right); each is the first image of `sample` with that seed
+    #[arg(
+        long,
+        num_args = 1..,
+        value_name = "SEED",
+        allow_negative_numbers = true,
+        required_unless_present = "images",
+        conflicts_with = "images"
+    )]
+    seeds: Vec<u64>,
+    /// Two or four pictures in place of seeds: they are inverted first, as `invert` does it
+    #[arg(long, num_args = 1.., value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// Clip x0_hat between pictures too, where the scheduler does: cleaner images between, but ends that are no
+    /// longer the pictures
+    #[arg(long, conflicts_with = "seeds")]
+    clip: bool,
+    #[command(flatten)]
+    common: Common,
+    /// Images of a row, its ends among them; a grid has as many rows
+    #[arg(long, default_value_t = 8, allow_negative_numbers = true)]
+    frames: usize,
+    /// Number of steps S [default: 50; ignored by a --tau that fixes its own number]
+    #[arg(
+        long,
+        default_value_t = 50,
+        hide_default_value = true,
+        allow_negative_numbers = true
+    )]
+    steps: usize,
+    /// Also write the images as numbers to this .safetensors file (one tensor, sample [B,C,H,W], row by row)
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Also write a film of the prediction of x_0 over the steps: .gif, .webp or .png
+    #[arg(long, value_name = "FILE")]
+    animate: Option<PathBuf>,
+    /// The sheet to write
+    #[arg(long, value_name = "FILE.png", default_value = "interpolation.png")]
+    out: PathBuf,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let animation = Animation::beside(&args.out, args.animate.as_deref())?;
+    let (rows, columns) = (rows(args)?, args.frames);
+    let count = rows * columns;
+    let runner = args.common.open()?;
+    let shape = runner.image_shape(args.common.size())?;
+    let [channels, height, width] = shape;
+    sheet::check(count, [height, width])?;
+    let between_pictures = !args.images.is_empty();
+    let clip = (between_pictures && !args.clip).then_some(Clip::None);
+    let trajectory = args
+        .common
+        .trajectory(Method::Ddim { eta: 0.0 }, args.steps, clip);
+    let steps = runner.steps(&trajectory)?;
+    let batch = [count, channels, height, width];
+    let mut film = animation
+        .map(|animation| Film::new(animation, steps, batch))
+        .transpose()?;
+
+    let ends = if between_pictures {
+        Ends::of_pictures(args, &runner, shape)?
+    } else {
+        Ends::of_seeds(&args.seeds, shape.iter().product())
+    };
+    let job = Job {
+        latents: Some(ends.between(rows, columns)?),
+        ..args.common.job(trajectory, 0, count)
+    };
+    let bar = args.common.bar(runner.events(count, steps));
+    let images = runner.run(&job, &mut |event| {
+        if let Some(film) = &mut film {
+            film.record(event);
+        }
+        advance(&bar, event);
+    })?;
+    bar.finish_and_clear();
+
+    if let Some(path) = &args.save {
+        write_sample(path, batch, &images)?;
+    }
+    let sheet = ends.sheet(rows, columns);
+    let draw = |values: &[f32]| sheet.draw(values, shape);
+    if let Some(film) = film {
+        film.write(&draw)?;
+    }
+    picture::write_png(&args.out, &draw(&images))?;
+    println!("{}", args.out.display());
+    Ok(())
+}
+
+/// Rows of the sheet: 1 between two ends, as many as columns between four.
+fn rows(args: &Args) -> Result<usize, CliError> {
+    let (what, ends) = match args.images.len() {
+        0 => ("seeds", args.seeds.len()),
+        pictures => ("images", pictures),
+    };
+    let most = match ends {
+        2 => MAX_TILES,
+        4 => MAX_TILES.isqrt(),
+        found => {
+            return Err(CliError::Usage(format!(
+                "{what}: expected 2 for a row or 4 for a grid, found {found}"
+            )));
+        }
+    };
+    match args.frames {
+        frames if !(2..=most).contains(&frames) => Err(CliError::Usage(format!(
+            "frames: expected 2 to {most} between {ends} {what}, found {frames}"
+        ))),
+        frames if ends == 4 => Ok(frames),
+        _ => Ok(1),
+    }
+}
+
+/// The two or four noises between which the others lie.
+struct Ends {
+    names: Vec<String>,
+    /// x_T, each `[C, H, W]`.
+    noises: Vec<Vec<f32>>,
+}
+
+impl Ends {
+    /// x_T of the first image of each seed, of `image` = C * H * W values.
+    fn of_seeds(seeds: &[u64], image: usize) -> Self {
+        let noise = |seed: &u64| {
+            let mut values = vec![0.0; image];
+            gaussian(*seed, 0, 0, &mut values);
+            values
+        };
+        Self {
+            names: seeds.iter().map(|seed| format!("seed {seed}")).collect(),
+            noises: seeds.iter().map(noise).collect(),
+        }
+    }
+
+    /// x_T of the pictures in `--images`, as images of `shape` `[C, H, W]`.
+    fn of_pictures(args: &Args, runner: &Runner, shape: [usize; 3]) -> Result<Self, CliError> {
+        let ode = Ode::new(runner, &args.common, args.steps)?;
+        let pictures = Pictures::read(&args.images, shape)?;
+        if pictures.skipped > 0 {
+            return Err(CliError::Failed(format!(
+                "images: expected {} pictures, {} of them cannot be read",
+                args.images.len(),
+                pictures.skipped
+            )));
+        }
+        ode.remark();
+        let bar = args.common.bar(ode.events(pictures.names.len()));
+        let x_t = ode.encode(&pictures.values, &mut |event| advance(&bar, event))?;
+        bar.finish_and_clear();
+        let noises = x_t.chunks_exact(shape.iter().product());
+        Ok(Self {
+            names: pictures.names,
+            noises: noises.map(<[f32]>::to_vec).collect(),
+        })
+    }
+
+    /// All x_T, row by row `[rows * columns, C, H, W]` (DDIM, eq. 67).
+    fn between(&self, rows: usize, columns: usize) -> Result<Vec<f32>, CliError> {
+        let noises = match self.noises.as_slice() {
+            [a, b] => (0..columns)
+                .map(|i| slerp(a, b, weight(i, columns)))
+                .collect::<Result<Vec<_>, _>>(),
+            [a, b, c, d] => slerp_grid([a, b, c, d], rows, columns),
+            found => {
+                return Err(CliError::Failed(format!(
+                    "expected 2 or 4 noises, found {}",
+                    found.len()
+                )));
+            }
+        };
+        Ok(noises.map_err(CliError::failed)?.concat())
+    }
+
+    /// A row is cut into lines where it is long; a grid is one block.
+    fn sheet(&self, rows: usize, columns: usize) -> Sheet {
+        let mut names = vec![String::new(); columns];
+        names[0].clone_from(&self.names[0]);
+        names[columns - 1].clone_from(&self.names[1]);
+        if rows == 1 {
+            for (i, name) in names.iter_mut().enumerate().skip(1).take(columns - 2) {
+                *name = format!("{:.2}", weight(i, columns));
+            }
+            let block = |name| Block {
+                title: String::new(),
+                columns: vec![name],
+            };
+            return Sheet {
+                rows: vec![String::new()],
+                blocks: names.into_iter().map(block).collect(),
+                gap: GAP,
+                ..Sheet::default()
+            };
+        }
+        Sheet {
+            rows: vec![String::new(); rows],
+            blocks: vec![Block {
+                title: String::new(),
+                columns: names,
+            }],
+            captions: vec![
+                ((rows - 1) * columns, self.names[2].clone()),
+                (rows * columns - 1, self.names[3].clone()),
+            ],
+            gap: 0,
+        }
+    }
+}
+
+/// How far image `i` of `count` is from the first to the last, from 0 to 1.
+fn weight(i: usize, count: usize) -> f64 {
+    i as f64 / (count - 1) as f64
+}

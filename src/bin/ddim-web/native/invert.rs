@@ -1,0 +1,145 @@
+//! `ddim-web invert`: pictures to the noise that they come from (DDIM, section 4.3: the ODE as an encoder).
+
+use std::path::PathBuf;
+
+use ddim_web::step::Method;
+
+use super::cli::CliError;
+use super::common::{Common, advance};
+use super::files::write_sample;
+use super::ode::Ode;
+use super::picture::{self, GAP};
+use super::pictures::Pictures;
+use super::runner::Event;
+use super::sheet::{self, Block, Sheet};
+
+/// Arguments of `ddim-web invert`.
+#[derive(clap::Args)]
+#[command(
+    after_help = "Runs the ODE of the DDIM paper (eq. 13 and 14) from the image to noise, with eta = 0 and \
+    without clipping x0_hat, whatever the scheduler says: what a clipped step cuts off cannot be brought back. \
+    To decode what --save wrote: ddim-web sample --latents FILE --no-clip, with the same --steps and --tau."
+)]
+pub struct Args {
+    /// Pictures: PNG, JPEG, GIF or WebP. Those of another size or number of channels are made to fit
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+    /// Number of steps S [default: 50; ignored by a --tau that fixes its own number]
+    #[arg(
+        long,
+        default_value_t = 50,
+        hide_default_value = true,
+        allow_negative_numbers = true
+    )]
+    steps: usize,
+    /// Must be 0: noise that is added on the way cannot be undone
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    eta: f64,
+    /// Also decode x_T again, and tell how far that is from the picture: the mean squared error of pixels
+    /// from 0 to 1
+    #[arg(long)]
+    reconstruct: bool,
+    /// Also write x_T to this .safetensors file (one tensor, sample [B,C,H,W])
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// The sheet to write: a column for each picture with itself, x_T and, with --reconstruct, what x_T gives
+    #[arg(long, value_name = "FILE.png", default_value = "inverted.png")]
+    out: PathBuf,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest, and when a picture
+/// could not be read, after the others are done.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    Method::from_name(Method::Inversion.name(), args.eta).map_err(CliError::usage)?;
+    let kinds = if args.reconstruct { 3 } else { 2 };
+    let room = sheet::MAX_TILES / kinds;
+    if args.images.len() > room {
+        return Err(CliError::Usage(format!(
+            "images: expected at most {room} pictures on one sheet, found {}",
+            args.images.len()
+        )));
+    }
+    let runner = args.common.open()?;
+    let shape = runner.image_shape(args.common.size())?;
+    sheet::check(args.images.len() * kinds, [shape[1], shape[2]])?;
+    let ode = Ode::new(&runner, &args.common, args.steps)?;
+    let pictures = Pictures::read(&args.images, shape)?;
+    ode.remark();
+
+    let count = pictures.names.len();
+    let runs = if args.reconstruct { 2 } else { 1 };
+    let bar = args.common.bar(ode.events(count) * runs);
+    let mut watch = |event: &Event| advance(&bar, event);
+    let x_t = ode.encode(&pictures.values, &mut watch)?;
+    let decoded = if args.reconstruct {
+        Some(ode.decode(&x_t, &mut watch)?)
+    } else {
+        None
+    };
+    bar.finish_and_clear();
+
+    if let Some(path) = &args.save {
+        write_sample(path, [count, shape[0], shape[1], shape[2]], &x_t)?;
+    }
+    let image = shape.iter().product();
+    let errors = decoded
+        .as_ref()
+        .map(|decoded| reconstruction_errors(&pictures.values, decoded, image))
+        .unwrap_or_default();
+    for (name, error) in pictures.names.iter().zip(&errors) {
+        println!("{name}: reconstruction error {error:.6}");
+    }
+    let mut rows = vec![pictures.values.as_slice(), &x_t];
+    rows.extend(decoded.as_deref());
+    let sheet = sheet(&pictures.names, rows.len(), &errors);
+    let values: Vec<f32> = (0..count)
+        .flat_map(|i| rows.iter().flat_map(move |row| &row[i * image..][..image]))
+        .copied()
+        .collect();
+    picture::write_png(&args.out, &sheet.draw(&values, shape))?;
+    println!("{}", args.out.display());
+    match pictures.skipped {
+        0 => Ok(()),
+        skipped => Err(CliError::Failed(format!(
+            "{skipped} of {} pictures could not be read",
+            args.images.len()
+        ))),
+    }
+}
+
+/// A column for each picture.
+fn sheet(names: &[String], rows: usize, errors: &[f64]) -> Sheet {
+    let block = |name: &String| Block {
+        title: String::new(),
+        columns: vec![name.clone()],
+    };
+    let caption = |(i, error): (usize, &f64)| ((i + 1) * rows - 1, format!("MSE {error:.5}"));
+    Sheet {
+        rows: ["original", "x_T", "decoded"][..rows]
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        blocks: names.iter().map(block).collect(),
+        captions: errors.iter().enumerate().map(caption).collect(),
+        gap: GAP,
+    }
+}
+
+/// Mean squared difference of each image's values, as if they went from 0 to 1 (DDIM, table 2). Both are `[B, C,
+/// H, W]` in -1…1, `image` is C * H * W.
+fn reconstruction_errors(original: &[f32], decoded: &[f32], image: usize) -> Vec<f64> {
+    let error = |(a, b): (&[f32], &[f32])| {
+        let halves = a.iter().zip(b).map(|(a, b)| f64::from(a - b) / 2.0);
+        halves.map(|half| half * half).sum::<f64>() / image as f64
+    };
+    original
+        .chunks_exact(image)
+        .zip(decoded.chunks_exact(image))
+        .map(error)
+        .collect()
+}

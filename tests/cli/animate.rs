@@ -1,0 +1,147 @@
+//! `--animate`: the film of a run.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::{AnimationDecoder, DynamicImage, Frame, RgbImage};
+
+use super::support::{Folder, refused};
+
+/// The frames of an animation, and how many milliseconds each is shown.
+fn frames(path: &Path) -> Vec<(RgbImage, u32)> {
+    let file = BufReader::new(File::open(path).unwrap());
+    let frames: Vec<Frame> = match path.extension().unwrap().to_str().unwrap() {
+        "gif" => GifDecoder::new(file)
+            .unwrap()
+            .into_frames()
+            .collect_frames(),
+        "webp" => {
+            let decoder = WebPDecoder::new(file).unwrap();
+            assert!(decoder.has_animation());
+            decoder.into_frames().collect_frames()
+        }
+        _ => {
+            let decoder = PngDecoder::new(file).unwrap();
+            assert!(decoder.is_apng().unwrap());
+            decoder.apng().unwrap().into_frames().collect_frames()
+        }
+    }
+    .unwrap();
+    frames
+        .into_iter()
+        .map(|frame| {
+            let (numerator, denominator) = frame.delay().numer_denom_ms();
+            let picture = DynamicImage::ImageRgba8(frame.into_buffer()).into_rgb8();
+            (picture, numerator / denominator)
+        })
+        .collect()
+}
+
+#[test]
+fn a_film_has_a_frame_for_each_step_and_ends_with_the_picture_in_every_format() {
+    let folder = Folder::with_model("film");
+    for name in ["film.gif", "film.webp", "film.png"] {
+        let arguments = ["--steps", "3", "--count", "2", "--animate", name];
+        let output = folder.run("sample", &arguments);
+        assert!(output.status.success(), "{output:?}");
+        let film = frames(&folder.path(name));
+        let times: Vec<u32> = film.iter().map(|(_, time)| *time).collect();
+        assert_eq!(times, [200, 200, 1500], "{name}");
+        // Two images of 8 × 8 have at most 129 colours: GIF loses nothing.
+        assert!(film[2].0 == folder.picture("samples.png"), "{name}");
+        assert!(film[0].0 != film[2].0, "{name}: nothing moves");
+    }
+}
+
+#[test]
+fn the_frames_of_every_format_are_the_same_pictures() {
+    let folder = Folder::with_model("formats");
+    let film = |name: &str| {
+        let arguments = ["--steps", "4", "--count", "1", "--animate", name];
+        assert!(folder.run("sample", &arguments).status.success());
+        frames(&folder.path(name))
+    };
+    let png = film("film.png");
+    assert!(png == film("film.webp") && png == film("film.gif"));
+}
+
+#[test]
+fn a_film_is_played_for_ever() {
+    let folder = Folder::with_model("for-ever");
+    for name in ["film.gif", "film.webp", "film.png"] {
+        let arguments = ["--steps", "2", "--count", "1", "--animate", name];
+        assert!(folder.run("sample", &arguments).status.success());
+        let bytes = std::fs::read(folder.path(name)).unwrap();
+        let after = |marker: &[u8]| {
+            let at = bytes.windows(marker.len()).position(|w| w == marker);
+            &bytes[at.unwrap() + marker.len()..]
+        };
+        // Where each format has the number of repetitions, of which 0 is endless.
+        let repetitions = match name {
+            "film.gif" => &after(b"NETSCAPE2.0\x03\x01")[..2],
+            "film.webp" => &after(b"ANIM\x06\0\0\0")[4..6],
+            _ => &after(b"acTL")[4..8],
+        };
+        assert!(repetitions.iter().all(|byte| *byte == 0), "{name}");
+    }
+}
+
+#[test]
+fn a_long_run_is_cut_to_two_hundred_frames() {
+    let folder = Folder::with_model("long-film");
+    let arguments = ["--steps", "250", "--count", "1", "--animate", "film.webp"];
+    assert!(folder.run("sample", &arguments).status.success());
+    let film = frames(&folder.path("film.webp"));
+    assert_eq!(film.len(), 200);
+    assert!(film[199].0 == folder.picture("samples.png"));
+}
+
+#[test]
+fn the_film_of_an_interpolation_ends_with_its_sheet() {
+    let folder = Folder::with_model("interpolated-film");
+    let arguments = [
+        "--seeds",
+        "1",
+        "2",
+        "--frames",
+        "3",
+        "--steps",
+        "3",
+        "--animate",
+        "film.png",
+    ];
+    assert!(folder.run("interpolate", &arguments).status.success());
+    let film = frames(&folder.path("film.png"));
+    assert_eq!(film.len(), 3);
+    assert!(film[2].0 == folder.picture("interpolation.png"));
+}
+
+#[test]
+fn films_that_make_no_sense_are_refused_before_any_work() {
+    let folder = Folder::new("film-usage");
+    let both = ["--out", "a.png", "--animate", "a.png"];
+    for arguments in [
+        &["--animate", "film.avi"] as &[&str],
+        &["--animate", "film"],
+        &both,
+    ] {
+        // There is no model: it is not even looked for.
+        refused(&folder.run("sample", arguments), 2, "animate");
+        let seeds = [&["--seeds", "1", "2"], arguments].concat();
+        refused(&folder.run("interpolate", &seeds), 2, "animate");
+    }
+    let folder = Folder::with_model("film-size");
+    let arguments = ["--count", "10000", "--steps", "1000", "--animate", "a.gif"];
+    refused(&folder.run("sample", &arguments), 2, "animate");
+    let arguments = [
+        "--count",
+        "1",
+        "--steps",
+        "1",
+        "--animate",
+        "config.json/a.gif",
+    ];
+    refused(&folder.run("sample", &arguments), 1, "a.gif");
+}

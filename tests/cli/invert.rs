@@ -1,0 +1,197 @@
+//! `ddim-web invert`.
+
+use std::path::Path;
+use std::process::Output;
+
+use image::{GrayImage, Luma, Rgb, RgbImage};
+
+use super::support::{Folder, IMAGE, distance, refused, size_of_png};
+
+const FASHION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/www/models/fashion-mnist");
+
+/// Lines on standard error that are not about the model.
+fn remarks(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report = |line: &&str| !line.contains(" parameters on ") && !line.contains(": ignored ");
+    text.lines().filter(report).map(Into::into).collect()
+}
+
+fn colourful(folder: &Folder, name: &str, width: u32, height: u32) {
+    let picture = RgbImage::from_fn(width, height, |x, y| {
+        Rgb([200, (9 * x) as u8, (9 * y) as u8])
+    });
+    picture.save(folder.path(name)).unwrap();
+}
+
+/// Largest mean squared error (pixels from 0 to 1) of a picture that went to noise and back in 50 steps: the DDIM
+/// paper's for CIFAR-10 (table 2, S = 50). Measured here: 0.0007.
+const BACK_AGAIN: f64 = 0.0023;
+
+#[test]
+fn a_picture_comes_back_from_its_noise_and_the_error_that_is_told_is_the_true_one() {
+    let folder = Folder::new("back");
+    let model = Path::new(FASHION);
+    let drawing = ["--steps", "20", "--eta", "1", "--count", "1"];
+    let drawn = folder.numbers_of("sample", model, &drawing);
+    let pixels: Vec<u8> = drawn
+        .values
+        .iter()
+        .map(|v| ((v.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8)
+        .collect();
+    let picture = GrayImage::from_raw(32, 32, pixels.clone()).unwrap();
+    picture.save(folder.path("shirt.png")).unwrap();
+
+    let arguments = ["shirt.png", "--steps", "50", "--reconstruct"];
+    let arguments = [&arguments as &[&str], &["--save", "noise.safetensors"]].concat();
+    let output = folder.run_model("invert", model, &arguments);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        remarks(&output),
+        ["scheduler_config.json: clip_sample is left out: a clipped step cannot be undone"]
+    );
+    let noise = folder.tensor("noise.safetensors");
+    let power = noise.values.iter().map(|v| v * v).sum::<f32>() / 1024.0;
+    assert!((0.8..1.2).contains(&power), "x_T is no noise: {power}");
+
+    let latents = ["--latents", "noise.safetensors", "--steps", "50"];
+    let decoded = folder.numbers_of(
+        "sample",
+        model,
+        &[&latents as &[&str], &["--no-clip"]].concat(),
+    );
+    let errors = pixels.iter().zip(&decoded.values);
+    let errors = errors.map(|(p, v)| (f64::from(*p) / 255.0 - (f64::from(*v) + 1.0) / 2.0).powi(2));
+    let error = errors.sum::<f64>() / 1024.0;
+    assert!(error < BACK_AGAIN, "{error}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let told: f64 = text
+        .lines()
+        .find_map(|line| line.strip_prefix("shirt.png: reconstruction error "))
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((told - error).abs() < 2e-6, "{told} {error}");
+}
+
+#[test]
+fn invert_makes_what_the_sampler_makes_by_inversion() {
+    let folder = Folder::with_model("inversion");
+    colourful(&folder, "a.png", 8, 8);
+    let noise = folder.numbers("invert", &["a.png", "--steps", "4"]);
+    assert_eq!(noise.shape, [1, 3, 8, 8]);
+    let picture = folder.picture("a.png");
+    let values: Vec<f32> = (0..3)
+        .flat_map(|c| picture.pixels().map(move |p| f32::from(p[c]) / 127.5 - 1.0))
+        .collect();
+    folder.write_tensor("a.safetensors", &[1, 3, 8, 8], &values);
+    let arguments = ["--method", "inversion", "--latents", "a.safetensors"];
+    let common = ["--steps", "4"];
+    let sampled = [&arguments as &[&str], &common, &["--no-clip"]].concat();
+    assert_eq!(noise.values, folder.numbers("sample", &sampled).values);
+    assert!(distance(&noise.values, &values) > 0.1);
+    // Clipping cannot be undone, so it is refused.
+    let clipped = [&arguments as &[&str], &common].concat();
+    refused(&folder.run("sample", &clipped), 2, "--no-clip");
+}
+
+#[test]
+fn pictures_of_other_sizes_and_colours_are_made_to_fit_and_that_is_said() {
+    let folder = Folder::with_model("sizes");
+    colourful(&folder, "fits.png", 8, 8);
+    colourful(&folder, "small.png", 6, 4);
+    colourful(&folder, "large.jpg", 30, 20);
+    let grey = GrayImage::from_pixel(8, 8, Luma([90]));
+    grey.save(folder.path("grey.png")).unwrap();
+    let names = ["fits.png", "small.png", "large.jpg", "grey.png"];
+    let output = folder.run(
+        "invert",
+        &[
+            &names as &[&str],
+            &["--steps", "1", "--save", "x.safetensors"],
+        ]
+        .concat(),
+    );
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        remarks(&output),
+        [
+            "small.png: 4 × 6 padded with black to 8 × 8",
+            "large.jpg: 20 × 30 cut and scaled to 8 × 8",
+            "grey.png: grey made colour",
+            "scheduler_config.json: clip_sample is left out: a clipped step cannot be undone",
+        ]
+    );
+    assert_eq!(folder.tensor("x.safetensors").values.len(), 4 * IMAGE);
+    // Each pixel is 12 × 12 on the sheet; “original” has 8 letters of 8 pixels, the names above 20.
+    let sheet = folder.picture("inverted.png");
+    let pixel = |picture: u32, x: u32, y: u32| {
+        let left = 12 + 64 + 10 + picture * 98;
+        *sheet.get_pixel(left + 12 * x + 6, 12 + 20 + 12 * y + 6)
+    };
+    assert_eq!(pixel(0, 3, 2), Rgb([200, 27, 18]));
+    assert_eq!(pixel(1, 0, 0), Rgb([0; 3]));
+    assert_eq!(pixel(1, 7, 7), Rgb([0; 3]));
+    assert_eq!(pixel(1, 1 + 3, 2 + 1), Rgb([200, 27, 9]));
+    assert_eq!(pixel(3, 4, 4), Rgb([90; 3]));
+}
+
+#[test]
+fn unreadable_pictures_are_named_and_the_others_done() {
+    let folder = Folder::with_model("unreadable");
+    colourful(&folder, "good.png", 8, 8);
+    std::fs::write(folder.path("broken.png"), "no picture").unwrap();
+    let pictures = ["broken.png", "good.png", "missing.png"];
+    let options = ["--steps", "2", "--reconstruct", "--save", "x.safetensors"];
+    let output = folder.run("invert", &[&pictures as &[&str], &options].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let remarks = remarks(&output);
+    assert!(
+        remarks[0].starts_with("broken.png: skipped: "),
+        "{remarks:?}"
+    );
+    assert!(
+        remarks[1].starts_with("missing.png: skipped: "),
+        "{remarks:?}"
+    );
+    assert!(
+        remarks[3].contains("2 of 3 pictures could not be read") && remarks.len() == 4,
+        "{remarks:?}"
+    );
+    assert_eq!(folder.tensor("x.safetensors").shape, [1, 3, 8, 8]);
+    // One picture: three images of 96 × 96, a line of text above and one below.
+    assert_eq!(
+        size_of_png(&folder.path("inverted.png")),
+        (12 + 64 + 10 + 96 + 12, 12 + 20 + 3 * 98 - 2 + 20 + 12)
+    );
+}
+
+#[test]
+fn inversions_that_make_no_sense_are_refused() {
+    let folder = Folder::with_model("invert-usage");
+    colourful(&folder, "a.png", 8, 8);
+    for (arguments, word) in [
+        (&[] as &[&str], "IMAGE"),
+        (&["a.png", "--eta", "0.5"], "deterministic"),
+        (&["a.png", "--eta", "NaN"], "eta"),
+        (&["a.png", "--clip"], "--clip"),
+        (&["a.png", "--steps", "0"], "steps"),
+        (&["a.png", "--steps", "1001"], "steps"),
+        (&["a.png", "--tau", "sideways"], "tau"),
+        (&["a.png", "--size", "0", "0"], "height"),
+        (&["a.png", "--size", "8", "100000"], "width"),
+        (&["a.png"; 600], "images"),
+    ] {
+        refused(&folder.run("invert", arguments), 2, word);
+    }
+    let noisy = ["--method", "ddpm_noisy", "--no-clip"];
+    refused(&folder.run("sample", &noisy), 2, "no-clip");
+    let none = folder.run("invert", &["missing.png", "config.json"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(
+        remarks(&none)
+            .last()
+            .unwrap()
+            .contains("none of the 2 pictures")
+    );
+    assert_eq!(folder.names().len(), 4, "{:?}", folder.names());
+}

@@ -1,0 +1,11 @@
+//! The program as a terminal sees it: files, messages, exit codes.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod animate;
+mod compare;
+mod interpolate;
+mod invert;
+#[path = "../network/rule.rs"]
+mod rule;
+mod sample;
+mod support;
