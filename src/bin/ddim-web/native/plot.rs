@@ -71,8 +71,8 @@ impl Canvas {
 }
 
 /// The losses of steps 1, 2, … on a logarithmic scale: the range of each column, and a moving mean.
-/// Losses that are not above 0 are left out.
-pub fn loss_curve(losses: &[f32]) -> RgbImage {
+/// Losses that are not above 0 are left out. `name` says which loss it is.
+pub fn loss_curve(losses: &[f32], name: &str) -> RgbImage {
     let mut canvas = Canvas(RgbImage::from_pixel(WIDTH, HEIGHT, Rgb([255; 3])));
     let window = losses.len().div_ceil(WINDOW).max(1);
     let means = moving_means(losses, window);
@@ -127,7 +127,7 @@ pub fn loss_curve(losses: &[f32]) -> RgbImage {
     canvas.line((LEFT, BOTTOM), (RIGHT, BOTTOM), INK, 1);
 
     canvas.text(
-        "loss (mean squared error, log scale)",
+        &format!("loss ({name}, log scale)"),
         (LEFT - 80, 25),
         Alignment::Left,
         INK,

@@ -61,8 +61,8 @@ impl Run {
         };
         let parameters = self.trainer.parameters();
         eprintln!(
-            "{parameters} parameters on {}: {} steps of {} images{from}",
-            self.adapter, options.steps, options.batch
+            "{parameters} parameters on {}: {} steps of {} images, loss {}{from}",
+            self.adapter, options.steps, options.batch, options.loss
         );
     }
 
@@ -156,7 +156,10 @@ impl Run {
                 .map_err(CliError::failed)?
                 .as_bytes(),
         )?;
-        picture::write_png(&self.path(LOSS), &plot::loss_curve(trainer.losses()))
+        picture::write_png(
+            &self.path(LOSS),
+            &plot::loss_curve(trainer.losses(), &trainer.options().loss.to_string()),
+        )
     }
 
     /// Writes images of the averaged weights, unless the run is stopped on the way.
