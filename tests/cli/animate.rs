@@ -99,6 +99,22 @@ fn a_long_run_is_cut_to_two_hundred_frames() {
 }
 
 #[test]
+fn a_gif_of_more_than_256_colours_stays_close_to_the_picture() {
+    let folder = Folder::with_model("many-colours");
+    let arguments = ["--steps", "2", "--count", "9", "--animate", "film.gif"];
+    assert!(folder.run("sample", &arguments).status.success());
+    let film = frames(&folder.path("film.gif"));
+    let picture = folder.picture("samples.png");
+    let colours: std::collections::HashSet<_> = picture.pixels().collect();
+    assert!(colours.len() > 256, "{}", colours.len());
+    let differences = film[1].0.iter().zip(picture.iter());
+    let sum: u64 = differences.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    let mean = sum as f64 / picture.len() as f64;
+    // Of 255 levels.
+    assert!(mean < 6.0, "{mean}");
+}
+
+#[test]
 fn the_film_of_an_interpolation_ends_with_its_sheet() {
     let folder = Folder::with_model("interpolated-film");
     let arguments = [

@@ -180,6 +180,7 @@ fn inversions_that_make_no_sense_are_refused() {
         (&["a.png", "--size", "0", "0"], "height"),
         (&["a.png", "--size", "8", "100000"], "width"),
         (&["a.png"; 600], "images"),
+        (&["a.png", "--out", "a.png"], "out"),
     ] {
         refused(&folder.run("invert", arguments), 2, word);
     }

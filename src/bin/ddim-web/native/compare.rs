@@ -138,7 +138,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 /// A block for each image.
 fn sheet(args: &Args, steps: &[usize]) -> Sheet {
     let block = |i: usize| Block {
-        title: format!("seed {}, image {}", args.seed, i + 1),
+        title: format!("image {}", i + 1),
         columns: args.eta.iter().map(|noise| noise.label.clone()).collect(),
     };
     Sheet {

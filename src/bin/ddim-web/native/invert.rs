@@ -64,6 +64,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             args.images.len()
         )));
     }
+    if args.images.contains(&args.out) {
+        return Err(CliError::Usage(format!(
+            "out: {} is one of the pictures: expected another name",
+            args.out.display()
+        )));
+    }
     let runner = args.common.open()?;
     let shape = runner.image_shape(args.common.size())?;
     sheet::check(args.images.len() * kinds, [shape[1], shape[2]])?;
