@@ -1,0 +1,147 @@
+//! The classifier against PyTorch, and the files that are none.
+
+use burn::tensor::Device;
+use ddim_web::evaluate::FeatureNetwork;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use crate::support::{fixture, shipped};
+
+fn tensor(file: &SafeTensors, name: &str) -> (Vec<usize>, Vec<f32>) {
+    let view = file.tensor(name).unwrap();
+    let values = view.data().chunks_exact(4);
+    let values = values.map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+    (view.shape().to_vec(), values.collect())
+}
+
+fn agrees(name: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len());
+    let worst = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
+    assert!(worst <= 1e-4, "{name}: max abs error {worst}");
+}
+
+#[test]
+fn features_and_logits_are_those_of_pytorch() {
+    let cases = [
+        ("grey", fixture("grey.safetensors")),
+        ("colour", fixture("colour.safetensors")),
+        ("fashion-mnist", shipped("fashion-mnist")),
+    ];
+    for (name, bytes) in cases {
+        let network = FeatureNetwork::from_bytes(&bytes, &Device::flex()).unwrap();
+        let outputs = fixture(&format!("{name}-outputs.safetensors"));
+        let outputs = SafeTensors::deserialize(&outputs).unwrap();
+        let (shape, images) = tensor(&outputs, "images");
+        let shape: [usize; 4] = shape.try_into().unwrap();
+        let (_, features) = tensor(&outputs, "features");
+        let (_, logits) = tensor(&outputs, "logits");
+        agrees(
+            name,
+            &network.features(images.clone(), shape).unwrap(),
+            &features,
+        );
+        agrees(name, &network.logits(images, shape).unwrap(), &logits);
+        assert_eq!(network.dimension(), features.len() / shape[0]);
+        assert_eq!(network.classes(), logits.len() / shape[0]);
+        assert_eq!(network.in_channels(), shape[1]);
+        assert!(features.iter().any(|v| *v > 0.01), "{name}: dead features");
+    }
+}
+
+#[test]
+fn the_classifier_that_is_shipped_is_small_and_says_how_good_it_is() {
+    let bytes = shipped("fashion-mnist");
+    assert!(bytes.len() <= 2 << 20);
+    let network = FeatureNetwork::from_bytes(&bytes, &Device::flex()).unwrap();
+    let metadata = network.metadata();
+    for name in ["architecture", "accuracy", "data", "command"] {
+        assert!(metadata.contains_key(name), "{name}");
+    }
+    let accuracy: f64 = metadata["accuracy"]
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((0.9..=1.0).contains(&accuracy), "{accuracy}");
+}
+
+#[test]
+fn files_that_are_no_classifier_are_refused_by_name() {
+    let good = fixture("grey.safetensors");
+    let file = SafeTensors::deserialize(&good).unwrap();
+    // The good file with some tensors replaced or left out, and other strides.
+    let changed = |change: &[(&str, Option<(Dtype, Vec<usize>)>)], strides: &str| {
+        let zeros = vec![0; 1 << 12];
+        let mut views: Vec<(&str, TensorView)> = file
+            .iter()
+            .filter(|(name, _)| change.iter().all(|(other, _)| other != name))
+            .collect();
+        for (name, new) in change {
+            if let Some((dtype, shape)) = new {
+                let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+                let view = TensorView::new(*dtype, shape.clone(), &zeros[..bytes]).unwrap();
+                views.push((name, view));
+            }
+        }
+        let metadata = [("strides".to_string(), strides.to_string())].into();
+        safetensors::serialize(views, Some(metadata)).unwrap()
+    };
+    let refused = |bytes: &[u8], words: &[&str]| {
+        let error = FeatureNetwork::from_bytes(bytes, &Device::flex()).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            words.iter().all(|word| text.contains(word)) && !text.contains('\n'),
+            "{text}"
+        );
+    };
+    let f32_of = |shape: &[usize]| Some((Dtype::F32, shape.to_vec()));
+    assert!(FeatureNetwork::from_bytes(&changed(&[], "2,1"), &Device::flex()).is_ok());
+    refused(b"", &["empty"]);
+    refused(b"<html>", &["web page"]);
+    refused(
+        &changed(&[], "2"),
+        &["linear.weight", "expected [any, 3]", "[3, 4]"],
+    );
+    refused(
+        &changed(&[], "2,1,1"),
+        &["conv.2.weight", "missing", "3 convolutions"],
+    );
+    for strides in ["", "2,x", "0,1", "2,5", "-1,1"] {
+        refused(&changed(&[], strides), &["strides", strides]);
+    }
+    refused(
+        &changed(&[("linear.bias", None)], "2,1"),
+        &["linear.bias", "missing"],
+    );
+    refused(
+        &changed(&[("conv.1.weight", f32_of(&[4, 2, 3, 3]))], "2,1"),
+        &["conv.1.weight", "[any, 3, 3, 3]", "[4, 2, 3, 3]"],
+    );
+    refused(
+        &changed(&[("conv.0.weight", f32_of(&[0, 1, 3, 3]))], "2,1"),
+        &["conv.0.weight", "[0, 1, 3, 3]"],
+    );
+    refused(
+        &changed(&[("conv.0.weight", f32_of(&[3, 9]))], "2,1"),
+        &["conv.0.weight", "[3, 9]"],
+    );
+    refused(
+        &changed(&[("more", f32_of(&[1]))], "2,1"),
+        &["more", "not part"],
+    );
+    refused(
+        &changed(&[("linear.bias", Some((Dtype::I64, vec![3])))], "2,1"),
+        &["linear.bias", "I64"],
+    );
+
+    let network = FeatureNetwork::from_bytes(&good, &Device::flex()).unwrap();
+    for shape in [[1, 3, 8, 8], [2, 1, 8, 8], [0, 1, 8, 8]] {
+        let error = network.features(vec![0.0; 64], shape).unwrap_err();
+        assert!(error.to_string().starts_with("images: "), "{error}");
+    }
+}

@@ -1,0 +1,224 @@
+//! `ddim-web evaluate` from outside: what it writes, and that it can be interrupted.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Folder, fails, fixture, succeeds, usual};
+
+const SMALL: &str = "--etas 0 1 sigma_hat --steps 2 4 --samples 20 --resamples 200 --images 6 --noises 3 \
+                     --bound-terms 5 --seed 3";
+
+/// results.json without the times, which no two runs share.
+fn results(folder: &Folder, out: &str) -> Value {
+    let mut json = folder.json(&format!("{out}/results.json"));
+    assert!(json.as_object_mut().unwrap().remove("timing").is_some());
+    json
+}
+
+#[test]
+fn all_sections_are_measured_and_written_in_both_forms() {
+    let folder = Folder::with_model("whole");
+    succeeds(&folder.evaluate("out", SMALL));
+    let json = folder.json("out/results.json");
+
+    let table = &json["frechet"][0];
+    assert_eq!(table["cells"].as_array().unwrap().len(), 3 * 2 * 2);
+    for cell in table["cells"].as_array().unwrap() {
+        let number = |name: &str| cell[name].as_f64().unwrap();
+        assert!(number("low") < number("distance") && number("distance") < number("high"));
+    }
+    // Two steps of quadratic tau over 20 are 5 and 20, four are 1, 5, 11 and 20.
+    assert_eq!(table["cells"][0]["network_steps"], 2);
+    let floor = table["floor"]["distance"].as_f64().unwrap();
+    assert!(floor > 0.0, "{floor}");
+
+    let cells = json["reconstruction"][0]["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 2);
+    assert!(cells.iter().all(|c| c["mse"].as_f64().unwrap() > 0.0));
+    assert!(json["timing"][0]["slope"].is_f64());
+    let consistency = &json["consistency"][0];
+    assert_eq!(consistency["longest"], 4);
+    assert!(consistency["different_noise"].as_f64().unwrap() > 0.0);
+
+    for terms in json["bound"][0]["variances"].as_array().unwrap() {
+        let mean = |name: &str| terms[name]["mean"].as_f64().unwrap();
+        let sum = mean("prior") + mean("divergences") + mean("decoder");
+        assert!((mean("total") - sum).abs() < 1e-9 * sum);
+        assert!(mean("divergences") > 0.0 && mean("decoder") > 0.0);
+    }
+
+    let text = folder.text("out/results.md");
+    for word in [
+        "compare only with each other",
+        "20 samples",
+        "6 test images",
+        "| **0.2** | – | – |",
+        "*367.43*",
+        "*0.014*",
+        "Figure 4",
+        "Figure 5",
+        "L_0, and one of each of 4 equal parts",
+        "ddim-web evaluate --model model",
+        "Of the 50 cells of the whole grid, 12 were made.",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
+fn cells_that_are_lost_are_made_again_the_same_and_others_are_not_touched() {
+    let folder = Folder::with_model("lost");
+    succeeds(&folder.evaluate("out", SMALL));
+    let whole = results(&folder, "out");
+    let names = folder.names("out/cells");
+    let age = |name: &str| {
+        let path = folder.path(&format!("out/cells/{name}"));
+        fs::metadata(path).unwrap().modified().unwrap()
+    };
+    let (lost, kept): (Vec<_>, Vec<_>) = names.iter().enumerate().partition(|(i, _)| i % 2 == 0);
+    let ages: Vec<_> = kept.iter().map(|(_, name)| age(name)).collect();
+    for (_, name) in &lost {
+        fs::remove_file(folder.path(&format!("out/cells/{name}"))).unwrap();
+    }
+    // What a killed program leaves behind.
+    folder.write("out/cells/frechet-0-linear-2-0.json.partial-7", b"{\"set");
+    succeeds(&folder.evaluate("out", SMALL));
+    assert_eq!(results(&folder, "out"), whole);
+    let now: Vec<_> = kept.iter().map(|(_, name)| age(name)).collect();
+    assert_eq!(now, ages, "cells that were there are not made again");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_evaluation_goes_on_where_it_was() {
+    let folder = Folder::with_model("signal");
+    // Long cells come last.
+    let arguments = "--frechet --reconstruction --etas 0 --taus linear --steps 2 20 --samples 800 --resamples 200 --images 5";
+    let mut child = folder
+        .command(&usual("out", arguments))
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !folder.path("out/cells").is_dir() || folder.names("out/cells").len() < 2 {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let id = child.id().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .output();
+    succeeds(&kill.unwrap());
+    fails(&child.wait_with_output().unwrap(), 1, &["stopped"]);
+    let text = folder.text("out/results.md");
+    assert!(text.contains(" – "), "a missing cell is a dash: {text}");
+    let before = folder.names("out/cells");
+
+    succeeds(&folder.evaluate("out", arguments));
+    succeeds(&folder.evaluate("other", arguments));
+    assert!(before.len() < folder.names("out/cells").len());
+    let [mut one, mut two] =
+        ["out", "other"].map(|out| folder.json(&format!("{out}/results.json")));
+    for json in [&mut one, &mut two] {
+        // The name of the folder is part of the command.
+        json.as_object_mut().unwrap().remove("commands");
+    }
+    assert_eq!(one, two);
+}
+
+#[test]
+fn sections_made_one_by_one_stand_in_one_page() {
+    let folder = Folder::with_model("parts");
+    succeeds(&folder.evaluate(
+        "out",
+        "--frechet --etas 0 --taus linear --steps 2 --samples 20 --resamples 200",
+    ));
+    succeeds(&folder.evaluate("out", "--reconstruction --steps 3 --images 4"));
+    let json = folder.json("out/results.json");
+    assert_eq!(json["frechet"][0]["cells"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        json["reconstruction"][0]["cells"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(json["commands"].as_array().unwrap().len(), 2);
+    assert_eq!(json["bound"], serde_json::json!([]));
+}
+
+#[test]
+fn settings_that_differ_never_share_a_cell() {
+    let folder = Folder::with_model("stale");
+    let run = |seed: u32, samples: u32| {
+        let base = "--frechet --etas 0 --taus linear --steps 2 --resamples 200";
+        let more = format!("{base} --seed {seed} --samples {samples}");
+        succeeds(&folder.evaluate("out", &more));
+        folder
+            .names("out/cells")
+            .iter()
+            .filter(|name| name.starts_with("frechet-"))
+            .count()
+    };
+    assert_eq!(run(0, 20), 1);
+    assert_eq!(run(0, 20), 1);
+    assert_eq!(run(1, 20), 2);
+    assert_eq!(run(0, 21), 3);
+    let mut network = fixture("grey.safetensors");
+    let last = network.len() - 4;
+    network[last] ^= 1; // the last bit of one weight
+    folder.write("network.safetensors", &network);
+    assert_eq!(run(0, 20), 4);
+    let mut images = fs::read(folder.path("data/train-images-idx3-ubyte")).unwrap();
+    images[20] ^= 1;
+    folder.write("data/train-images-idx3-ubyte", &images);
+    assert_eq!(run(0, 20), 5);
+}
+
+#[test]
+fn samples_that_were_kept_serve_another_classifier() {
+    let folder = Folder::with_model("kept");
+    let run = |more: &str| {
+        let base = "--frechet --etas 1 --taus linear --steps 4 --samples 20 --resamples 200";
+        succeeds(&folder.evaluate("out", &format!("{base} {more}")));
+    };
+    run("--keep-samples");
+    let samples = folder.names("out/samples");
+    assert_eq!(samples.len(), 1);
+    let mut network = fixture("grey.safetensors");
+    let last = network.len() - 1;
+    network[last] ^= 0x80; // the sign of one weight
+    folder.write("network.safetensors", &network);
+    run("");
+    assert_eq!(folder.names("out/samples"), samples);
+    let seconds =
+        |name: &String| folder.json(&format!("out/cells/{name}"))["result"]["seconds"].as_f64();
+    let mut times: Vec<f64> = folder
+        .names("out/cells")
+        .iter()
+        .filter_map(seconds)
+        .collect();
+    times.sort_by(f64::total_cmp);
+    assert_eq!(times.len(), 2);
+    assert!(times[0] == 0.0 && times[1] > 0.0, "{times:?}");
+}
+
+#[test]
+fn features_of_another_network_are_compared_without_a_model() {
+    let folder = Folder::new("features");
+    folder.write("features.safetensors", &fixture("frechet.safetensors"));
+    let output = folder
+        .command("--features features.safetensors --resamples 200")
+        .output()
+        .unwrap();
+    succeeds(&output);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<&str> = text.lines().skip(2).collect();
+    assert_eq!(rows.len(), 2, "{text}");
+    let expected: Value = serde_json::from_slice(&fixture("frechet.json")).unwrap();
+    let distance = expected["distance"].as_f64().unwrap();
+    assert!(rows[0].starts_with("| other | 70 | "), "{text}");
+    assert!(
+        rows[0].contains(&format!("{distance:.1}")),
+        "{distance}: {text}"
+    );
+    assert!(rows[1].starts_with("| real, one half against the other | 45 | "));
+}
