@@ -7,6 +7,9 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::support::{fixture, shipped};
 
+/// A tensor of zeros in place of another; `None` leaves it out.
+type Replacement = Option<(Dtype, Vec<usize>)>;
+
 fn tensor(file: &SafeTensors, name: &str) -> (Vec<usize>, Vec<f32>) {
     let view = file.tensor(name).unwrap();
     let values = view.data().chunks_exact(4);
@@ -75,7 +78,7 @@ fn files_that_are_no_classifier_are_refused_by_name() {
     let good = fixture("grey.safetensors");
     let file = SafeTensors::deserialize(&good).unwrap();
     // The good file with some tensors replaced or left out, and other strides.
-    let changed = |change: &[(&str, Option<(Dtype, Vec<usize>)>)], strides: &str| {
+    let changed = |change: &[(&str, Replacement)], strides: &str| {
         let zeros = vec![0; 1 << 12];
         let mut views: Vec<(&str, TensorView)> = file
             .iter()

@@ -10,6 +10,7 @@ mod native {
     pub mod common;
     pub mod compare;
     pub mod dataset;
+    pub mod evaluate;
     pub mod files;
     pub mod film;
     pub mod interpolate;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use ddim_web::engine::DeviceKind;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{compare, interpolate, invert, sample, train};
+use super::{compare, evaluate, interpolate, invert, sample, train};
 
 /// Denoising diffusion (DDPM and DDIM): sample models and train them.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Interpolate(interpolate::Args),
     /// Show one noise with several numbers of steps and eta on one sheet
     Compare(compare::Args),
+    /// Measure a model as the DDIM paper does: Fréchet distance, reconstruction, time, consistency, bound
+    Evaluate(evaluate::Args),
     /// Train a model on a folder of images
     Train(train::Args),
 }
@@ -102,6 +104,7 @@ pub fn run() -> ExitCode {
         Command::Invert(args) => invert::run(&args),
         Command::Interpolate(args) => interpolate::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),
     };
     match result {
