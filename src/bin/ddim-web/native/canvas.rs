@@ -1,15 +1,18 @@
-//! Text on a picture.
+//! Text and lines on a picture.
 
 use std::convert::Infallible;
 
-use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
+use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use embedded_graphics::prelude::{DrawTarget, Drawable, OriginDimensions, Pixel, Point, Size};
+use embedded_graphics::prelude::{
+    DrawTarget, Drawable, OriginDimensions, Pixel, Point, Primitive, Size,
+};
+use embedded_graphics::primitives::{Line, PrimitiveStyle};
 use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
 use image::{Rgb, RgbImage};
 
-/// A grey that any palette of greys holds, so that text costs an animation no colour.
-const INK: Rgb888 = Rgb888::new(0x33, 0x33, 0x33);
+/// Lines and letters: a grey that any palette of greys holds, so that text costs an animation no colour.
+pub const INK: Rgb888 = Rgb888::new(0x33, 0x33, 0x33);
 
 /// A picture that can be drawn on.
 pub struct Canvas(pub RgbImage);
@@ -40,19 +43,30 @@ impl DrawTarget for Canvas {
 }
 
 impl Canvas {
+    /// A straight line, `width` pixels wide.
+    pub fn line(&mut self, from: (i32, i32), to: (i32, i32), colour: Rgb888, width: u32) {
+        let line = Line::new(from.into(), to.into())
+            .into_styled(PrimitiveStyle::with_stroke(colour, width));
+        let Ok(()) = line.draw(self);
+    }
+
     /// A line of text; `at` is its left end, middle or right end (`alignment`), half way up. Letters outside
     /// ASCII become question marks.
-    pub fn text(&mut self, text: &str, font: &MonoFont<'_>, at: (u32, u32), alignment: Alignment) {
-        let style = TextStyleBuilder::new()
+    pub fn text(
+        &mut self,
+        text: &str,
+        style: MonoTextStyle<'_, Rgb888>,
+        at: (i32, i32),
+        alignment: Alignment,
+    ) {
+        let placed = TextStyleBuilder::new()
             .alignment(alignment)
             .baseline(Baseline::Middle)
             .build();
-        let at = Point::new(at.0 as i32, at.1 as i32);
         let ascii: String = text
             .chars()
             .map(|c| if c.is_ascii() { c } else { '?' })
             .collect();
-        let Ok(_) =
-            Text::with_text_style(&ascii, at, MonoTextStyle::new(font, INK), style).draw(self);
+        let Ok(_) = Text::with_text_style(&ascii, at.into(), style, placed).draw(self);
     }
 }

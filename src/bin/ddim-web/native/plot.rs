@@ -1,15 +1,11 @@
 //! The loss curve as a picture.
 
-use std::convert::Infallible;
-
-use embedded_graphics::mono_font::{MonoFont, MonoTextStyle, ascii::FONT_10X20};
-use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use embedded_graphics::prelude::{
-    DrawTarget, Drawable, OriginDimensions, Pixel, Point, Primitive, Size,
-};
-use embedded_graphics::primitives::{Line, PrimitiveStyle};
-use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
+use embedded_graphics::mono_font::{MonoTextStyle, ascii::FONT_10X20};
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::text::Alignment;
 use image::{Rgb, RgbImage};
+
+use super::canvas::{Canvas, INK};
 
 const WIDTH: u32 = 1000;
 const HEIGHT: u32 = 600;
@@ -20,60 +16,16 @@ const BOTTOM: i32 = HEIGHT as i32 - 80;
 /// The mean is taken over this share of all steps.
 const WINDOW: usize = 50;
 
-const FONT: &MonoFont<'_> = &FONT_10X20;
-const INK: Rgb888 = Rgb888::new(0x33, 0x33, 0x33);
 const GRID: Rgb888 = Rgb888::new(0xE4, 0xE4, 0xE4);
 const EACH: Rgb888 = Rgb888::new(0x8F, 0xAE, 0xDD);
 const MEAN: Rgb888 = Rgb888::new(0x1F, 0x4E, 0xA8);
-
-struct Canvas(RgbImage);
-
-impl OriginDimensions for Canvas {
-    fn size(&self) -> Size {
-        Size::new(self.0.width(), self.0.height())
-    }
-}
-
-impl DrawTarget for Canvas {
-    type Color = Rgb888;
-    type Error = Infallible;
-
-    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(
-        &mut self,
-        pixels: I,
-    ) -> Result<(), Infallible> {
-        for Pixel(Point { x, y }, colour) in pixels {
-            if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))
-                && let Some(pixel) = self.0.get_pixel_mut_checked(x, y)
-            {
-                *pixel = Rgb([colour.r(), colour.g(), colour.b()]);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Canvas {
-    fn line(&mut self, from: (i32, i32), to: (i32, i32), colour: Rgb888, width: u32) {
-        let line = Line::new(from.into(), to.into())
-            .into_styled(PrimitiveStyle::with_stroke(colour, width));
-        let Ok(()) = line.draw(self);
-    }
-
-    fn text(&mut self, text: &str, at: (i32, i32), alignment: Alignment, colour: Rgb888) {
-        let style = TextStyleBuilder::new()
-            .alignment(alignment)
-            .baseline(Baseline::Middle)
-            .build();
-        let Ok(_) = Text::with_text_style(text, at.into(), MonoTextStyle::new(FONT, colour), style)
-            .draw(self);
-    }
-}
 
 /// The losses of steps 1, 2, … on a logarithmic scale: the range of each column, and a moving mean.
 /// Losses that are not above 0 are left out. `name` says which loss it is.
 pub fn loss_curve(losses: &[f32], name: &str) -> RgbImage {
     let mut canvas = Canvas(RgbImage::from_pixel(WIDTH, HEIGHT, Rgb([255; 3])));
+    let style = |colour| MonoTextStyle::new(&FONT_10X20, colour);
+    let ink = style(INK);
     let window = losses.len().div_ceil(WINDOW).max(1);
     let means = moving_means(losses, window);
     let positive = || losses.iter().copied().filter(|v| *v > 0.0 && v.is_finite());
@@ -92,15 +44,15 @@ pub fn loss_curve(losses: &[f32], name: &str) -> RgbImage {
 
     for tick in ticks_1_2_5(low, high) {
         canvas.line((LEFT, y(tick)), (RIGHT, y(tick)), GRID, 1);
-        canvas.text(&decimal(tick), (LEFT - 10, y(tick)), Alignment::Right, INK);
+        canvas.text(&decimal(tick), ink, (LEFT - 10, y(tick)), Alignment::Right);
     }
     for tick in step_ticks(last) {
         canvas.line((x(tick), TOP), (x(tick), BOTTOM), GRID, 1);
         canvas.text(
             &tick.to_string(),
+            ink,
             (x(tick), BOTTOM + 20),
             Alignment::Center,
-            INK,
         );
     }
     let points: Vec<(i32, f64)> = losses
@@ -128,29 +80,34 @@ pub fn loss_curve(losses: &[f32], name: &str) -> RgbImage {
 
     canvas.text(
         &format!("loss ({name}, log scale)"),
+        ink,
         (LEFT - 80, 25),
         Alignment::Left,
-        INK,
     );
     canvas.text(
         "step",
+        ink,
         ((LEFT + RIGHT) / 2, BOTTOM + 50),
         Alignment::Center,
-        INK,
     );
     let legend = if window == 1 {
         "each step".into()
     } else {
-        canvas.text("each step", (RIGHT - 320, 25), Alignment::Right, EACH);
+        canvas.text(
+            "each step",
+            style(EACH),
+            (RIGHT - 320, 25),
+            Alignment::Right,
+        );
         format!("mean of {window} steps")
     };
-    canvas.text(&legend, (RIGHT, 25), Alignment::Right, MEAN);
+    canvas.text(&legend, style(MEAN), (RIGHT, 25), Alignment::Right);
     if let Some(mean) = means.last() {
         canvas.text(
             &format!("now {mean:.4}"),
+            style(MEAN),
             (RIGHT, 50),
             Alignment::Right,
-            MEAN,
         );
     }
     canvas.0

@@ -19,6 +19,9 @@ const BATCH: usize = 16;
 /// Most images of one job.
 pub const MAX_IMAGES: usize = 16_384;
 
+/// Most values in all images of a job: 2 GiB.
+const MAX_VALUES: usize = 1 << 29;
+
 /// A model folder, opened on one device.
 pub struct Runner {
     engine: BurnEngine,
@@ -138,19 +141,27 @@ impl Runner {
         check_count(job.count)?;
         self.steps(&job.trajectory)?;
         let [channels, height, width] = self.image_shape(job.size)?;
-        let image = channels * height * width;
+        let image = [height, width]
+            .into_iter()
+            .fold(channels, usize::saturating_mul);
         if let Some(latents) = job
             .latents
             .as_ref()
-            .filter(|l| l.len() != job.count * image)
+            .filter(|l| l.len() != job.count.saturating_mul(image))
         {
             return Err(CliError::failed(InputError::Length {
                 shape: [job.count, channels, height, width],
-                expected: job.count * image,
+                expected: job.count.saturating_mul(image),
                 found: latents.len(),
             }));
         }
-        let mut images = vec![0.0; job.count * image];
+        self.engine
+            .check(&BatchSpec {
+                shape: [self.batch(job.count), channels, height, width],
+                labels: job.class.map(|class| vec![class; self.batch(job.count)]),
+            })
+            .map_err(CliError::failed)?;
+        let mut images = vec![0.0; checked_total(job.count, image)?];
         let each = |first: usize, batch: usize, send: &mut dyn FnMut(Event) -> bool| {
             self.walk(job, image, first, batch, send)
         };
@@ -236,7 +247,7 @@ impl Runner {
     fn spread<T: Send>(
         &self,
         count: usize,
-        work: &(dyn Fn(usize, usize, &mut dyn FnMut(T) -> bool) -> Result<(), CliError> + Sync),
+        work: &Work<'_, T>,
         take: &mut dyn FnMut(T),
     ) -> Result<(), CliError> {
         let batch = self.batch(count);
@@ -280,6 +291,23 @@ impl Runner {
             Ok(())
         })
     }
+}
+
+/// Makes the images `first .. first + batch` and sends what it has of them; the answer is whether to go on.
+type Work<'a, T> =
+    dyn Fn(usize, usize, &mut dyn FnMut(T) -> bool) -> Result<(), CliError> + Sync + 'a;
+
+/// Values in `count` images of `image` values, as long as memory is likely to hold them.
+fn checked_total(count: usize, image: usize) -> Result<usize, CliError> {
+    count
+        .checked_mul(image)
+        .filter(|total| *total <= MAX_VALUES)
+        .ok_or_else(|| {
+            CliError::Usage(format!(
+                "count: expected at most {} images of {image} values, found {count}",
+                MAX_VALUES / image
+            ))
+        })
 }
 
 /// Refuses an absurd number of images.

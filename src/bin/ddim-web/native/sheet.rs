@@ -3,12 +3,13 @@
 //! All blocks have the same rows and as many columns; they stand side by side and continue below where a line
 //! is full. The names of the rows stand once, at the left of each line.
 
-use embedded_graphics::mono_font::MonoFont;
+use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::mono_font::ascii::{FONT_8X13, FONT_8X13_BOLD};
+use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::text::Alignment;
 use image::{Rgb, RgbImage, imageops};
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, INK};
 use super::cli::CliError;
 use super::picture::{self, GAP};
 
@@ -26,8 +27,8 @@ const LINE_WIDTH: u32 = 1040;
 const MARGIN: u32 = 12;
 /// Between two lines of blocks.
 const LINE_GAP: u32 = 16;
-const LABEL: &MonoFont<'_> = &FONT_8X13;
-const TITLE: &MonoFont<'_> = &FONT_8X13_BOLD;
+const LABEL: MonoTextStyle<'_, Rgb888> = MonoTextStyle::new(&FONT_8X13, INK);
+const TITLE: MonoTextStyle<'_, Rgb888> = MonoTextStyle::new(&FONT_8X13_BOLD, INK);
 const LABEL_HEIGHT: u32 = 20;
 
 /// What stands where.
@@ -97,19 +98,19 @@ impl Sheet {
             for (row, name) in self.rows.iter().enumerate() {
                 let middle = geometry.tile_top(line, row) + geometry.tile[1] / 2;
                 let right = geometry.left - 10;
-                canvas.text(name, LABEL, (right, middle), Alignment::Right);
+                canvas.text(name, LABEL, point(right, middle), Alignment::Right);
             }
         }
         for (b, block) in self.blocks.iter().enumerate() {
             let (line, left) = (geometry.line_of(b), geometry.block_left(b));
             let top = geometry.line_top(line);
             let title = fitted(&block.title, geometry.block_width);
-            let middle = (left + geometry.block_width / 2, top + LABEL_HEIGHT / 2);
+            let middle = point(left + geometry.block_width / 2, top + LABEL_HEIGHT / 2);
             canvas.text(&title, TITLE, middle, Alignment::Center);
             for (c, name) in block.columns.iter().enumerate() {
                 let middle = geometry.tile_left(b, c) + geometry.tile[0] / 2;
                 let label = fitted(name, geometry.tile[0]);
-                let at = (middle, top + geometry.title + LABEL_HEIGHT / 2);
+                let at = point(middle, top + geometry.title + LABEL_HEIGHT / 2);
                 canvas.text(&label, LABEL, at, Alignment::Center);
             }
         }
@@ -121,11 +122,16 @@ impl Sheet {
         for (i, text) in &self.captions {
             let (left, top) = geometry.place(self, *i);
             let [width, height] = geometry.tile;
-            let at = (left + width / 2, top + height + LABEL_HEIGHT / 2);
+            let at = point(left + width / 2, top + height + LABEL_HEIGHT / 2);
             canvas.text(&fitted(text, width), LABEL, at, Alignment::Center);
         }
         canvas.0
     }
+}
+
+/// A place on the sheet, as the canvas counts.
+fn point(x: u32, y: u32) -> (i32, i32) {
+    (x as i32, y as i32)
 }
 
 /// Sizes and places in pixels.
@@ -164,7 +170,7 @@ impl Geometry {
         let letters = sheet.rows.iter().map(|name| name.chars().count()).max();
         let left = match letters.unwrap_or(0) as u32 {
             0 => MARGIN,
-            letters => MARGIN + letters * LABEL.character_size.width + 10,
+            letters => MARGIN + letters * LABEL.font.character_size.width + 10,
         };
         let block_width = columns as u32 * (tile[0] + GAP) - GAP;
         let space = (LINE_WIDTH + sheet.gap).saturating_sub(left + MARGIN);
@@ -232,7 +238,7 @@ impl Geometry {
 
 /// As much of `text` as fits into `width` pixels.
 fn fitted(text: &str, width: u32) -> String {
-    let letters = (width / LABEL.character_size.width) as usize;
+    let letters = (width / LABEL.font.character_size.width) as usize;
     if text.chars().count() <= letters {
         return text.into();
     }
