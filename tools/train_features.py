@@ -2,10 +2,11 @@
 """Trains the small classifier whose features `ddim-web evaluate` measures Fréchet distances with.
 
     venv/bin/python tools/train_features.py /usr/share/datasets/fashion-mnist models/features/fashion-mnist.safetensors
+    venv/bin/python tools/train_features.py AVATARS models/features/avatars.safetensors --test MORE --epochs 6
 
 The folder holds MNIST's four IDX files ([.gz]), or PNG pictures with a labels.json:
 {"attribute": ..., "names": [...], "labels": [class of the first picture in the order of the names, ...]};
-every tenth picture is held out as the test then. Pixels are scaled to -1…1 and padded with black to
+the test is a second such folder then (--test). Pixels are scaled to -1…1 and padded with black to
 sides that are multiples of 8, as the diffusion model sees them.
 
 The network: 3×3 convolutions with ReLU, the mean over all positions (the features), one linear layer
@@ -69,16 +70,17 @@ def pictures(folder: Path) -> tuple[np.ndarray, np.ndarray, str]:
     return images, np.array(described["labels"]), f"{folder.name} by {described['attribute']}"
 
 
-def read(folder: Path):
+def read(folder: Path, test: Path | None):
     """(train images [N, C, H, W] of bytes, train labels, test images, test labels, name of the data)."""
     images = idx(folder, "train-images-idx3-ubyte", 16)
     if images is not None:
         parts = [images[:, None], idx(folder, "train-labels-idx1-ubyte", 8),
                  idx(folder, "t10k-images-idx3-ubyte", 16)[:, None], idx(folder, "t10k-labels-idx1-ubyte", 8)]
         return *parts, folder.name
+    if test is None:
+        sys.exit(f"{folder}: no t10k files in it: give the pictures for the test with --test")
     images, labels, name = pictures(folder)
-    test = np.arange(len(images)) % 10 == 9
-    return images[~test], labels[~test], images[test], labels[test], name
+    return images, labels, *pictures(test)[:2], name
 
 
 def padded(images: np.ndarray) -> torch.Tensor:
@@ -111,6 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--test", type=Path, help="folder of test pictures with a labels.json of its own")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -118,7 +121,7 @@ def main() -> None:
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
-    train_x, train_y, test_x, test_y, name = read(args.data)
+    train_x, train_y, test_x, test_y, name = read(args.data, args.test)
     train_x, test_x = padded(train_x), padded(test_x)
     train_y, test_y = (torch.from_numpy(y.astype(np.int64)) for y in (train_y, test_y))
     classes = int(train_y.max()) + 1

@@ -33,6 +33,7 @@ fn features_and_logits_are_those_of_pytorch() {
         ("grey", fixture("grey.safetensors")),
         ("colour", fixture("colour.safetensors")),
         ("fashion-mnist", shipped("fashion-mnist")),
+        ("avatars", shipped("avatars")),
     ];
     for (name, bytes) in cases {
         let network = FeatureNetwork::from_bytes(&bytes, &Device::flex()).unwrap();
@@ -56,21 +57,19 @@ fn features_and_logits_are_those_of_pytorch() {
 }
 
 #[test]
-fn the_classifier_that_is_shipped_is_small_and_says_how_good_it_is() {
-    let bytes = shipped("fashion-mnist");
-    assert!(bytes.len() <= 2 << 20);
-    let network = FeatureNetwork::from_bytes(&bytes, &Device::flex()).unwrap();
-    let metadata = network.metadata();
-    for name in ["architecture", "accuracy", "data", "command"] {
-        assert!(metadata.contains_key(name), "{name}");
+fn the_classifiers_that_are_shipped_are_small_and_say_how_good_they_are() {
+    for name in ["fashion-mnist", "avatars"] {
+        let bytes = shipped(name);
+        assert!(bytes.len() <= 2 << 20, "{name}");
+        let network = FeatureNetwork::from_bytes(&bytes, &Device::flex()).unwrap();
+        let about = |key: &str| network.metadata()[key].as_str();
+        for key in ["architecture", "data", "command"] {
+            assert!(!about(key).is_empty(), "{name}: {key}");
+        }
+        let accuracy = about("accuracy").split(' ').next().unwrap();
+        let accuracy: f64 = accuracy.parse().unwrap();
+        assert!((0.9..=1.0).contains(&accuracy), "{name}: {accuracy}");
     }
-    let accuracy: f64 = metadata["accuracy"]
-        .split(' ')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
-    assert!((0.9..=1.0).contains(&accuracy), "{accuracy}");
 }
 
 #[test]

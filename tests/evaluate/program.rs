@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Folder, fails, fixture, succeeds, usual};
+use crate::support::{Folder, fails, fixture, idx, succeeds, usual};
 
 const SMALL: &str = "--etas 0 1 sigma_hat --steps 2 4 --samples 20 --resamples 200 --images 6 --noises 3 \
                      --bound-terms 5 --seed 3";
@@ -19,7 +19,7 @@ fn results(folder: &Folder, out: &str) -> Value {
 #[test]
 fn all_sections_are_measured_and_written_in_both_forms() {
     let folder = Folder::with_model("whole");
-    succeeds(&folder.evaluate("out", SMALL));
+    succeeds(&folder.evaluate("out", &format!("{SMALL} --page docs/results.md")));
     let json = folder.json("out/results.json");
 
     let table = &json["frechet"][0];
@@ -49,6 +49,7 @@ fn all_sections_are_measured_and_written_in_both_forms() {
     }
 
     let text = folder.text("out/results.md");
+    assert_eq!(folder.text("docs/results.md"), text);
     for word in [
         "compare only with each other",
         "20 samples",
@@ -143,6 +144,40 @@ fn sections_made_one_by_one_stand_in_one_page() {
     );
     assert_eq!(json["commands"].as_array().unwrap().len(), 2);
     assert_eq!(json["bound"], serde_json::json!([]));
+}
+
+#[test]
+fn held_out_images_are_taken_from_where_they_are() {
+    let folder = Folder::with_model("held-out");
+    folder.write("more/train-images-idx3-ubyte", &idx(7, 11));
+    fs::create_dir_all(folder.path("bare")).unwrap();
+    let train = folder.path("data/train-images-idx3-ubyte");
+    fs::copy(train, folder.path("bare/train-images-idx3-ubyte")).unwrap();
+    let mut errors = Vec::new();
+    for (data, test, kind) in [
+        ("data", "", "4 test images"),
+        ("data", "--test more", "4 test images"),
+        ("bare", "", "4 training images (there are no others)"),
+        ("bare", "--test more", "4 test images"),
+    ] {
+        let out = format!("out{}", errors.len());
+        let more = format!("--reconstruction --steps 2 --images 4 {test}");
+        let text = format!("--model model --data {data} --out {out} {more}");
+        succeeds(&folder.command(&text).output().unwrap());
+        let text = folder.text(&format!("{out}/results.md"));
+        assert!(text.contains(kind), "{kind}: {text}");
+        let json = folder.json(&format!("{out}/results.json"));
+        errors.push(
+            json["reconstruction"][0]["cells"][0]["mse"]
+                .as_f64()
+                .unwrap(),
+        );
+    }
+    assert_eq!(errors[1], errors[3]);
+    assert!(
+        errors[0] != errors[1] && errors[0] != errors[2],
+        "{errors:?}"
+    );
 }
 
 #[test]

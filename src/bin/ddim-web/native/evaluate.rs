@@ -23,11 +23,12 @@ use ddim_web::evaluate::bootstrap::MIN_RESAMPLES;
 use ddim_web::evaluate::paper;
 use indicatif::HumanDuration;
 
-use self::bench::Bench;
+use self::bench::{Bench, Inputs};
 use self::grid::{Eta, Tau};
 use self::store::{Manifest, Store};
 use self::task::Task;
 use super::cli::{CliError, Device, progress_bar};
+use super::files::write_atomically;
 use super::runner::MAX_IMAGES;
 
 /// Arguments of `ddim-web evaluate`.
@@ -41,6 +42,10 @@ pub struct Args {
     /// pictures
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     data: Option<PathBuf>,
+    /// Folder of pictures that are not for training, for table 2 and the bound [default: t10k-images-idx3-ubyte[.gz]
+    /// in --data, or else the training images]
+    #[arg(long, value_name = "DIR")]
+    test: Option<PathBuf>,
     /// The classifier whose features are compared (tools/train_features.py makes one); --frechet and --consistency
     /// need it
     #[arg(long, value_name = "FILE")]
@@ -49,6 +54,9 @@ pub struct Args {
     /// where it was interrupted
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     out: Option<PathBuf>,
+    /// Also write results.md to this file
+    #[arg(long, value_name = "FILE.md")]
+    page: Option<PathBuf>,
     /// Only the Fréchet distances (table 1); without any of these flags all sections are made
     #[arg(long)]
     frechet: bool,
@@ -96,7 +104,7 @@ pub struct Args {
     keep_samples: bool,
     /// Only compare features that another network made: a .safetensors file with a tensor real [images, features]
     /// and others of the same width; needs no model
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "data", "network", "out"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "data", "test", "network", "out", "page"])]
     features: Option<PathBuf>,
     /// Where the network runs
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
@@ -127,8 +135,17 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         )));
     }
     let bar = progress_bar(0, "", args.quiet);
-    let network = args.network.as_deref();
-    let bench = Bench::open(model, data, network, args.device, args.seed, bar)?;
+    let bench = Bench::open(
+        &Inputs {
+            model,
+            data,
+            test: args.test.as_deref(),
+            network: args.network.as_deref(),
+        },
+        args.device,
+        args.seed,
+        bar,
+    )?;
     let store = Store::open(
         out,
         Manifest {
@@ -158,7 +175,10 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     pending.sort_by_key(|task| task.cost);
     let made = make(&bench, &store, &pending, args.quiet);
-    report::write(&bench, &store)?;
+    let page = report::write(&bench, &store)?;
+    if let Some(path) = &args.page {
+        write_atomically(path, page.as_bytes())?;
+    }
     if matches!(made, Err(CliError::Stopped)) {
         let out = out.display();
         eprintln!("the cells that are done stay in {out}: the same command goes on");

@@ -39,6 +39,18 @@ pub struct Images {
     pub held_out: bool,
 }
 
+/// What an evaluation is made from.
+pub struct Inputs<'a> {
+    /// Folder of the model.
+    pub model: &'a Path,
+    /// Folder of the training images.
+    pub data: &'a Path,
+    /// Folder of images that no model is trained on.
+    pub test: Option<&'a Path>,
+    /// File of the classifier.
+    pub network: Option<&'a Path>,
+}
+
 /// Everything that the sections share.
 pub struct Bench {
     /// The model at work.
@@ -68,13 +80,17 @@ impl Bench {
     /// # Errors
     /// The file that cannot be used, or the shape that does not fit.
     pub fn open(
-        model: &Path,
-        data: &Path,
-        network: Option<&Path>,
+        inputs: &Inputs,
         device: Device,
         seed: u64,
         bar: ProgressBar,
     ) -> Result<Self, CliError> {
+        let &Inputs {
+            model,
+            data,
+            test,
+            network,
+        } = inputs;
         let stop = Stop::watch()?;
         let files = ModelFiles::read(model)?;
         let parts = [
@@ -88,8 +104,12 @@ impl Bench {
         let classifier = network.map(|path| classifier(path, shape)).transpose()?;
         let side = u32::try_from(shape[1]).ok();
         let images = Images::of(dataset::read(data, side)?, data, shape, false)?;
-        let test = match dataset::read_test(data)? {
-            Some(set) => Images::of(set, data, shape, true)?,
+        let held_out = match test {
+            Some(folder) => Some((dataset::read(folder, side)?, folder)),
+            None => dataset::read_test(data)?.map(|set| (set, data)),
+        };
+        let test = match held_out {
+            Some((set, folder)) => Images::of(set, folder, shape, true)?,
             None => Images {
                 set: images.set.clone(),
                 fingerprint: images.fingerprint.clone(),

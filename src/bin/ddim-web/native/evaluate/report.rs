@@ -25,11 +25,11 @@ pub struct Part {
     text: String,
 }
 
-/// Writes both files.
+/// Writes both files; returns the text of results.md.
 ///
 /// # Errors
 /// [`CliError::Failed`] when a cell is damaged or a file cannot be written.
-pub fn write(bench: &Bench, store: &Store) -> Result<(), CliError> {
+pub fn write(bench: &Bench, store: &Store) -> Result<String, CliError> {
     let parts = [
         table1::part(store, bench.runner.scheduler().clip_sample)?,
         table2::part(store)?,
@@ -52,7 +52,8 @@ pub fn write(bench: &Bench, store: &Store) -> Result<(), CliError> {
     }
     let json = serde_json::to_string_pretty(&json).map_err(CliError::failed)?;
     write_atomically(&store.path("results.json"), format!("{json}\n").as_bytes())?;
-    write_atomically(&store.path("results.md"), text.as_bytes())
+    write_atomically(&store.path("results.md"), text.as_bytes())?;
+    Ok(text)
 }
 
 fn introduction(store: &Store) -> String {
