@@ -154,7 +154,8 @@ def main() -> None:
         "input": "x".join(map(str, train_x.shape[1:])) + " in -1..1",
         "data": f"{name}: {len(train_x)} images, {classes} classes",
         "accuracy": f"{tested:.4f} on {len(test_x)} test images",
-        "command": "python " + " ".join(sys.argv),
+        # Where the data lies differs from machine to machine.
+        "command": "python tools/train_features.py " + " ".join(Path(word).name for word in sys.argv[1:]),
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.half().contiguous() for k, v in model.state_dict().items()}, args.out, metadata)
