@@ -6,6 +6,7 @@
 
 mod burn;
 mod gpu;
+pub mod plan;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use burn::download;

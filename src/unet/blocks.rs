@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::attention::{Attention, AttentionConfig};
-use super::config::{BlockKind, ResampleKind, TimeInjection, UnetConfig};
+use super::config::{BlockKind, ResampleKind, UnetConfig};
 use super::resample::{DownsampleConv, UpsampleConv};
 use super::resnet::{Resample, ResnetBlock};
 
@@ -82,19 +82,10 @@ impl MidBlock {
     pub fn init(network: &UnetConfig, device: &Device) -> Self {
         let channels = network.block_out_channels[network.block_out_channels.len() - 1];
         let scale = network.mid_block_scale_factor;
-        // With scale_shift diffusers leaves the normalisation out unless it is given its own number of groups.
-        let groups = match network.time_injection {
-            TimeInjection::Add => Some(
-                network
-                    .attn_norm_num_groups
-                    .unwrap_or(network.norm_num_groups),
-            ),
-            TimeInjection::ScaleShift => network.attn_norm_num_groups,
-        };
         let attention = AttentionConfig {
             channels,
             head_dim: network.attention_head_dim.unwrap_or(channels),
-            groups,
+            groups: network.mid_attention_groups(),
             eps: network.norm_eps,
             rescale: scale,
         };
@@ -190,7 +181,7 @@ impl UpBlock {
 }
 
 /// What changes the resolution after a level of `kind`; the last level keeps it.
-fn resampling(
+pub(crate) fn resampling(
     kind: BlockKind,
     of_attention_levels: ResampleKind,
     last: bool,

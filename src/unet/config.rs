@@ -154,6 +154,15 @@ impl UnetConfig {
         })
     }
 
+    /// Groups of the middle attention's normalisation; `None` leaves it out. With scale_shift diffusers does so unless
+    /// it is given its own number.
+    pub(crate) fn mid_attention_groups(&self) -> Option<usize> {
+        match self.time_injection {
+            TimeInjection::Add => Some(self.attn_norm_num_groups.unwrap_or(self.norm_num_groups)),
+            TimeInjection::ScaleShift => self.attn_norm_num_groups,
+        }
+    }
+
     fn from_fields(f: &mut Fields) -> Result<Self, FieldError> {
         f.one_of("_class_name", Some("UNet2DModel"), &[("UNet2DModel", ())])?;
         let sample_size = sample_size(f)?;

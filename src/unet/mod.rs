@@ -8,8 +8,8 @@ pub mod input;
 pub mod weights;
 
 mod attention;
-mod blocks;
-mod embedding;
+pub(crate) mod blocks;
+pub(crate) mod embedding;
 mod resample;
 mod resnet;
 

@@ -173,12 +173,15 @@ fn current_name(name: &str) -> String {
         .fold(name.to_string(), |name, (old, new)| name.replace(old, new))
 }
 
-/// Builds the network of `config` on `device` from the bytes of a `.safetensors` file
-/// (f32, f16 or bf16; current or old attention names).
+/// The tensors that a network needs from the bytes of a `.safetensors` file (f32, f16 or bf16; current or old
+/// attention names), by name, row-major in PyTorch's shapes.
 ///
 /// # Errors
 /// [`WeightsError`]: all tensors that are missing, unknown or misshapen are named at once.
-pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, WeightsError> {
+pub fn tensors(
+    expected: &[TensorSpec],
+    bytes: &[u8],
+) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
     let file = parse(bytes)?;
     let mut found: BTreeMap<String, TensorView> = BTreeMap::new();
     for (name, view) in file.iter() {
@@ -191,8 +194,16 @@ pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, 
         };
         found.insert(kept, view);
     }
+    checked(expected, found)
+}
+
+/// Builds the network of `config` on `device` from the bytes of a `.safetensors` file, see [`tensors`].
+///
+/// # Errors
+/// [`WeightsError`] as [`tensors`] has it.
+pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, WeightsError> {
     let unet = Unet::init(config, device);
-    let mut values = checked(&specs(&unet), found)?;
+    let mut values = tensors(&specs(&unet), bytes)?;
 
     struct Fill<'a>(Walk, &'a mut HashMap<String, Vec<f32>>);
     impl ModuleMapper for Fill<'_> {

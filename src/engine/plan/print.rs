@@ -1,0 +1,164 @@
+//! A plan as text.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Buffer, Conv, Op, Plan, Resample, Residual, Source, View};
+
+/// Numbers of every kind of operation, multiply-adds, and memory.
+impl Display for Plan {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (i, op) in self.ops.iter().enumerate() {
+            writeln!(f, "{i:4}  {}", self.line(op))?;
+        }
+        let separate: usize = self.buffers.iter().map(Buffer::len).sum();
+        let numbers: usize = self
+            .params
+            .iter()
+            .map(|p| p.shape.iter().product::<usize>())
+            .sum();
+        let [height, width] = self.size;
+        writeln!(f)?;
+        writeln!(f, "operations    {}", self.ops.len())?;
+        writeln!(f, "image         {height} x {width}")?;
+        writeln!(f, "parameters    {numbers}")?;
+        writeln!(
+            f,
+            "multiply-adds {:.3} billion per image",
+            self.multiply_adds() as f64 / 1e9
+        )?;
+        write!(
+            f,
+            "memory        {} per image, {} if nothing shared its place",
+            mebibytes(self.arena),
+            mebibytes(separate)
+        )
+    }
+}
+
+fn mebibytes(numbers: usize) -> String {
+    format!("{:.2} MiB", numbers as f64 * 4.0 / (1 << 20) as f64)
+}
+
+impl Plan {
+    /// Multiplications of matrix products and convolutions for one image.
+    pub fn multiply_adds(&self) -> u64 {
+        let pixels = |view: View| {
+            let buffer = self.buffer(view);
+            (buffer.height * buffer.width) as u64
+        };
+        let of = |op: &Op| match op {
+            Op::Normalise { .. } => 0,
+            Op::Attention {
+                qkv,
+                heads,
+                head_dim,
+                ..
+            } => 2 * pixels(*qkv).pow(2) * (heads * head_dim) as u64,
+            Op::Conv(conv) => {
+                let shortcut = match conv.residual {
+                    Residual::Project { source, .. } => source.view.channels,
+                    Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
+                };
+                let inputs = conv.kernel.pow(2) * conv.source.view.channels + shortcut;
+                pixels(conv.output) * (inputs * conv.output.channels) as u64
+            }
+        };
+        self.ops.iter().map(of).sum()
+    }
+
+    fn line(&self, op: &Op) -> String {
+        match op {
+            Op::Normalise {
+                input,
+                groups,
+                modulation,
+                output,
+                weight,
+                ..
+            } => {
+                let modulated = modulation.map_or(String::new(), |_| ", modulated by time".into());
+                format!(
+                    "normalise  {} -> {} in {groups} groups{modulated}  ({})",
+                    self.place(*input),
+                    self.place(*output),
+                    self.name(weight.0)
+                )
+            }
+            Op::Attention {
+                qkv,
+                heads,
+                head_dim,
+                output,
+            } => format!(
+                "attention  {} -> {}, {heads} heads of {head_dim}",
+                self.place(*qkv),
+                self.place(*output)
+            ),
+            Op::Conv(conv) => self.conv_line(conv),
+        }
+    }
+
+    fn conv_line(&self, conv: &Conv) -> String {
+        let kind = match (conv.kernel, conv.stride) {
+            (1, _) => "linear".to_string(),
+            (k, 1) => format!("conv {k}x{k}"),
+            (k, s) => format!("conv {k}x{k}/{s}"),
+        };
+        let mut parts = vec![format!(
+            "{kind:<10} {} -> {}",
+            self.source(&conv.source),
+            self.place(conv.output)
+        )];
+        if conv.time.is_some() {
+            parts.push("+ time".into());
+        }
+        match &conv.residual {
+            Residual::None => {}
+            Residual::Add(source) => parts.push(format!("+ {}", self.source(source))),
+            Residual::Project { source, .. } => {
+                parts.push(format!("+ projected {}", self.source(source)));
+            }
+            Residual::Class(_) => parts.push("+ class".into()),
+        }
+        if conv.scale != 1.0 {
+            parts.push(format!("* {}", conv.scale));
+        }
+        let names: Vec<&str> = conv.weights.iter().map(|w| self.name(w.0)).collect();
+        let named = match names.as_slice() {
+            [first, _, .., last] => format!("{first} … {last}"),
+            names => names.join(", "),
+        };
+        format!("{}  ({named})", parts.join(" "))
+    }
+
+    fn source(&self, source: &Source) -> String {
+        let mut text = self.place(source.view);
+        if source.norm.is_some() {
+            text = format!("norm({text})");
+        }
+        if let Some(act) = source.act {
+            text = format!("{act:?}({text})").to_lowercase();
+        }
+        match source.resample {
+            Resample::Keep => text,
+            Resample::Nearest2x => format!("nearest2x({text})"),
+            Resample::Average2x => format!("average2x({text})"),
+        }
+    }
+
+    fn place(&self, view: View) -> String {
+        let buffer = self.buffer(view);
+        let Buffer { height, width, .. } = buffer;
+        let part = if view.channels == buffer.channels {
+            String::new()
+        } else {
+            format!(" [{}..{}]", view.first, view.first + view.channels)
+        };
+        format!("b{}{part} {height}x{width}x{}", view.buffer, view.channels)
+    }
+
+    fn name(&self, param: usize) -> &str {
+        let name = &self.params[param].name;
+        name.strip_suffix(".weight").unwrap_or(name)
+    }
+}
