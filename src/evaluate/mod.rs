@@ -17,8 +17,6 @@ pub mod parallel;
 pub mod statistics;
 pub mod strata;
 
-mod random;
-
 pub use bootstrap::Estimate;
 pub use features::{FeatureNetwork, NetworkError};
 pub use frechet::Reference;

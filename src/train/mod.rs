@@ -17,7 +17,7 @@ pub mod params;
 pub mod weighting;
 
 mod error;
-mod random;
+pub(crate) mod random;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};

@@ -1,4 +1,5 @@
-//! Random streams for training, each for one purpose, so that no two purposes share numbers.
+//! Random streams for training and measuring, each for one purpose. One list of all purposes, so that no two share
+//! numbers.
 
 use rand_chacha::{
     ChaCha8Rng,
@@ -18,6 +19,12 @@ pub enum Purpose {
     Noise = 4,
     /// The seed of dropout, one stream per training step.
     Dropout = 5,
+    /// Images of a sample drawn with replacement, one stream per resample.
+    Resamples = 33,
+    /// Which real images are in which half.
+    Halves = 34,
+    /// Terms of the variational bound, one stream per image.
+    Terms = 35,
 }
 
 /// Stream `index` of `purpose`: a pure function of its arguments on every platform.

@@ -106,7 +106,7 @@ fn comparisons_that_make_no_sense_are_wrong_usage() {
         (&["--eta", "2"], "eta"),
         (&["--eta", "-1"], "eta"),
         (&["--eta", "NaN"], "eta"),
-        (&["--eta", "much"], "eta"),
+        (&["--eta", "much"], "sigma_hat"),
         (&["--tau", "sideways"], "tau"),
         (&["--tau", "list:5,5"], "tau"),
         (&["--count", "0"], "count"),
@@ -115,7 +115,8 @@ fn comparisons_that_make_no_sense_are_wrong_usage() {
         (&["--steps"], "--steps"),
         (&["--size", "0", "0"], "height"),
         (&["--size", "65536", "65536"], "height"),
-        (&["--size", "4096", "4096"], "pixels"),
+        (&["--size", "4096", "4096"], "too large"),
+        (&["--size", "1024", "1024", "--count", "12"], "pixels"),
     ] {
         refused(&folder.run("compare", arguments), 2, word);
     }

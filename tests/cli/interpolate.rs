@@ -96,6 +96,7 @@ fn interpolations_that_make_no_sense_are_wrong_usage() {
             "--images",
         ),
         (&["--images", "a.png"], "images"),
+        (&[], "--images"),
         (&["--seeds", "1", "2", "--clip"], "--clip"),
         (&["--seeds", "1", "2", "--frames", "1"], "frames"),
         (&["--seeds", "1", "2", "--frames", "-1"], "--frames"),

@@ -3,6 +3,7 @@
 
 mod animate;
 mod compare;
+mod files;
 mod interpolate;
 mod invert;
 #[path = "../network/rule.rs"]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Folder, fails, fixture, idx, succeeds, usual};
 
-const SMALL: &str = "--etas 0 1 sigma_hat --steps 2 4 --samples 20 --resamples 200 --images 6 --noises 3 \
+const SMALL: &str = "--eta 0 1 sigma_hat --steps 2 4 --samples 20 --resamples 200 --images 6 --noises 3 \
                      --bound-terms 5 --seed 3";
 
 /// results.json without the times, which no two runs share.
@@ -95,7 +95,7 @@ fn cells_that_are_lost_are_made_again_the_same_and_others_are_not_touched() {
 fn an_interrupted_evaluation_goes_on_where_it_was() {
     let folder = Folder::with_model("signal");
     // Long cells come last.
-    let arguments = "--frechet --reconstruction --etas 0 --taus linear --steps 2 20 --samples 800 --resamples 200 --images 5";
+    let arguments = "--frechet --reconstruction --eta 0 --tau linear --steps 2 20 --samples 800 --resamples 200 --images 5";
     let mut child = folder
         .command(&usual("out", arguments))
         .stderr(std::process::Stdio::piped())
@@ -133,7 +133,7 @@ fn sections_made_one_by_one_stand_in_one_page() {
     let folder = Folder::with_model("parts");
     succeeds(&folder.evaluate(
         "out",
-        "--frechet --etas 0 --taus linear --steps 2 --samples 20 --resamples 200",
+        "--frechet --eta 0 --tau linear --steps 2 --samples 20 --resamples 200",
     ));
     succeeds(&folder.evaluate("out", "--reconstruction --steps 3 --images 4"));
     let json = folder.json("out/results.json");
@@ -184,7 +184,7 @@ fn held_out_images_are_taken_from_where_they_are() {
 fn settings_that_differ_never_share_a_cell() {
     let folder = Folder::with_model("stale");
     let run = |seed: u32, samples: u32| {
-        let base = "--frechet --etas 0 --taus linear --steps 2 --resamples 200";
+        let base = "--frechet --eta 0 --tau linear --steps 2 --resamples 200";
         let more = format!("{base} --seed {seed} --samples {samples}");
         succeeds(&folder.evaluate("out", &more));
         folder
@@ -212,7 +212,7 @@ fn settings_that_differ_never_share_a_cell() {
 fn samples_that_were_kept_serve_another_classifier() {
     let folder = Folder::with_model("kept");
     let run = |more: &str| {
-        let base = "--frechet --etas 1 --taus linear --steps 4 --samples 20 --resamples 200";
+        let base = "--frechet --eta 1 --tau linear --steps 4 --samples 20 --resamples 200";
         succeeds(&folder.evaluate("out", &format!("{base} {more}")));
     };
     run("--keep-samples");

@@ -42,6 +42,8 @@ fn wrong_arguments_are_named() {
         2,
         &["bound-terms", "found 21"],
     );
+    let page = "--frechet --steps 2 --samples 20 --page data/train-images-idx3-ubyte/results.md";
+    fails(&run(page), 1, &["results.md", "cannot be written"]);
     let without = folder.command("--model model --data data --out out --steps 2");
     let mut without = without;
     fails(&without.output().unwrap(), 2, &["--network"]);

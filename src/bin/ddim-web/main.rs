@@ -1,4 +1,4 @@
-//! The command line: `ddim-web sample`, `ddim-web train`.
+//! The command line: `ddim-web sample`, `invert`, `interpolate`, `compare`, `evaluate` and `train`.
 //!
 //! Exit codes: 0 success, 1 failed, 2 wrong usage. Errors are one line on standard error.
 
@@ -10,12 +10,14 @@ mod native {
     pub mod common;
     pub mod compare;
     pub mod dataset;
+    pub mod eta;
     pub mod evaluate;
     pub mod files;
     pub mod film;
     pub mod interpolate;
     pub mod invert;
     pub mod ode;
+    pub mod outputs;
     pub mod picture;
     pub mod pictures;
     pub mod plot;
@@ -24,6 +26,7 @@ mod native {
     pub mod sample;
     pub mod sheet;
     pub mod stop;
+    pub mod terminal;
     pub mod train;
     pub mod webp;
 }

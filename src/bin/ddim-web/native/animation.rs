@@ -28,7 +28,11 @@ pub struct Animation {
 }
 
 impl Animation {
-    fn new(path: &Path) -> Result<Self, CliError> {
+    /// What `--animate` asks for.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when the extension is none that can be written.
+    pub fn new(path: &Path) -> Result<Self, CliError> {
         let extension = path.extension().map(|e| e.to_ascii_lowercase());
         let format = match extension.as_ref().and_then(|e| e.to_str()) {
             Some("gif") => Format::Gif,
@@ -45,20 +49,6 @@ impl Animation {
             path: path.to_path_buf(),
             format,
         })
-    }
-
-    /// What `--animate` asks for beside the picture `out`.
-    ///
-    /// # Errors
-    /// [`CliError::Usage`] when one would overwrite the other, or the extension is none that can be written.
-    pub fn beside(out: &Path, animate: Option<&Path>) -> Result<Option<Self>, CliError> {
-        if animate == Some(out) {
-            return Err(CliError::Usage(format!(
-                "animate: expected another file than --out, found {} for both",
-                out.display()
-            )));
-        }
-        animate.map(Self::new).transpose()
     }
 
     /// Writes `frames`, pictures of one size with how many milliseconds each is shown, repeated for ever.

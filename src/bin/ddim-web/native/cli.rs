@@ -6,11 +6,12 @@ use clap::{Parser, Subcommand, ValueEnum};
 use ddim_web::engine::DeviceKind;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::terminal::remark;
 use super::{compare, evaluate, interpolate, invert, sample, train};
 
-/// Denoising diffusion (DDPM and DDIM): sample models and train them.
+/// Denoising diffusion (DDPM and DDIM): make images with a model, invert pictures, measure models, train them.
 #[derive(Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, arg_required_else_help = false, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -22,11 +23,11 @@ enum Command {
     Sample(sample::Args),
     /// Turn pictures into the noise that they come from, and back
     Invert(invert::Args),
-    /// Make the images between two or four others
+    /// Make the images between two or four seeds or pictures
     Interpolate(interpolate::Args),
     /// Show one noise with several numbers of steps and eta on one sheet
     Compare(compare::Args),
-    /// Measure a model as the DDIM paper does: Fréchet distance, reconstruction, time, consistency, bound
+    /// Measure a model as the DDIM paper does
     Evaluate(evaluate::Args),
     /// Train a model on a folder of images
     Train(train::Args),
@@ -110,7 +111,10 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ddim-web: {}", error.to_string().replace('\n', " "));
+            remark(format_args!(
+                "ddim-web: {}",
+                error.to_string().replace('\n', " ")
+            ));
             ExitCode::from(match error {
                 CliError::Usage(_) => 2,
                 CliError::Failed(_) | CliError::Stopped => 1,
@@ -124,7 +128,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return match error.print() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+            Err(error) => {
+                remark(format_args!("ddim-web: standard output: {error}"));
+                ExitCode::FAILURE
+            }
         };
     }
     let text = error.to_string();
@@ -134,6 +141,6 @@ fn refuse(error: &clap::Error) -> ExitCode {
         .trim_start_matches("error:")
         .split_whitespace()
         .collect();
-    eprintln!("ddim-web: {} (see --help)", words.join(" "));
+    remark(format_args!("ddim-web: {} (see --help)", words.join(" ")));
     ExitCode::from(2)
 }

@@ -8,6 +8,7 @@ use ddim_web::timesteps::Spacing;
 use indicatif::ProgressBar;
 
 use super::cli::{CliError, Device, progress_bar};
+use super::film::Film;
 use super::runner::{Event, Job, Runner};
 use super::stop::Stop;
 
@@ -27,7 +28,7 @@ pub struct Common {
     size: Option<Vec<usize>>,
     /// Class of every image, for a conditional model
     #[arg(long)]
-    class: Option<usize>,
+    pub class: Option<usize>,
     /// Where the network runs
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
@@ -43,6 +44,16 @@ impl Common {
     /// The file that cannot be used and why, or why there is no GPU.
     pub fn open(&self) -> Result<Runner, CliError> {
         Runner::open(&self.model, self.device, Stop::watch()?)
+    }
+
+    /// `[C, H, W]` of the images that `runner` shall make.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when its network has no images of `--size` or of `--class`.
+    pub fn shape(&self, runner: &Runner) -> Result<[usize; 3], CliError> {
+        let shape = runner.image_shape(self.size())?;
+        runner.check(shape, self.class).map_err(CliError::usage)?;
+        Ok(shape)
     }
 
     /// `--size`: height and width.
@@ -67,6 +78,29 @@ impl Common {
         }
     }
 
+    /// The images of `job` `[count, C, H, W]`, made in `steps` steps under a progress bar, and the film of that.
+    ///
+    /// # Errors
+    /// Those of [`Runner::run`].
+    pub fn make(
+        &self,
+        runner: &Runner,
+        job: &Job,
+        steps: usize,
+        film: Option<&mut Film>,
+    ) -> Result<Vec<f32>, CliError> {
+        let bar = self.bar(runner.events(job.count, steps));
+        let mut film = film;
+        let images = runner.run(job, &mut |event| {
+            if let Some(film) = &mut film {
+                film.record(event);
+            }
+            advance(&bar, event);
+        })?;
+        bar.finish_and_clear();
+        Ok(images)
+    }
+
     /// A progress bar for `events` steps.
     pub fn bar(&self, events: u64) -> ProgressBar {
         progress_bar(events, "t = ", self.quiet)
@@ -84,6 +118,19 @@ impl Common {
             latents: None,
         }
     }
+}
+
+/// `--steps` of the subcommands that take one number of steps.
+#[derive(clap::Args)]
+pub struct Steps {
+    /// Number of steps S [default: 50; ignored by a --tau that fixes its own number]
+    #[arg(
+        long,
+        default_value_t = 50,
+        hide_default_value = true,
+        allow_negative_numbers = true
+    )]
+    pub steps: usize,
 }
 
 /// Moves `bar` on by one step, and tells its time step.

@@ -1,16 +1,16 @@
 //! `ddim-web compare`: the same x_T with several S and eta on one sheet (DDIM, figure 5).
 
 use std::path::PathBuf;
-use std::str::FromStr;
-
-use ddim_web::step::{Method, StepError};
 
 use super::cli::CliError;
 use super::common::{Common, advance};
+use super::eta::Eta;
 use super::files::write_sample;
+use super::outputs::Outputs;
 use super::picture;
 use super::runner::check_count;
 use super::sheet::{self, Block, MAX_TILES, Sheet};
+use super::terminal::say;
 
 /// Between two images' blocks.
 const BLOCK_GAP: u32 = 22;
@@ -40,7 +40,7 @@ pub struct Args {
         default_values = ["0", "0.5", "1", "sigma_hat"],
         allow_negative_numbers = true
     )]
-    eta: Vec<Noise>,
+    eta: Vec<Eta>,
     /// Seed of x_T and of the noise; every image is that of `sample` with the same settings
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
@@ -54,31 +54,6 @@ pub struct Args {
     /// The sheet to write
     #[arg(long, value_name = "FILE.png", default_value = "comparison.png")]
     out: PathBuf,
-}
-
-/// A value of `--eta`.
-#[derive(Debug, Clone)]
-struct Noise {
-    label: String,
-    method: Method,
-}
-
-impl FromStr for Noise {
-    type Err = StepError;
-
-    fn from_str(text: &str) -> Result<Self, StepError> {
-        if text == Method::SigmaHat.name() {
-            return Ok(Self {
-                label: text.into(),
-                method: Method::SigmaHat,
-            });
-        }
-        let eta = text.parse().unwrap_or(f64::NAN);
-        Ok(Self {
-            label: format!("eta = {text}"),
-            method: Method::from_name("ddim", eta)?,
-        })
-    }
 }
 
 /// Runs the subcommand.
@@ -101,15 +76,22 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             args.eta.len()
         )));
     }
+    Outputs {
+        out: &args.out,
+        save: args.save.as_deref(),
+        animate: None,
+        pictures: &[],
+    }
+    .check()?;
     let runner = args.common.open()?;
-    let shape = runner.image_shape(args.common.size())?;
+    let shape = args.common.shape(&runner)?;
     let [channels, height, width] = shape;
     sheet::check(cells, [height, width])?;
     let mut runs = Vec::new();
     let mut events = 0;
     for &steps in &steps {
-        for noise in &args.eta {
-            let trajectory = args.common.trajectory(noise.method, steps, None);
+        for eta in &args.eta {
+            let trajectory = args.common.trajectory(eta.method(), steps, None);
             events += runner.events(args.count, runner.steps(&trajectory)?);
             runs.push(args.common.job(trajectory, args.seed, args.count));
         }
@@ -131,7 +113,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     let sheet = sheet(args, &steps);
     picture::write_png(&args.out, &sheet.draw(&values, shape))?;
-    println!("{}", args.out.display());
+    say(args.out.display())?;
     Ok(())
 }
 
@@ -139,12 +121,19 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 fn sheet(args: &Args, steps: &[usize]) -> Sheet {
     let block = |i: usize| Block {
         title: format!("image {}", i + 1),
-        columns: args.eta.iter().map(|noise| noise.label.clone()).collect(),
+        columns: args.eta.iter().map(label).collect(),
     };
     Sheet {
         rows: steps.iter().map(|steps| format!("S = {steps}")).collect(),
         blocks: (0..args.count).map(block).collect(),
         captions: Vec::new(),
         gap: BLOCK_GAP,
+    }
+}
+
+fn label(eta: &Eta) -> String {
+    match eta {
+        Eta::Value(eta) => format!("eta = {eta}"),
+        Eta::SigmaHat => eta.to_string(),
     }
 }

@@ -11,6 +11,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, ImageReader};
 
 use super::cli::CliError;
+use super::terminal::remark;
 
 /// Sides of training images are multiples of this: every network of this program can halve them three times.
 pub const MULTIPLE: usize = 8;
@@ -71,11 +72,11 @@ fn finished(source: &Path, set: ImageSet) -> Result<ImageSet, CliError> {
         format!(", padded to {side} × {side}")
     };
     let colour = if channels == 1 { "grey" } else { "colour" };
-    eprintln!(
+    remark(format_args!(
         "{}: {} {colour} images of {height} × {width}{padded}",
         source.display(),
         set.count()
-    );
+    ));
     Ok(set)
 }
 
@@ -128,7 +129,7 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
             Err(error) => {
                 unreadable += 1;
                 if unreadable <= NAMED {
-                    eprintln!("{}: skipped: {error}", path.display());
+                    remark(format_args!("{}: skipped: {error}", path.display()));
                 }
                 continue;
             }
@@ -158,7 +159,10 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
         count += 1;
     }
     if unreadable > NAMED {
-        eprintln!("{}: {unreadable} pictures skipped in all", folder.display());
+        remark(format_args!(
+            "{}: {unreadable} pictures skipped in all",
+            folder.display()
+        ));
     }
     let Some((width, height)) = target.filter(|_| count > 0) else {
         return Err(named(
@@ -167,10 +171,10 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
         ));
     };
     if resized > 0 {
-        eprintln!(
+        remark(format_args!(
             "{}: {resized} of {count} pictures cut and scaled to {width} × {height}",
             folder.display()
-        );
+        ));
     }
     let (channels, pixels) = planes(&pixels, width as usize * height as usize);
     ImageSet::new(count, channels, height as usize, width as usize, pixels)

@@ -7,13 +7,13 @@ mod bench;
 mod bound;
 mod features;
 mod frechet;
-mod grid;
 mod group;
 mod number;
 mod reconstruction;
 mod report;
 mod store;
 mod task;
+mod tau;
 mod trajectories;
 
 use std::path::{Path, PathBuf};
@@ -24,15 +24,24 @@ use ddim_web::evaluate::paper;
 use indicatif::HumanDuration;
 
 use self::bench::{Bench, Inputs};
-use self::grid::{Eta, Tau};
 use self::store::{Manifest, Store};
 use self::task::Task;
+use self::tau::Tau;
 use super::cli::{CliError, Device, progress_bar};
-use super::files::write_atomically;
+use super::eta::Eta;
+use super::files::{check_writable, write_atomically};
 use super::runner::MAX_IMAGES;
+use super::terminal::{remark, say};
 
 /// Arguments of `ddim-web evaluate`.
 #[derive(clap::Args)]
+#[command(
+    override_usage = "ddim-web evaluate --model <DIR> --data <DIR> --out <DIR> [--network <FILE>] [OPTIONS]\n       \
+    ddim-web evaluate --features <FILE> [--resamples <RESAMPLES>] [--seed <SEED>]",
+    after_help = "Sections that are not asked for stay as they are in --out, so results.md can be made piece by \
+    piece. A Fréchet distance compares only with others that were measured with the same --network, the same --data \
+    and as many --samples."
+)]
 pub struct Args {
     /// Folder of the model: config.json, scheduler_config.json and diffusion_pytorch_model.safetensors,
     /// or a diffusers pipeline folder
@@ -72,14 +81,14 @@ pub struct Args {
     /// Only the variational bound
     #[arg(long)]
     bound: bool,
-    /// Noises of table 1: numbers from 0 to 1, and sigma_hat
-    #[arg(long, num_args = 1.., default_values = ["0", "0.2", "0.5", "1", "sigma_hat"], allow_negative_numbers = true)]
+    /// Noises of table 1: numbers from 0 (deterministic) to 1 (as much as DDPM), or sigma_hat (more)
+    #[arg(long = "eta", alias = "etas", value_name = "ETA", num_args = 1.., default_values = ["0", "0.2", "0.5", "1", "sigma_hat"], allow_negative_numbers = true)]
     etas: Vec<Eta>,
     /// Numbers of steps S [default: 10 20 50 100 1000, for table 2 and the figures 10 20 50 100 200 500 1000]
-    #[arg(long, num_args = 1..)]
+    #[arg(long, value_name = "S", num_args = 1..)]
     steps: Option<Vec<usize>>,
     /// Choices of tau in table 1
-    #[arg(long, num_args = 1.., default_values = ["linear", "quadratic"])]
+    #[arg(long = "tau", alias = "taus", value_name = "TAU", num_args = 1.., default_values = ["linear", "quadratic"])]
     taus: Vec<Tau>,
     /// Samples of each cell of table 1, more than the classifier has features
     #[arg(long, default_value_t = 5000)]
@@ -104,7 +113,10 @@ pub struct Args {
     keep_samples: bool,
     /// Only compare features that another network made: a .safetensors file with a tensor real [images, features]
     /// and others of the same width; needs no model
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "data", "test", "network", "out", "page"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "model", "data", "test", "network", "out", "page", "frechet", "reconstruction", "timing", "consistency", "bound",
+        "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples",
+    ])]
     features: Option<PathBuf>,
     /// Where the network runs
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
@@ -165,6 +177,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     };
     // Arguments are checked here, before anything is written.
     let tasks = tasks(args, &bench, &store, &frechet)?;
+    if let Some(path) = &args.page {
+        check_writable(path)?;
+    }
     store.begin()?;
     let mut pending: Vec<Task> = Vec::new();
     for task in tasks {
@@ -181,10 +196,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     if matches!(made, Err(CliError::Stopped)) {
         let out = out.display();
-        eprintln!("the cells that are done stay in {out}: the same command goes on");
+        remark(format_args!(
+            "the cells that are done stay in {out}: the same command goes on"
+        ));
     }
     made?;
-    println!("{}", out.display());
+    say(out.display())?;
     Ok(())
 }
 
@@ -248,7 +265,7 @@ fn make(bench: &Bench, store: &Store, pending: &[Task], quiet: bool) -> Result<(
                 format!(", {} left", HumanDuration(rest))
             };
             let seconds = started.elapsed().as_secs_f64();
-            eprintln!("{}: {seconds:.1} s{left}", task.name);
+            remark(format_args!("{}: {seconds:.1} s{left}", task.name));
         }
     }
     bar.finish_and_clear();

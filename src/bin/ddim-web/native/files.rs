@@ -60,29 +60,68 @@ impl ModelFiles {
     }
 }
 
-/// Writes `bytes` under another name beside `path`, then renames: `path` is whole or untouched.
+/// The folder that `path` stands in.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether `path` is there and neither a file nor a folder: a device such as /dev/null, or a pipe.
+pub fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Refuses a path that cannot become a file, before work is done for it. Leaves nothing behind.
+///
+/// # Errors
+/// The path, and what is in the way.
+pub fn check_writable(path: &Path) -> Result<(), CliError> {
+    let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
+    if path.is_dir() || path.file_name().is_none() {
+        return Err(failed("expected the name of a file, found a folder".into()));
+    }
+    if is_device(path) {
+        return Ok(());
+    }
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    // The folders that are missing are made later, in the last one that is there.
+    let folder = target
+        .ancestors()
+        .map(folder_of)
+        .find(|folder| folder.exists())
+        .unwrap_or(Path::new("."));
+    let probe = folder.join(format!(".ddim-web-{}", std::process::id()));
+    fs::File::create(&probe)
+        .and_then(|_| fs::remove_file(&probe))
+        .map_err(|e| failed(format!("cannot be written: {e}")))
+}
+
+/// Writes `bytes` under another name beside `path`, then renames: `path` is whole or untouched. What a link leads to
+/// is replaced, not the link; a device or pipe is written to.
 ///
 /// # Errors
 /// The path, and what the system said.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let failed = |e: std::io::Error| CliError::Failed(format!("{}: {e}", path.display()));
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(failed)?;
-    let mut name = path
+    if is_device(path) {
+        return fs::write(path, bytes).map_err(failed);
+    }
+    fs::create_dir_all(folder_of(path)).map_err(failed)?;
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut name = target
         .file_name()
         .ok_or_else(|| CliError::Failed(format!("{}: not a file name", path.display())))?
         .to_os_string();
     name.push(format!(".partial-{}", std::process::id()));
-    let partial = path.with_file_name(name);
+    let partial = target.with_file_name(name);
     let written = fs::File::create(&partial).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });
     let renamed = written
-        .and_then(|()| fs::rename(&partial, path))
+        .and_then(|()| fs::rename(&partial, &target))
         .map_err(failed);
     if renamed.is_err() {
         // The first error is the one worth reporting.
@@ -91,7 +130,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     renamed
 }
 
-/// Reads the tensor `sample` `[B, C, H, W]` (f32) of a `.safetensors` file.
+/// Reads the tensor `sample` `[B, C, H, W]` (f32) of a `.safetensors` file: at least one image of finite numbers.
 ///
 /// # Errors
 /// The path, what was expected and what was found.
@@ -118,12 +157,22 @@ pub fn read_sample(path: &Path) -> Result<([usize; 4], Vec<f32>), CliError> {
             view.dtype()
         )));
     }
-    let values = view
+    if shape.contains(&0) {
+        return Err(failed(format!(
+            "sample: expected at least one image, found {shape:?}"
+        )));
+    }
+    let values: Vec<f32> = view
         .data()
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
         .collect();
-    Ok((shape, values))
+    match values.iter().find(|v| !v.is_finite()) {
+        Some(value) => Err(failed(format!(
+            "sample: expected finite numbers, found {value}"
+        ))),
+        None => Ok((shape, values)),
+    }
 }
 
 /// Writes `values` as the tensor `sample` of a `.safetensors` file.

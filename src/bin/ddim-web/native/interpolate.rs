@@ -7,18 +7,21 @@ use ddim_web::step::{Clip, Method};
 
 use super::animation::Animation;
 use super::cli::CliError;
-use super::common::{Common, advance};
+use super::common::{Common, Steps, advance};
 use super::files::write_sample;
 use super::film::Film;
 use super::ode::Ode;
+use super::outputs::Outputs;
 use super::picture::{self, GAP};
 use super::pictures::Pictures;
 use super::runner::{Job, Runner};
 use super::sheet::{self, Block, MAX_TILES, Sheet};
+use super::terminal::say;
 
 /// Arguments of `ddim-web interpolate`.
 #[derive(clap::Args)]
 #[command(
+    group(clap::ArgGroup::new("ends").required(true).multiple(false).args(["seeds", "images"])),
     after_help = "The noises x_T are joined by a spherical path and decoded with eta = 0, so that an image \
     depends on its x_T alone. Between pictures x0_hat is not clipped, unless --clip says so: the ends are the \
     pictures again, as well as S steps give them back."
@@ -31,7 +34,6 @@ pub struct Args {
         num_args = 1..,
         value_name = "SEED",
         allow_negative_numbers = true,
-        required_unless_present = "images",
         conflicts_with = "images"
     )]
     seeds: Vec<u64>,
@@ -47,14 +49,8 @@ pub struct Args {
     /// Images of a row, its ends among them; a grid has as many rows
     #[arg(long, default_value_t = 8, allow_negative_numbers = true)]
     frames: usize,
-    /// Number of steps S [default: 50; ignored by a --tau that fixes its own number]
-    #[arg(
-        long,
-        default_value_t = 50,
-        hide_default_value = true,
-        allow_negative_numbers = true
-    )]
-    steps: usize,
+    #[command(flatten)]
+    steps: Steps,
     /// Also write the images as numbers to this .safetensors file (one tensor, sample [B,C,H,W], row by row)
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -71,18 +67,25 @@ pub struct Args {
 /// # Errors
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let animation = Animation::beside(&args.out, args.animate.as_deref())?;
+    let animation = args.animate.as_deref().map(Animation::new).transpose()?;
     let (rows, columns) = (rows(args)?, args.frames);
+    Outputs {
+        out: &args.out,
+        save: args.save.as_deref(),
+        animate: args.animate.as_deref(),
+        pictures: &args.images,
+    }
+    .check()?;
     let count = rows * columns;
     let runner = args.common.open()?;
-    let shape = runner.image_shape(args.common.size())?;
+    let shape = args.common.shape(&runner)?;
     let [channels, height, width] = shape;
     sheet::check(count, [height, width])?;
     let between_pictures = !args.images.is_empty();
     let clip = (between_pictures && !args.clip).then_some(Clip::None);
     let trajectory = args
         .common
-        .trajectory(Method::Ddim { eta: 0.0 }, args.steps, clip);
+        .trajectory(Method::Ddim { eta: 0.0 }, args.steps.steps, clip);
     let steps = runner.steps(&trajectory)?;
     let batch = [count, channels, height, width];
     let mut film = animation
@@ -98,14 +101,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         latents: Some(ends.between(rows, columns)?),
         ..args.common.job(trajectory, 0, count)
     };
-    let bar = args.common.bar(runner.events(count, steps));
-    let images = runner.run(&job, &mut |event| {
-        if let Some(film) = &mut film {
-            film.record(event);
-        }
-        advance(&bar, event);
-    })?;
-    bar.finish_and_clear();
+    let images = args.common.make(&runner, &job, steps, film.as_mut())?;
 
     if let Some(path) = &args.save {
         write_sample(path, batch, &images)?;
@@ -116,7 +112,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         film.write(&draw)?;
     }
     picture::write_png(&args.out, &draw(&images))?;
-    println!("{}", args.out.display());
+    say(args.out.display())?;
     Ok(())
 }
 
@@ -167,7 +163,7 @@ impl Ends {
 
     /// x_T of the pictures in `--images`, as images of `shape` `[C, H, W]`.
     fn of_pictures(args: &Args, runner: &Runner, shape: [usize; 3]) -> Result<Self, CliError> {
-        let ode = Ode::new(runner, &args.common, args.steps)?;
+        let ode = Ode::new(runner, &args.common, args.steps.steps)?;
         let pictures = Pictures::read(&args.images, shape)?;
         if pictures.skipped > 0 {
             return Err(CliError::Failed(format!(

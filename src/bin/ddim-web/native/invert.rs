@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use ddim_web::step::Method;
 
 use super::cli::CliError;
-use super::common::{Common, advance};
+use super::common::{Common, Steps, advance};
 use super::files::write_sample;
-use super::ode::Ode;
+use super::ode::{Ode, mean_squared_error};
+use super::outputs::Outputs;
 use super::picture::{self, GAP};
 use super::pictures::Pictures;
 use super::runner::Event;
 use super::sheet::{self, Block, Sheet};
+use super::terminal::say;
 
 /// Arguments of `ddim-web invert`.
 #[derive(clap::Args)]
@@ -26,14 +28,8 @@ pub struct Args {
     images: Vec<PathBuf>,
     #[command(flatten)]
     common: Common,
-    /// Number of steps S [default: 50; ignored by a --tau that fixes its own number]
-    #[arg(
-        long,
-        default_value_t = 50,
-        hide_default_value = true,
-        allow_negative_numbers = true
-    )]
-    steps: usize,
+    #[command(flatten)]
+    steps: Steps,
     /// Must be 0: noise that is added on the way cannot be undone
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     eta: f64,
@@ -64,16 +60,17 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             args.images.len()
         )));
     }
-    if args.images.contains(&args.out) {
-        return Err(CliError::Usage(format!(
-            "out: {} is one of the pictures: expected another name",
-            args.out.display()
-        )));
+    Outputs {
+        out: &args.out,
+        save: args.save.as_deref(),
+        animate: None,
+        pictures: &args.images,
     }
+    .check()?;
     let runner = args.common.open()?;
-    let shape = runner.image_shape(args.common.size())?;
+    let shape = args.common.shape(&runner)?;
     sheet::check(args.images.len() * kinds, [shape[1], shape[2]])?;
-    let ode = Ode::new(&runner, &args.common, args.steps)?;
+    let ode = Ode::new(&runner, &args.common, args.steps.steps)?;
     let pictures = Pictures::read(&args.images, shape)?;
     ode.remark();
 
@@ -95,11 +92,16 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let image = shape.iter().product();
     let errors = decoded
         .as_ref()
-        .map(|decoded| reconstruction_errors(&pictures.values, decoded, image))
+        .map(|decoded| {
+            let pairs = pictures
+                .values
+                .chunks_exact(image)
+                .zip(decoded.chunks_exact(image));
+            pairs
+                .map(|(original, decoded)| mean_squared_error(original, decoded))
+                .collect::<Vec<f64>>()
+        })
         .unwrap_or_default();
-    for (name, error) in pictures.names.iter().zip(&errors) {
-        println!("{name}: reconstruction error {error:.6}");
-    }
     let mut rows = vec![pictures.values.as_slice(), &x_t];
     rows.extend(decoded.as_deref());
     let sheet = sheet(&pictures.names, rows.len(), &errors);
@@ -108,7 +110,10 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         .copied()
         .collect();
     picture::write_png(&args.out, &sheet.draw(&values, shape))?;
-    println!("{}", args.out.display());
+    for (name, error) in pictures.names.iter().zip(&errors) {
+        say(format_args!("{name}: reconstruction error {error:.6}"))?;
+    }
+    say(args.out.display())?;
     match pictures.skipped {
         0 => Ok(()),
         skipped => Err(CliError::Failed(format!(
@@ -134,18 +139,4 @@ fn sheet(names: &[String], rows: usize, errors: &[f64]) -> Sheet {
         captions: errors.iter().enumerate().map(caption).collect(),
         gap: GAP,
     }
-}
-
-/// Mean squared difference of each image's values, as if they went from 0 to 1 (DDIM, table 2). Both are `[B, C,
-/// H, W]` in -1…1, `image` is C * H * W.
-fn reconstruction_errors(original: &[f32], decoded: &[f32], image: usize) -> Vec<f64> {
-    let error = |(a, b): (&[f32], &[f32])| {
-        let halves = a.iter().zip(b).map(|(a, b)| f64::from(a - b) / 2.0);
-        halves.map(|half| half * half).sum::<f64>() / image as f64
-    };
-    original
-        .chunks_exact(image)
-        .zip(decoded.chunks_exact(image))
-        .map(error)
-        .collect()
 }

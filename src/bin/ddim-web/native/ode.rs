@@ -8,6 +8,7 @@ use ddim_web::step::{Clip, Method};
 use super::cli::CliError;
 use super::common::Common;
 use super::runner::{Event, Job, Runner};
+use super::terminal::remark;
 
 /// The ODE of one model, in S steps, in both directions.
 pub struct Ode<'a> {
@@ -36,7 +37,9 @@ impl<'a> Ode<'a> {
     /// Says that the model's clipping is left out, where it has some.
     pub fn remark(&self) {
         if let Some(key) = clipping(self.runner) {
-            eprintln!("scheduler_config.json: {key} is left out: a clipped step cannot be undone");
+            remark(format_args!(
+                "scheduler_config.json: {key} is left out: a clipped step cannot be undone"
+            ));
         }
     }
 
@@ -92,4 +95,13 @@ pub fn clipping(runner: &Runner) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The reconstruction error of one image (DDIM, table 2): per dimension, the values (-1…1) scaled to 0…1.
+pub fn mean_squared_error(original: &[f32], decoded: &[f32]) -> f64 {
+    let squares = original
+        .iter()
+        .zip(decoded)
+        .map(|(a, b)| (f64::from(a - b) / 2.0).powi(2));
+    squares.sum::<f64>() / original.len() as f64
 }

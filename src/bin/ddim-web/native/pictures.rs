@@ -8,6 +8,7 @@ use image::imageops::FilterType;
 
 use super::cli::CliError;
 use super::dataset::{MULTIPLE, decode};
+use super::terminal::remark;
 
 /// The pictures that could be read.
 pub struct Pictures {
@@ -48,7 +49,7 @@ impl Pictures {
                     pictures.names.push(name.to_string_lossy().into_owned());
                 }
                 Err(error) => {
-                    eprintln!("{}: skipped: {error}", path.display());
+                    remark(format_args!("{}: skipped: {error}", path.display()));
                     pictures.skipped += 1;
                 }
             }
@@ -92,7 +93,7 @@ fn fitting(path: &Path, picture: DynamicImage, shape: [usize; 3]) -> Result<Vec<
         picture.resize_to_fill(width as u32, height as u32, FilterType::CatmullRom)
     };
     if !changes.is_empty() {
-        eprintln!("{}: {}", path.display(), changes.join(", "));
+        remark(format_args!("{}: {}", path.display(), changes.join(", ")));
     }
     let (rows, columns) = (picture.height() as usize, picture.width() as usize);
     let pixels = if channels == 1 {

@@ -15,6 +15,7 @@ use indicatif::HumanDuration;
 use super::cli::{CliError, progress_bar};
 use super::files::{CONFIG, SCHEDULER, WEIGHTS, write_atomically};
 use super::stop::Stop;
+use super::terminal::{remark, say};
 use super::{picture, plot};
 
 /// Everything that a run needs to go on.
@@ -60,10 +61,10 @@ impl Run {
             format!(", from step {done}")
         };
         let parameters = self.trainer.parameters();
-        eprintln!(
+        remark(format_args!(
             "{parameters} parameters on {}: {} steps of {} images, loss {}{from}",
             self.adapter, options.steps, options.batch, options.loss
-        );
+        ));
     }
 
     /// Trains until all steps are done or `stop` is set.
@@ -89,10 +90,10 @@ impl Run {
                 if bar.is_hidden() && !self.quiet {
                     let pace = started.elapsed() / (step - first);
                     let left = HumanDuration(pace * (steps - step));
-                    eprintln!(
+                    remark(format_args!(
                         "step {step} of {steps}, loss {loss:.4}, {:.3} s per step, {left} left",
                         pace.as_secs_f64()
-                    );
+                    ));
                 }
             }
             if self.sample_every > 0 && (over || step % self.sample_every == 0) {
@@ -101,12 +102,12 @@ impl Run {
         }
         bar.finish_and_clear();
         if !self.trainer.is_over() {
-            eprintln!(
+            remark(format_args!(
                 "stopped after step {} of {steps}: --resume goes on",
                 self.trainer.steps_done()
-            );
+            ));
         }
-        println!("{}", self.out.display());
+        say(self.out.display())?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use ddim_web::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind, EngineInfo};
+use ddim_web::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind, EngineError, EngineInfo};
 use ddim_web::sampler::{SampleOptions, Sampler, SamplerError, StepOutput};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::unet::input::InputError;
@@ -13,6 +13,7 @@ use ddim_web::unet::input::InputError;
 use super::cli::{CliError, Device};
 use super::files::ModelFiles;
 use super::stop::Stop;
+use super::terminal::remark;
 
 /// Images that run through the network at once: bounds the memory.
 const BATCH: usize = 16;
@@ -71,13 +72,16 @@ impl Runner {
         let engine = pollster::block_on(BurnEngine::load(&files.config, &files.weights, kind))
             .map_err(CliError::failed)?;
         let info = engine.info();
-        eprintln!("{} parameters on {}", info.parameters, info.adapter);
+        remark(format_args!(
+            "{} parameters on {}",
+            info.parameters, info.adapter
+        ));
         for (file, keys) in [
             ("config.json", info.unknown_keys.clone()),
             ("scheduler_config.json", scheduler.unknown_keys()),
         ] {
             if !keys.is_empty() {
-                eprintln!("{file}: ignored {}", keys.join(", "));
+                remark(format_args!("{file}: ignored {}", keys.join(", ")));
             }
         }
         // A GPU works on one batch at a time; a single batch leaves cores of a CPU idle.
@@ -113,6 +117,26 @@ impl Runner {
             .ok_or(SamplerError::NoSize)
             .map_err(CliError::failed)?;
         Ok([self.info().in_channels, height, width])
+    }
+
+    /// Whether the network has images of `shape` `[C, H, W]` and of `class`.
+    ///
+    /// # Errors
+    /// What it expects.
+    pub fn check(&self, shape: [usize; 3], class: Option<usize>) -> Result<(), EngineError> {
+        self.check_batch(1, shape, class)
+    }
+
+    fn check_batch(
+        &self,
+        batch: usize,
+        [channels, height, width]: [usize; 3],
+        class: Option<usize>,
+    ) -> Result<(), EngineError> {
+        self.engine.check(&BatchSpec {
+            shape: [batch, channels, height, width],
+            labels: class.map(|class| vec![class; batch]),
+        })
     }
 
     /// Number of steps of `trajectory`.
@@ -155,11 +179,7 @@ impl Runner {
                 found: latents.len(),
             }));
         }
-        self.engine
-            .check(&BatchSpec {
-                shape: [self.batch(job.count), channels, height, width],
-                labels: job.class.map(|class| vec![class; self.batch(job.count)]),
-            })
+        self.check_batch(self.batch(job.count), [channels, height, width], job.class)
             .map_err(CliError::failed)?;
         let mut images = vec![0.0; checked_total(job.count, image)?];
         let each = |first: usize, batch: usize, send: &mut dyn FnMut(Event) -> bool| {

@@ -6,26 +6,22 @@ use ddim_web::step::{Clip, Method};
 
 use super::animation::Animation;
 use super::cli::CliError;
-use super::common::{Common, advance};
+use super::common::{Common, Steps};
 use super::files::{read_sample, write_sample};
 use super::film::Film;
 use super::ode::clipping;
+use super::outputs::Outputs;
 use super::picture;
 use super::runner::{Job, check_count};
+use super::terminal::say;
 
 /// Arguments of `ddim-web sample`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     common: Common,
-    /// Number of steps S [default: 50; ignored by a --tau that fixes its own number]
-    #[arg(
-        long,
-        default_value_t = 50,
-        hide_default_value = true,
-        allow_negative_numbers = true
-    )]
-    steps: usize,
+    #[command(flatten)]
+    steps: Steps,
     /// Noise of DDIM, from 0 (deterministic) to 1 (as much as DDPM)
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     eta: f64,
@@ -75,9 +71,16 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         ));
     }
     check_count(args.count)?;
-    let animation = Animation::beside(&args.out, args.animate.as_deref())?;
+    let animation = args.animate.as_deref().map(Animation::new).transpose()?;
+    Outputs {
+        out: &args.out,
+        save: args.save.as_deref(),
+        animate: args.animate.as_deref(),
+        pictures: &[],
+    }
+    .check()?;
     let clip = args.no_clip.then_some(Clip::None);
-    let trajectory = args.common.trajectory(method, args.steps, clip);
+    let trajectory = args.common.trajectory(method, args.steps.steps, clip);
     let runner = args.common.open()?;
     if method == Method::Inversion
         && !args.no_clip
@@ -88,30 +91,32 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         )));
     }
     let steps = runner.steps(&trajectory)?;
-    let given = args.latents.as_deref().map(read_sample).transpose()?;
-    let (count, size) = match &given {
-        Some(([count, _, height, width], _)) => (*count, Some([*height, *width])),
-        None => (args.count, args.common.size()),
+    let (shape, latents) = match &args.latents {
+        Some(path) => {
+            let (shape, values) = read_sample(path)?;
+            let [count, channels, height, width] = shape;
+            let named = |e| CliError::Failed(format!("{}: {e}", path.display()));
+            check_count(count).map_err(named)?;
+            runner
+                .check([channels, height, width], args.common.class)
+                .map_err(|e| named(CliError::failed(e)))?;
+            (shape, Some(values))
+        }
+        None => {
+            let [channels, height, width] = args.common.shape(&runner)?;
+            ([args.count, channels, height, width], None)
+        }
     };
-    check_count(count)?;
-    let [channels, height, width] = runner.image_shape(size)?;
-    let shape = [count, channels, height, width];
+    let [count, _, height, width] = shape;
     let mut film = animation
         .map(|animation| Film::new(animation, steps, shape))
         .transpose()?;
     let job = Job {
-        size,
-        latents: given.map(|(_, values)| values),
+        size: Some([height, width]),
+        latents,
         ..args.common.job(trajectory, args.seed, count)
     };
-    let bar = args.common.bar(runner.events(count, steps));
-    let images = runner.run(&job, &mut |event| {
-        if let Some(film) = &mut film {
-            film.record(event);
-        }
-        advance(&bar, event);
-    })?;
-    bar.finish_and_clear();
+    let images = args.common.make(&runner, &job, steps, film.as_mut())?;
 
     if let Some(path) = &args.save {
         write_sample(path, shape, &images)?;
@@ -120,6 +125,6 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         film.write(&|values| picture::grid(values, shape))?;
     }
     picture::write_png(&args.out, &picture::grid(&images, shape))?;
-    println!("{}", args.out.display());
+    say(args.out.display())?;
     Ok(())
 }

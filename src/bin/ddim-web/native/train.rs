@@ -1,7 +1,7 @@
 //! `ddim-web train`: a model folder from a folder of images.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device as BurnDevice;
 use ddim_web::engine::{DeviceKind, open_device};
@@ -13,7 +13,7 @@ use ddim_web::unet::config::UnetConfig;
 
 use super::cli::{CliError, Device};
 use super::dataset;
-use super::files::WEIGHTS;
+use super::files::{WEIGHTS, check_writable};
 use super::run::{CHECKPOINT, Run};
 use super::stop::Stop;
 
@@ -111,6 +111,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         Some(beginning(args)?)
     };
     let images = dataset::read(&args.data, args.size)?;
+    check_writable(&args.out.join(CHECKPOINT))?;
     let (device, adapter) =
         pollster::block_on(open_device(args.device.into())).map_err(CliError::failed)?;
     let trainer = match beginning {
@@ -148,16 +149,17 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
             )));
         }
     }
-    let text = |path: &PathBuf| {
-        fs::read_to_string(path).map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))
-    };
+    fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
+        CliError::Failed(format!("{}: {error}", path.display()))
+    }
+    let text = |path: &PathBuf| fs::read_to_string(path).map_err(|e| named(path, e));
     let config = args
         .config
         .as_ref()
-        .map(|path| UnetConfig::from_json(&text(path)?).map_err(CliError::failed))
+        .map(|path| UnetConfig::from_json(&text(path)?).map_err(|e| named(path, e)))
         .transpose()?;
     let mut scheduler = match &args.scheduler {
-        Some(path) => SchedulerConfig::from_json(&text(path)?).map_err(CliError::failed)?,
+        Some(path) => SchedulerConfig::from_json(&text(path)?).map_err(|e| named(path, e))?,
         None => SchedulerConfig::new(SchedulerClass::Ddim),
     };
     if let Some(prediction) = args.prediction {

@@ -9,6 +9,7 @@ use ddim_web::evaluate::{Reference, file};
 
 use super::super::cli::CliError;
 use super::super::stop::Stop;
+use super::super::terminal::say;
 use super::number::significant;
 
 /// Prints a Markdown table: the distance of every set in `path` from its tensor `real`, and the floor.
@@ -27,7 +28,9 @@ pub fn run(path: &Path, resamples: usize, seed: u64) -> Result<(), CliError> {
         reference.check(set).map_err(refused)?;
     }
 
-    println!("| set | images | Fréchet distance | 95 % interval |\n|---|---|---|---|");
+    say(format_args!(
+        "| set | images | Fréchet distance | 95 % interval |\n|---|---|---|---|"
+    ))?;
     let row = |name: &str, images: usize, found: Option<Estimate>| {
         let Estimate {
             distance,
@@ -35,7 +38,9 @@ pub fn run(path: &Path, resamples: usize, seed: u64) -> Result<(), CliError> {
             high,
         } = found.ok_or(CliError::Stopped)?;
         let [distance, low, high] = [distance, low, high].map(significant);
-        println!("| {name} | {images} | {distance} | {low} – {high} |");
+        say(format_args!(
+            "| {name} | {images} | {distance} | {low} – {high} |"
+        ))?;
         Ok(())
     };
     for (name, set) in &sets {

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::cli::CliError;
+use super::super::eta::Eta;
 use super::super::files::{read_sample, write_sample};
 use super::super::runner::Job;
 use super::bench::Bench;
-use super::grid::{Eta, Tau};
 use super::store::{Settings, Store, key};
 use super::task::Task;
+use super::tau::Tau;
 
 /// Name of the table's cells.
 pub const SECTION: &str = "frechet";
@@ -198,10 +199,12 @@ fn samples(
         .path("samples")
         .join(format!("{}.safetensors", key(&settings)));
     if path.exists() {
-        let (found, samples) = read_sample(&path)?;
-        if found != shape || samples.iter().any(|v| !v.is_finite()) {
+        let again = "delete it to have it made again";
+        let (found, samples) =
+            read_sample(&path).map_err(|e| CliError::Failed(format!("{e}: {again}")))?;
+        if found != shape {
             return Err(CliError::Failed(format!(
-                "{}: expected {shape:?} finite numbers, found {found:?}: delete it to have it made again",
+                "{}: sample: expected {shape:?}, found {found:?}: {again}",
                 path.display()
             )));
         }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::cli::CliError;
+use super::super::ode::mean_squared_error;
 use super::super::runner::{Job, MAX_IMAGES};
 use super::bench::Bench;
-use super::grid::Tau;
 use super::task::Task;
+use super::tau::Tau;
 
 /// Name of the cells.
 pub const SECTION: &str = "reconstruction";
@@ -61,7 +62,7 @@ pub fn enough(bench: &Bench, images: usize) -> Result<(), CliError> {
         Ok(())
     } else {
         Err(CliError::Usage(format!(
-            "images: expected 1 to {all} (the images in --data that are not for training), found {images}"
+            "images: expected 1 to {all} (the images that are not for training), found {images}"
         )))
     }
 }
@@ -94,13 +95,4 @@ fn reconstruct(bench: &Bench, steps: usize, images: usize) -> Result<Value, CliE
         held_out: bench.test.held_out,
     };
     serde_json::to_value(outcome).map_err(CliError::failed)
-}
-
-/// Per dimension, the images (-1…1) scaled to 0…1.
-fn mean_squared_error(a: &[f32], b: &[f32]) -> f64 {
-    let squares = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| (f64::from(a - b) / 2.0).powi(2));
-    squares.sum::<f64>() / a.len() as f64
 }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::super::cli::CliError;
 use super::super::runner::Job;
 use super::bench::Bench;
-use super::grid::Tau;
 use super::task::Task;
+use super::tau::Tau;
 
 /// Name of the cells.
 pub const SECTION: &str = "trajectories";

@@ -7,8 +7,8 @@ use ddim_web::evaluate::paper;
 use serde_json::{Value, json};
 
 use super::super::super::cli::CliError;
+use super::super::super::eta::Eta;
 use super::super::frechet::{FLOOR, Floor, Outcome, SECTION};
-use super::super::grid::Eta;
 use super::super::group::{Entry, Group, groups};
 use super::super::number::significant;
 use super::super::store::Store;

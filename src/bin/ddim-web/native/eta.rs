@@ -1,13 +1,11 @@
-//! The axes of the paper's tables: eta, tau and S.
+//! The noise of a sampler, as an argument: a number, or the paper's larger noise.
 
 use std::fmt;
 use std::str::FromStr;
 
-use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::Method;
-use ddim_web::timesteps::Spacing;
 
-/// A row of table 1.
+/// A value of `--eta` where the larger noise has a place beside the numbers: a row of the DDIM paper's table 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Eta {
     /// DDIM with this eta, in 0…1.
@@ -53,36 +51,5 @@ impl FromStr for Eta {
             None if text == SIGMA_HAT => Ok(Self::SigmaHat),
             None => Err(format!("expected a number from 0 to 1 or {SIGMA_HAT}")),
         }
-    }
-}
-
-/// The paper's two ways to choose tau (appendix D.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Tau {
-    /// tau_i = floor(c i)
-    Linear,
-    /// tau_i = floor(c i²)
-    Quadratic,
-}
-
-impl Tau {
-    /// `steps` steps of `method` along it.
-    pub fn trajectory(self, method: Method, steps: usize) -> TrajectoryOptions {
-        TrajectoryOptions {
-            spacing: Some(match self {
-                Self::Linear => Spacing::PaperLinear,
-                Self::Quadratic => Spacing::PaperQuadratic,
-            }),
-            ..TrajectoryOptions::new(method, steps)
-        }
-    }
-}
-
-impl fmt::Display for Tau {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Linear => "linear",
-            Self::Quadratic => "quadratic",
-        })
     }
 }
