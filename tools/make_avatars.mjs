@@ -14,7 +14,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { createAvatar } from '@dicebear/core';
@@ -114,6 +114,17 @@ function options() {
   return chosen;
 }
 
+/** Makes `folder` and those above it. Not with `recursive`, which never comes back below /proc (Node 20). */
+async function makeFolder(folder) {
+  if (existsSync(folder)) return;
+  if (dirname(folder) !== folder) await makeFolder(dirname(folder));
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+}
+
 /** A file is there whole or not at all: what an interrupted run leaves behind is never taken for a picture. */
 async function writeWhole(path, content) {
   await writeFile(`${path}.partial`, content);
@@ -164,7 +175,7 @@ function labels({ style, size, first, count }) {
 async function main() {
   const chosen = options();
   const { out, count, first, size, style } = chosen;
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await checkFolder(chosen);
   await writeWhole(join(out, 'labels.json'), labels(chosen));
 
