@@ -1,7 +1,7 @@
 //! `ddim-web train` from outside: the files it writes, its exit codes and its errors.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -256,6 +256,40 @@ fn a_signal_ends_the_run_after_a_step_with_a_checkpoint() {
         )),
         "{report}"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_stopped_at_once_promises_to_go_on_only_where_it_can() {
+    let folder = Folder::with_data("at-once");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+        .current_dir(&folder.0)
+        .args(
+            "train --data data --out run --config tiny.json --steps 1000000 --sample-every 0"
+                .split(' '),
+        )
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // It is listening before it reads the images, and says so when it has them.
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("images of") {
+        assert!(errors.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    let number = child.id().to_string();
+    succeeds(
+        &Command::new("kill")
+            .args(["-INT", &number])
+            .output()
+            .unwrap(),
+    );
+    let code = child.wait().unwrap().code();
+    errors.read_to_string(&mut text).unwrap();
+    let kept = folder.path("run/checkpoint.safetensors").exists();
+    assert_eq!(text.contains("--resume goes on"), kept, "{text}");
+    assert_eq!(code, Some(if kept { 0 } else { 1 }), "{text}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The arguments, and what becomes of an error.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -128,6 +129,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return match error.print() {
             Ok(()) => ExitCode::SUCCESS,
+            // `--help | head` has read enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(error) => {
                 remark(format_args!("ddim-web: standard output: {error}"));
                 ExitCode::FAILURE

@@ -70,7 +70,8 @@ impl Run {
     /// Trains until all steps are done or `stop` is set.
     ///
     /// # Errors
-    /// [`CliError::Failed`]: the step that failed, or the file that could not be written.
+    /// [`CliError::Failed`]: the step that failed, or the file that could not be written; [`CliError::Stopped`] when
+    /// it was stopped before the first step.
     pub fn train(&mut self) -> Result<(), CliError> {
         let (first, steps) = (self.trainer.steps_done(), self.trainer.options().steps);
         let bar = progress_bar(u64::from(steps), "loss ", self.quiet);
@@ -101,6 +102,10 @@ impl Run {
             }
         }
         bar.finish_and_clear();
+        if self.trainer.steps_done() == 0 {
+            // Nothing is kept yet that a run could go on from.
+            return Err(CliError::Stopped);
+        }
         if !self.trainer.is_over() {
             remark(format_args!(
                 "stopped after step {} of {steps}: --resume goes on",
