@@ -5,12 +5,14 @@
 //! in scalars and `x_t` stays on the device from one step to the next.
 
 mod burn;
+mod cpu;
 mod gpu;
 pub mod plan;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use burn::download;
 pub use burn::{BurnEngine, open_device};
+pub use cpu::CpuEngine;
 
 use crate::step::StepCoefficients;
 use crate::unet::config::ConfigError;

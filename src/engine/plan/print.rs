@@ -3,33 +3,61 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Buffer, Conv, Op, Plan, Resample, Residual, Source, View};
+use crate::unet::weights::TensorSpec;
 
-/// Numbers of every kind of operation, multiply-adds, and memory.
+/// Every operation in a line of its own, then [`Plan::summary`].
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (i, op) in self.ops.iter().enumerate() {
             writeln!(f, "{i:4}  {}", self.line(op))?;
         }
-        let separate: usize = self.buffers.iter().map(Buffer::len).sum();
-        let numbers: usize = self
-            .params
-            .iter()
-            .map(|p| p.shape.iter().product::<usize>())
-            .sum();
-        let [height, width] = self.size;
-        writeln!(f)?;
-        writeln!(f, "operations    {}", self.ops.len())?;
-        writeln!(f, "image         {height} x {width}")?;
-        writeln!(f, "parameters    {numbers}")?;
+        write!(f, "\n{}", self.summary())
+    }
+}
+
+struct Summary<'a>(&'a Plan);
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let plan = self.0;
+        let count = |kind: fn(&Op) -> bool| plan.ops.iter().filter(|op| kind(op)).count();
+        let kinds = [
+            ("normalise", count(|op| matches!(op, Op::Normalise { .. }))),
+            (
+                "conv 3x3",
+                count(|op| matches!(op, Op::Conv(c) if c.kernel == 3)),
+            ),
+            (
+                "linear",
+                count(|op| matches!(op, Op::Conv(c) if c.kernel == 1)),
+            ),
+            ("attention", count(|op| matches!(op, Op::Attention { .. }))),
+        ];
+        let kinds = kinds.map(|(name, number)| format!("{number} {name}"));
+        let numbers = |p: &TensorSpec| p.shape.iter().product::<usize>();
+        let parameters: usize = plan.params.iter().map(numbers).sum();
+        let separate: usize = plan.buffers.iter().map(Buffer::len).sum();
+        let [height, width] = plan.size;
+        let channels = plan.config.in_channels;
         writeln!(
             f,
-            "multiply-adds {:.3} billion per image",
-            self.multiply_adds() as f64 / 1e9
+            "one step of one image of {channels} x {height} x {width}"
+        )?;
+        writeln!(f, "operations     {}: {}", plan.ops.len(), kinds.join(", "))?;
+        writeln!(
+            f,
+            "multiply-adds  {:.3} billion",
+            plan.multiply_adds() as f64 / 1e9
+        )?;
+        writeln!(
+            f,
+            "parameters     {parameters}, {} as f32",
+            mebibytes(parameters)
         )?;
         write!(
             f,
-            "memory        {} per image, {} if nothing shared its place",
-            mebibytes(self.arena),
+            "memory         {} for what lies between the operations; {} if nothing shared its place",
+            mebibytes(plan.arena),
             mebibytes(separate)
         )
     }
@@ -40,6 +68,11 @@ fn mebibytes(numbers: usize) -> String {
 }
 
 impl Plan {
+    /// What a step costs: operations of every kind, multiply-adds, parameters, memory.
+    pub fn summary(&self) -> impl Display {
+        Summary(self)
+    }
+
     /// Multiplications of matrix products and convolutions for one image.
     pub fn multiply_adds(&self) -> u64 {
         let pixels = |view: View| {

@@ -1,0 +1,225 @@
+//! Where the pixels of an operation lie: in the staged input, and in the output.
+
+use super::kernels::product::{Pixels, Run};
+use super::pack::upsamples;
+use crate::engine::plan::{Conv, Plan, Resample, Residual, Source};
+
+/// How a convolution's input is laid out for it, and what it reads and writes.
+#[derive(Debug)]
+pub struct Geometry {
+    /// How the input is laid out.
+    pub layout: Layout,
+    /// For each product (one, or four when it upsamples): where its kernel positions begin.
+    pub taps: Vec<Vec<usize>>,
+    /// For each product: its pixels, vector by vector.
+    pub pixels: Vec<Vec<Pixels>>,
+    /// From one output pixel to the next in a run.
+    pub out_step: usize,
+    /// The kernel position of a residual's 1×1 convolution.
+    pub centre: usize,
+}
+
+/// Planes that a convolution reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// The buffer's own.
+    Direct,
+    /// Copies.
+    Staged(Planes),
+}
+
+/// One plane per channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planes {
+    /// Rows and columns of the source, after resampling.
+    pub size: [usize; 2],
+    /// Zeros above and at the left.
+    pub padding: usize,
+    /// Numbers from one row to the next.
+    pub pitch: usize,
+    /// Rows, with those of zeros.
+    pub rows: usize,
+    /// Every row and column remainder by two has a plane of its own: [`Planes::phase`] numbers apart.
+    pub split: bool,
+}
+
+impl Planes {
+    /// As they are.
+    fn dense([height, width]: [usize; 2]) -> Self {
+        Self {
+            size: [height, width],
+            padding: 0,
+            pitch: width,
+            rows: height,
+            split: false,
+        }
+    }
+
+    /// Zeros around. One column between two rows serves both.
+    fn padded([height, width]: [usize; 2]) -> Self {
+        Self {
+            size: [height, width],
+            padding: 1,
+            pitch: width + 1,
+            rows: height + 2,
+            split: false,
+        }
+    }
+
+    /// For a stride of two.
+    fn split([height, width]: [usize; 2], padding: usize) -> Self {
+        Self {
+            size: [height, width],
+            padding,
+            pitch: width / 2 + 1,
+            rows: height / 2 + 1,
+            split: true,
+        }
+    }
+
+    /// Numbers of one row and column remainder.
+    pub fn phase(&self) -> usize {
+        self.rows * self.pitch + usize::from(self.padding == 1 && !self.split)
+    }
+
+    /// Numbers of one channel.
+    pub fn plane(&self) -> usize {
+        self.phase() * if self.split { 4 } else { 1 }
+    }
+}
+
+/// Whether an operation can read the buffer itself.
+fn as_it_is(source: &Source) -> bool {
+    source.norm.is_none() && source.act.is_none() && source.resample == Resample::Keep
+}
+
+impl Geometry {
+    /// That of `conv` for vectors of `lanes` numbers.
+    pub fn new(plan: &Plan, conv: &Conv, lanes: usize) -> Self {
+        let input = plan.buffer(conv.source.view);
+        let output = plan.buffer(conv.output);
+        let (from, to) = ([input.height, input.width], [output.height, output.width]);
+        if conv.kernel == 1 {
+            let layout = if as_it_is(&conv.source) {
+                Layout::Direct
+            } else {
+                Layout::Staged(Planes::dense(to))
+            };
+            return Self {
+                layout,
+                taps: vec![vec![0]],
+                pixels: vec![vectors(to, to[1], lanes, [to[1], 1], 0)],
+                out_step: 1,
+                centre: 0,
+            };
+        }
+        if conv.stride == 2 {
+            let planes = Planes::split(from, conv.padding);
+            let tap = |i: usize| {
+                let (y, x) = (i / 3, i % 3);
+                (2 * (y % 2) + x % 2) * planes.phase() + (y / 2) * planes.pitch + x / 2
+            };
+            return Self {
+                layout: Layout::Staged(planes),
+                taps: vec![(0..9).map(tap).collect()],
+                pixels: vec![vectors(to, planes.pitch, lanes, [to[1], 1], 0)],
+                out_step: 1,
+                centre: 0,
+            };
+        }
+        if upsamples(conv) {
+            let planes = Planes::padded(from);
+            let phases = [[0, 0], [0, 1], [1, 0], [1, 1]];
+            return Self {
+                layout: Layout::Staged(planes),
+                taps: phases
+                    .map(|[a, b]| phases.map(|[i, j]| (a + i) * planes.pitch + b + j).to_vec())
+                    .to_vec(),
+                pixels: phases
+                    .map(|[a, b]| vectors(from, planes.pitch, lanes, [2 * to[1], 2], a * to[1] + b))
+                    .to_vec(),
+                out_step: 2,
+                centre: 0,
+            };
+        }
+        let planes = Planes::padded(to);
+        Self {
+            layout: Layout::Staged(planes),
+            taps: vec![(0..9).map(|i| i / 3 * planes.pitch + i % 3).collect()],
+            pixels: vec![vectors(to, planes.pitch, lanes, [to[1], 1], 0)],
+            out_step: 1,
+            centre: planes.pitch + 1,
+        }
+    }
+
+    /// How a residual is laid out: like the input for a 1×1 convolution, like the output for a sum.
+    pub fn residual(&self, plan: &Plan, conv: &Conv) -> Option<Layout> {
+        match conv.residual {
+            Residual::None | Residual::Class(_) => None,
+            Residual::Project { .. } => Some(self.layout),
+            Residual::Add(source) if as_it_is(&source) => Some(Layout::Direct),
+            Residual::Add(_) => {
+                let output = plan.buffer(conv.output);
+                Some(Layout::Staged(Planes::dense([output.height, output.width])))
+            }
+        }
+    }
+}
+
+/// The pixels of `size` = `[rows, columns]` in vectors of `lanes`. A row of the input begins every `pitch` numbers,
+/// output pixel `(y, x)` is number `first + y step[0] + x step[1]`.
+pub fn vectors(
+    [rows, columns]: [usize; 2],
+    pitch: usize,
+    lanes: usize,
+    step: [usize; 2],
+    first: usize,
+) -> Vec<Pixels> {
+    let output = |y: usize, x: usize| first + y * step[0] + x * step[1];
+    // Rows that vectors fit into exactly; otherwise they run on over the ends of rows.
+    if columns.is_multiple_of(lanes) {
+        let starts = (0..rows).flat_map(|y| (0..columns).step_by(lanes).map(move |x| (y, x)));
+        return starts
+            .map(|(y, x)| Pixels {
+                input: y * pitch + x,
+                runs: vec![Run {
+                    input: 0,
+                    output: output(y, x),
+                    length: lanes,
+                }],
+            })
+            .collect();
+    }
+    let end = (rows - 1) * pitch + columns;
+    (0..end)
+        .step_by(lanes)
+        .map(|start| {
+            let mut runs: Vec<Run> = Vec::new();
+            let mut lane = 0;
+            while lane < lanes.min(end - start) {
+                let (y, x) = ((start + lane) / pitch, (start + lane) % pitch);
+                let length = columns.saturating_sub(x).min(lanes - lane);
+                match runs.last_mut() {
+                    _ if length == 0 => {}
+                    Some(Run {
+                        input,
+                        output: from,
+                        length: before,
+                    }) if *input + *before == lane
+                        && step[1] == 1
+                        && *from + *before == output(y, x) =>
+                    {
+                        *before += length;
+                    }
+                    _ => runs.push(Run {
+                        input: lane,
+                        output: output(y, x),
+                        length,
+                    }),
+                }
+                lane += length.max(1);
+            }
+            Pixels { input: start, runs }
+        })
+        .collect()
+}

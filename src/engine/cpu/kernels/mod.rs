@@ -1,0 +1,120 @@
+//! The inner loops, once for every set of vector instructions; [`Kernels::detect`] picks the best that is there.
+
+pub mod product;
+
+mod lane;
+mod point;
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::ops::Range;
+
+use product::{Pixels, Product};
+
+use crate::unet::config::Activation;
+
+/// The inner loops for one set of instructions.
+///
+/// # Safety
+/// The functions may be called where those instructions exist: that is what [`Kernels::detect`] makes sure of, and
+/// [`Product`] must be as [`product::run`] asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernels {
+    /// What they are called.
+    pub name: &'static str,
+    /// Numbers in a vector.
+    pub lanes: usize,
+    /// [`product::run`].
+    pub product: unsafe fn(&Product, Range<usize>, &[Pixels]),
+    /// [`product::single`].
+    pub single: unsafe fn(&[f32], *const f32, usize, &mut [f32], usize),
+    /// [`point::activate`].
+    pub activate: unsafe fn(&[f32], &mut [f32], f32, f32, Option<Activation>),
+    /// [`point::moments`].
+    pub moments: unsafe fn(&[f32]) -> (f64, f64),
+    /// [`point::softmax`].
+    pub softmax: unsafe fn(&mut [f32], usize),
+}
+
+macro_rules! kernels {
+    ($module:ident, $lane:ty, $name:literal $(, $features:literal)?) => {
+        mod $module {
+            use super::*;
+
+            pub const KERNELS: Kernels = Kernels {
+                name: $name,
+                lanes: <$lane as lane::Lane>::N,
+                product,
+                single,
+                activate,
+                moments,
+                softmax,
+            };
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn product(of: &Product, outputs: Range<usize>, pixels: &[Pixels]) {
+                unsafe { super::product::run::<$lane>(of, outputs, pixels) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn single(x: &[f32], weight: *const f32, stride: usize, out: &mut [f32], first: usize) {
+                unsafe { super::product::single::<$lane>(x, weight, stride, out, first) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn activate(from: &[f32], to: &mut [f32], scale: f32, shift: f32, act: Option<Activation>) {
+                unsafe { super::point::activate::<$lane>(from, to, scale, shift, act) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn moments(values: &[f32]) -> (f64, f64) {
+                unsafe { super::point::moments::<$lane>(values) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn softmax(values: &mut [f32], columns: usize) {
+                unsafe { super::point::softmax::<$lane>(values, columns) }
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512, std::arch::x86_64::__m512, "AVX-512", "avx512f");
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2, std::arch::x86_64::__m256, "AVX2", "avx2,fma");
+#[cfg(target_arch = "aarch64")]
+kernels!(neon, std::arch::aarch64::float32x4_t, "NEON");
+#[cfg(target_arch = "wasm32")]
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128", "simd128");
+kernels!(portable, f32, "portable");
+
+impl Kernels {
+    /// The best set that this processor can run.
+    pub fn best() -> Self {
+        Self::available()[0]
+    }
+
+    /// Every set that this processor can run, the best first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512f") {
+                sets.push(avx512::KERNELS);
+            }
+            if std::arch::is_x86_feature_detected!("avx2")
+                && std::arch::is_x86_feature_detected!("fma")
+            {
+                sets.push(avx2::KERNELS);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        sets.push(neon::KERNELS);
+        #[cfg(target_arch = "wasm32")]
+        sets.push(simd128::KERNELS);
+        sets.push(portable::KERNELS);
+        sets
+    }
+}

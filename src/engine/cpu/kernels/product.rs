@@ -1,0 +1,228 @@
+//! The matrix product inside every convolution, linear layer and attention.
+//!
+//! `out[o][i] = scale (bias[o] + residual[o][i] + Σ_k weight[k][o] x[k][i])`, where `i` runs over pixels and `k` over
+//! channels and kernel positions. A channel is a plane of pixels, so that a vector holds neighbouring pixels and a
+//! kernel position is a shift. [`ROWS`] outputs and a few vectors stay in registers while `k` runs.
+
+use super::lane::Lane;
+
+/// Outputs that are computed at once; weights are packed in groups of as many, see [`super::super::pack`].
+pub const ROWS: usize = 8;
+/// No vector is longer: planes must be readable for as many numbers after their end.
+pub const MAX_LANES: usize = 16;
+/// Vectors that are computed at once, where there are as many.
+const VECTORS: usize = 2;
+
+/// Some terms of the sum: a kernel over some channels.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The first channel's plane.
+    pub x: *const f32,
+    /// From one channel's plane to the next.
+    pub plane: usize,
+    /// Number of channels.
+    pub channels: usize,
+    /// Where each kernel position begins, from a pixel's own place.
+    pub taps: &'a [usize],
+}
+
+/// Neighbouring pixels: where they lie in the planes of x and in those of the output.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// The first pixel in x.
+    pub input: usize,
+    /// The first pixel in the output.
+    pub output: usize,
+    /// Number of pixels, at most [`MAX_LANES`] and at most the vector's length.
+    pub length: usize,
+}
+
+/// One vector of pixels: what is loaded together.
+#[derive(Debug, Clone)]
+pub struct Pixels {
+    /// The first pixel in x.
+    pub input: usize,
+    /// Where its pixels belong in the output; lanes in no run are thrown away. Inputs are counted from this vector's.
+    pub runs: Vec<Run>,
+}
+
+/// A whole product.
+#[derive(Debug, Clone, Copy)]
+pub struct Product<'a> {
+    /// The terms of the sum, in the order in which the weights are packed.
+    pub parts: &'a [Part<'a>],
+    /// `[groups of ROWS outputs][k][ROWS]`.
+    pub weights: *const f32,
+    /// Number of `k`.
+    pub depth: usize,
+    /// `[outputs]`.
+    pub bias: *const f32,
+    /// The first output's plane.
+    pub out: *mut f32,
+    /// From one output's plane to the next.
+    pub out_plane: usize,
+    /// From one pixel to the next in a run.
+    pub out_step: usize,
+    /// A plane for each output, laid out like the output's.
+    pub residual: Option<(*const f32, usize)>,
+    /// Factor of everything.
+    pub scale: f32,
+}
+
+/// Computes the outputs `outputs` (whose first is a multiple of [`ROWS`]) at `pixels`.
+///
+/// # Safety
+/// As for [`Lane`]; every pointer of `product` must be valid for what its fields say, and nothing else may touch the
+/// pixels that are written.
+#[inline(always)]
+pub unsafe fn run<L: Lane>(product: &Product, outputs: std::ops::Range<usize>, pixels: &[Pixels]) {
+    // Whatever is smaller is read again and again: it should stay in the nearest cache.
+    let weights_are_small = product.depth * outputs.len() < SMALL;
+    unsafe {
+        if weights_are_small {
+            for some in pixels.chunks(VECTORS) {
+                for first in outputs.clone().step_by(ROWS) {
+                    block::<L>(product, first, outputs.end, some);
+                }
+            }
+        } else {
+            for first in outputs.clone().step_by(ROWS) {
+                for some in pixels.chunks(VECTORS) {
+                    block::<L>(product, first, outputs.end, some);
+                }
+            }
+        }
+    }
+}
+
+/// Weights that a second-level cache holds with room to spare: 512 KiB.
+const SMALL: usize = 1 << 17;
+
+#[inline(always)]
+unsafe fn block<L: Lane>(product: &Product, first: usize, end: usize, pixels: &[Pixels]) {
+    unsafe {
+        match pixels {
+            [a, b] => sums::<L, VECTORS>(product, first, end, [a, b]),
+            [a] => sums::<L, 1>(product, first, end, [a]),
+            _ => {}
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn sums<L: Lane, const V: usize>(
+    product: &Product,
+    first: usize,
+    end: usize,
+    pixels: [&Pixels; V],
+) {
+    unsafe {
+        let mut sums = [[L::splat(0.0); V]; ROWS];
+        let mut weight = product.weights.add(first * product.depth);
+        for part in product.parts {
+            for tap in part.taps {
+                let mut x = [part.x.wrapping_add(*tap); V];
+                for v in 0..V {
+                    x[v] = x[v].wrapping_add(pixels[v].input);
+                }
+                for _ in 0..part.channels {
+                    let mut values = [L::splat(0.0); V];
+                    for v in 0..V {
+                        values[v] = L::load(x[v]);
+                        x[v] = x[v].wrapping_add(part.plane);
+                    }
+                    // Indices, not iterators: the sums must stay in registers.
+                    for row in 0..ROWS {
+                        let weight = L::splat(*weight.add(row));
+                        for v in 0..V {
+                            sums[row][v] = sums[row][v].add_product(weight, values[v]);
+                        }
+                    }
+                    weight = weight.add(ROWS);
+                }
+            }
+        }
+        // Whatever is indexed by a variable lies in memory: the sums themselves never are.
+        let mut tile = [[L::splat(0.0); V]; ROWS];
+        for row in 0..ROWS {
+            for v in 0..V {
+                tile[row][v] = sums[row][v];
+            }
+        }
+        for (row, tile) in tile.iter().enumerate().take(end - first) {
+            for v in 0..V {
+                finish(product, first + row, tile[v], pixels[v]);
+            }
+        }
+    }
+}
+
+/// Bias, residual and scale, and where it goes.
+#[inline(always)]
+unsafe fn finish<L: Lane>(product: &Product, output: usize, sum: L, pixels: &Pixels) {
+    unsafe {
+        let bias = L::splat(*product.bias.add(output));
+        let scale = L::splat(product.scale);
+        let to = product.out.add(output * product.out_plane);
+        let from = product
+            .residual
+            .map(|(first, plane)| first.add(output * plane));
+        let mut sum = sum.add(bias);
+        if let [Run { length, output, .. }] = pixels.runs[..]
+            && length == L::N
+            && product.out_step == 1
+        {
+            if let Some(from) = from {
+                sum = sum.add(L::load(from.add(output)));
+            }
+            sum.mul(scale).store(to.add(output));
+            return;
+        }
+        let mut lanes = [0.0; MAX_LANES];
+        sum.store(lanes.as_mut_ptr());
+        for run in &pixels.runs {
+            for i in 0..run.length {
+                let at = run.output + i * product.out_step;
+                let add = from.map_or(0.0, |from| *from.add(at));
+                *to.add(at) = (lanes[run.input + i] + add) * product.scale;
+            }
+        }
+    }
+}
+
+/// `out[o] = bias[o] + Σ_k x[k] weight[k][o]` for the outputs `outputs`: one pixel, where a vector holds outputs.
+/// `weight` is `[k][stride]` with `stride` outputs and at least [`MAX_LANES`] numbers after them.
+///
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+pub unsafe fn single<L: Lane>(
+    x: &[f32],
+    weight: *const f32,
+    stride: usize,
+    out: &mut [f32],
+    first: usize,
+) {
+    unsafe {
+        for start in (0..out.len()).step_by(4 * L::N) {
+            let vectors = (out.len() - start).div_ceil(L::N).min(4);
+            let mut sums = [L::splat(0.0); 4];
+            for (k, x) in x.iter().enumerate() {
+                let row = weight.add(k * stride + first + start);
+                let x = L::splat(*x);
+                for (v, sum) in sums.iter_mut().enumerate().take(vectors) {
+                    *sum = sum.add_product(x, L::load(row.add(v * L::N)));
+                }
+            }
+            for (v, sum) in sums.iter().enumerate().take(vectors) {
+                let mut lanes = [0.0; MAX_LANES];
+                sum.store(lanes.as_mut_ptr());
+                let at = start + v * L::N;
+                let length = L::N.min(out.len() - at);
+                for (out, lane) in out[at..at + length].iter_mut().zip(lanes) {
+                    *out += lane;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! WebAssembly's 128-bit vectors.
+
+use std::arch::wasm32::*;
+
+use super::lane::Lane;
+
+unsafe impl Lane for v128 {
+    const N: usize = 4;
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        f32x4_splat(value)
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { v128_load(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { v128_store(to.cast(), self) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, by: Self) -> Self {
+        f32x4_add(self, by)
+    }
+    #[inline(always)]
+    unsafe fn sub(self, by: Self) -> Self {
+        f32x4_sub(self, by)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, by: Self) -> Self {
+        f32x4_mul(self, by)
+    }
+    #[inline(always)]
+    unsafe fn div(self, by: Self) -> Self {
+        f32x4_div(self, by)
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        f32x4_pmax(self, other)
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        f32x4_pmin(self, other)
+    }
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        f32x4_add(self, f32x4_mul(a, b))
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        f32x4_nearest(self)
+    }
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Self {
+        i32x4_shl(i32x4_add(i32x4_trunc_sat_f32x4(self), i32x4_splat(127)), 23)
+    }
+}

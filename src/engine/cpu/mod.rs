@@ -1,0 +1,231 @@
+//! The engine on the CPU: replays a [`Plan`] with loops of our own.
+//!
+//! Images of a batch run side by side on all threads, each in memory of its own that is asked for once. A batch that
+//! is smaller than the number of threads shares them within each operation.
+
+mod geometry;
+mod kernels;
+mod pack;
+mod program;
+mod threads;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kernels::Kernels;
+use pack::Packed;
+use program::{Program, Workspace};
+
+use super::plan::Plan;
+use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo};
+use crate::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
+use crate::unet::config::{TimeEmbedding, UnetConfig};
+use crate::unet::input::{self, InputError};
+use crate::unet::weights;
+
+/// A network on the CPU.
+pub struct CpuEngine {
+    config: UnetConfig,
+    packed: Arc<Vec<Packed>>,
+    /// `time_proj.weight` of a network with Fourier features.
+    frequencies: Option<Vec<f32>>,
+    kernels: Kernels,
+    info: EngineInfo,
+    /// The program of the size that was asked for last.
+    program: Mutex<Option<Arc<Program>>>,
+}
+
+/// A batch and the memory that it runs in.
+pub struct CpuBatch {
+    spec: BatchSpec,
+    program: Arc<Program>,
+    workspaces: Vec<Workspace>,
+    x_t: Vec<f32>,
+    x0_hat: Vec<f32>,
+    out: Vec<f32>,
+}
+
+impl CpuEngine {
+    /// The network of `config_json` with the weights in `safetensors`.
+    ///
+    /// # Errors
+    /// [`EngineError`] says which file is wrong and where.
+    pub fn load(config_json: &str, safetensors: &[u8]) -> Result<Self, EngineError> {
+        let config = UnetConfig::from_json(config_json)?;
+        let kernels = Kernels::best();
+        // The order of the operations, and with it the weights, is the same for every size.
+        let plan = Plan::new(&config, smallest(&config))?;
+        let mut tensors = weights::tensors(&plan.params, safetensors)?;
+        let packed = Arc::new(pack::pack(&plan, &tensors));
+        let frequencies = tensors
+            .remove("time_proj.weight")
+            .filter(|_| config.time_embedding == TimeEmbedding::Fourier);
+        let info = EngineInfo {
+            device: DeviceKind::Cpu,
+            adapter: kernels.name.to_string(),
+            parameters: count(&plan),
+            in_channels: config.in_channels,
+            out_channels: config.out_channels,
+            sample_size: config.sample_size,
+            classes: config.num_class_embeds,
+            unknown_keys: config.unknown_keys.clone(),
+        };
+        Ok(Self {
+            config,
+            packed,
+            frequencies,
+            kernels,
+            info,
+            program: Mutex::new(None),
+        })
+    }
+
+    fn program(&self, size: [usize; 2]) -> Result<Arc<Program>, EngineError> {
+        let mut last = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = last.as_ref().filter(|program| program.plan.size == size) {
+            return Ok(program.clone());
+        }
+        let plan = Plan::new(&self.config, size)?;
+        let program = Arc::new(Program::new(plan, self.packed.clone(), self.kernels));
+        *last = Some(program.clone());
+        Ok(program)
+    }
+
+    /// The network's output for `batch.x_t` into `batch.out`.
+    fn forward(&self, batch: &mut CpuBatch, timesteps: &[f32]) -> Result<(), EngineError> {
+        input::check_timesteps(&self.config, batch.spec.shape[0], timesteps)?;
+        let [count, channels, height, width] = batch.spec.shape;
+        let (image, out) = (
+            channels * height * width,
+            self.config.out_channels * height * width,
+        );
+        let (program, labels) = (&batch.program, batch.spec.labels.as_deref());
+        let one = |i: usize, workspace: &mut Workspace, out: &mut [f32], threads: usize| {
+            let t = timesteps[i];
+            let features = program.plan.time_features(t, self.frequencies.as_deref());
+            let class = labels.map(|labels| labels[i]);
+            let x = &batch.x_t[i * image..][..image];
+            program.run(workspace, &features, class, x, out, threads);
+            let divisor = program.plan.output_divisor(t);
+            if divisor != 1.0 {
+                out.iter_mut().for_each(|v| *v /= divisor);
+            }
+        };
+        threads::images(count, &mut batch.workspaces, &mut batch.out, out, one);
+        Ok(())
+    }
+}
+
+/// The smallest height and width that the network takes.
+fn smallest(config: &UnetConfig) -> [usize; 2] {
+    [1 << (config.block_out_channels.len() - 1); 2]
+}
+
+fn count(plan: &Plan) -> usize {
+    let numbers = |p: &weights::TensorSpec| p.shape.iter().product::<usize>();
+    plan.params.iter().map(numbers).sum()
+}
+
+impl Denoiser for CpuEngine {
+    type Batch = CpuBatch;
+
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn check(&self, spec: &BatchSpec) -> Result<(), EngineError> {
+        Ok(input::check(
+            &self.config,
+            spec.shape,
+            spec.labels.as_deref(),
+        )?)
+    }
+
+    fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<CpuBatch, EngineError> {
+        self.check(spec)?;
+        let expected = spec.shape.iter().product();
+        if x_t.len() != expected {
+            return Err(InputError::Length {
+                shape: spec.shape,
+                expected,
+                found: x_t.len(),
+            }
+            .into());
+        }
+        let [count, _, height, width] = spec.shape;
+        let program = self.program([height, width])?;
+        Ok(CpuBatch {
+            workspaces: (0..count.min(threads::available()))
+                .map(|_| program.workspace())
+                .collect(),
+            program,
+            out: vec![0.0; count * self.config.out_channels * height * width],
+            x0_hat: x_t.clone(),
+            x_t,
+            spec: spec.clone(),
+        })
+    }
+
+    async fn step(
+        &self,
+        batch: &mut CpuBatch,
+        t: usize,
+        c: &StepCoefficients,
+        noise: Option<Vec<f32>>,
+    ) -> Result<(), EngineError> {
+        let count = batch.spec.shape[0];
+        self.forward(batch, &vec![t as f32; count])?;
+        let [p, q, r, s, a, b, sigma] =
+            [c.p, c.q, c.r, c.s, c.a, c.b, c.sigma].map(|scalar| scalar as f32);
+        let CpuBatch {
+            x_t, x0_hat, out, ..
+        } = batch;
+        for ((x0_hat, x), out) in x0_hat.iter_mut().zip(x_t.iter()).zip(out.iter()) {
+            *x0_hat = p * x + q * out;
+        }
+        match c.clip {
+            Clip::None => {}
+            Clip::Range(range) => {
+                let range = range as f32;
+                x0_hat.iter_mut().for_each(|x| *x = x.clamp(-range, range));
+            }
+            Clip::Dynamic { ratio, max } => {
+                let image = x0_hat.len() / count;
+                for pixels in x0_hat.chunks_exact_mut(image) {
+                    dynamic_threshold(pixels, ratio, max);
+                }
+            }
+        }
+        for (i, x) in x_t.iter_mut().enumerate() {
+            let eps = match c.eps_from {
+                EpsFrom::Out => r * *x + s * out[i],
+                EpsFrom::X0Hat => r * *x + s * x0_hat[i],
+            };
+            *x = a * x0_hat[i] + b * eps;
+        }
+        if let Some(noise) = noise {
+            for (x, z) in x_t.iter_mut().zip(noise) {
+                *x += sigma * z;
+            }
+        }
+        Ok(())
+    }
+
+    async fn x0_hat(&self, batch: &CpuBatch) -> Result<Vec<f32>, EngineError> {
+        Ok(batch.x0_hat.clone())
+    }
+
+    async fn x_t(&self, batch: &CpuBatch) -> Result<Vec<f32>, EngineError> {
+        Ok(batch.x_t.clone())
+    }
+
+    async fn predict(
+        &self,
+        spec: &BatchSpec,
+        x: Vec<f32>,
+        timesteps: &[f32],
+    ) -> Result<Vec<f32>, EngineError> {
+        let mut batch = self.begin(spec, x)?;
+        self.forward(&mut batch, timesteps)?;
+        Ok(batch.out)
+    }
+}

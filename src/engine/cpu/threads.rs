@@ -1,0 +1,65 @@
+//! Work on several threads, where there are threads.
+
+use std::ops::Range;
+
+/// Calls `work` with every number below `count`, on up to `threads` threads.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn each(threads: usize, count: usize, work: impl Fn(usize) + Send + Sync) {
+    use rayon::prelude::*;
+    if threads > 1 && count > 1 {
+        (0..count).into_par_iter().for_each(work);
+    } else {
+        (0..count).for_each(work);
+    }
+}
+
+/// Calls `work` with every number below `count`; WebAssembly has one thread.
+#[cfg(target_arch = "wasm32")]
+pub fn each(_: usize, count: usize, work: impl Fn(usize)) {
+    (0..count).for_each(work);
+}
+
+/// Number of threads that work at once.
+pub fn available() -> usize {
+    #[cfg(not(target_arch = "wasm32"))]
+    return rayon::current_num_threads();
+    #[cfg(target_arch = "wasm32")]
+    1
+}
+
+/// The `i`-th of `parts` even pieces of `length`, each beginning at a multiple of `unit`.
+pub fn piece(length: usize, unit: usize, parts: usize, i: usize) -> Range<usize> {
+    let units = length.div_ceil(unit);
+    let edge = |i: usize| (units * i / parts * unit).min(length);
+    edge(i)..edge(i + 1)
+}
+
+/// Calls `work(image, its memory, its output, threads)` for every one of `count` images, `length` numbers of `out`
+/// each: side by side where there are enough of them, else one after the other with all threads.
+pub fn images<M: Send>(
+    count: usize,
+    memory: &mut [M],
+    out: &mut [f32],
+    length: usize,
+    work: impl Fn(usize, &mut M, &mut [f32], usize) + Sync,
+) {
+    let all = available();
+    #[cfg(not(target_arch = "wasm32"))]
+    if count >= all && all > 1 {
+        use rayon::prelude::*;
+        let share = count.div_ceil(memory.len());
+        memory
+            .par_iter_mut()
+            .zip(out.par_chunks_mut(share * length))
+            .enumerate()
+            .for_each(|(worker, (memory, out))| {
+                for (i, out) in out.chunks_exact_mut(length).enumerate() {
+                    work(worker * share + i, memory, out, 1);
+                }
+            });
+        return;
+    }
+    for (i, out) in out.chunks_exact_mut(length).enumerate() {
+        work(i, &mut memory[0], out, all);
+    }
+}
