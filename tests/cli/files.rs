@@ -131,6 +131,37 @@ fn links_and_pipes_stay_what_they_are() {
     assert_eq!(folder.names().len(), 6, "{:?}", folder.names());
 }
 
+#[cfg(unix)]
+#[test]
+fn what_may_have_no_end_is_not_read() {
+    let folder = Folder::with_model("endless");
+    let pipe = folder.path("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    for place in ["/dev/zero", "pipe"] {
+        refused(&sample(&folder, &["--latents", place]), 1, place);
+        let text = folder.run("invert", &[place]);
+        let text = String::from_utf8_lossy(&text.stderr).into_owned();
+        assert!(
+            text.contains(&format!("{place}: skipped: expected a file")),
+            "{text}"
+        );
+        let features = program()
+            .args(["evaluate", "--features", place])
+            .current_dir(&folder.0)
+            .output()
+            .unwrap();
+        refused(&features, 1, place);
+    }
+    fs::rename(&pipe, folder.path("config.json")).unwrap();
+    refused(&sample(&folder, &[]), 1, "config.json");
+}
+
 /// `sample` of one image, with a stream that takes nothing.
 #[cfg(target_os = "linux")]
 fn into_full(folder: &Folder, stream: fn(&mut Command, Stdio) -> &mut Command) -> Output {

@@ -11,6 +11,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, ImageReader};
 
 use super::cli::CliError;
+use super::files::is_device;
 use super::terminal::remark;
 
 /// Sides of training images are multiples of this: every network of this program can halve them three times.
@@ -185,8 +186,15 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
 ///
 /// # Errors
 /// What is wrong with the file.
-pub fn decode(path: &Path) -> Result<DynamicImage, image::ImageError> {
-    ImageReader::open(path)?.with_guessed_format()?.decode()
+pub fn decode(path: &Path) -> Result<DynamicImage, String> {
+    if is_device(path) {
+        return Err("expected a file, found a device or pipe".into());
+    }
+    ImageReader::open(path)
+        .and_then(ImageReader::with_guessed_format)
+        .map_err(image::ImageError::from)
+        .and_then(ImageReader::decode)
+        .map_err(|e| e.to_string())
 }
 
 /// `[images, pixels, 3]` -> `[images, channels, pixels]`; one channel where every picture is grey.

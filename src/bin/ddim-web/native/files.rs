@@ -46,18 +46,32 @@ impl ModelFiles {
                 folder.join(name)
             }
         };
-        let text = |path: PathBuf| {
-            fs::read_to_string(&path)
-                .map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))
-        };
-        let weights = place("unet", WEIGHTS);
         Ok(Self {
-            config: text(place("unet", CONFIG))?,
-            scheduler: text(place("scheduler", SCHEDULER))?,
-            weights: fs::read(&weights)
-                .map_err(|e| CliError::Failed(format!("{}: {e}", weights.display())))?,
+            config: read_text(&place("unet", CONFIG))?,
+            scheduler: read_text(&place("scheduler", SCHEDULER))?,
+            weights: read(&place("unet", WEIGHTS))?,
         })
     }
+}
+
+/// All bytes of a file. Not of a device or pipe, which may have no end, or nothing to read for ever.
+///
+/// # Errors
+/// The path, and what the system said.
+pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
+    if is_device(path) {
+        return Err(failed("expected a file, found a device or pipe".into()));
+    }
+    fs::read(path).map_err(|e| failed(e.to_string()))
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// As [`read`], and when it is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, CliError> {
+    String::from_utf8(read(path)?).map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))
 }
 
 /// The folder that `path` stands in.
@@ -136,7 +150,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 /// The path, what was expected and what was found.
 pub fn read_sample(path: &Path) -> Result<([usize; 4], Vec<f32>), CliError> {
     let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
-    let bytes = fs::read(path).map_err(|e| failed(e.to_string()))?;
+    let bytes = read(path)?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| failed(format!("expected a .safetensors file: {e}")))?;
     let view = file.tensor("sample").map_err(|_| {

@@ -39,10 +39,7 @@ impl Pictures {
             skipped: 0,
         };
         for path in paths {
-            match decode(path)
-                .map_err(|e| e.to_string())
-                .and_then(|picture| fitting(path, picture, shape))
-            {
+            match decode(path).and_then(|picture| fitting(path, picture, shape)) {
                 Ok(values) => {
                     pictures.values.extend(values);
                     let name = path.file_name().unwrap_or(path.as_os_str());

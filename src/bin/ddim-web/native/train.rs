@@ -1,6 +1,5 @@
 //! `ddim-web train`: a model folder from a folder of images.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device as BurnDevice;
@@ -13,7 +12,7 @@ use ddim_web::unet::config::UnetConfig;
 
 use super::cli::{CliError, Device};
 use super::dataset;
-use super::files::{WEIGHTS, check_writable};
+use super::files::{WEIGHTS, check_writable, read, read_text};
 use super::run::{CHECKPOINT, Run};
 use super::stop::Stop;
 
@@ -152,14 +151,13 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
         CliError::Failed(format!("{}: {error}", path.display()))
     }
-    let text = |path: &PathBuf| fs::read_to_string(path).map_err(|e| named(path, e));
     let config = args
         .config
         .as_ref()
-        .map(|path| UnetConfig::from_json(&text(path)?).map_err(|e| named(path, e)))
+        .map(|path| UnetConfig::from_json(&read_text(path)?).map_err(|e| named(path, e)))
         .transpose()?;
     let mut scheduler = match &args.scheduler {
-        Some(path) => SchedulerConfig::from_json(&text(path)?).map_err(|e| named(path, e))?,
+        Some(path) => SchedulerConfig::from_json(&read_text(path)?).map_err(|e| named(path, e))?,
         None => SchedulerConfig::new(SchedulerClass::Ddim),
     };
     if let Some(prediction) = args.prediction {
@@ -207,7 +205,7 @@ impl Beginning {
 fn resume(args: &Args, images: ImageSet, device: &BurnDevice) -> Result<Trainer, CliError> {
     let path = args.out.join(CHECKPOINT);
     let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
-    let bytes = fs::read(&path).map_err(|e| failed(e.to_string()))?;
+    let bytes = read(&path)?;
     let mut checkpoint =
         Checkpoint::from_bytes(&bytes, device).map_err(|e| failed(e.to_string()))?;
     change(&mut checkpoint.options, args);

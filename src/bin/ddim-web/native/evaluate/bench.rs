@@ -1,6 +1,5 @@
 //! What the sections work with: the model, the images, the classifier, and the way to say how far things are.
 
-use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::cli::{CliError, Device};
 use super::super::dataset;
-use super::super::files::{ModelFiles, write_atomically};
+use super::super::files::{self, ModelFiles, write_atomically};
 use super::super::runner::{Job, Runner};
 use super::super::stop::Stop;
 use super::store::{Settings, Store};
@@ -204,7 +203,7 @@ impl Bench {
         let failed =
             |e: &dyn std::fmt::Display| CliError::Failed(format!("{}: {e}", path.display()));
         let real = if path.exists() {
-            let bytes = fs::read(&path).map_err(|e| failed(&e))?;
+            let bytes = files::read(&path)?;
             file::read(&bytes).map_err(|e| failed(&e))?.0
         } else {
             let set = &self.images.set;
@@ -251,7 +250,7 @@ impl Images {
 
 fn classifier(path: &Path, shape: [usize; 3]) -> Result<Classifier, CliError> {
     let failed = |e: &dyn std::fmt::Display| CliError::Failed(format!("{}: {e}", path.display()));
-    let bytes = fs::read(path).map_err(|e| failed(&e))?;
+    let bytes = files::read(path)?;
     let network =
         FeatureNetwork::from_bytes(&bytes, &BurnDevice::flex()).map_err(|e| failed(&e))?;
     let channels = network.in_channels();

@@ -1,6 +1,5 @@
 //! `ddim-web evaluate --features FILE`: distances between features that another network made.
 
-use std::fs;
 use std::path::Path;
 
 use ddim_web::evaluate::bootstrap::{Estimate, estimate, halves};
@@ -8,6 +7,7 @@ use ddim_web::evaluate::statistics::Statistics;
 use ddim_web::evaluate::{Reference, file};
 
 use super::super::cli::CliError;
+use super::super::files;
 use super::super::stop::Stop;
 use super::super::terminal::say;
 use super::number::significant;
@@ -20,7 +20,7 @@ pub fn run(path: &Path, resamples: usize, seed: u64) -> Result<(), CliError> {
     let failed = |e: &dyn std::fmt::Display| CliError::Failed(format!("{}: {e}", path.display()));
     let stop = Stop::watch()?;
     let go_on = || !stop.requested();
-    let bytes = fs::read(path).map_err(|e| failed(&e))?;
+    let bytes = files::read(path)?;
     let (real, sets) = file::read(&bytes).map_err(|e| failed(&e))?;
     let reference = Reference::new(Statistics::of(&real)).map_err(|e| failed(&e))?;
     for (name, set) in &sets {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::cli::CliError;
-use super::super::files::write_atomically;
+use super::super::files::{self, write_atomically};
 
 const MANIFEST: &str = "evaluation.json";
 const CELLS: &str = "cells";
@@ -166,7 +166,7 @@ fn order(settings: &Settings) -> (u64, String) {
 
 fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, CliError> {
     let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
-    let bytes = fs::read(path).map_err(|e| failed(e.to_string()))?;
+    let bytes = files::read(path)?;
     serde_json::from_slice(&bytes)
         .map_err(|e| failed(format!("damaged ({e}): delete it to have it made again")))
 }
