@@ -3,6 +3,8 @@
 //! In the browser every comparison also runs on WebGPU.
 
 mod fixture;
+mod on_burn;
+mod platform;
 mod refusals;
 mod rule;
 mod sampling;
@@ -13,25 +15,6 @@ use fixture::{CIFAR10, CLASSES, FOURIER, GREY_28, NO_MIDDLE, SCALE_SHIFT, THREE_
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
-/// Makes an async block a test on both platforms.
-#[macro_export]
-macro_rules! test {
-    ($name:ident, $body:expr) => {
-        #[cfg(not(target_arch = "wasm32"))]
-        #[test]
-        fn $name() {
-            pollster::block_on($body)
-        }
-
-        #[cfg(target_arch = "wasm32")]
-        #[wasm_bindgen_test::wasm_bindgen_test]
-        async fn $name() {
-            ddim_web::web::start();
-            $body.await
-        }
-    };
-}
 
 /// Makes an async block that takes a device a test on the CPU, and in the browser also on WebGPU.
 #[macro_export]

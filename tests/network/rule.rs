@@ -7,7 +7,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 /// Numbers in [-1, 1): SplitMix64 started from the FNV-1a hash of `name`, top 24 bits.
-pub fn unit(name: &str) -> impl Iterator<Item = f64> {
+pub fn unit(name: &str) -> impl Iterator<Item = f64> + use<> {
     let hash = |state: u64, byte: u8| (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
     let start = name.bytes().fold(0xCBF2_9CE4_8422_2325, hash);
     (1u64..).map(move |i| {

@@ -1,0 +1,32 @@
+//! Plans: what the list of operations promises to whoever replays it, and that replaying it gives what diffusers and
+//! burn give.
+//!
+//! Runs natively and in the browser.
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+#[path = "plan/cost.rs"]
+mod cost;
+#[path = "plan/cpu.rs"]
+mod cpu;
+#[path = "network/fixture.rs"]
+mod fixture;
+#[path = "plan/lowering.rs"]
+mod lowering;
+#[path = "plan/memory.rs"]
+mod memory;
+#[path = "plan/parity.rs"]
+mod parity;
+#[path = "network/platform.rs"]
+mod platform;
+#[path = "plan/random.rs"]
+mod random;
+#[path = "plan/replay.rs"]
+mod replay;
+#[path = "network/rule.rs"]
+mod rule;
+#[path = "plan/shapes.rs"]
+mod shapes;
+#[path = "plan/subjects.rs"]
+mod subjects;
