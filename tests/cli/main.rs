@@ -6,6 +6,7 @@ mod compare;
 mod files;
 mod interpolate;
 mod invert;
+mod plan;
 #[path = "../network/rule.rs"]
 mod rule;
 mod sample;

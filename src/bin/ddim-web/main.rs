@@ -1,4 +1,4 @@
-//! The command line: `ddim-web sample`, `invert`, `interpolate`, `compare`, `evaluate` and `train`.
+//! The command line: `ddim-web sample`, `invert`, `interpolate`, `compare`, `evaluate`, `train` and `plan`.
 //!
 //! Exit codes: 0 success, 1 failed, 2 wrong usage. Errors are one line on standard error.
 
@@ -20,6 +20,7 @@ mod native {
     pub mod outputs;
     pub mod picture;
     pub mod pictures;
+    pub mod plan;
     pub mod plot;
     pub mod run;
     pub mod runner;

@@ -8,7 +8,7 @@ use ddim_web::engine::DeviceKind;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::remark;
-use super::{compare, evaluate, interpolate, invert, sample, train};
+use super::{compare, evaluate, interpolate, invert, plan, sample, train};
 
 /// Denoising diffusion (DDPM and DDIM): make images with a model, invert pictures, measure models, train them.
 #[derive(Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Train a model on a folder of images
     Train(train::Args),
+    /// Show what one step of a model costs
+    Plan(plan::Args),
 }
 
 /// Where the network runs.
@@ -108,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Plan(args) => plan::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
