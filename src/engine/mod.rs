@@ -4,11 +4,13 @@
 //! no tensors. A step is linear in three tensors ([`StepCoefficients`]), so the mathematics stays
 //! in scalars and `x_t` stays on the device from one step to the next.
 
+mod any;
 mod burn;
 mod cpu;
 mod gpu;
 pub mod plan;
 
+pub use any::Engine;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use burn::download;
 pub use burn::{BurnEngine, open_device};
@@ -22,9 +24,9 @@ use crate::unet::weights::WeightsError;
 /// Where a network runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// The processor, through burn-flex.
+    /// The processor.
     Cpu,
-    /// WebGPU in the browser, Vulkan, Metal or DirectX elsewhere, through burn-wgpu.
+    /// WebGPU in the browser, Vulkan, Metal or DirectX elsewhere.
     Gpu,
 }
 

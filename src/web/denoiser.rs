@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use super::js_error;
 use super::options::{Options, integer};
 use super::sampler::WebSampler;
-use crate::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind};
+use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine};
 use crate::sampler::{MAX_BATCH, SamplerError};
 use crate::scheduler::SchedulerConfig;
 use crate::unet::config::UnetConfig;
@@ -35,7 +35,7 @@ extern "C" {
 /// A network on a device.
 #[wasm_bindgen(js_name = Denoiser)]
 pub struct WebDenoiser {
-    engine: Rc<BurnEngine>,
+    engine: Rc<Engine>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +68,7 @@ impl WebDenoiser {
                 )));
             }
         };
-        let engine = BurnEngine::load(&config_json, &weights, kind)
+        let engine = Engine::load(&config_json, &weights, kind)
             .await
             .map_err(js_error)?;
         Ok(Self {

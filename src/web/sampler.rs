@@ -6,7 +6,7 @@ use js_sys::{Float32Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
 use super::js_error;
-use crate::engine::BurnEngine;
+use crate::engine::Engine;
 use crate::sampler::{SampleOptions, Sampler};
 use crate::scheduler::SchedulerConfig;
 
@@ -20,14 +20,14 @@ extern "C" {
 /// One run. Stop by not asking for the next step; `free()` gives its memory back.
 #[wasm_bindgen(js_name = Sampler)]
 pub struct WebSampler {
-    engine: Rc<BurnEngine>,
-    run: Sampler<BurnEngine>,
+    engine: Rc<Engine>,
+    run: Sampler<Engine>,
     unknown_keys: Vec<String>,
 }
 
 impl WebSampler {
     pub(super) fn start(
-        engine: Rc<BurnEngine>,
+        engine: Rc<Engine>,
         scheduler: &SchedulerConfig,
         options: SampleOptions,
     ) -> Result<Self, JsError> {

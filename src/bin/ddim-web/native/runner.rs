@@ -1,11 +1,8 @@
-//! A model at work: many images, cut into batches that keep every core busy.
+//! A model at work: many images, batch by batch.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::thread;
 
-use ddim_web::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind, EngineError, EngineInfo};
+use ddim_web::engine::{BatchSpec, Denoiser, DeviceKind, Engine, EngineError, EngineInfo};
 use ddim_web::sampler::{SampleOptions, Sampler, SamplerError, StepOutput};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::unet::input::InputError;
@@ -15,7 +12,7 @@ use super::files::ModelFiles;
 use super::stop::Stop;
 use super::terminal::remark;
 
-/// Images that run through the network at once: bounds the memory.
+/// Images that run through the network at once: enough for many cores, few enough to bound the memory.
 const BATCH: usize = 16;
 /// Most images of one job.
 pub const MAX_IMAGES: usize = 16_384;
@@ -25,10 +22,9 @@ const MAX_VALUES: usize = 1 << 29;
 
 /// A model folder, opened on one device.
 pub struct Runner {
-    engine: BurnEngine,
+    engine: Engine,
     scheduler: SchedulerConfig,
     stop: Stop,
-    threads: usize,
 }
 
 /// Images to make.
@@ -69,7 +65,7 @@ impl Runner {
         let files = ModelFiles::read(folder)?;
         let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
         let kind = DeviceKind::from(device);
-        let engine = pollster::block_on(BurnEngine::load(&files.config, &files.weights, kind))
+        let engine = pollster::block_on(Engine::load(&files.config, &files.weights, kind))
             .map_err(CliError::failed)?;
         let info = engine.info();
         remark(format_args!(
@@ -84,16 +80,10 @@ impl Runner {
                 remark(format_args!("{file}: ignored {}", keys.join(", ")));
             }
         }
-        // A GPU works on one batch at a time; a single batch leaves cores of a CPU idle.
-        let threads = match kind {
-            DeviceKind::Cpu => thread::available_parallelism().map_or(1, usize::from),
-            DeviceKind::Gpu => 1,
-        };
         Ok(Self {
             engine,
             scheduler,
             stop,
-            threads,
         })
     }
 
@@ -153,7 +143,7 @@ impl Runner {
 
     /// How many events [`Self::run`] reports for `count` images of `steps` steps.
     pub fn events(&self, count: usize, steps: usize) -> u64 {
-        (count.div_ceil(self.batch(count)) * steps) as u64
+        (count.div_ceil(BATCH) * steps) as u64
     }
 
     /// The images of `job`, `[count, C, H, W]`. `watch` sees every step of every batch.
@@ -179,19 +169,35 @@ impl Runner {
                 found: latents.len(),
             }));
         }
-        self.check_batch(self.batch(job.count), [channels, height, width], job.class)
+        self.check_batch(job.count.min(BATCH), [channels, height, width], job.class)
             .map_err(CliError::failed)?;
         let mut images = vec![0.0; checked_total(job.count, image)?];
-        let each = |first: usize, batch: usize, send: &mut dyn FnMut(Event) -> bool| {
-            self.walk(job, image, first, batch, send)
-        };
-        self.spread(job.count, &each, &mut |event: Event| {
-            if event.step.done {
-                images[event.first * image..][..event.batch * image]
-                    .copy_from_slice(&event.step.x_t);
+        for first in (0..job.count).step_by(BATCH) {
+            let batch = BATCH.min(job.count - first);
+            let options = SampleOptions {
+                trajectory: job.trajectory.clone(),
+                seed: job.seed,
+                first_image: job.first_image.wrapping_add(first as u32),
+                batch,
+                size: job.size,
+                labels: job.class.map(|class| vec![class; batch]),
+                latents: job
+                    .latents
+                    .as_ref()
+                    .map(|values| values[first * image..][..batch * image].to_vec()),
+            };
+            let mut sampler =
+                Sampler::new(&self.engine, &self.scheduler, options).map_err(CliError::failed)?;
+            for _ in 0..sampler.total() {
+                self.go_on()?;
+                let step =
+                    pollster::block_on(sampler.next(&self.engine)).map_err(CliError::failed)?;
+                if step.done {
+                    images[first * image..][..batch * image].copy_from_slice(&step.x_t);
+                }
+                watch(&Event { first, batch, step });
             }
-            watch(&event);
-        })?;
+        }
         Ok(images)
     }
 
@@ -206,8 +212,10 @@ impl Runner {
         timesteps: &[f32],
     ) -> Result<Vec<f32>, CliError> {
         let image = channels * height * width;
-        let mut out = vec![0.0; x.len()];
-        let each = |first: usize, batch: usize, send: &mut dyn FnMut((usize, Vec<f32>)) -> bool| {
+        let mut out = Vec::with_capacity(x.len());
+        for first in (0..count).step_by(BATCH) {
+            self.go_on()?;
+            let batch = BATCH.min(count - first);
             let spec = BatchSpec {
                 shape: [batch, channels, height, width],
                 labels: None,
@@ -216,106 +224,18 @@ impl Runner {
             let times = &timesteps[first..][..batch];
             let values = pollster::block_on(self.engine.predict(&spec, x, times))
                 .map_err(CliError::failed)?;
-            send((first, values));
-            Ok(())
-        };
-        self.spread(count, &each, &mut |(first, values): (usize, Vec<f32>)| {
-            out[first * image..][..values.len()].copy_from_slice(&values);
-        })?;
+            out.extend(values);
+        }
         Ok(out)
     }
 
-    /// All steps of the images `first .. first + batch` of `job`.
-    fn walk(
-        &self,
-        job: &Job,
-        image: usize,
-        first: usize,
-        batch: usize,
-        send: &mut dyn FnMut(Event) -> bool,
-    ) -> Result<(), CliError> {
-        let options = SampleOptions {
-            trajectory: job.trajectory.clone(),
-            seed: job.seed,
-            first_image: job.first_image.wrapping_add(first as u32),
-            batch,
-            size: job.size,
-            labels: job.class.map(|class| vec![class; batch]),
-            latents: job
-                .latents
-                .as_ref()
-                .map(|values| values[first * image..][..batch * image].to_vec()),
-        };
-        let mut sampler =
-            Sampler::new(&self.engine, &self.scheduler, options).map_err(CliError::failed)?;
-        for _ in 0..sampler.total() {
-            let step = pollster::block_on(sampler.next(&self.engine)).map_err(CliError::failed)?;
-            if !send(Event { first, batch, step }) {
-                break;
-            }
+    fn go_on(&self) -> Result<(), CliError> {
+        if self.stop.requested() {
+            return Err(CliError::Stopped);
         }
         Ok(())
     }
-
-    /// Images per batch, when there are `count`: small jobs are cut so that every thread has one.
-    fn batch(&self, count: usize) -> usize {
-        count.div_ceil(self.threads).clamp(1, BATCH)
-    }
-
-    /// Runs `work(first, batch, send)` for all batches of `count` images on all threads; what they send arrives
-    /// at `take` on this one. `send` answers whether to go on.
-    fn spread<T: Send>(
-        &self,
-        count: usize,
-        work: &Work<'_, T>,
-        take: &mut dyn FnMut(T),
-    ) -> Result<(), CliError> {
-        let batch = self.batch(count);
-        let next = AtomicUsize::new(0);
-        let over = AtomicBool::new(false);
-        let (sender, receiver) = mpsc::sync_channel(2 * self.threads);
-        thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.threads.min(count.div_ceil(batch)))
-                .map(|_| {
-                    let sender = sender.clone();
-                    let (next, over) = (&next, &over);
-                    let go_on = move || !over.load(Ordering::Relaxed) && !self.stop.requested();
-                    scope.spawn(move || {
-                        let mut send = |item: T| sender.send(item).is_ok() && go_on();
-                        while go_on() {
-                            let first = next.fetch_add(batch, Ordering::Relaxed);
-                            if first >= count {
-                                break;
-                            }
-                            let done = work(first, batch.min(count - first), &mut send);
-                            if done.is_err() {
-                                over.store(true, Ordering::Relaxed);
-                                return done;
-                            }
-                        }
-                        Ok(())
-                    })
-                })
-                .collect();
-            drop(sender);
-            receiver.iter().for_each(take);
-            for worker in workers {
-                match worker.join() {
-                    Ok(done) => done?,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            if self.stop.requested() {
-                return Err(CliError::Stopped);
-            }
-            Ok(())
-        })
-    }
 }
-
-/// Makes the images `first .. first + batch` and sends what it has of them; the answer is whether to go on.
-type Work<'a, T> =
-    dyn Fn(usize, usize, &mut dyn FnMut(T) -> bool) -> Result<(), CliError> + Sync + 'a;
 
 /// Values in `count` images of `image` values, as long as memory is likely to hold them.
 fn checked_total(count: usize, image: usize) -> Result<usize, CliError> {
