@@ -8,9 +8,9 @@ use crate::step::StepCoefficients;
 /// A network on any device.
 pub enum Engine {
     /// On the processor.
-    Cpu(CpuEngine),
+    Cpu(Box<CpuEngine>),
     /// On the graphics card.
-    Burn(BurnEngine),
+    Burn(Box<BurnEngine>),
 }
 
 /// A batch of [`Engine`].
@@ -18,7 +18,7 @@ pub enum Batch {
     /// On the processor.
     Cpu(CpuBatch),
     /// On the graphics card.
-    Burn(BurnBatch),
+    Burn(Box<BurnBatch>),
 }
 
 impl Engine {
@@ -32,8 +32,10 @@ impl Engine {
         kind: DeviceKind,
     ) -> Result<Self, EngineError> {
         Ok(match kind {
-            DeviceKind::Cpu => Self::Cpu(CpuEngine::load(config_json, safetensors)?),
-            DeviceKind::Gpu => Self::Burn(BurnEngine::load(config_json, safetensors, kind).await?),
+            DeviceKind::Cpu => Self::Cpu(Box::new(CpuEngine::load(config_json, safetensors)?)),
+            DeviceKind::Gpu => Self::Burn(Box::new(
+                BurnEngine::load(config_json, safetensors, kind).await?,
+            )),
         })
     }
 }
@@ -71,7 +73,7 @@ impl Denoiser for Engine {
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<Batch, EngineError> {
         Ok(match self {
             Self::Cpu(engine) => Batch::Cpu(engine.begin(spec, x_t)?),
-            Self::Burn(engine) => Batch::Burn(engine.begin(spec, x_t)?),
+            Self::Burn(engine) => Batch::Burn(Box::new(engine.begin(spec, x_t)?)),
         })
     }
 

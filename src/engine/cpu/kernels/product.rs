@@ -131,11 +131,10 @@ unsafe fn sums<L: Lane, const V: usize>(
                         values[v] = L::load(x[v]);
                         x[v] = x[v].wrapping_add(part.plane);
                     }
-                    // Indices, not iterators: the sums must stay in registers.
-                    for row in 0..ROWS {
+                    for (row, sums) in sums.iter_mut().enumerate() {
                         let weight = L::splat(*weight.add(row));
                         for v in 0..V {
-                            sums[row][v] = sums[row][v].add_product(weight, values[v]);
+                            sums[v] = sums[v].add_product(weight, values[v]);
                         }
                     }
                     weight = weight.add(ROWS);
