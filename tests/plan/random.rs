@@ -56,7 +56,9 @@ pub fn draw(seed: u32) -> Drawn {
         1
     };
     let head_dim = dice.maybe(|dice| least + dice.below(narrowest - least + 1));
-    let divisors: Vec<usize> = (1..=coarsest).filter(|g| coarsest % g == 0).collect();
+    let divisors: Vec<usize> = (1..=coarsest)
+        .filter(|g| coarsest.is_multiple_of(*g))
+        .collect();
     let attention_groups = dice.maybe(|dice| dice.pick(&divisors));
     let classes = dice.maybe(|dice| 1 + dice.below(5));
     let time_width = dice.maybe(|dice| dice.pick(&[10, 17, 32]));
@@ -129,7 +131,10 @@ crate::test!(the_networks_of_the_parity_tests_have_every_feature, async {
         c.down_blocks.contains(&BlockKind::Attention) || c.up_blocks.contains(&BlockKind::Attention)
     };
     let inner_is_narrower = |c: &UnetConfig| {
-        let narrower = |width: &usize| c.attention_head_dim.is_some_and(|d| width % d != 0);
+        let narrower = |width: &usize| {
+            c.attention_head_dim
+                .is_some_and(|d| !width.is_multiple_of(d))
+        };
         attends(c) && c.block_out_channels.iter().any(narrower)
     };
     type Has<'a> = &'a dyn Fn(&UnetConfig) -> bool;
@@ -140,7 +145,7 @@ crate::test!(the_networks_of_the_parity_tests_have_every_feature, async {
         ("28 x 28", &|c| c.sample_size == Some([28, 28])),
         ("12 x 20", &|c| c.sample_size == Some([12, 20])),
         ("channels that are no multiple of 8", &|c| {
-            c.block_out_channels.iter().any(|n| n % 8 != 0)
+            c.block_out_channels.iter().any(|n| !n.is_multiple_of(8))
         }),
         ("resampling by residual blocks", &|c| {
             c.block_out_channels.len() > 1 && c.down_blocks[0] == BlockKind::Resnet

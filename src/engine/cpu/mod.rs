@@ -93,7 +93,7 @@ impl CpuEngine {
     /// The network's output for `batch.x_t` into `batch.out`.
     fn forward(&self, batch: &mut CpuBatch, timesteps: &[f32]) -> Result<(), EngineError> {
         input::check_timesteps(&self.config, batch.spec.shape[0], timesteps)?;
-        let [count, channels, height, width] = batch.spec.shape;
+        let [_, channels, height, width] = batch.spec.shape;
         let (image, out) = (
             channels * height * width,
             self.config.out_channels * height * width,
@@ -110,7 +110,7 @@ impl CpuEngine {
                 out.iter_mut().for_each(|v| *v /= divisor);
             }
         };
-        threads::images(count, &mut batch.workspaces, &mut batch.out, out, one);
+        threads::images(&mut batch.workspaces, &mut batch.out, out, one);
         Ok(())
     }
 }

@@ -34,10 +34,9 @@ pub fn piece(length: usize, unit: usize, parts: usize, i: usize) -> Range<usize>
     edge(i)..edge(i + 1)
 }
 
-/// Calls `work(image, its memory, its output, threads)` for every one of `count` images, `length` numbers of `out`
-/// each: side by side where there are enough of them, else one after the other with all threads.
+/// Calls `work(image, its memory, its output, threads)` for every image, `length` numbers of `out` each: side by side
+/// where there are enough of them, else one after the other with all threads.
 pub fn images<M: Send>(
-    count: usize,
     memory: &mut [M],
     out: &mut [f32],
     length: usize,
@@ -45,8 +44,9 @@ pub fn images<M: Send>(
 ) {
     let all = available();
     #[cfg(not(target_arch = "wasm32"))]
-    if count >= all && all > 1 {
+    if out.len() / length >= all && all > 1 {
         use rayon::prelude::*;
+        let count = out.len() / length;
         let share = count.div_ceil(memory.len());
         memory
             .par_iter_mut()

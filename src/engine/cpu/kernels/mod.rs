@@ -98,23 +98,40 @@ impl Kernels {
 
     /// Every set that this processor can run, the best first.
     pub fn available() -> Vec<Self> {
-        let mut sets = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            if std::arch::is_x86_feature_detected!("avx512f") {
-                sets.push(avx512::KERNELS);
-            }
-            if std::arch::is_x86_feature_detected!("avx2")
-                && std::arch::is_x86_feature_detected!("fma")
-            {
-                sets.push(avx2::KERNELS);
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        sets.push(neon::KERNELS);
-        #[cfg(target_arch = "wasm32")]
-        sets.push(simd128::KERNELS);
+        let mut sets = vectors();
         sets.push(portable::KERNELS);
         sets
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn vectors() -> Vec<Kernels> {
+    use std::arch::is_x86_feature_detected;
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    [
+        (is_x86_feature_detected!("avx512f"), avx512::KERNELS),
+        (avx2, avx2::KERNELS),
+    ]
+    .into_iter()
+    .filter_map(|(there, kernels)| there.then_some(kernels))
+    .collect()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn vectors() -> Vec<Kernels> {
+    vec![neon::KERNELS]
+}
+
+#[cfg(target_arch = "wasm32")]
+fn vectors() -> Vec<Kernels> {
+    vec![simd128::KERNELS]
+}
+
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    target_arch = "wasm32"
+)))]
+fn vectors() -> Vec<Kernels> {
+    Vec::new()
 }
