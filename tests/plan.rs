@@ -14,6 +14,8 @@ mod cpu;
 mod fixture;
 #[path = "plan/lowering.rs"]
 mod lowering;
+#[path = "plan/machine.rs"]
+mod machine;
 #[path = "plan/memory.rs"]
 mod memory;
 #[path = "plan/parity.rs"]
