@@ -38,19 +38,21 @@ impl ModelFiles {
                 folder.display()
             )));
         }
-        let place = |part: &str, name: &str| -> PathBuf {
-            let inside = folder.join(part).join(name);
-            if inside.exists() {
-                inside
-            } else {
-                folder.join(name)
-            }
-        };
         Ok(Self {
-            config: read_text(&place("unet", CONFIG))?,
-            scheduler: read_text(&place("scheduler", SCHEDULER))?,
-            weights: read(&place("unet", WEIGHTS))?,
+            config: read_text(&place(folder, "unet", CONFIG))?,
+            scheduler: read_text(&place(folder, "scheduler", SCHEDULER))?,
+            weights: read(&place(folder, "unet", WEIGHTS))?,
         })
+    }
+}
+
+/// Where the model in `folder` has its file `name`: in the part of a diffusers pipeline, or in the folder itself.
+pub fn place(folder: &Path, part: &str, name: &str) -> PathBuf {
+    let inside = folder.join(part).join(name);
+    if inside.exists() {
+        inside
+    } else {
+        folder.join(name)
     }
 }
 

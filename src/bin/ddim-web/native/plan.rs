@@ -1,13 +1,12 @@
 //! `ddim-web plan`: what one step of a model costs. Needs its config.json alone.
 
-use std::fs;
 use std::path::PathBuf;
 
 use ddim_web::engine::plan::Plan;
 use ddim_web::unet::config::UnetConfig;
 
 use super::cli::CliError;
-use super::files::CONFIG;
+use super::files::{CONFIG, place, read_text};
 use super::terminal::{remark, say};
 
 /// Arguments of `plan`.
@@ -35,14 +34,7 @@ pub struct Args {
 /// # Errors
 /// The file that cannot be used and why; the size when the network cannot run on it.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let inside = args.model.join("unet").join(CONFIG);
-    let path = if inside.exists() {
-        inside
-    } else {
-        args.model.join(CONFIG)
-    };
-    let text = fs::read_to_string(&path)
-        .map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))?;
+    let text = read_text(&place(&args.model, "unet", CONFIG))?;
     let config = UnetConfig::from_json(&text).map_err(CliError::failed)?;
     if !config.unknown_keys.is_empty() {
         remark(format_args!(
