@@ -55,7 +55,7 @@ impl CpuEngine {
         // The order of the operations, and with it the weights, is the same for every size.
         let plan = Plan::new(&config, smallest(&config))?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
-        let packed = Arc::new(pack::pack(&plan, &tensors));
+        let packed = Arc::new(pack::pack(&plan, &tensors, kernels.rows));
         let frequencies = tensors
             .remove("time_proj.weight")
             .filter(|_| config.time_embedding == TimeEmbedding::Fourier);

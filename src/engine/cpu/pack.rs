@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::kernels::product::{MAX_LANES, ROWS};
+use super::kernels::product::MAX_LANES;
 use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual};
 
 /// The weights of one operation.
@@ -28,7 +28,7 @@ pub enum Packed {
     },
     /// A convolution, or a linear layer on every pixel.
     Product {
-        /// `[groups of ROWS outputs][kernel positions][channels][ROWS]`; four of them for [`upsamples`].
+        /// `[groups of outputs][kernel positions][channels][output]`, see [`grouped`]; four of them for [`upsamples`].
         weights: Vec<Vec<f32>>,
         /// Length of the sum.
         depth: usize,
@@ -45,8 +45,8 @@ pub fn upsamples(conv: &Conv) -> bool {
         && conv.residual == Residual::None
 }
 
-/// The weights of every operation of `plan`, out of `tensors`, which has all of [`Plan::params`].
-pub fn pack(plan: &Plan, tensors: &HashMap<String, Vec<f32>>) -> Vec<Packed> {
+/// The weights of every operation of `plan`, out of `tensors`, which has all of [`Plan::params`], in groups of `rows`.
+pub fn pack(plan: &Plan, tensors: &HashMap<String, Vec<f32>>, rows: usize) -> Vec<Packed> {
     let tensor = |param: Param| tensors[&plan.params[param.0].name].as_slice();
     // What is made of the timestep's features alone is a vector, not a feature map, whatever the image's size.
     let mut vectors = vec![plan.features.buffer];
@@ -107,7 +107,7 @@ pub fn pack(plan: &Plan, tensors: &HashMap<String, Vec<f32>>) -> Vec<Packed> {
             let weights = kernels
                 .iter()
                 .map(|kernel| {
-                    grouped(outputs, depth, |o, k| {
+                    grouped(rows, outputs, depth, |o, k| {
                         if k < positions * inputs {
                             kernel[(o * inputs + k % inputs) * positions + k / inputs]
                         } else {
@@ -126,13 +126,18 @@ pub fn pack(plan: &Plan, tensors: &HashMap<String, Vec<f32>>) -> Vec<Packed> {
     plan.ops.iter().map(one).collect()
 }
 
-/// `[groups of ROWS outputs][depth][ROWS]`; rows after the last output are zero.
-pub fn grouped(outputs: usize, depth: usize, at: impl Fn(usize, usize) -> f32) -> Vec<f32> {
-    let mut packed = vec![0.0; outputs.div_ceil(ROWS) * depth * ROWS];
-    for (group, rows) in packed.chunks_exact_mut(depth * ROWS).enumerate() {
-        for row in 0..ROWS.min(outputs - group * ROWS) {
+/// `[groups of rows outputs][depth][rows]`; rows after the last output are zero.
+pub fn grouped(
+    rows: usize,
+    outputs: usize,
+    depth: usize,
+    at: impl Fn(usize, usize) -> f32,
+) -> Vec<f32> {
+    let mut packed = vec![0.0; outputs.div_ceil(rows) * depth * rows];
+    for (group, place) in packed.chunks_exact_mut(depth * rows).enumerate() {
+        for row in 0..rows.min(outputs - group * rows) {
             for k in 0..depth {
-                rows[k * ROWS + row] = at(group * ROWS + row, k);
+                place[k * rows + row] = at(group * rows + row, k);
             }
         }
     }

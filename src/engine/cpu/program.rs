@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::geometry::{Geometry, Layout, Planes, vectors};
 use super::kernels::Kernels;
-use super::kernels::product::{MAX_LANES, Part, Pixels, Product, ROWS};
+use super::kernels::product::{MAX_LANES, Part, Pixels, Product};
 use super::pack::{Packed, grouped};
 use super::threads;
 use crate::engine::plan::{Conv, Op, Plan, Resample, Residual, Source, View};
@@ -358,10 +358,10 @@ impl Program {
         let work = |i: usize| unsafe {
             let product = &{ &shared }.0;
             if by_pixels {
-                let some = threads::piece(pixels.len(), 2, threads, i);
+                let some = threads::piece(pixels.len(), 1, threads, i);
                 (self.kernels.product)(product, 0..outputs, &pixels[some]);
             } else {
-                let some = threads::piece(outputs, ROWS, threads, i);
+                let some = threads::piece(outputs, self.kernels.rows, threads, i);
                 (self.kernels.product)(product, some, pixels);
             }
         };
@@ -473,7 +473,9 @@ impl Program {
             let scores = Memory(scratch.at(head * room));
             // Scores of all keys for a query stand one below the other, so that vectors hold queries.
             let keys = arena.read(part(1), head_dim * pixels);
-            let keys = grouped(pixels, *head_dim, |o, k| keys[k * pixels + o]);
+            let keys = grouped(self.kernels.rows, pixels, *head_dim, |o, k| {
+                keys[k * pixels + o]
+            });
             let product = Product {
                 parts: &[Part {
                     x: arena.at(part(0)),
@@ -493,7 +495,9 @@ impl Program {
             self.product(product, pixels, score_pixels, 1);
             (self.kernels.softmax)(scores.write(0, pixels * pitch), pitch);
             let values = arena.read(part(2), head_dim * pixels);
-            let values = grouped(*head_dim, pixels, |o, k| values[o * pixels + k]);
+            let values = grouped(self.kernels.rows, *head_dim, pixels, |o, k| {
+                values[o * pixels + k]
+            });
             let product = Product {
                 parts: &[Part {
                     x: scores.at(0),

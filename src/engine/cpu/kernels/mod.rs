@@ -7,6 +7,8 @@ mod point;
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(test)]
+mod tests;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 #[cfg(target_arch = "x86_64")]
@@ -29,6 +31,8 @@ pub struct Kernels {
     pub name: &'static str,
     /// Numbers in a vector.
     pub lanes: usize,
+    /// Outputs that a product computes at once: weights are packed in groups of as many.
+    pub rows: usize,
     /// [`product::run`].
     pub product: unsafe fn(&Product, Range<usize>, &[Pixels]),
     /// [`product::single`].
@@ -42,13 +46,14 @@ pub struct Kernels {
 }
 
 macro_rules! kernels {
-    ($module:ident, $lane:ty, $name:literal $(, $features:literal)?) => {
+    ($module:ident, $lane:ty, $name:literal, $rows:literal x $vectors:literal $(, $features:literal)?) => {
         mod $module {
             use super::*;
 
             pub const KERNELS: Kernels = Kernels {
                 name: $name,
                 lanes: <$lane as lane::Lane>::N,
+                rows: $rows,
                 product,
                 single,
                 activate,
@@ -58,7 +63,7 @@ macro_rules! kernels {
 
             $(#[target_feature(enable = $features)])?
             unsafe fn product(of: &Product, outputs: Range<usize>, pixels: &[Pixels]) {
-                unsafe { super::product::run::<$lane>(of, outputs, pixels) }
+                unsafe { super::product::run::<$lane, $rows, $vectors>(of, outputs, pixels) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn single(x: &[f32], weight: *const f32, stride: usize, out: &mut [f32], first: usize) {
@@ -80,15 +85,16 @@ macro_rules! kernels {
     };
 }
 
+// Rows times vectors, plus what is multiplied, is as much as the registers hold.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, std::arch::x86_64::__m512, "AVX-512", "avx512f");
+kernels!(avx512, std::arch::x86_64::__m512, "AVX-512", 8 x 2, "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, std::arch::x86_64::__m256, "AVX2", "avx2,fma");
+kernels!(avx2, std::arch::x86_64::__m256, "AVX2", 4 x 3, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, std::arch::aarch64::float32x4_t, "NEON");
+kernels!(neon, std::arch::aarch64::float32x4_t, "NEON", 8 x 3);
 #[cfg(target_arch = "wasm32")]
-kernels!(simd128, std::arch::wasm32::v128, "SIMD128", "simd128");
-kernels!(portable, f32, "portable");
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 4 x 2, "simd128");
+kernels!(portable, f32, "portable", 4 x 2);
 
 impl Kernels {
     /// The best set that this processor can run.

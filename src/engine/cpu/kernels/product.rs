@@ -2,16 +2,13 @@
 //!
 //! `out[o][i] = scale (bias[o] + residual[o][i] + Σ_k weight[k][o] x[k][i])`, where `i` runs over pixels and `k` over
 //! channels and kernel positions. A channel is a plane of pixels, so that a vector holds neighbouring pixels and a
-//! kernel position is a shift. [`ROWS`] outputs and a few vectors stay in registers while `k` runs.
+//! kernel position is a shift. A few outputs (rows) of a few vectors stay in registers while `k` runs: as many as there
+//! are registers for.
 
 use super::lane::Lane;
 
-/// Outputs that are computed at once; weights are packed in groups of as many, see [`super::super::pack`].
-pub const ROWS: usize = 8;
 /// No vector is longer: planes must be readable for as many numbers after their end.
 pub const MAX_LANES: usize = 16;
-/// Vectors that are computed at once, where there are as many.
-const VECTORS: usize = 2;
 
 /// Some terms of the sum: a kernel over some channels.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +48,7 @@ pub struct Pixels {
 pub struct Product<'a> {
     /// The terms of the sum, in the order in which the weights are packed.
     pub parts: &'a [Part<'a>],
-    /// `[groups of ROWS outputs][k][ROWS]`.
+    /// `[groups of rows][k][row]`, see [`super::super::pack::grouped`].
     pub weights: *const f32,
     /// Number of `k`.
     pub depth: usize,
@@ -69,26 +66,30 @@ pub struct Product<'a> {
     pub scale: f32,
 }
 
-/// Computes the outputs `outputs` (whose first is a multiple of [`ROWS`]) at `pixels`.
+/// Computes the outputs `outputs`, whose first is a multiple of `R`, at `pixels`; `R` outputs of `V` vectors at once.
 ///
 /// # Safety
 /// As for [`Lane`]; every pointer of `product` must be valid for what its fields say, and nothing else may touch the
 /// pixels that are written.
 #[inline(always)]
-pub unsafe fn run<L: Lane>(product: &Product, outputs: std::ops::Range<usize>, pixels: &[Pixels]) {
+pub unsafe fn run<L: Lane, const R: usize, const V: usize>(
+    product: &Product,
+    outputs: std::ops::Range<usize>,
+    pixels: &[Pixels],
+) {
     // Whatever is smaller is read again and again: it should stay in the nearest cache.
     let weights_are_small = product.depth * outputs.len() < SMALL;
     unsafe {
         if weights_are_small {
-            for some in pixels.chunks(VECTORS) {
-                for first in outputs.clone().step_by(ROWS) {
-                    block::<L>(product, first, outputs.end, some);
+            for some in pixels.chunks(V) {
+                for first in outputs.clone().step_by(R) {
+                    block::<L, R, V>(product, first, outputs.end, some);
                 }
             }
         } else {
-            for first in outputs.clone().step_by(ROWS) {
-                for some in pixels.chunks(VECTORS) {
-                    block::<L>(product, first, outputs.end, some);
+            for first in outputs.clone().step_by(R) {
+                for some in pixels.chunks(V) {
+                    block::<L, R, V>(product, first, outputs.end, some);
                 }
             }
         }
@@ -99,25 +100,32 @@ pub unsafe fn run<L: Lane>(product: &Product, outputs: std::ops::Range<usize>, p
 const SMALL: usize = 1 << 17;
 
 #[inline(always)]
-unsafe fn block<L: Lane>(product: &Product, first: usize, end: usize, pixels: &[Pixels]) {
+unsafe fn block<L: Lane, const R: usize, const V: usize>(
+    product: &Product,
+    first: usize,
+    end: usize,
+    pixels: &[Pixels],
+) {
     unsafe {
-        match pixels {
-            [a, b] => sums::<L, VECTORS>(product, first, end, [a, b]),
-            [a] => sums::<L, 1>(product, first, end, [a]),
-            _ => {}
+        if let Ok(all) = <&[Pixels; V]>::try_from(pixels) {
+            sums::<L, R, V>(product, first, end, all);
+        } else {
+            for one in pixels {
+                sums::<L, R, 1>(product, first, end, std::array::from_ref(one));
+            }
         }
     }
 }
 
 #[inline(always)]
-unsafe fn sums<L: Lane, const V: usize>(
+unsafe fn sums<L: Lane, const R: usize, const V: usize>(
     product: &Product,
     first: usize,
     end: usize,
-    pixels: [&Pixels; V],
+    pixels: &[Pixels; V],
 ) {
     unsafe {
-        let mut sums = [[L::splat(0.0); V]; ROWS];
+        let mut sums = [[L::splat(0.0); V]; R];
         let mut weight = product.weights.add(first * product.depth);
         for part in product.parts {
             for tap in part.taps {
@@ -137,20 +145,20 @@ unsafe fn sums<L: Lane, const V: usize>(
                             sums[v] = sums[v].add_product(weight, values[v]);
                         }
                     }
-                    weight = weight.add(ROWS);
+                    weight = weight.add(R);
                 }
             }
         }
         // Whatever is indexed by a variable lies in memory: the sums themselves never are.
-        let mut tile = [[L::splat(0.0); V]; ROWS];
-        for row in 0..ROWS {
+        let mut tile = [[L::splat(0.0); V]; R];
+        for row in 0..R {
             for v in 0..V {
                 tile[row][v] = sums[row][v];
             }
         }
         for (row, tile) in tile.iter().enumerate().take(end - first) {
             for v in 0..V {
-                finish(product, first + row, tile[v], pixels[v]);
+                finish(product, first + row, tile[v], &pixels[v]);
             }
         }
     }
