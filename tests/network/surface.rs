@@ -44,7 +44,7 @@ async fn info_is_a_plain_object() {
     let text = String::from(JSON::stringify(&info).unwrap());
     assert_eq!(
         text,
-        r#"{"device":"cpu","adapter":"burn-flex","parameters":1112801,"in_channels":1,"out_channels":1,"sample_size":[28,28],"classes":null,"unknown_keys":[]}"#
+        r#"{"device":"cpu","adapter":"SIMD128","parameters":1112801,"in_channels":1,"out_channels":1,"sample_size":[28,28],"classes":null,"unknown_keys":[]}"#
     );
 }
 
