@@ -108,14 +108,7 @@ fn links_and_pipes_stay_what_they_are() {
     let written = fs::read(folder.path("target.png")).unwrap();
     assert!(written.starts_with(b"\x89PNG"));
 
-    let pipe = folder.path("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pipe = pipe(&folder);
     // Open for both, so that neither side waits for the other; the picture fits into the pipe.
     let mut reader = fs::File::options()
         .read(true)
@@ -131,18 +124,20 @@ fn links_and_pipes_stay_what_they_are() {
     assert_eq!(folder.names().len(), 6, "{:?}", folder.names());
 }
 
+/// A pipe that nobody holds.
+#[cfg(unix)]
+fn pipe(folder: &Folder) -> std::path::PathBuf {
+    let pipe = folder.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    pipe
+}
+
 #[cfg(unix)]
 #[test]
 fn what_may_have_no_end_is_not_read() {
     let folder = Folder::with_model("endless");
-    let pipe = folder.path("pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let pipe = pipe(&folder);
     for place in ["/dev/zero", "pipe"] {
         refused(&sample(&folder, &["--latents", place]), 1, place);
         let text = folder.run("invert", &[place]);

@@ -19,7 +19,8 @@ const BLOCK_GAP: u32 = 22;
 #[derive(clap::Args)]
 #[command(
     after_help = "Every image is a block of its own, and everything in it begins with the same x_T: S changes \
-    from row to row, eta from column to column. With eta = 0 the image hardly depends on S."
+    from row to row, eta from column to column. With eta = 0 the image of a \
+    well-trained model hardly depends on S."
 )]
 pub struct Args {
     #[command(flatten)]
