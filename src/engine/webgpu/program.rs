@@ -193,12 +193,15 @@ impl Draft {
     }
 }
 
-/// How many pixels and blocks of channels one invocation of the convolution makes, and how they stand in a workgroup.
+/// Invocations in a workgroup of the convolution.
+const THREADS: usize = 64;
+
+/// How many pixels and blocks of channels one invocation of the convolution makes, and how many neighbours share its
+/// pixels.
 struct Tile {
     pixels: usize,
     blocks: usize,
     lanes: usize,
-    rows: usize,
 }
 
 impl Tile {
@@ -210,12 +213,14 @@ impl Tile {
             Kind::Hardware if pixels <= 256 => (2, 1),
             Kind::Hardware => (4, 1),
         };
-        let lanes = outputs.next_power_of_two().min(16);
+        // As many as leave none idle in the last workgroup.
+        let most = outputs.div_ceil(blocks).min(16);
+        let idle = |lanes: &usize| outputs.next_multiple_of(lanes * blocks) - outputs;
+        let lanes = (most.div_ceil(2)..=most).rev().min_by_key(idle);
         Self {
-            pixels: tile.min(pixels),
+            pixels: tile,
             blocks,
-            lanes,
-            rows: 64 / lanes,
+            lanes: lanes.unwrap_or(1),
         }
     }
 }
@@ -479,6 +484,7 @@ impl Drafter<'_> {
             ("output", output),
             ("outplane", outplane),
             ("outputs", outputs),
+            ("lanes", tile.lanes),
             ("scale", conv.scale.to_bits() as usize),
         ];
         let residual = |holds: bool| usize::from(holds);
@@ -486,9 +492,7 @@ impl Drafter<'_> {
             ("P", tile.pixels),
             ("V", tile.blocks),
             ("FOUR", 4),
-            ("LANES", tile.lanes),
-            ("TILES", tile.rows),
-            ("WIDE", tile.lanes * tile.blocks),
+            ("THREADS", THREADS),
             ("PHASES", usize::from(phases)),
             ("TIME", usize::from(conv.time.is_some())),
             (
@@ -509,7 +513,7 @@ impl Drafter<'_> {
         ];
         let groups = [
             outputs.div_ceil(tile.lanes * tile.blocks),
-            pixels.div_ceil(tile.pixels * tile.rows),
+            pixels.div_ceil(tile.pixels * (THREADS / tile.lanes)),
             self.batch * if phases { 4 } else { 1 },
         ];
         Draft {

@@ -1,14 +1,15 @@
 // output = scale (weight * source + bias + time + residual): a convolution as a matrix product.
 //
 // One invocation: $P consecutive pixels times $V blocks of four channels, all in registers; no workgroup memory and
-// no barriers. Neighbours in x have neighbouring channels, so that they read neighbouring weights and the same pixels.
+// no barriers. op.lanes neighbours have neighbouring channels, so that they read neighbouring weights and one picture.
 // What lies outside the picture is read from the arena's first vector, which is always zero.
 
-@compute @workgroup_size($LANES, $TILES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
-  let first = (group.y * $TILESu + local.y) * $Pu;
-  if (first >= op.pixels) { return; }
-  let lane = group.x * $WIDEu + local.x;
+@compute @workgroup_size($THREADS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+  let tiles = $THREADSu / op.lanes;
+  let first = (group.y * tiles + index / op.lanes) * $Pu;
+  let lane = group.x * $Vu * op.lanes + index % op.lanes;
+  if (first >= op.pixels || index >= tiles * op.lanes) { return; }
 #if PHASES
   // The four kinds of pixels of an upsampled picture, by row and column remainder.
   let image = group.z / 4u * op.image + op.base;
@@ -24,7 +25,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let left = op.padding;
 #end
 #for v in V
-  let o$v = min(lane + $vu * $LANESu, op.outputs - 1u);
+  let o$v = min(lane + $vu * op.lanes, op.outputs - 1u);
   var start$v = weights[op.bias + o$v];
 #if TIME
   start$v += arena[image + op.time + o$v];
@@ -96,7 +97,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     let corner = 2u * y$p * op.restcolumns + 2u * x$p;
 #end
 #for v in V
-    if (lane + $vu * $LANESu < op.outputs) {
+    if (lane + $vu * op.lanes < op.outputs) {
       var r = s$p_$v;
 #if ADD
       let rest = image + op.rest + o$v * op.restplane;
