@@ -208,7 +208,7 @@ impl Tile {
     /// For `outputs` blocks of channels at `pixels` pixels.
     fn new(kind: Kind, outputs: usize, pixels: usize) -> Self {
         let (tile, blocks) = match kind {
-            Kind::Software => (8, 1),
+            Kind::Software => (4, 2.min(outputs)),
             // Small pictures have to fill a large device: fewer pixels each, more invocations.
             Kind::Hardware if pixels <= 256 => (2, 1),
             Kind::Hardware => (4, 1),

@@ -76,10 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       let k$v_$j = weights[w + $ju * op.outputs + o$v];
 #end
 #for p in P
-      s$p_$v = fma(vec4f(a$p.x), k$v_0, s$p_$v);
-      s$p_$v = fma(vec4f(a$p.y), k$v_1, s$p_$v);
-      s$p_$v = fma(vec4f(a$p.z), k$v_2, s$p_$v);
-      s$p_$v = fma(vec4f(a$p.w), k$v_3, s$p_$v);
+      s$p_$v += mat4x4f(k$v_0, k$v_1, k$v_2, k$v_3) * a$p;
 #end
 #end
       w += 4u * op.outputs;

@@ -10,22 +10,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let head = group.y;
   let queries = image + op.source + head * op.depth * op.pixels;
   let keys = queries + op.heads * op.depth * op.pixels;
-  let q = min(vec4u(0u, 1u, 2u, 3u) + 4u * group.x, vec4u(op.pixels - 1u));
+  let tile = min(vec4u(0u, 1u, 2u, 3u) + 4u * group.x, vec4u(op.pixels - 1u));
   let tiles = (op.pixels + 3u) / 4u;
   let output = image + op.output + head * op.pixels * tiles + group.x;
 
   var top = vec4f(-3.4e38);
-  for (var key = index; key < op.pixels; key += $THREADSu) {
-    var s = vec4f();
+  for (var key = index; key < op.pixels; key += $THREADSu * $Ku) {
+#for k in K
+    let key$k = min(key + $ku * $THREADSu, op.pixels - 1u);
+    var s$k = vec4f();
+#end
     for (var block = 0u; block < op.depth; block++) {
       let at = block * op.pixels;
-      let k = arena[keys + at + key];
-      s += vec4f(dot(arena[queries + at + q.x], k), dot(arena[queries + at + q.y], k),
-        dot(arena[queries + at + q.z], k), dot(arena[queries + at + q.w], k));
+      let q = mat4x4f(arena[queries + at + tile.x], arena[queries + at + tile.y],
+        arena[queries + at + tile.z], arena[queries + at + tile.w]);
+#for k in K
+      s$k += arena[keys + at + key$k] * q;
+#end
     }
-    s *= bitcast<f32>(op.scale);
-    arena[output + key * tiles] = s;
-    top = max(top, s);
+#for k in K
+    s$k *= bitcast<f32>(op.scale);
+    if (key + $ku * $THREADSu < op.pixels) { arena[output + key$k * tiles] = s$k; }
+    top = max(top, s$k);
+#end
   }
   parts[index] = top;
   for (var n = $THREADSu / 2u; n > 0u; n /= 2u) {
