@@ -587,7 +587,7 @@ impl Drafter<'_> {
         [
             self.draft(
                 SCORES,
-                vec![("THREADS", 64)],
+                vec![("THREADS", 64), ("K", 4)],
                 &first,
                 [tiles, *heads, self.batch],
             ),

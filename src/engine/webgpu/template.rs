@@ -25,9 +25,10 @@ fn block<'a>(lines: &[&'a str], names: &mut Names<'a>, out: &mut String) {
         match words.as_slice() {
             ["#if", name] => {
                 let (middle, end) = extent(lines, i);
+                // A condition that is not given does not hold, so that a kernel's user names only what there is.
                 let holds = match name.strip_prefix('!') {
-                    Some(name) => value(names, name) == 0,
-                    None => value(names, name) != 0,
+                    Some(name) => value(names, name).unwrap_or(0) == 0,
+                    None => value(names, name).unwrap_or(0) != 0,
                 };
                 let chosen = if holds {
                     i + 1..middle
@@ -39,7 +40,12 @@ fn block<'a>(lines: &[&'a str], names: &mut Names<'a>, out: &mut String) {
             }
             ["#for", variable, "in", name] => {
                 let (_, end) = extent(lines, i);
-                for number in 0..value(names, name) {
+                // What is not given stays as it is, for the compiler to refuse.
+                let Some(times) = value(names, name) else {
+                    out.push_str(lines[i]);
+                    return;
+                };
+                for number in 0..times {
                     names.push((variable, number));
                     block(&lines[i + 1..end], names, out);
                     names.pop();
@@ -83,14 +89,16 @@ fn line(text: &str, names: &Names, out: &mut String) {
             .find(|c: char| !c.is_ascii_uppercase())
             .unwrap_or(part.len());
         let (name, rest) = part.split_at(capitals.max(1).min(part.len()));
-        let _ = write!(out, "{}{rest}", value(names, name));
+        let _ = match value(names, name) {
+            Some(value) => write!(out, "{value}{rest}"),
+            None => write!(out, "${part}"),
+        };
     }
 }
 
-/// A name that is not given is 0, so that a kernel names only what it has.
-fn value(names: &Names, name: &str) -> usize {
+fn value(names: &Names, name: &str) -> Option<usize> {
     let given = names.iter().rev().find(|(given, _)| *given == name);
-    given.map_or(0, |(_, value)| *value)
+    given.map(|(_, value)| *value)
 }
 
 #[cfg(test)]
@@ -104,5 +112,11 @@ mod tests {
         assert_eq!(render(text, &[("N", 1), ("A", 0)]), "b0;\nend\n");
         assert_eq!(render("#if !A\nx\n#end", &[("A", 3)]), "");
         assert_eq!(render("#if !A\nx\n#end", &[]), "x\n");
+    }
+
+    #[test]
+    fn what_is_not_given_stays_for_the_compiler_to_refuse() {
+        assert_eq!(render("a$N;", &[]), "a$N;\n");
+        assert_eq!(render("#for i in N\na\n#end", &[]), "#for i in N");
     }
 }
