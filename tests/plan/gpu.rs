@@ -199,3 +199,31 @@ test!(
         assert!(engine.predict(&spec, x, &[3.0]).await.is_ok());
     }
 );
+
+test!(
+    a_readback_that_is_given_up_does_not_disturb_the_next_step,
+    async {
+        let Some(gpu) = gpu().await else { return };
+        let json = GREY_28.config;
+        let config = UnetConfig::from_json(json).unwrap();
+        let engine = GpuEngine::on(&gpu, json, &GREY_28.weights()).unwrap();
+        let spec = spec(&config, 1);
+        let c = coefficients(Clip::None);
+        let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
+        engine.step(&mut batch, 500, &c, None).await.unwrap();
+        {
+            let mut given_up = std::pin::pin!(engine.x0_hat(&batch));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let _ = given_up.as_mut().poll(&mut context);
+        }
+        engine.step(&mut batch, 250, &c, None).await.unwrap();
+        assert!(
+            engine
+                .x_t(&batch)
+                .await
+                .unwrap()
+                .iter()
+                .all(|v| v.is_finite())
+        );
+    }
+);

@@ -13,7 +13,7 @@ mod signal;
 mod state;
 mod template;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use device::Gpu;
@@ -53,6 +53,8 @@ pub struct GpuBatch {
     state: wgpu::Buffer,
     /// x_t and x0_hat after a step, for the host to read.
     staging: wgpu::Buffer,
+    /// Somebody began to read `staging` and may never have finished: the future may have been dropped.
+    reading: AtomicBool,
     /// One for each piece of the weights.
     groups: Vec<wgpu::BindGroup>,
     /// x_t and x0_hat, once they were read.
@@ -193,6 +195,9 @@ impl GpuEngine {
         scalars: &[u8],
         encode: impl FnOnce(&mut wgpu::CommandEncoder),
     ) -> Result<(), EngineError> {
+        if batch.reading.swap(false, Ordering::Relaxed) {
+            batch.staging.unmap();
+        }
         let queue = self.gpu.queue();
         queue.write_buffer(&batch.state, 0, scalars);
         let mut encoder = self
@@ -219,7 +224,9 @@ impl GpuEngine {
         if let Some(known) = known {
             return Ok(known);
         }
+        batch.reading.store(true, Ordering::Relaxed);
         let read = Arc::new(self.gpu.read(&batch.staging).await?);
+        batch.reading.store(false, Ordering::Relaxed);
         *batch.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read.clone());
         Ok(read)
     }
@@ -322,6 +329,7 @@ impl Denoiser for GpuEngine {
             shape,
             state,
             staging,
+            reading: AtomicBool::new(false),
             groups,
             read: Mutex::new(Some(Arc::new(known))),
         })

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::layout::Lanes;
 use crate::engine::cpu::pack::{four, upsamples};
-use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual, View};
+use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual};
 
 /// The weights of all operations.
 pub struct Packed {
@@ -65,13 +65,7 @@ pub fn pack(
                 packed.ops.push(Place::default());
                 continue;
             }
-            Op::Normalise {
-                input,
-                groups,
-                weight,
-                bias,
-                ..
-            } => packer.norm(*input, *groups, [*weight, *bias]),
+            Op::Normalise { weight, bias, .. } => packer.norm([*weight, *bias]),
             Op::Conv(conv) if vectors.contains(&conv.source.view.buffer) => {
                 vectors.push(conv.output.buffer);
                 packer.single(conv)
@@ -131,11 +125,8 @@ impl Packer<'_> {
             .collect()
     }
 
-    fn norm(&self, input: View, groups: usize, [weight, bias]: [Param; 2]) -> Parts {
-        // The kernel for other groups counts channels, not lanes; where all lanes are channels both are the same.
-        debug_assert!(
-            !whole_blocks(&self.lanes.of(input), groups) || input.channels.is_multiple_of(4)
-        );
+    /// One per channel, not per lane: the kernel for whole blocks has no empty lanes, the other counts channels.
+    fn norm(&self, [weight, bias]: [Param; 2]) -> Parts {
         Parts {
             weight: self.tensor(weight).to_vec(),
             bias: self.tensor(bias).to_vec(),

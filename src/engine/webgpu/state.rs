@@ -17,7 +17,7 @@ pub struct Shape {
     pub pixels: usize,
 }
 
-/// Room for [`Scalars`].
+/// Room for the scalars of a step.
 const HEAD: usize = 16;
 
 impl Shape {

@@ -4,8 +4,8 @@
 //   eps    = r x_t + s (out or x0_hat)
 //   x_prev = a x0_hat + b eps + sigma z
 //
-// The scalars lie at the state's beginning, in the order of `Scalars` in state.rs. `predict` makes x0_hat = p x_t + q out
-// with p = 0 and the network's own divisor in q.
+// The scalars lie at the state's beginning, in the order of `scalars` in state.rs. The network's raw output is
+// x0_hat with p = 0 and its own divisor in q.
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
