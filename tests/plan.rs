@@ -12,6 +12,8 @@ mod cost;
 mod cpu;
 #[path = "network/fixture.rs"]
 mod fixture;
+#[path = "plan/gpu.rs"]
+mod gpu;
 #[path = "plan/lowering.rs"]
 mod lowering;
 #[path = "plan/machine.rs"]

@@ -9,12 +9,14 @@ mod burn;
 mod cpu;
 mod gpu;
 pub mod plan;
+mod webgpu;
 
 pub use any::Engine;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use burn::download;
 pub use burn::{BurnEngine, open_device};
 pub use cpu::CpuEngine;
+pub use webgpu::{Gpu, GpuEngine};
 
 use crate::step::StepCoefficients;
 use crate::unet::config::ConfigError;
@@ -48,6 +50,9 @@ pub enum EngineError {
     /// The device failed while it was working.
     #[error("device: {0}")]
     Device(String),
+    /// The device is gone; an engine on it cannot go on.
+    #[error("the GPU was lost: {0}")]
+    Lost(String),
 }
 
 /// What an engine is and runs on.

@@ -5,7 +5,7 @@
 
 mod geometry;
 mod kernels;
-mod pack;
+pub(super) mod pack;
 mod program;
 mod threads;
 

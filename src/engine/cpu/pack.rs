@@ -145,7 +145,7 @@ pub fn grouped(
 }
 
 /// The 2×2 kernels `[outputs, inputs, 2, 2]` that output pixels with row and column remainder `at` see of a 3×3 one.
-fn four(kernel: &[f32], at: [usize; 2]) -> Vec<f32> {
+pub fn four(kernel: &[f32], at: [usize; 2]) -> Vec<f32> {
     // Positions that fall on the same pixel once it stands twice.
     let merged = |remainder: usize, i: usize| match (remainder, i) {
         (0, 0) => 0..1,

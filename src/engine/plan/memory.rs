@@ -35,7 +35,7 @@ impl Op {
     }
 }
 
-/// Gives every buffer its offset, largest first, each at the lowest place that is free as long as it lives.
+/// Gives every buffer its offset; no two that are alive at once overlap.
 /// `from_outside` are written before the first operation, `kept` is read after the last. The arena's length.
 pub(super) fn place(
     buffers: &mut [Buffer],
@@ -57,7 +57,12 @@ pub(super) fn place(
         touch(op.writes(), i);
     }
     touch(kept, ops.len());
+    arrange(buffers, &alive)
+}
 
+/// Gives every buffer its offset, largest first, each at the lowest place that is free as long as it is alive: from
+/// the operation `alive[i].0` to `alive[i].1`, both included. The arena's length.
+pub(in crate::engine) fn arrange(buffers: &mut [Buffer], alive: &[(usize, usize)]) -> usize {
     let mut order: Vec<usize> = (0..buffers.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(buffers[*i].len()));
     let mut placed: Vec<usize> = Vec::new();

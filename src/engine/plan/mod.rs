@@ -13,6 +13,8 @@ mod lower;
 mod memory;
 mod print;
 
+pub(in crate::engine) use memory::arrange;
+
 use crate::unet::config::{Activation, UnetConfig};
 use crate::unet::weights::TensorSpec;
 

@@ -1,0 +1,322 @@
+//! One GPU: its queue, the kernels that were compiled for it, and what went wrong on it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::signal::Signal;
+use crate::engine::EngineError;
+
+/// A device that engines share. All of it is dropped with the last engine.
+#[derive(Clone)]
+pub struct Gpu(Arc<Inner>);
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    name: String,
+    kind: Kind,
+    layout: wgpu::BindGroupLayout,
+    pipeline_layout: wgpu::PipelineLayout,
+    pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
+    fault: Fault,
+}
+
+/// What runs the kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A graphics card: thousands of invocations at once.
+    Hardware,
+    /// A program on the processor, such as SwiftShader or lavapipe.
+    Software,
+}
+
+/// What the device reported outside of any call: errors that the browser finds late, and its loss.
+#[derive(Clone, Default)]
+struct Fault(Arc<Mutex<Option<EngineError>>>);
+
+impl Fault {
+    /// Only the first one tells something; the rest follow from it. A device that is lost stays lost.
+    fn set(&self, message: String, lost: bool) {
+        let mut fault = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = if lost {
+            EngineError::Lost(message)
+        } else {
+            EngineError::Device(message)
+        };
+        if lost || fault.is_none() {
+            *fault = Some(error);
+        }
+    }
+
+    fn take(&self) -> Option<EngineError> {
+        let mut fault = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*fault {
+            Some(lost @ EngineError::Lost(_)) => Some(lost.clone()),
+            _ => fault.take(),
+        }
+    }
+}
+
+/// The bytes of one operation's parameters: WebGPU's alignment of dynamic offsets.
+pub const STRIDE: u64 = 256;
+
+impl Gpu {
+    /// The best adapter of this machine or browser.
+    ///
+    /// # Errors
+    /// [`EngineError::NoGpu`] says what is missing.
+    pub async fn open() -> Result<Self, EngineError> {
+        let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = wgpu::Instance::new(descriptor)
+            .request_adapter(&options)
+            .await
+            .map_err(|error| EngineError::NoGpu(format!("no adapter ({error})")))?;
+        let offered = adapter.limits();
+        // WebGPU's own limits everywhere, so that what runs here runs in a browser; only memory as large as there is.
+        let required_limits = wgpu::Limits {
+            max_buffer_size: offered.max_buffer_size,
+            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            ..wgpu::Limits::default().or_worse_values_from(&offered)
+        };
+        let descriptor = wgpu::DeviceDescriptor {
+            required_limits,
+            ..Default::default()
+        };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| EngineError::NoGpu(error.to_string()))?;
+        let fault = Fault::default();
+        let (uncaptured, lost) = (fault.clone(), fault.clone());
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            uncaptured.set(one_line(&error.to_string()), false);
+        }));
+        device.set_device_lost_callback(move |_, message| lost.set(one_line(&message), true));
+        let info = adapter.get_info();
+        let layout = bind_group_layout(&device);
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: None,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        Ok(Self(Arc::new(Inner {
+            device,
+            queue,
+            kind: kind(&info),
+            name: name(&info),
+            layout,
+            pipeline_layout,
+            pipelines: Mutex::default(),
+            fault,
+        })))
+    }
+
+    /// The adapter's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Ends the device: everything that runs on it fails with [`EngineError::Lost`].
+    pub fn destroy(&self) {
+        self.0.device.destroy();
+        self.0.fault.set("it was destroyed".into(), true);
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    pub(super) fn queue(&self) -> &wgpu::Queue {
+        &self.0.queue
+    }
+
+    pub(super) fn device(&self) -> &wgpu::Device {
+        &self.0.device
+    }
+
+    pub(super) fn limits(&self) -> wgpu::Limits {
+        self.0.device.limits()
+    }
+
+    /// What was reported since the last call.
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        self.0.fault.take().map_or(Ok(()), Err)
+    }
+
+    /// The pipeline of a kernel, compiled at its first use.
+    pub(super) fn pipeline(&self, code: &str) -> wgpu::ComputePipeline {
+        let inner = &self.0;
+        let mut pipelines = inner
+            .pipelines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipeline) = pipelines.get(code) {
+            return pipeline.clone();
+        }
+        let module = inner
+            .device
+            .create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: None,
+                source: wgpu::ShaderSource::Wgsl(code.into()),
+            });
+        let pipeline = inner
+            .device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: None,
+                layout: Some(&inner.pipeline_layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            });
+        pipelines.insert(code.to_string(), pipeline.clone());
+        pipeline
+    }
+
+    /// A buffer of `numbers` f32, which are 0.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when the device has no room for it.
+    pub(super) fn buffer(
+        &self,
+        what: &str,
+        numbers: usize,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, EngineError> {
+        let limits = self.limits();
+        let most = limits
+            .max_buffer_size
+            .min(limits.max_storage_buffer_binding_size);
+        let size = numbers as u64 * 4;
+        if size > most {
+            return Err(EngineError::Device(format!(
+                "{what} needs {} MiB in one piece, and {} offers {}; use a smaller batch or size",
+                size >> 20,
+                self.0.name,
+                most >> 20
+            )));
+        }
+        let buffer = self.0.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(what),
+            size,
+            usage,
+            mapped_at_creation: false,
+        });
+        self.check()?;
+        Ok(buffer)
+    }
+
+    /// What the kernels of a step see: arena, weights, parameters, state.
+    pub(super) fn bind(&self, buffers: [&wgpu::Buffer; 4]) -> wgpu::BindGroup {
+        let [arena, weights, parameters, state] = buffers.map(wgpu::Buffer::as_entire_binding);
+        let parameters = match parameters {
+            wgpu::BindingResource::Buffer(whole) => {
+                wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    size: wgpu::BufferSize::new(STRIDE),
+                    ..whole
+                })
+            }
+            other => other,
+        };
+        let entries = [arena, weights, parameters, state];
+        let entries: Vec<wgpu::BindGroupEntry> = (0..)
+            .zip(entries)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        self.0.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &self.0.layout,
+            entries: &entries,
+        })
+    }
+
+    /// The bytes of a buffer that a submitted copy ends in. Waits without blocking in the browser.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] or [`EngineError::Lost`] when the device failed meanwhile.
+    pub(super) async fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<f32>, EngineError> {
+        let done = Signal::new();
+        let sent = done.clone();
+        buffer.map_async(wgpu::MapMode::Read, .., move |result| sent.send(result));
+        // Outside the browser callbacks run while somebody polls.
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Err(error) = self.0.device.poll(wgpu::PollType::wait_indefinitely()) {
+            self.check()?;
+            return Err(EngineError::Device(one_line(&error.to_string())));
+        }
+        let mapped = done.receive().await;
+        self.check()?;
+        let failed = |text: String| EngineError::Device(one_line(&text));
+        mapped.map_err(|error| failed(error.to_string()))?;
+        let view = buffer
+            .get_mapped_range(..)
+            .map_err(|error| failed(error.to_string()))?;
+        let numbers = view
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        drop(view);
+        buffer.unmap();
+        Ok(numbers)
+    }
+}
+
+/// Little-endian, as every device that WebGPU runs on has them.
+pub fn bytes(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
+    let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
+    let types = [
+        storage(false),
+        storage(true),
+        wgpu::BufferBindingType::Uniform,
+        storage(false),
+    ];
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = (0..)
+        .zip(types)
+        .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty,
+                has_dynamic_offset: ty == wgpu::BufferBindingType::Uniform,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: None,
+        entries: &entries,
+    })
+}
+
+fn kind(info: &wgpu::AdapterInfo) -> Kind {
+    let named = |word| info.name.to_lowercase().contains(word) || info.driver.contains(word);
+    let software = ["swiftshader", "llvmpipe", "lavapipe"]
+        .into_iter()
+        .any(named);
+    if software || info.device_type == wgpu::DeviceType::Cpu {
+        Kind::Software
+    } else {
+        Kind::Hardware
+    }
+}
+
+fn name(info: &wgpu::AdapterInfo) -> String {
+    let parts = [&info.name, &info.driver, &info.driver_info];
+    match parts.into_iter().find(|part| !part.is_empty()) {
+        Some(part) => part.clone(),
+        None => format!("{:?} adapter", info.backend),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,95 @@
+//! The numbers of a batch on the device that stay from step to step.
+
+use super::device::bytes;
+use crate::step::{Clip, EpsFrom, StepCoefficients};
+
+/// What a batch's buffer holds, one after the other: scalars of the step, one factor per image, x_t, x0_hat, noise.
+/// Images are row-major `[channels, height, width]`. Places are counted in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Images.
+    pub batch: usize,
+    /// Channels of x_t.
+    pub inputs: usize,
+    /// Channels of the network's output and of x0_hat.
+    pub outputs: usize,
+    /// Height times width.
+    pub pixels: usize,
+}
+
+/// Room for the scalars of a step.
+const HEAD: usize = 16;
+
+impl Shape {
+    /// q of every image.
+    pub fn factors(self) -> usize {
+        HEAD
+    }
+
+    /// x_t.
+    pub fn x_t(self) -> usize {
+        HEAD + self.batch
+    }
+
+    /// x0_hat.
+    pub fn x0_hat(self) -> usize {
+        self.x_t() + self.input()
+    }
+
+    /// z.
+    pub fn noise(self) -> usize {
+        self.x0_hat() + self.output()
+    }
+
+    /// All of it.
+    pub fn len(self) -> usize {
+        self.noise() + self.input()
+    }
+
+    /// Numbers in x_t.
+    pub fn input(self) -> usize {
+        self.batch * self.inputs * self.pixels
+    }
+
+    /// Numbers in x0_hat.
+    pub fn output(self) -> usize {
+        self.batch * self.outputs * self.pixels
+    }
+}
+
+/// What the step's kernel does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// x0_hat out of the network's output, and x_t moved on.
+    Whole,
+    /// x0_hat out of the network's output, to be thresholded on the host.
+    Predict,
+    /// x_t moved on with the x0_hat that is there.
+    Move,
+}
+
+/// The scalars of a step as kernels/step.wgsl reads them: the head of the state and one factor per image.
+pub fn scalars(c: &StepCoefficients, divisors: &[f32], noisy: bool, part: Part) -> Vec<u8> {
+    // 0 is no limit.
+    let limit = match c.clip {
+        Clip::Range(range) => range,
+        Clip::None | Clip::Dynamic { .. } => 0.0,
+    };
+    let flag = |holds: bool| f64::from(u8::from(holds));
+    let head = [
+        c.p,
+        limit,
+        c.r,
+        c.s,
+        flag(c.eps_from == EpsFrom::X0Hat),
+        c.a,
+        c.b,
+        if noisy { c.sigma } else { 0.0 },
+        flag(part != Part::Move),
+        flag(part != Part::Predict),
+    ];
+    let mut numbers = head.map(|scalar| scalar as f32).to_vec();
+    numbers.resize(HEAD, 0.0);
+    numbers.extend(divisors.iter().map(|divisor| c.q as f32 / divisor));
+    bytes(&numbers)
+}
