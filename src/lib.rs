@@ -5,7 +5,8 @@
 //!
 //! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`noise`], [`scheduler`]: the mathematics, in
 //!    `f64` scalars.
-//! 2. [`unet`]: the network, diffusers' `UNet2DModel`.
+//! 2. [`unet`]: the network, diffusers' `UNet2DModel`: its configuration, its weights and, with the feature `burn`, the
+//!    network itself.
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
 //! 5. `train` (native builds): L_gamma, Adam, averaged weights, checkpoints.
@@ -26,10 +27,10 @@ pub mod step;
 pub mod timesteps;
 pub mod unet;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
 pub mod evaluate;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
 pub mod train;
 
 #[cfg(target_arch = "wasm32")]

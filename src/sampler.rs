@@ -3,7 +3,7 @@
 //! A state machine that walks a [`Trajectory`]: the caller asks for the next step, looks at the
 //! result, and stops, waits or asks again as it likes. Generic over the engine; the noise is passed in.
 
-use crate::engine::{BatchSpec, Denoiser, EngineError};
+use crate::engine::{BatchSpec, Denoiser, EngineError, Results};
 use crate::noise::gaussian;
 use crate::scheduler::{SchedulerConfig, SchedulerError, Trajectory, TrajectoryOptions};
 use crate::step::Method;
@@ -56,7 +56,8 @@ pub enum SamplerError {
     Over,
 }
 
-/// Noise for the `draw`-th step (counted from 1), a whole batch `[B, C, H, W]`.
+/// Noise for the `draw`-th step (counted from 1), a whole batch `[B, C, H, W]`. A step that is made again on another
+/// device asks for its noise again.
 pub type NoiseFn = Box<dyn FnMut(u32) -> Vec<f32>>;
 
 /// Noise of image `i` of the batch = [`gaussian`] with this seed and image `first_image + i`:
@@ -109,10 +110,18 @@ pub struct StepOutput {
 /// One run on one engine.
 pub struct Sampler<D: Denoiser> {
     batch: D::Batch,
+    spec: BatchSpec,
     trajectory: Trajectory,
     noise: NoiseFn,
-    shape: [usize; 4],
-    index: usize,
+    /// Steps whose results were given to the caller.
+    given: usize,
+    /// Steps that the engine was told to make.
+    started: usize,
+    /// What became of the step that was started before the caller asked for it.
+    ahead: Result<(), EngineError>,
+    /// x_t after `given` steps: where to go on from when a device is lost.
+    x_t: Vec<f32>,
+    recoveries: usize,
 }
 
 impl<D: Denoiser> Sampler<D> {
@@ -157,11 +166,15 @@ impl<D: Denoiser> Sampler<D> {
             None => noise(0),
         };
         Ok(Self {
-            batch: engine.begin(&spec, x_t)?,
+            batch: engine.begin(&spec, x_t.clone())?,
+            spec,
             trajectory,
             noise,
-            shape,
-            index: 0,
+            given: 0,
+            started: 0,
+            ahead: Ok(()),
+            x_t,
+            recoveries: 0,
         })
     }
 
@@ -177,37 +190,86 @@ impl<D: Denoiser> Sampler<D> {
 
     /// `[batch, channels, height, width]`.
     pub fn shape(&self) -> [usize; 4] {
-        self.shape
+        self.spec.shape
+    }
+
+    /// How often the device was lost and found again.
+    pub fn recoveries(&self) -> usize {
+        self.recoveries
     }
 
     /// Makes the next step on `engine`, which must be the one the run was started on.
     ///
     /// # Errors
+    /// Those of [`Self::advance`].
+    pub async fn next(&mut self, engine: &D) -> Result<StepOutput, SamplerError> {
+        self.advance(engine, 1).await
+    }
+
+    /// Makes the next `count` steps (1 or more) or as many as are left, and gives the last one's results: steps in
+    /// between are not read back from the device.
+    ///
+    /// Where the engine works by itself, the step after those is started before the results of these are waited for.
+    /// When the device is lost, the run goes on from the last results that were given, on a new one.
+    ///
+    /// # Errors
     /// [`SamplerError::Over`] after the last step; [`SamplerError::Diverged`] when the network's
     /// answer is not a number; what the engine reports.
-    pub async fn next(&mut self, engine: &D) -> Result<StepOutput, SamplerError> {
-        let index = self.index;
-        let step = self.trajectory.steps.get(index).ok_or(SamplerError::Over)?;
+    pub async fn advance(&mut self, engine: &D, count: usize) -> Result<StepOutput, SamplerError> {
+        match self.attempt(engine, count).await {
+            Err(SamplerError::Engine(EngineError::Lost(_))) => {
+                engine.recover().await?;
+                self.batch = engine.begin(&self.spec, self.x_t.clone())?;
+                self.started = self.given;
+                self.ahead = Ok(());
+                self.recoveries += 1;
+                self.attempt(engine, count).await
+            }
+            other => other,
+        }
+    }
+
+    async fn attempt(&mut self, engine: &D, count: usize) -> Result<StepOutput, SamplerError> {
+        let total = self.total();
+        if self.given == total {
+            return Err(SamplerError::Over);
+        }
+        self.ahead.clone()?;
+        let end = total.min(self.given + count.max(1));
+        while self.started < end {
+            self.start(engine).await?;
+        }
+        let results = engine.results(&mut self.batch);
+        if engine.runs_ahead() && self.started < total {
+            self.ahead = self.start(engine).await;
+        }
+        let Results { x0_hat, x_t } = results.await?;
+        let index = end - 1;
+        let t = self.trajectory.steps[index].t;
+        if let Some(found) = x0_hat.iter().find(|v| !v.is_finite()) {
+            return Err(SamplerError::Diverged { t, found: *found });
+        }
+        self.given = end;
+        self.x_t.clone_from(&x_t);
+        Ok(StepOutput {
+            index,
+            t,
+            done: end == total,
+            x0_hat,
+            x_t,
+        })
+    }
+
+    /// Tells the engine to make the next step.
+    async fn start(&mut self, engine: &D) -> Result<(), EngineError> {
+        let index = self.started;
+        let step = &self.trajectory.steps[index];
         let noise = step.needs_noise().then(|| (self.noise)(index as u32 + 1));
         engine
             .step(&mut self.batch, step.t, &step.coefficients, noise)
             .await?;
-        let x0_hat = engine.x0_hat(&self.batch).await?;
-        if let Some(found) = x0_hat.iter().find(|v| !v.is_finite()) {
-            return Err(SamplerError::Diverged {
-                t: step.t,
-                found: *found,
-            });
-        }
-        let x_t = engine.x_t(&self.batch).await?;
-        self.index += 1;
-        Ok(StepOutput {
-            index,
-            t: step.t,
-            done: self.index == self.trajectory.steps.len(),
-            x0_hat,
-            x_t,
-        })
+        self.started += 1;
+        Ok(())
     }
 }
 

@@ -1,78 +1,101 @@
 //! The engine that suits a device, whichever it is.
 
-use super::burn::BurnBatch;
-use super::cpu::CpuBatch;
-use super::{BatchSpec, BurnEngine, CpuEngine, Denoiser, DeviceKind, EngineError, EngineInfo};
+#[cfg(feature = "burn")]
+use super::burn::{BurnBatch, BurnEngine};
+use super::cpu::{CpuBatch, CpuEngine};
+use super::webgpu::{GpuBatch, GpuEngine};
+use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
 use crate::step::StepCoefficients;
 
 /// A network on any device.
 pub enum Engine {
-    /// On the processor.
+    /// The plan on the processor.
     Cpu(Box<CpuEngine>),
-    /// On the graphics card.
+    /// The plan on the graphics card.
+    Gpu(Box<GpuEngine>),
+    /// burn, on either.
+    #[cfg(feature = "burn")]
     Burn(Box<BurnEngine>),
 }
 
 /// A batch of [`Engine`].
 pub enum Batch {
-    /// On the processor.
+    /// The plan on the processor.
     Cpu(CpuBatch),
-    /// On the graphics card.
+    /// The plan on the graphics card.
+    Gpu(Box<GpuBatch>),
+    /// burn, on either.
+    #[cfg(feature = "burn")]
     Burn(Box<BurnBatch>),
 }
 
+/// What is told while an engine is being made: how many of how many kernels are compiled.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
+
 impl Engine {
-    /// The network of `config_json` with the weights in `safetensors` on `kind`.
+    /// The network of `config_json` with the weights in `safetensors` on `device`, run by `kind`.
     ///
     /// # Errors
     /// [`EngineError`] says which file is wrong and where, or why there is no GPU.
     pub async fn load(
         config_json: &str,
-        safetensors: &[u8],
-        kind: DeviceKind,
+        safetensors: Vec<u8>,
+        kind: EngineKind,
+        device: DeviceKind,
+        progress: Progress<'_>,
     ) -> Result<Self, EngineError> {
-        Ok(match kind {
-            DeviceKind::Cpu => Self::Cpu(Box::new(CpuEngine::load(config_json, safetensors)?)),
-            DeviceKind::Gpu => Self::Burn(Box::new(
-                BurnEngine::load(config_json, safetensors, kind).await?,
-            )),
-        })
+        match (kind, device) {
+            (EngineKind::Plan, DeviceKind::Cpu) => {
+                let engine = CpuEngine::load(config_json, &safetensors)?;
+                Ok(Self::Cpu(Box::new(engine)))
+            }
+            (EngineKind::Plan, DeviceKind::Gpu) => {
+                let engine = GpuEngine::load(config_json, safetensors, progress).await?;
+                Ok(Self::Gpu(Box::new(engine)))
+            }
+            #[cfg(feature = "burn")]
+            (EngineKind::Burn, _) => {
+                let engine = BurnEngine::load(config_json, &safetensors, device).await?;
+                Ok(Self::Burn(Box::new(engine)))
+            }
+            #[cfg(not(feature = "burn"))]
+            (EngineKind::Burn, _) => Err(EngineError::Absent(kind)),
+        }
     }
 }
 
-/// `$call` on whichever engine and batch there are; a batch runs on the engine that began it.
-macro_rules! both {
-    ($engine:expr, $batch:expr, |$e:ident, $b:ident| $call:expr) => {
-        match ($engine, $batch) {
-            (Engine::Cpu($e), Batch::Cpu($b)) => $call,
-            (Engine::Burn($e), Batch::Burn($b)) => $call,
-            _ => Err(EngineError::Device(
-                "this batch was begun on another engine".into(),
-            )),
+/// `$call` on whichever engine there is.
+macro_rules! each {
+    ($engine:expr, |$e:ident| $call:expr) => {
+        match $engine {
+            Engine::Cpu($e) => $call,
+            Engine::Gpu($e) => $call,
+            #[cfg(feature = "burn")]
+            Engine::Burn($e) => $call,
         }
     };
+}
+
+fn foreign() -> EngineError {
+    EngineError::Device("this batch was begun on another engine".into())
 }
 
 impl Denoiser for Engine {
     type Batch = Batch;
 
     fn info(&self) -> &EngineInfo {
-        match self {
-            Self::Cpu(engine) => engine.info(),
-            Self::Burn(engine) => engine.info(),
-        }
+        each!(self, |engine| engine.info())
     }
 
     fn check(&self, spec: &BatchSpec) -> Result<(), EngineError> {
-        match self {
-            Self::Cpu(engine) => engine.check(spec),
-            Self::Burn(engine) => engine.check(spec),
-        }
+        each!(self, |engine| engine.check(spec))
     }
 
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<Batch, EngineError> {
         Ok(match self {
             Self::Cpu(engine) => Batch::Cpu(engine.begin(spec, x_t)?),
+            Self::Gpu(engine) => Batch::Gpu(Box::new(engine.begin(spec, x_t)?)),
+            #[cfg(feature = "burn")]
             Self::Burn(engine) => Batch::Burn(Box::new(engine.begin(spec, x_t)?)),
         })
     }
@@ -84,15 +107,36 @@ impl Denoiser for Engine {
         coefficients: &StepCoefficients,
         noise: Option<Vec<f32>>,
     ) -> Result<(), EngineError> {
-        both!(self, batch, |e, b| e.step(b, t, coefficients, noise).await)
+        match (self, batch) {
+            (Self::Cpu(e), Batch::Cpu(b)) => e.step(b, t, coefficients, noise).await,
+            (Self::Gpu(e), Batch::Gpu(b)) => e.step(b, t, coefficients, noise).await,
+            #[cfg(feature = "burn")]
+            (Self::Burn(e), Batch::Burn(b)) => e.step(b, t, coefficients, noise).await,
+            _ => Err(foreign()),
+        }
     }
 
-    async fn x0_hat(&self, batch: &Batch) -> Result<Vec<f32>, EngineError> {
-        both!(self, batch, |e, b| e.x0_hat(b).await)
+    fn results(
+        &self,
+        batch: &mut Batch,
+    ) -> impl Future<Output = Result<Results, EngineError>> + use<> {
+        type Pending = std::pin::Pin<Box<dyn Future<Output = Result<Results, EngineError>>>>;
+        let pending: Pending = match (self, batch) {
+            (Self::Cpu(e), Batch::Cpu(b)) => Box::pin(e.results(b)),
+            (Self::Gpu(e), Batch::Gpu(b)) => Box::pin(e.results(b)),
+            #[cfg(feature = "burn")]
+            (Self::Burn(e), Batch::Burn(b)) => Box::pin(e.results(b)),
+            _ => Box::pin(std::future::ready(Err(foreign()))),
+        };
+        pending
     }
 
-    async fn x_t(&self, batch: &Batch) -> Result<Vec<f32>, EngineError> {
-        both!(self, batch, |e, b| e.x_t(b).await)
+    fn runs_ahead(&self) -> bool {
+        each!(self, |engine| engine.runs_ahead())
+    }
+
+    async fn recover(&self) -> Result<(), EngineError> {
+        each!(self, |engine| engine.recover().await)
     }
 
     async fn predict(
@@ -101,9 +145,6 @@ impl Denoiser for Engine {
         x: Vec<f32>,
         timesteps: &[f32],
     ) -> Result<Vec<f32>, EngineError> {
-        match self {
-            Self::Cpu(engine) => engine.predict(spec, x, timesteps).await,
-            Self::Burn(engine) => engine.predict(spec, x, timesteps).await,
-        }
+        each!(self, |engine| engine.predict(spec, x, timesteps).await)
     }
 }

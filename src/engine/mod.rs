@@ -5,32 +5,26 @@
 //! in scalars and `x_t` stays on the device from one step to the next.
 
 mod any;
+#[cfg(feature = "burn")]
 mod burn;
 mod cpu;
-mod gpu;
+mod info;
 pub mod plan;
 mod webgpu;
 
-pub use any::Engine;
-#[cfg(not(target_arch = "wasm32"))]
+pub use any::{Engine, Progress};
+#[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
 pub(crate) use burn::download;
+#[cfg(feature = "burn")]
 pub use burn::{BurnEngine, open_device};
 pub use cpu::CpuEngine;
+pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 pub use webgpu::{Gpu, GpuEngine};
 
 use crate::step::StepCoefficients;
 use crate::unet::config::ConfigError;
 use crate::unet::input::InputError;
 use crate::unet::weights::WeightsError;
-
-/// Where a network runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// The processor.
-    Cpu,
-    /// WebGPU in the browser, Vulkan, Metal or DirectX elsewhere.
-    Gpu,
-}
 
 /// Why an engine could not be made or could not run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -50,30 +44,12 @@ pub enum EngineError {
     /// The device failed while it was working.
     #[error("device: {0}")]
     Device(String),
-    /// The device is gone; an engine on it cannot go on.
+    /// The device is gone; see [`Denoiser::recover`].
     #[error("the GPU was lost: {0}")]
     Lost(String),
-}
-
-/// What an engine is and runs on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EngineInfo {
-    /// Where it runs.
-    pub device: DeviceKind,
-    /// The adapter's own name, or the name of the CPU backend.
-    pub adapter: String,
-    /// Number of trained numbers in the network.
-    pub parameters: usize,
-    /// Channels of the input.
-    pub in_channels: usize,
-    /// Channels of the output.
-    pub out_channels: usize,
-    /// Height and width, where `config.json` says so.
-    pub sample_size: Option<[usize; 2]>,
-    /// Number of classes of a conditional model.
-    pub classes: Option<usize>,
-    /// Keys of `config.json` that were ignored.
-    pub unknown_keys: Vec<String>,
+    /// This program was built without the engine that was asked for.
+    #[error("engine: {0} is not part of this build")]
+    Absent(EngineKind),
 }
 
 /// A batch of images in flight: shape, and one class per image for a conditional model.
@@ -83,6 +59,15 @@ pub struct BatchSpec {
     pub shape: [usize; 4],
     /// One class per image; `None` for an unconditional model.
     pub labels: Option<Vec<usize>>,
+}
+
+/// What a step left, row-major `[batch, channels, height, width]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Results {
+    /// The step's prediction of `x_0`, about -1 to 1; before the first step, x_t.
+    pub x0_hat: Vec<f32>,
+    /// The batch after the step.
+    pub x_t: Vec<f32>,
 }
 
 /// One network on one device: `eps = predict(x_t, t)`, and the sampler's step on the device.
@@ -115,11 +100,27 @@ pub trait Denoiser {
         noise: Option<Vec<f32>>,
     ) -> impl Future<Output = Result<(), EngineError>>;
 
-    /// Reads back the last step's prediction of `x_0`, row-major `[B, C, H, W]`, about -1 to 1.
-    fn x0_hat(&self, batch: &Self::Batch) -> impl Future<Output = Result<Vec<f32>, EngineError>>;
+    /// What the last step left. The reading begins with this call and ends with the future: the next step may be
+    /// started in between and does not change the result.
+    fn results(
+        &self,
+        batch: &mut Self::Batch,
+    ) -> impl Future<Output = Result<Results, EngineError>> + use<Self>;
 
-    /// Reads back the batch as it is now, row-major `[B, C, H, W]`.
-    fn x_t(&self, batch: &Self::Batch) -> impl Future<Output = Result<Vec<f32>, EngineError>>;
+    /// Whether [`Self::step`] returns before the device has finished, so that a caller gains by starting the next step
+    /// before it waits for the results of the last one.
+    fn runs_ahead(&self) -> bool {
+        false
+    }
+
+    /// Makes the engine usable again after [`EngineError::Lost`]; batches begun before it are gone.
+    ///
+    /// # Errors
+    /// [`EngineError::NoGpu`] when there is no device any more, [`EngineError::Lost`] where an engine cannot recover.
+    fn recover(&self) -> impl Future<Output = Result<(), EngineError>> {
+        let adapter = self.info().adapter.clone();
+        async { Err(EngineError::Lost(adapter)) }
+    }
 
     /// The network's raw output at `x`, with one time step per image.
     ///

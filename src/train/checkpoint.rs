@@ -18,7 +18,7 @@ use super::params;
 use crate::scheduler::{SchedulerConfig, SchedulerError};
 use crate::unet::Unet;
 use crate::unet::config::{ConfigError, UnetConfig};
-use crate::unet::weights::{self, Precision, WeightsError};
+use crate::unet::weights::{Precision, WeightsError};
 
 /// The metadata entry; the number changes with the format.
 const ENTRY: &str = "ddim-web checkpoint 1";
@@ -147,7 +147,8 @@ impl Checkpoint {
                 .zip([&self.values, &self.ema, &self.moment_1, &self.moment_2])
         {
             let unet = params::assign(unet.clone(), values.clone());
-            let file = weights::save(&unet, Precision::F32)
+            let file = unet
+                .to_safetensors(Precision::F32)
                 .map_err(|source| CheckpointError::Group { group, source })?;
             files.push((group, file));
         }
@@ -284,5 +285,7 @@ fn group_values(
     }
     let file = safetensors::serialize(of_group, None)
         .map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
-    Ok(params::values(&weights::load(config, &file, device)?))
+    Ok(params::values(&Unet::from_safetensors(
+        config, &file, device,
+    )?))
 }

@@ -13,7 +13,7 @@ use super::random::{Purpose, stream, symmetric};
 use crate::noise::gaussian;
 use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
-use crate::unet::weights::{TensorSpec, WeightsError, expected_tensors, load};
+use crate::unet::weights::{TensorSpec, WeightsError};
 
 /// Standard deviation of the frequencies of diffusers' `GaussianFourierProjection`.
 const FOURIER_SCALE: f32 = 16.0;
@@ -23,7 +23,7 @@ const FOURIER_SCALE: f32 = 16.0;
 /// # Errors
 /// [`WeightsError`] when the device does not take a tensor.
 pub fn network(config: &UnetConfig, seed: u64, device: &Device) -> Result<Unet, WeightsError> {
-    let specs = expected_tensors(config);
+    let specs = Unet::expected_tensors(config);
     let fan_in: HashMap<&str, usize> = specs
         .iter()
         .filter_map(|s| {
@@ -53,7 +53,7 @@ pub fn network(config: &UnetConfig, seed: u64, device: &Device) -> Result<Unet, 
     }
     let file = safetensors::serialize(views, None)
         .map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
-    load(config, &file, device)
+    Unet::from_safetensors(config, &file, device)
 }
 
 fn values(spec: &TensorSpec, fan_in: &HashMap<&str, usize>, seed: u64, index: u32) -> Vec<f32> {

@@ -1,5 +1,5 @@
 //! A network's parameters as a list of flat tensors, always in the order of
-//! [`expected_tensors`](crate::unet::weights::expected_tensors).
+//! [`Unet::expected_tensors`].
 //!
 //! The optimiser and the average of the weights are element by element, so they need no shapes.
 

@@ -17,7 +17,7 @@ use crate::scheduler::SchedulerConfig;
 use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
 use crate::unet::input;
-use crate::unet::weights::{self, Precision, WeightsError};
+use crate::unet::weights::{Precision, WeightsError};
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -260,7 +260,7 @@ impl Trainer {
     /// # Errors
     /// [`WeightsError`] when a weight is not finite or too large for `precision`.
     pub fn weights(&self, precision: Precision) -> Result<Vec<u8>, WeightsError> {
-        weights::save(&self.average(), precision)
+        self.average().to_safetensors(precision)
     }
 
     /// The whole run as the bytes of a file that [`Checkpoint::from_bytes`] reads.

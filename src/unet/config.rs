@@ -30,6 +30,21 @@ pub enum BlockKind {
     Resnet,
 }
 
+impl BlockKind {
+    /// What changes the resolution after a level of this kind; the last level keeps it.
+    pub(crate) fn resampling(
+        self,
+        of_attention_levels: ResampleKind,
+        last: bool,
+    ) -> Option<ResampleKind> {
+        (!last).then_some(match self {
+            Self::Plain => ResampleKind::Conv,
+            Self::Attention => of_attention_levels,
+            Self::Resnet => ResampleKind::Resnet,
+        })
+    }
+}
+
 /// How an attention level changes resolution (`downsample_type`, `upsample_type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResampleKind {
@@ -161,6 +176,11 @@ impl UnetConfig {
             TimeInjection::Add => Some(self.attn_norm_num_groups.unwrap_or(self.norm_num_groups)),
             TimeInjection::ScaleShift => self.attn_norm_num_groups,
         }
+    }
+
+    /// The smallest height and width that the network takes.
+    pub fn smallest_size(&self) -> [usize; 2] {
+        [1 << (self.block_out_channels.len() - 1); 2]
     }
 
     fn from_fields(f: &mut Fields) -> Result<Self, FieldError> {

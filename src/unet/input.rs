@@ -135,6 +135,23 @@ pub fn check(
     check_labels(config, batch, labels)
 }
 
+/// Checks that `found` values fill `shape`.
+///
+/// # Errors
+/// [`InputError::Length`] says how many it takes.
+pub fn check_length(shape: [usize; 4], found: usize) -> Result<(), InputError> {
+    let expected = shape.into_iter().fold(1, usize::saturating_mul);
+    if found == expected {
+        Ok(())
+    } else {
+        Err(InputError::Length {
+            shape,
+            expected,
+            found,
+        })
+    }
+}
+
 /// Checks that the network of `config` can be asked about `timesteps`, one for each of `batch` images.
 ///
 /// # Errors

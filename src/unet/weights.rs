@@ -1,20 +1,12 @@
 //! Weights in and out: diffusers' `diffusion_pytorch_model.safetensors`.
 //!
-//! The only place that knows tensor names. A parameter's path in [`Unet`] is its tensor's name,
-//! except that burn writes `gamma`/`beta` for a normalisation's `weight`/`bias`, keeps a linear
-//! layer's matrix transposed, and that three fields are named after what they are.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, TensorData};
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
-
-use super::Unet;
-use super::config::UnetConfig;
 
 /// Why a weights file was refused. Every message names the file's part that is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -91,74 +83,6 @@ pub struct TensorSpec {
     pub shape: Vec<usize>,
 }
 
-/// The tensors that a weights file for `config` holds, in the network's order.
-pub fn expected_tensors(config: &UnetConfig) -> Vec<TensorSpec> {
-    // Parameters are drawn when first used, so that this network costs nothing.
-    specs(&Unet::init(config, &Device::flex()))
-}
-
-fn specs(unet: &Unet) -> Vec<TensorSpec> {
-    struct Collect(Walk, Vec<TensorSpec>);
-    impl ModuleVisitor for Collect {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.0.enter(name, container);
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.exit();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let mut shape = param.lazy_shape().to_vec();
-            if self.0.transposed() {
-                shape.reverse();
-            }
-            self.1.push(TensorSpec {
-                name: self.0.tensor_name(),
-                shape,
-            });
-        }
-    }
-    let mut collect = Collect(Walk::default(), Vec::new());
-    unet.visit(&mut collect);
-    collect.1
-}
-
-/// The path to the parameter being looked at: field names and the struct each belongs to.
-#[derive(Default)]
-struct Walk(Vec<(String, String)>);
-
-impl Walk {
-    fn enter(&mut self, name: &str, container: &str) {
-        self.0.push((name.into(), container.into()));
-    }
-
-    fn exit(&mut self) {
-        self.0.pop();
-    }
-
-    /// burn multiplies `x·W`, PyTorch `x·Wᵀ`.
-    fn transposed(&self) -> bool {
-        self.0
-            .last()
-            .is_some_and(|(field, owner)| owner == "Struct:Linear" && field == "weight")
-    }
-
-    fn tensor_name(&self) -> String {
-        let parts: Vec<&str> = self
-            .0
-            .iter()
-            .map(|(field, owner)| match (owner.as_str(), field.as_str()) {
-                ("Struct:GroupNorm", "gamma") => "weight",
-                ("Struct:GroupNorm", "beta") => "bias",
-                ("Struct:Attention", "to_out") => "to_out.0",
-                ("Struct:DownBlock", "downsample_conv" | "downsample_resnet") => "downsamplers.0",
-                ("Struct:UpBlock", "upsample_conv" | "upsample_resnet") => "upsamplers.0",
-                (_, field) => field,
-            })
-            .collect();
-        parts.join(".")
-    }
-}
-
 /// Attention tensors as diffusers named them before 0.17.
 const OLD_NAMES: [(&str, &str); 4] = [
     (".query.", ".to_q."),
@@ -195,40 +119,6 @@ pub fn tensors(
         found.insert(kept, view);
     }
     checked(expected, found)
-}
-
-/// Builds the network of `config` on `device` from the bytes of a `.safetensors` file, see [`tensors`].
-///
-/// # Errors
-/// [`WeightsError`] as [`tensors`] has it.
-pub fn load(config: &UnetConfig, bytes: &[u8], device: &Device) -> Result<Unet, WeightsError> {
-    let unet = Unet::init(config, device);
-    let mut values = tensors(&specs(&unet), bytes)?;
-
-    struct Fill<'a>(Walk, &'a mut HashMap<String, Vec<f32>>);
-    impl ModuleMapper for Fill<'_> {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.0.enter(name, container);
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.exit();
-        }
-        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let Some(mut values) = self.1.remove(&self.0.tensor_name()) else {
-                return param;
-            };
-            let shape = param.lazy_shape();
-            if self.0.transposed() {
-                values = transpose(&values, shape[1], shape[0]);
-            }
-            let (id, device) = (param.id, param.lazy_device());
-            param.transform_for_load(
-                Tensor::from_data(TensorData::new(values, shape), &device),
-                id,
-            )
-        }
-    }
-    Ok(unet.map(&mut Fill(Walk::default(), &mut values)))
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
@@ -326,13 +216,6 @@ pub(crate) fn floats(name: &str, view: &TensorView) -> Result<Vec<f32>, WeightsE
     }
 }
 
-/// `[rows, columns]` -> `[columns, rows]`, row-major.
-fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    (0..columns)
-        .flat_map(|c| (0..rows).map(move |r| values[r * columns + c]))
-        .collect()
-}
-
 /// Element type of a written file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
@@ -342,89 +225,64 @@ pub enum Precision {
     F16,
 }
 
-/// The bytes of a `.safetensors` file that diffusers and [`load`] read.
+/// The bytes of a `.safetensors` file that diffusers and [`tensors`] read.
 ///
 /// # Errors
-/// [`WeightsError`] when a tensor cannot be read from its device, is not finite, or overflows f16.
-pub fn save(unet: &Unet, precision: Precision) -> Result<Vec<u8>, WeightsError> {
-    struct Read(Walk, Result<Vec<(String, Stored)>, WeightsError>, Precision);
-    impl ModuleVisitor for Read {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.0.enter(name, container);
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.exit();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let name = self.0.tensor_name();
-            let (transposed, precision) = (self.0.transposed(), self.2);
-            if let Ok(tensors) = &mut self.1 {
-                match store(&name, param.val(), transposed, precision) {
-                    Ok(stored) => tensors.push((name, stored)),
-                    Err(error) => self.1 = Err(error),
-                }
-            }
-        }
-    }
-    let mut read = Read(Walk::default(), Ok(Vec::new()), precision);
-    unet.visit(&mut read);
+/// [`WeightsError::NotSafetensors`] when two tensors have one name.
+pub fn serialize(tensors: Vec<(String, Stored)>) -> Result<Vec<u8>, WeightsError> {
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize(read.1?, Some(metadata))
+    safetensors::serialize(tensors, Some(metadata))
         .map_err(|e| WeightsError::NotSafetensors(e.to_string()))
 }
 
-struct Stored {
+/// A tensor as a file holds it.
+pub struct Stored {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-fn store<const D: usize>(
-    name: &str,
-    tensor: Tensor<D>,
-    transposed: bool,
-    precision: Precision,
-) -> Result<Stored, WeightsError> {
-    let mut shape = tensor.dims().to_vec();
-    let mut values: Vec<f32> = tensor
-        .try_into_vec_as()
-        .map_err(|error| WeightsError::Device {
-            name: name.into(),
-            reason: format!("{error:?}"),
-        })?;
-    if transposed {
-        values = transpose(&values, shape[0], shape[1]);
-        shape.reverse();
+impl Stored {
+    /// The tensor `name` of `shape` with `values` row by row.
+    ///
+    /// # Errors
+    /// [`WeightsError::NotFinite`] when a value is not finite, or overflows `precision`.
+    pub fn new(
+        name: &str,
+        shape: Vec<usize>,
+        values: &[f32],
+        precision: Precision,
+    ) -> Result<Self, WeightsError> {
+        let stored = |v: &f32| match precision {
+            Precision::F32 => *v,
+            Precision::F16 => f16::from_f32(*v).to_f32(),
+        };
+        if let Some(index) = values.iter().position(|v| !stored(v).is_finite()) {
+            return Err(WeightsError::NotFinite {
+                name: name.into(),
+                found: stored(&values[index]),
+                index,
+            });
+        }
+        let (dtype, bytes) = match precision {
+            Precision::F32 => (
+                Dtype::F32,
+                values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ),
+            Precision::F16 => (
+                Dtype::F16,
+                values
+                    .iter()
+                    .flat_map(|v| f16::from_f32(*v).to_le_bytes())
+                    .collect(),
+            ),
+        };
+        Ok(Self {
+            dtype,
+            shape,
+            bytes,
+        })
     }
-    let stored = |v: &f32| match precision {
-        Precision::F32 => *v,
-        Precision::F16 => f16::from_f32(*v).to_f32(),
-    };
-    if let Some(index) = values.iter().position(|v| !stored(v).is_finite()) {
-        return Err(WeightsError::NotFinite {
-            name: name.into(),
-            found: stored(&values[index]),
-            index,
-        });
-    }
-    let (dtype, bytes) = match precision {
-        Precision::F32 => (
-            Dtype::F32,
-            values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        ),
-        Precision::F16 => (
-            Dtype::F16,
-            values
-                .iter()
-                .flat_map(|v| f16::from_f32(*v).to_le_bytes())
-                .collect(),
-        ),
-    };
-    Ok(Stored {
-        dtype,
-        shape,
-        bytes,
-    })
 }
 
 impl View for Stored {

@@ -2,19 +2,19 @@
 
 use std::rc::Rc;
 
-use js_sys::Float32Array;
+use js_sys::{Float32Array, Function};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::js_error;
 use super::options::{Options, integer};
 use super::sampler::WebSampler;
-use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine};
+use crate::engine::plan::Plan;
+use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine, EngineKind};
 use crate::sampler::{MAX_BATCH, SamplerError};
 use crate::scheduler::SchedulerConfig;
 use crate::unet::config::UnetConfig;
 use crate::unet::input::InputError;
-use crate::unet::weights;
 
 #[wasm_bindgen]
 extern "C" {
@@ -40,6 +40,7 @@ pub struct WebDenoiser {
 
 #[derive(Serialize)]
 struct Info<'a> {
+    engine: String,
     device: &'static str,
     adapter: &'a str,
     parameters: usize,
@@ -53,12 +54,20 @@ struct Info<'a> {
 #[wasm_bindgen(js_class = Denoiser)]
 impl WebDenoiser {
     /// Builds the network of `config_json` (diffusers' config.json) with the bytes of a
-    /// .safetensors file on `device`, "webgpu" or "cpu".
+    /// .safetensors file on `device`, "webgpu" or "cpu". `engine` is "plan" (default), or "burn" in a build that has
+    /// it; `progress(done, total)` hears how many of the kernels are compiled.
     pub async fn load(
         config_json: String,
         weights: Vec<u8>,
         device: String,
+        engine: Option<String>,
+        progress: Option<Function>,
     ) -> Result<WebDenoiser, JsError> {
+        let engine: EngineKind = engine
+            .as_deref()
+            .unwrap_or("plan")
+            .parse()
+            .map_err(js_error)?;
         let kind = match device.as_str() {
             "cpu" => DeviceKind::Cpu,
             "webgpu" => DeviceKind::Gpu,
@@ -68,7 +77,13 @@ impl WebDenoiser {
                 )));
             }
         };
-        let engine = Engine::load(&config_json, &weights, kind)
+        let mut tell = |done: usize, total: usize| {
+            if let Some(progress) = &progress {
+                // What a listener throws is its own affair.
+                let _ = progress.call2(&JsValue::NULL, &done.into(), &total.into());
+            }
+        };
+        let engine = Engine::load(&config_json, weights, engine, kind, &mut tell)
             .await
             .map_err(js_error)?;
         Ok(Self {
@@ -80,6 +95,7 @@ impl WebDenoiser {
     pub fn info(&self) -> Result<JsInfo, JsError> {
         let info = self.engine.info();
         let plain = Info {
+            engine: info.engine.to_string(),
             device: match info.device {
                 DeviceKind::Cpu => "cpu",
                 DeviceKind::Gpu => "webgpu",
@@ -141,7 +157,8 @@ pub fn expected_tensors(config_json: &str) -> Result<JsTensorSpecs, JsError> {
         shape: Vec<usize>,
     }
     let config = UnetConfig::from_json(config_json).map_err(js_error)?;
-    let specs: Vec<Spec> = weights::expected_tensors(&config)
+    let specs: Vec<Spec> = Plan::expected_tensors(&config)
+        .map_err(js_error)?
         .into_iter()
         .map(|s| Spec {
             name: s.name,

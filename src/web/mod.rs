@@ -15,6 +15,8 @@ use wasm_bindgen::prelude::*;
 const TYPES: &str = r#"
 /** What `Denoiser.info()` gives. */
 export interface Info {
+  /** The program that runs the network. */
+  engine: "plan" | "burn";
   device: "cpu" | "webgpu";
   /** The adapter's own name, or the name of the CPU backend. */
   adapter: string;
@@ -53,6 +55,8 @@ export interface SampleOptions {
   seed?: number;
   /** Number of images. Default 1. */
   batch?: number;
+  /** The noise of image i of the batch is that of image first_image + i, however images are cut into batches. Default 0. */
+  first_image?: number;
   /** One class per image, for a conditional model. */
   labels?: number[];
   /** Height and width; default: those of config.json. */
@@ -73,6 +77,7 @@ export interface Step {
 }
 "#;
 
+#[cfg(feature = "burn")]
 unsafe extern "C" {
     fn __wasm_call_ctors();
 }
@@ -86,8 +91,11 @@ pub fn start() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         console_error_panic_hook::set_once();
+        #[cfg(feature = "burn")]
         // SAFETY: the linker's own function, without arguments; `Once` keeps it from running twice.
-        unsafe { __wasm_call_ctors() };
+        unsafe {
+            __wasm_call_ctors()
+        };
     });
 }
 

@@ -24,13 +24,15 @@ pub struct Options {
     seed: f64,
     #[serde(default = "one")]
     batch: f64,
+    #[serde(default)]
+    first_image: f64,
     labels: Option<Vec<f64>>,
     size: Option<[f64; 2]>,
     latents: Option<Vec<f32>>,
 }
 
 /// Names of the fields above: serde-wasm-bindgen does not look at an object's other keys.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "scheduler",
     "steps",
     "eta",
@@ -38,6 +40,7 @@ const KEYS: [&str; 10] = [
     "method",
     "seed",
     "batch",
+    "first_image",
     "labels",
     "size",
     "latents",
@@ -104,7 +107,7 @@ impl Options {
                 ..TrajectoryOptions::new(method, steps)
             },
             seed: integer("seed", options.seed, MAX_SAFE)?,
-            first_image: 0,
+            first_image: integer("first_image", options.first_image, f64::from(u32::MAX))? as u32,
             batch: integer("batch", options.batch, f64::from(u32::MAX))? as usize,
             size,
             labels,

@@ -6,6 +6,7 @@ use js_sys::{Float32Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
 use super::js_error;
+use super::options::integer;
 use crate::engine::Engine;
 use crate::sampler::{SampleOptions, Sampler};
 use crate::scheduler::SchedulerConfig;
@@ -60,10 +61,21 @@ impl WebSampler {
         self.unknown_keys.clone()
     }
 
-    /// Makes the next step.
-    pub async fn next(&mut self) -> Result<JsStep, JsError> {
+    /// How often the graphics card was lost and found again.
+    #[wasm_bindgen(getter)]
+    pub fn recoveries(&self) -> usize {
+        self.run.recoveries()
+    }
+
+    /// Makes the next `count` steps (default 1), or as many as are left, and gives the last one.
+    pub async fn next(&mut self, count: Option<f64>) -> Result<JsStep, JsError> {
+        let count = integer("count", count.unwrap_or(1.0), f64::from(u32::MAX))? as usize;
         let engine = self.engine.clone();
-        let step = self.run.next(engine.as_ref()).await.map_err(js_error)?;
+        let step = self
+            .run
+            .advance(engine.as_ref(), count)
+            .await
+            .map_err(js_error)?;
         let fields: [(&str, JsValue); 5] = [
             ("done", step.done.into()),
             ("index", (step.index as u32).into()),

@@ -2,8 +2,9 @@
 
 use burn::tensor::Device;
 use ddim_web::engine::{BurnEngine, DeviceKind};
+use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
-use ddim_web::unet::weights::{self, Precision, WeightsError};
+use ddim_web::unet::weights::{Precision, WeightsError};
 use half::{bf16, f16};
 use safetensors::Dtype;
 
@@ -119,11 +120,8 @@ test!(
                 .collect()
         };
         let read_back = |bytes: Vec<u8>| {
-            weights::save(
-                &weights::load(&config, &bytes, &device).unwrap(),
-                Precision::F32,
-            )
-            .unwrap()
+            let unet = Unet::from_safetensors(&config, &bytes, &device).unwrap();
+            unet.to_safetensors(Precision::F32).unwrap()
         };
         for (dtype, round) in [
             (
@@ -166,8 +164,8 @@ test!(
 
 test!(saved_weights_are_what_was_loaded, async {
     let config = GREY_28.unet_config();
-    let unet = weights::load(&config, &rule::weights(&config), &Device::flex()).unwrap();
-    let saved = weights::save(&unet, Precision::F32).unwrap();
+    let unet = Unet::from_safetensors(&config, &rule::weights(&config), &Device::flex()).unwrap();
+    let saved = unet.to_safetensors(Precision::F32).unwrap();
     let file = safetensors::SafeTensors::deserialize(&saved).unwrap();
     for tensor in rule::tensors(&config) {
         let view = file.tensor(&tensor.name).unwrap();
@@ -179,8 +177,8 @@ test!(saved_weights_are_what_was_loaded, async {
         );
     }
     assert_eq!(file.len(), rule::tensors(&config).len());
-    let half = weights::save(&unet, Precision::F16).unwrap();
-    assert!(weights::load(&config, &half, &Device::flex()).is_ok());
+    let half = unet.to_safetensors(Precision::F16).unwrap();
+    assert!(Unet::from_safetensors(&config, &half, &Device::flex()).is_ok());
 });
 
 test!(
@@ -205,7 +203,7 @@ test!(
 );
 
 test!(weights_errors_compare_by_what_they_say, async {
-    let error = weights::load(&NO_MIDDLE.unet_config(), b"", &Device::flex()).err();
+    let error = Unet::from_safetensors(&NO_MIDDLE.unet_config(), b"", &Device::flex()).err();
     assert_eq!(
         error,
         Some(WeightsError::NotSafetensors("an empty file".into()))

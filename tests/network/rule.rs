@@ -1,8 +1,9 @@
 //! Weights and inputs drawn from a name: the twin of `unit` and `fill` in
 //! tools/make_unet_fixtures.py, so that fixtures need not store 35 million numbers.
 
+use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
-use ddim_web::unet::weights::{TensorSpec, expected_tensors};
+use ddim_web::unet::weights::TensorSpec;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -43,7 +44,7 @@ pub struct Stored {
 
 /// Every tensor of the network of `config`, f32, drawn by the rule.
 pub fn tensors(config: &UnetConfig) -> Vec<Stored> {
-    expected_tensors(config)
+    Unet::expected_tensors(config)
         .into_iter()
         .map(|spec| Stored {
             dtype: Dtype::F32,

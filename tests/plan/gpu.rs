@@ -1,7 +1,9 @@
 //! The engine on the graphics card, where there is one (or a program that stands in for one, such as lavapipe).
 
 use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser, EngineError, Gpu, GpuEngine};
-use ddim_web::step::{Clip, EpsFrom, StepCoefficients};
+use ddim_web::sampler::{SampleOptions, Sampler};
+use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
+use ddim_web::step::{Clip, EpsFrom, Method, StepCoefficients};
 use ddim_web::unet::config::UnetConfig;
 
 use crate::fixture::{
@@ -21,6 +23,12 @@ async fn gpu() -> Option<Gpu> {
     }
 }
 
+async fn load(gpu: &Gpu, config: &str, weights: &[u8]) -> GpuEngine {
+    GpuEngine::on(gpu, config, weights.to_vec(), &mut |_, _| {})
+        .await
+        .unwrap()
+}
+
 const ALL: [Fixture; 7] = [
     CIFAR10,
     THREE_LEVELS,
@@ -33,19 +41,19 @@ const ALL: [Fixture; 7] = [
 
 test!(the_gpu_engine_equals_diffusers, async {
     let Some(gpu) = gpu().await else { return };
-    let make = async |config: &str, weights: &[u8]| GpuEngine::on(&gpu, config, weights).unwrap();
+    let make = async |config: &str, weights: &[u8]| load(&gpu, config, weights).await;
     parity::equals_diffusers(&ALL, make).await;
 });
 
 test!(the_gpu_engine_equals_burn_on_random_networks, async {
     let Some(gpu) = gpu().await else { return };
-    let make = async |config: &str, weights: &[u8]| GpuEngine::on(&gpu, config, weights).unwrap();
+    let make = async |config: &str, weights: &[u8]| load(&gpu, config, weights).await;
     parity::equals_burn(make).await;
 });
 
 test!(runs_on_the_gpu_engine_equal_burn, async {
     let Some(gpu) = gpu().await else { return };
-    let make = async |config: &str, weights: &[u8]| GpuEngine::on(&gpu, config, weights).unwrap();
+    let make = async |config: &str, weights: &[u8]| load(&gpu, config, weights).await;
     parity::runs_equal_burn(make).await;
 });
 
@@ -84,7 +92,7 @@ test!(a_step_is_few_dispatches_and_one_submission, async {
     let Some(gpu) = gpu().await else { return };
     for (json, most) in [(CIFAR10.config, 140), (FASHION_MNIST, 110)] {
         let config = UnetConfig::from_json(json).unwrap();
-        let engine = GpuEngine::on(&gpu, json, &rule::weights(&config)).unwrap();
+        let engine = load(&gpu, json, &rule::weights(&config)).await;
         let spec = spec(&config, 1);
         let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
         let dispatches = engine.dispatches(&batch);
@@ -96,8 +104,7 @@ test!(a_step_is_few_dispatches_and_one_submission, async {
             let z = Some(noise("z", &spec));
             let c = coefficients(Clip::Range(1.0));
             engine.step(&mut batch, 100, &c, z).await.unwrap();
-            engine.x0_hat(&batch).await.unwrap();
-            engine.x_t(&batch).await.unwrap();
+            engine.results(&mut batch).await.unwrap();
             assert_eq!(engine.submissions(), step);
         }
     }
@@ -109,7 +116,7 @@ test!(every_kind_of_step_equals_the_cpu_engine, async {
     let weights = GREY_28.weights();
     let config = UnetConfig::from_json(json).unwrap();
     let spec = spec(&config, 2);
-    let on_gpu = GpuEngine::on(&gpu, json, &weights).unwrap();
+    let on_gpu = load(&gpu, json, &weights).await;
     let on_cpu = CpuEngine::load(json, &weights).unwrap();
     let dynamic = Clip::Dynamic {
         ratio: 0.9,
@@ -129,16 +136,10 @@ test!(every_kind_of_step_equals_the_cpu_engine, async {
                     on_gpu.step(&mut a, t, &c, z.clone()).await.unwrap();
                     on_cpu.step(&mut b, t, &c, z.clone()).await.unwrap();
                 }
-                assert_close(
-                    &on_gpu.x0_hat(&a).await.unwrap(),
-                    &on_cpu.x0_hat(&b).await.unwrap(),
-                    1e-4,
-                );
-                assert_close(
-                    &on_gpu.x_t(&a).await.unwrap(),
-                    &on_cpu.x_t(&b).await.unwrap(),
-                    1e-4,
-                );
+                let a = on_gpu.results(&mut a).await.unwrap();
+                let b = on_cpu.results(&mut b).await.unwrap();
+                assert_close(&a.x0_hat, &b.x0_hat, 1e-4);
+                assert_close(&a.x_t, &b.x_t, 1e-4);
             }
         }
     }
@@ -148,33 +149,33 @@ test!(two_batches_on_one_engine_do_not_disturb_each_other, async {
     let Some(gpu) = gpu().await else { return };
     let json = GREY_28.config;
     let config = UnetConfig::from_json(json).unwrap();
-    let engine = GpuEngine::on(&gpu, json, &GREY_28.weights()).unwrap();
+    let engine = load(&gpu, json, &GREY_28.weights()).await;
     let spec = spec(&config, 1);
     let c = coefficients(Clip::None);
     let mut alone = engine.begin(&spec, noise("x", &spec)).unwrap();
     engine.step(&mut alone, 500, &c, None).await.unwrap();
     engine.step(&mut alone, 250, &c, None).await.unwrap();
-    let expected = engine.x_t(&alone).await.unwrap();
+    let expected = engine.results(&mut alone).await.unwrap();
     let mut first = engine.begin(&spec, noise("x", &spec)).unwrap();
     let mut second = engine.begin(&spec, noise("y", &spec)).unwrap();
     engine.step(&mut first, 500, &c, None).await.unwrap();
     engine.step(&mut second, 900, &c, None).await.unwrap();
     engine.step(&mut first, 250, &c, None).await.unwrap();
-    assert_eq!(engine.x_t(&first).await.unwrap(), expected);
+    assert_eq!(engine.results(&mut first).await.unwrap(), expected);
 });
 
 test!(a_device_that_is_lost_says_so, async {
     let Some(gpu) = gpu().await else { return };
     let json = GREY_28.config;
     let config = UnetConfig::from_json(json).unwrap();
-    let engine = GpuEngine::on(&gpu, json, &GREY_28.weights()).unwrap();
+    let engine = load(&gpu, json, &GREY_28.weights()).await;
     let spec = spec(&config, 1);
     let c = coefficients(Clip::None);
     let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
     engine.step(&mut batch, 500, &c, None).await.unwrap();
     gpu.destroy();
     let lost = |result: Result<(), EngineError>| matches!(result, Err(EngineError::Lost(_)));
-    assert!(lost(engine.x0_hat(&batch).await.map(drop)));
+    assert!(lost(engine.results(&mut batch).await.map(drop)));
     assert!(lost(engine.step(&mut batch, 400, &c, None).await));
     assert!(lost(engine.begin(&spec, noise("x", &spec)).map(drop)));
 });
@@ -185,7 +186,7 @@ test!(
         let Some(gpu) = gpu().await else { return };
         let json = NO_MIDDLE.config;
         let config = UnetConfig::from_json(json).unwrap();
-        let engine = GpuEngine::on(&gpu, json, &NO_MIDDLE.weights()).unwrap();
+        let engine = load(&gpu, json, &NO_MIDDLE.weights()).await;
         // One more than WebGPU has workgroups in a row.
         let large = spec(&config, 65_536);
         let refused = engine.begin(&large, noise("x", &large)).err().unwrap();
@@ -206,24 +207,85 @@ test!(
         let Some(gpu) = gpu().await else { return };
         let json = GREY_28.config;
         let config = UnetConfig::from_json(json).unwrap();
-        let engine = GpuEngine::on(&gpu, json, &GREY_28.weights()).unwrap();
+        let engine = load(&gpu, json, &GREY_28.weights()).await;
         let spec = spec(&config, 1);
         let c = coefficients(Clip::None);
         let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
         engine.step(&mut batch, 500, &c, None).await.unwrap();
         {
-            let mut given_up = std::pin::pin!(engine.x0_hat(&batch));
+            let mut given_up = std::pin::pin!(engine.results(&mut batch));
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
             let _ = given_up.as_mut().poll(&mut context);
         }
         engine.step(&mut batch, 250, &c, None).await.unwrap();
-        assert!(
-            engine
-                .x_t(&batch)
-                .await
-                .unwrap()
-                .iter()
-                .all(|v| v.is_finite())
-        );
+        let results = engine.results(&mut batch).await.unwrap();
+        assert!(results.x_t.iter().all(|v| v.is_finite()));
     }
 );
+
+test!(
+    results_are_those_of_their_step_whatever_is_started_after_it,
+    async {
+        let Some(gpu) = gpu().await else { return };
+        let json = GREY_28.config;
+        let config = UnetConfig::from_json(json).unwrap();
+        let engine = load(&gpu, json, &GREY_28.weights()).await;
+        let spec = spec(&config, 1);
+        let c = coefficients(Clip::None);
+        let mut one_by_one = Vec::new();
+        let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
+        for t in [900, 600, 300] {
+            engine.step(&mut batch, t, &c, None).await.unwrap();
+            one_by_one.push(engine.results(&mut batch).await.unwrap());
+        }
+        let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
+        let mut pending = Vec::new();
+        for t in [900, 600, 300] {
+            engine.step(&mut batch, t, &c, None).await.unwrap();
+            pending.push(engine.results(&mut batch));
+        }
+        for (expected, pending) in one_by_one.into_iter().zip(pending) {
+            assert_eq!(pending.await.unwrap(), expected);
+        }
+        // Asked for once more, and before any step.
+        assert_eq!(
+            engine.results(&mut batch).await.unwrap(),
+            engine.results(&mut batch).await.unwrap()
+        );
+        let mut fresh = engine.begin(&spec, noise("x", &spec)).unwrap();
+        let known = engine.results(&mut fresh).await.unwrap();
+        assert_eq!(known.x_t, noise("x", &spec));
+        assert_eq!(known.x0_hat, known.x_t);
+    }
+);
+
+test!(a_run_goes_on_when_its_device_is_lost, async {
+    let Some(gpu) = gpu().await else { return };
+    let json = GREY_28.config;
+    let engine = load(&gpu, json, &GREY_28.weights()).await;
+    let scheduler = SchedulerConfig::from_json("{}").unwrap();
+    let options = || SampleOptions {
+        trajectory: TrajectoryOptions::new(Method::Ddim { eta: 1.0 }, 6),
+        seed: 5,
+        first_image: 0,
+        batch: 2,
+        size: None,
+        labels: None,
+        latents: None,
+    };
+    let mut expected = Vec::new();
+    let mut sampler = Sampler::new(&engine, &scheduler, options()).unwrap();
+    while expected.len() < sampler.total() {
+        expected.push(sampler.next(&engine).await.unwrap());
+    }
+    assert_eq!(sampler.recoveries(), 0);
+
+    let mut sampler = Sampler::new(&engine, &scheduler, options()).unwrap();
+    for (i, expected) in expected.iter().enumerate() {
+        if i == 3 {
+            gpu.destroy();
+        }
+        assert_eq!(&sampler.next(&engine).await.unwrap(), expected, "step {i}");
+    }
+    assert_eq!(sampler.recoveries(), 1);
+});

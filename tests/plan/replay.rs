@@ -4,11 +4,14 @@
 use std::collections::HashMap;
 
 use ddim_web::engine::plan::Plan;
-use ddim_web::engine::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo};
+use ddim_web::engine::{
+    BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results,
+};
 use ddim_web::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
+use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::input;
-use ddim_web::unet::weights::{expected_tensors, tensors};
+use ddim_web::unet::weights::tensors;
 
 use crate::machine::Machine;
 
@@ -29,22 +32,19 @@ pub struct Batch {
 impl Replay {
     pub fn load(config: &str, weights: &[u8]) -> Self {
         let config = UnetConfig::from_json(config).unwrap();
-        let expected = expected_tensors(&config);
+        let expected = Unet::expected_tensors(&config);
         Self {
             tensors: tensors(&expected, weights).unwrap(),
-            info: EngineInfo {
-                device: DeviceKind::Cpu,
-                adapter: "loops".into(),
-                parameters: expected
+            info: EngineInfo::new(
+                EngineKind::Plan,
+                DeviceKind::Cpu,
+                "loops".into(),
+                &config,
+                expected
                     .iter()
                     .map(|p| p.shape.iter().product::<usize>())
                     .sum(),
-                in_channels: config.in_channels,
-                out_channels: config.out_channels,
-                sample_size: config.sample_size,
-                classes: config.num_class_embeds,
-                unknown_keys: config.unknown_keys.clone(),
-            },
+            ),
             config,
         }
     }
@@ -115,12 +115,14 @@ impl Denoiser for Replay {
         Ok(())
     }
 
-    async fn x0_hat(&self, batch: &Batch) -> Result<Vec<f32>, EngineError> {
-        Ok(batch.x0_hat.clone())
-    }
-
-    async fn x_t(&self, batch: &Batch) -> Result<Vec<f32>, EngineError> {
-        Ok(batch.x_t.clone())
+    fn results(
+        &self,
+        batch: &mut Batch,
+    ) -> impl Future<Output = Result<Results, EngineError>> + use<> {
+        std::future::ready(Ok(Results {
+            x0_hat: batch.x0_hat.clone(),
+            x_t: batch.x_t.clone(),
+        }))
     }
 
     async fn predict(

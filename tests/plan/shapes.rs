@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use ddim_web::engine::plan::{Conv, Op, Param, Plan, Resample, Residual, Source, View};
+use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::input::InputError;
-use ddim_web::unet::weights::{TensorSpec, expected_tensors};
+use ddim_web::unet::weights::TensorSpec;
 
 use crate::fixture::GREY_28;
 use crate::subjects::plans;
@@ -17,7 +18,7 @@ test!(the_tensors_are_those_of_the_network, async {
             let pairs = specs.iter().map(|s| (s.name.clone(), s.shape.clone()));
             pairs.collect()
         };
-        let expected = expected_tensors(&plan.config);
+        let expected = Unet::expected_tensors(&plan.config);
         assert_eq!(set(&plan.params), set(&expected), "{json}");
         assert_eq!(plan.params.len(), expected.len(), "{json}");
     }

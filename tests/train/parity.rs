@@ -12,7 +12,7 @@ use ddim_web::train::optimizer::{Adam, clip_factor, squared_norm};
 use ddim_web::train::params;
 use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
-use ddim_web::unet::weights::{Precision, expected_tensors, load, save};
+use ddim_web::unet::weights::Precision;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -52,7 +52,8 @@ impl Case {
 
     fn unet(&self) -> Unet {
         let config = UnetConfig::from_json(&self.numbers["config"].to_string()).unwrap();
-        load(&config, &rule::weights(&config), &Device::flex().autodiff()).unwrap()
+        Unet::from_safetensors(&config, &rule::weights(&config), &Device::flex().autodiff())
+            .unwrap()
     }
 
     /// The loss of `unet` on the fixture's batch.
@@ -223,7 +224,7 @@ fn noise(name: &str, count: usize) -> Vec<f32> {
 
 /// The parameters of `unet` by diffusers' names, in PyTorch's layout.
 fn named(unet: &Unet) -> HashMap<String, Vec<f32>> {
-    let file = save(unet, Precision::F32).unwrap();
+    let file = unet.to_safetensors(Precision::F32).unwrap();
     let file = SafeTensors::deserialize(&file).unwrap();
     let values = |data: &[u8]| {
         data.chunks_exact(4)
@@ -266,7 +267,7 @@ fn clipped_adam_steps_equal_pytorch() {
 #[test]
 fn parameters_come_in_the_order_of_the_expected_tensors() {
     let unet = conv().unet();
-    let specs = expected_tensors(unet.config());
+    let specs = Unet::expected_tensors(unet.config());
     let values = params::values(&unet);
     assert_eq!(values.len(), specs.len());
     for (value, spec) in values.iter().zip(&specs) {

@@ -9,7 +9,7 @@ use ddim_web::train::batch::Batches;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::optimizer::{clip_factor, learning_rate, squared_norm};
 use ddim_web::train::{ImageSet, Loss, TrainOptions, ema, init};
-use ddim_web::unet::weights::{Precision, save};
+use ddim_web::unet::weights::Precision;
 
 use crate::support::{bars, options, tiny};
 
@@ -255,11 +255,8 @@ fn names_of_losses_are_read_as_they_are_written() {
 #[test]
 fn first_weights_depend_on_the_seed_alone_and_predict_zero() {
     let file = |seed| {
-        save(
-            &init::network(&tiny(), seed, &Device::flex()).unwrap(),
-            Precision::F32,
-        )
-        .unwrap()
+        let unet = init::network(&tiny(), seed, &Device::flex()).unwrap();
+        unet.to_safetensors(Precision::F32).unwrap()
     };
     assert_eq!(file(1), file(1));
     assert_ne!(file(1), file(2));

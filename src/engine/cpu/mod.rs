@@ -16,10 +16,10 @@ use pack::Packed;
 use program::{Program, Workspace};
 
 use super::plan::Plan;
-use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo};
+use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
 use crate::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
-use crate::unet::input::{self, InputError};
+use crate::unet::input;
 use crate::unet::weights;
 
 /// A network on the CPU.
@@ -53,22 +53,19 @@ impl CpuEngine {
         let config = UnetConfig::from_json(config_json)?;
         let kernels = Kernels::best();
         // The order of the operations, and with it the weights, is the same for every size.
-        let plan = Plan::new(&config, smallest(&config))?;
+        let plan = Plan::new(&config, config.smallest_size())?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
         let packed = Arc::new(pack::pack(&plan, &tensors, kernels.rows));
         let frequencies = tensors
             .remove("time_proj.weight")
             .filter(|_| config.time_embedding == TimeEmbedding::Fourier);
-        let info = EngineInfo {
-            device: DeviceKind::Cpu,
-            adapter: kernels.name.to_string(),
-            parameters: count(&plan),
-            in_channels: config.in_channels,
-            out_channels: config.out_channels,
-            sample_size: config.sample_size,
-            classes: config.num_class_embeds,
-            unknown_keys: config.unknown_keys.clone(),
-        };
+        let info = EngineInfo::new(
+            EngineKind::Plan,
+            DeviceKind::Cpu,
+            kernels.name.to_string(),
+            &config,
+            plan.parameters(),
+        );
         Ok(Self {
             config,
             packed,
@@ -115,16 +112,6 @@ impl CpuEngine {
     }
 }
 
-/// The smallest height and width that the network takes.
-fn smallest(config: &UnetConfig) -> [usize; 2] {
-    [1 << (config.block_out_channels.len() - 1); 2]
-}
-
-fn count(plan: &Plan) -> usize {
-    let numbers = |p: &weights::TensorSpec| p.shape.iter().product::<usize>();
-    plan.params.iter().map(numbers).sum()
-}
-
 impl Denoiser for CpuEngine {
     type Batch = CpuBatch;
 
@@ -142,15 +129,7 @@ impl Denoiser for CpuEngine {
 
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<CpuBatch, EngineError> {
         self.check(spec)?;
-        let expected = spec.shape.iter().product();
-        if x_t.len() != expected {
-            return Err(InputError::Length {
-                shape: spec.shape,
-                expected,
-                found: x_t.len(),
-            }
-            .into());
-        }
+        input::check_length(spec.shape, x_t.len())?;
         let [count, _, height, width] = spec.shape;
         let program = self.program([height, width])?;
         Ok(CpuBatch {
@@ -203,6 +182,7 @@ impl Denoiser for CpuEngine {
             *x = a * x0_hat[i] + b * eps;
         }
         if let Some(noise) = noise {
+            input::check_length(batch.spec.shape, noise.len())?;
             for (x, z) in x_t.iter_mut().zip(noise) {
                 *x += sigma * z;
             }
@@ -210,12 +190,14 @@ impl Denoiser for CpuEngine {
         Ok(())
     }
 
-    async fn x0_hat(&self, batch: &CpuBatch) -> Result<Vec<f32>, EngineError> {
-        Ok(batch.x0_hat.clone())
-    }
-
-    async fn x_t(&self, batch: &CpuBatch) -> Result<Vec<f32>, EngineError> {
-        Ok(batch.x_t.clone())
+    fn results(
+        &self,
+        batch: &mut CpuBatch,
+    ) -> impl Future<Output = Result<Results, EngineError>> + use<> {
+        std::future::ready(Ok(Results {
+            x0_hat: batch.x0_hat.clone(),
+            x_t: batch.x_t.clone(),
+        }))
     }
 
     async fn predict(

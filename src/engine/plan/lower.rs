@@ -1,12 +1,11 @@
 //! From a configuration to the list: the order of [`crate::unet`], block by block.
 
 use super::{Buffer, Conv, Op, Param, Plan, Resample, Residual, Source, View, memory};
-use crate::unet::blocks::resampling;
 use crate::unet::config::{
     Activation, BlockKind, ResampleKind, TimeEmbedding, TimeInjection, UnetConfig,
 };
-use crate::unet::embedding::sinusoids;
 use crate::unet::input::{self, InputError};
+use crate::unet::sinusoids::sinusoids;
 use crate::unet::weights::TensorSpec;
 
 impl Plan {
@@ -275,7 +274,7 @@ impl Lowering<'_> {
                 x = self.layer(&name, layer, kind, *width, x, to);
             }
             let name = format!("down_blocks.{level}.downsamplers.0");
-            match resampling(kind, config.downsample, level + 1 == widths.len()) {
+            match kind.resampling(config.downsample, level + 1 == widths.len()) {
                 Some(ResampleKind::Conv) => {
                     let affine = self.affine(&format!("{name}.conv"), &[*width, *width, 3, 3]);
                     let size = x.size.map(|side| side / 2);
@@ -336,7 +335,7 @@ impl Lowering<'_> {
         let layers = config.layers_per_block + 1;
         for (level, width) in widths.iter().enumerate() {
             let kind = config.up_blocks[level];
-            let how = resampling(kind, config.upsample, level + 1 == widths.len());
+            let how = kind.resampling(config.upsample, level + 1 == widths.len());
             for layer in 0..layers {
                 let i = level * layers + layer;
                 let next = joints.get(i + 1).map(|joint| joint.below);

@@ -16,6 +16,7 @@ mod print;
 pub(in crate::engine) use memory::arrange;
 
 use crate::unet::config::{Activation, UnetConfig};
+use crate::unet::input::InputError;
 use crate::unet::weights::TensorSpec;
 
 /// A lowered network.
@@ -206,5 +207,19 @@ impl Plan {
     /// The buffer that `view` is a part of.
     pub fn buffer(&self, view: View) -> &Buffer {
         &self.buffers[view.buffer]
+    }
+
+    /// Number of trained numbers in the network.
+    pub fn parameters(&self) -> usize {
+        let numbers = |p: &TensorSpec| p.shape.iter().product::<usize>();
+        self.params.iter().map(numbers).sum()
+    }
+
+    /// The tensors that a weights file for `config` holds, in the network's order.
+    ///
+    /// # Errors
+    /// [`InputError`] when the network is too large for any image.
+    pub fn expected_tensors(config: &UnetConfig) -> Result<Vec<TensorSpec>, InputError> {
+        Ok(Self::new(config, config.smallest_size())?.params)
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::signal::Signal;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Progress};
 
 /// A device that engines share. All of it is dropped with the last engine.
 #[derive(Clone)]
@@ -234,34 +233,53 @@ impl Gpu {
         })
     }
 
-    /// The bytes of a buffer that a submitted copy ends in. Waits without blocking in the browser.
+    /// Compiles kernels, all at once; `progress` hears of each one that is done.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] says what the device's compiler found.
+    pub(super) async fn compile(
+        &self,
+        codes: &[String],
+        progress: Progress<'_>,
+    ) -> Result<(), EngineError> {
+        // A scope's future ends when the device has dealt with everything in it.
+        let scopes: Vec<_> = codes
+            .iter()
+            .map(|code| {
+                let scope = self
+                    .0
+                    .device
+                    .push_error_scope(wgpu::ErrorFilter::Validation);
+                self.pipeline(code);
+                scope.pop()
+            })
+            .collect();
+        let total = scopes.len();
+        for (done, scope) in scopes.into_iter().enumerate() {
+            progress(done, total);
+            if let Some(error) = scope.await {
+                return Err(EngineError::Device(one_line(&error.to_string())));
+            }
+        }
+        progress(total, total);
+        self.check()
+    }
+
+    /// Until `submission` is done, where somebody must poll for that; in the browser nobody needs to.
     ///
     /// # Errors
     /// [`EngineError::Device`] or [`EngineError::Lost`] when the device failed meanwhile.
-    pub(super) async fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<f32>, EngineError> {
-        let done = Signal::new();
-        let sent = done.clone();
-        buffer.map_async(wgpu::MapMode::Read, .., move |result| sent.send(result));
-        // Outside the browser callbacks run while somebody polls.
+    #[cfg_attr(target_arch = "wasm32", expect(unused_variables))]
+    pub(super) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<(), EngineError> {
         #[cfg(not(target_arch = "wasm32"))]
-        if let Err(error) = self.0.device.poll(wgpu::PollType::wait_indefinitely()) {
+        if let Err(error) = self.0.device.poll(wgpu::PollType::Wait {
+            submission_index: Some(submission),
+            timeout: None,
+        }) {
             self.check()?;
             return Err(EngineError::Device(one_line(&error.to_string())));
         }
-        let mapped = done.receive().await;
-        self.check()?;
-        let failed = |text: String| EngineError::Device(one_line(&text));
-        mapped.map_err(|error| failed(error.to_string()))?;
-        let view = buffer
-            .get_mapped_range(..)
-            .map_err(|error| failed(error.to_string()))?;
-        let numbers = view
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
-        drop(view);
-        buffer.unmap();
-        Ok(numbers)
+        Ok(())
     }
 }
 

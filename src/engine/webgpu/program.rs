@@ -1,13 +1,15 @@
 //! A plan as a list of dispatches over one arena.
 
+use std::collections::BTreeSet;
+
 use super::device::{Gpu, Kind, STRIDE};
 use super::layout::{Lanes, Places, after};
 use super::pack::{Packed, Place, whole_blocks};
 use super::state::Shape;
 use super::template::render;
-use crate::engine::EngineError;
 use crate::engine::cpu::pack::upsamples;
 use crate::engine::plan::{ALIGNMENT, Conv, Op, Plan, Resample, Residual, Source, View};
+use crate::engine::{EngineError, Progress};
 use crate::unet::config::Activation;
 
 /// One network for one size of images and batch: everything that does not change from step to step.
@@ -124,18 +126,9 @@ impl Program {
         self.dispatches.len()
     }
 
-    /// Puts the whole network and the sampler's step into `encoder`; `groups` has one binding for each piece of the
-    /// weights.
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, groups: &[wgpu::BindGroup]) {
-        self.encode_from(0, encoder, groups);
-    }
-
-    /// Puts the sampler's step alone into `encoder`.
-    pub fn encode_step(&self, encoder: &mut wgpu::CommandEncoder, groups: &[wgpu::BindGroup]) {
-        self.encode_from(self.dispatches.len() - 1, encoder, groups);
-    }
-
-    fn encode_from(
+    /// Puts the kernels from `first` on into `encoder`: all of them are the network and the sampler's step, the last
+    /// one is the step alone. `groups` has one binding for each piece of the weights.
+    pub fn encode(
         &self,
         first: usize,
         encoder: &mut wgpu::CommandEncoder,
@@ -165,7 +158,13 @@ impl Program {
 }
 
 /// Every kernel that a network uses is compiled while it is loaded, not in its first step.
-pub fn compile(gpu: &Gpu, plan: &Plan, lanes: &Lanes, packed: &Packed) -> Result<(), EngineError> {
+pub async fn compile(
+    gpu: &Gpu,
+    plan: &Plan,
+    lanes: &Lanes,
+    packed: &Packed,
+    progress: Progress<'_>,
+) -> Result<(), EngineError> {
     let drafter = Drafter {
         plan,
         lanes,
@@ -174,10 +173,10 @@ pub fn compile(gpu: &Gpu, plan: &Plan, lanes: &Lanes, packed: &Packed) -> Result
         features: lanes.blocks(plan.features),
         kind: gpu.kind(),
     };
-    for draft in drafter.all(&packed.ops) {
-        gpu.pipeline(&draft.code());
-    }
-    gpu.check()
+    let drafts = drafter.all(&packed.ops);
+    let codes: BTreeSet<String> = drafts.iter().map(Draft::code).collect();
+    let codes: Vec<String> = codes.into_iter().collect();
+    gpu.compile(&codes, progress).await
 }
 
 impl Draft {

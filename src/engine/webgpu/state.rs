@@ -1,6 +1,5 @@
 //! The numbers of a batch on the device that stay from step to step.
 
-use super::device::bytes;
 use crate::step::{Clip, EpsFrom, StepCoefficients};
 
 /// What a batch's buffer holds, one after the other: scalars of the step, one factor per image, x_t, x0_hat, noise.
@@ -69,7 +68,7 @@ pub enum Part {
 }
 
 /// The scalars of a step as kernels/step.wgsl reads them: the head of the state and one factor per image.
-pub fn scalars(c: &StepCoefficients, divisors: &[f32], noisy: bool, part: Part) -> Vec<u8> {
+pub fn scalars(c: &StepCoefficients, divisors: &[f32], noisy: bool, part: Part) -> Vec<f32> {
     // 0 is no limit.
     let limit = match c.clip {
         Clip::Range(range) => range,
@@ -91,5 +90,5 @@ pub fn scalars(c: &StepCoefficients, divisors: &[f32], noisy: bool, part: Part) 
     let mut numbers = head.map(|scalar| scalar as f32).to_vec();
     numbers.resize(HEAD, 0.0);
     numbers.extend(divisors.iter().map(|divisor| c.q as f32 / divisor));
-    bytes(&numbers)
+    numbers
 }

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use ddim_web::engine::DeviceKind;
+use ddim_web::engine::{DeviceKind, EngineKind};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::remark;
@@ -52,6 +52,35 @@ impl From<Device> for DeviceKind {
             Device::Gpu => Self::Gpu,
         }
     }
+}
+
+/// Which program runs the network.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Engine {
+    /// This project's own: a list of fused operations
+    Plan,
+    /// Layer by layer in burn; slower, for comparison
+    Burn,
+}
+
+impl From<Engine> for EngineKind {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Plan => Self::Plan,
+            Engine::Burn => Self::Burn,
+        }
+    }
+}
+
+/// Where a model runs, and how.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Machine {
+    /// Where the network runs
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    pub device: Device,
+    /// Which program runs the network
+    #[arg(long, value_enum, default_value_t = Engine::Plan)]
+    pub engine: Engine,
 }
 
 /// A failure, as the terminal sees it.

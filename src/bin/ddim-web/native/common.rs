@@ -7,7 +7,7 @@ use ddim_web::step::{Clip, Method};
 use ddim_web::timesteps::Spacing;
 use indicatif::ProgressBar;
 
-use super::cli::{CliError, Device, progress_bar};
+use super::cli::{CliError, Machine, progress_bar};
 use super::film::Film;
 use super::runner::{Event, Job, Runner};
 use super::stop::Stop;
@@ -29,9 +29,8 @@ pub struct Common {
     /// Class of every image, for a conditional model
     #[arg(long)]
     pub class: Option<usize>,
-    /// Where the network runs
-    #[arg(long, value_enum, default_value_t = Device::Cpu)]
-    device: Device,
+    #[command(flatten)]
+    machine: Machine,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
@@ -43,7 +42,7 @@ impl Common {
     /// # Errors
     /// The file that cannot be used and why, or why there is no GPU.
     pub fn open(&self) -> Result<Runner, CliError> {
-        Runner::open(&self.model, self.device, Stop::watch()?)
+        Runner::open(&self.model, self.machine, Stop::watch()?)
     }
 
     /// `[C, H, W]` of the images that `runner` shall make.

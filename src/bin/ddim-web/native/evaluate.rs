@@ -27,7 +27,7 @@ use self::bench::{Bench, Inputs};
 use self::store::{Manifest, Store};
 use self::task::Task;
 use self::tau::Tau;
-use super::cli::{CliError, Device, progress_bar};
+use super::cli::{CliError, Machine, progress_bar};
 use super::eta::Eta;
 use super::files::{check_writable, write_atomically};
 use super::runner::MAX_IMAGES;
@@ -118,9 +118,8 @@ pub struct Args {
         "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples",
     ])]
     features: Option<PathBuf>,
-    /// Where the network runs
-    #[arg(long, value_enum, default_value_t = Device::Cpu)]
-    device: Device,
+    #[command(flatten)]
+    machine: Machine,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
@@ -154,7 +153,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             test: args.test.as_deref(),
             network: args.network.as_deref(),
         },
-        args.device,
+        args.machine,
         args.seed,
         bar,
     )?;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use ddim_web::engine::{BatchSpec, Denoiser, DeviceKind, Engine, EngineError, EngineInfo};
+use ddim_web::engine::{BatchSpec, Denoiser, Engine, EngineError, EngineInfo};
 use ddim_web::sampler::{SampleOptions, Sampler, SamplerError, StepOutput};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
-use ddim_web::unet::input::InputError;
+use ddim_web::unet::input;
 
-use super::cli::{CliError, Device};
+use super::cli::{CliError, Machine};
 use super::files::ModelFiles;
 use super::stop::Stop;
 use super::terminal::remark;
@@ -57,16 +57,21 @@ pub struct Event {
 }
 
 impl Runner {
-    /// Reads the model in `folder` and puts it on `device`; says on standard error what it is.
+    /// Reads the model in `folder` and puts it on `machine`; says on standard error what it is.
     ///
     /// # Errors
     /// The file that cannot be used and why, or why there is no GPU.
-    pub fn open(folder: &Path, device: Device, stop: Stop) -> Result<Self, CliError> {
+    pub fn open(folder: &Path, machine: Machine, stop: Stop) -> Result<Self, CliError> {
         let files = ModelFiles::read(folder)?;
         let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
-        let kind = DeviceKind::from(device);
-        let engine = pollster::block_on(Engine::load(&files.config, &files.weights, kind))
-            .map_err(CliError::failed)?;
+        let engine = pollster::block_on(Engine::load(
+            &files.config,
+            files.weights,
+            machine.engine.into(),
+            machine.device.into(),
+            &mut |_, _| {},
+        ))
+        .map_err(CliError::failed)?;
         let info = engine.info();
         remark(format_args!(
             "{} parameters on {}",
@@ -158,16 +163,9 @@ impl Runner {
         let image = [height, width]
             .into_iter()
             .fold(channels, usize::saturating_mul);
-        if let Some(latents) = job
-            .latents
-            .as_ref()
-            .filter(|l| l.len() != job.count.saturating_mul(image))
-        {
-            return Err(CliError::failed(InputError::Length {
-                shape: [job.count, channels, height, width],
-                expected: job.count.saturating_mul(image),
-                found: latents.len(),
-            }));
+        if let Some(latents) = &job.latents {
+            input::check_length([job.count, channels, height, width], latents.len())
+                .map_err(CliError::failed)?;
         }
         self.check_batch(job.count.min(BATCH), [channels, height, width], job.class)
             .map_err(CliError::failed)?;

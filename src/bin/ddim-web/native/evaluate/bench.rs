@@ -10,7 +10,7 @@ use ddim_web::train::ImageSet;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::super::cli::{CliError, Device};
+use super::super::cli::{CliError, Machine};
 use super::super::dataset;
 use super::super::files::{self, ModelFiles, write_atomically};
 use super::super::runner::{Job, Runner};
@@ -80,7 +80,7 @@ impl Bench {
     /// The file that cannot be used, or the shape that does not fit.
     pub fn open(
         inputs: &Inputs,
-        device: Device,
+        machine: Machine,
         seed: u64,
         bar: ProgressBar,
     ) -> Result<Self, CliError> {
@@ -98,7 +98,7 @@ impl Bench {
             &files.weights,
         ];
         let fingerprint = hex(fingerprint(parts));
-        let runner = Runner::open(model, device, stop.clone())?;
+        let runner = Runner::open(model, machine, stop.clone())?;
         let shape = runner.image_shape(None)?;
         let classifier = network.map(|path| classifier(path, shape)).transpose()?;
         let side = u32::try_from(shape[1]).ok();

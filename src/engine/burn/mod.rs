@@ -1,13 +1,15 @@
 //! The engine on burn: any burn device, WebGPU through burn-wgpu, the CPU through burn-flex.
 
+mod device;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, gpu};
+use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
 use crate::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
+use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
-use crate::unet::input::{self, InputError};
-use crate::unet::{Unet, weights};
+use crate::unet::input;
 
 /// A UNet on a burn device.
 pub struct BurnEngine {
@@ -31,7 +33,7 @@ pub async fn open_device(kind: DeviceKind) -> Result<(Device, String), EngineErr
     Ok(match kind {
         DeviceKind::Cpu => (Device::flex(), "burn-flex".to_string()),
         DeviceKind::Gpu => {
-            let gpu = gpu::gpu().await?;
+            let gpu = device::gpu().await?;
             (gpu.device, gpu.name)
         }
     })
@@ -49,36 +51,19 @@ impl BurnEngine {
     ) -> Result<Self, EngineError> {
         let config = UnetConfig::from_json(config_json)?;
         let (device, adapter) = open_device(kind).await?;
-        let unet = weights::load(&config, safetensors, &device)?;
+        let unet = Unet::from_safetensors(&config, safetensors, &device)?;
         Ok(Self::new(unet, device, kind, adapter))
     }
 
     /// Wraps a network that is already on `device`.
     pub fn new(unet: Unet, device: Device, kind: DeviceKind, adapter: String) -> Self {
-        let config = unet.config();
-        let info = EngineInfo {
-            device: kind,
-            adapter,
-            parameters: unet.num_params(),
-            in_channels: config.in_channels,
-            out_channels: config.out_channels,
-            sample_size: config.sample_size,
-            classes: config.num_class_embeds,
-            unknown_keys: config.unknown_keys.clone(),
-        };
+        let parameters = unet.num_params();
+        let info = EngineInfo::new(EngineKind::Burn, kind, adapter, unet.config(), parameters);
         Self { unet, device, info }
     }
 
     fn upload(&self, spec: &BatchSpec, values: Vec<f32>) -> Result<Tensor<4>, EngineError> {
-        let expected = spec.shape.iter().product();
-        if values.len() != expected {
-            return Err(InputError::Length {
-                shape: spec.shape,
-                expected,
-                found: values.len(),
-            }
-            .into());
-        }
+        input::check_length(spec.shape, values.len())?;
         Ok(Tensor::from_data(
             TensorData::new(values, spec.shape),
             &self.device,
@@ -187,12 +172,17 @@ impl Denoiser for BurnEngine {
         Ok(())
     }
 
-    async fn x0_hat(&self, batch: &BurnBatch) -> Result<Vec<f32>, EngineError> {
-        download(batch.x0_hat.clone()).await
-    }
-
-    async fn x_t(&self, batch: &BurnBatch) -> Result<Vec<f32>, EngineError> {
-        download(batch.x_t.clone()).await
+    fn results(
+        &self,
+        batch: &mut BurnBatch,
+    ) -> impl Future<Output = Result<Results, EngineError>> + use<> {
+        let (x0_hat, x_t) = (batch.x0_hat.clone(), batch.x_t.clone());
+        async {
+            Ok(Results {
+                x0_hat: download(x0_hat).await?,
+                x_t: download(x_t).await?,
+            })
+        }
     }
 
     async fn predict(

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::Device;
 
-use super::EngineError;
+use crate::engine::EngineError;
 
 /// A ready device and the name its adapter gives itself.
 #[derive(Debug, Clone)]

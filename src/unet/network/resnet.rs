@@ -7,8 +7,8 @@ use burn::tensor::activation::{gelu, mish, relu, silu};
 use burn::tensor::{Device, Tensor};
 
 use super::attention::divide;
-use super::config::{Activation, TimeInjection, UnetConfig};
 use super::resample::{average_2x, conv3x3, nearest_2x};
+use crate::unet::config::{Activation, TimeInjection, UnetConfig};
 
 /// Whether a residual block changes resolution on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

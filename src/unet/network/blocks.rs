@@ -8,9 +8,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::attention::{Attention, AttentionConfig};
-use super::config::{BlockKind, ResampleKind, UnetConfig};
 use super::resample::{DownsampleConv, UpsampleConv};
 use super::resnet::{Resample, ResnetBlock};
+use crate::unet::config::{BlockKind, ResampleKind, UnetConfig};
 
 /// An encoder level.
 #[derive(Module, Debug)]
@@ -31,7 +31,7 @@ impl DownBlock {
         let layers = network.layers_per_block;
         let resnet =
             |inputs, resample| ResnetBlock::init(network, inputs, outputs, resample, 1.0, device);
-        let how = resampling(kind, network.downsample, last);
+        let how = kind.resampling(network.downsample, last);
         Self {
             resnets: (0..layers)
                 .map(|i| resnet(if i == 0 { inputs } else { outputs }, Resample::Keep))
@@ -136,7 +136,7 @@ impl UpBlock {
         let layers = network.layers_per_block + 1;
         let resnet =
             |inputs, resample| ResnetBlock::init(network, inputs, outputs, resample, 1.0, device);
-        let how = resampling(kind, network.upsample, last);
+        let how = kind.resampling(network.upsample, last);
         Self {
             resnets: (0..layers)
                 .map(|i| {
@@ -178,19 +178,6 @@ impl UpBlock {
         }
         x
     }
-}
-
-/// What changes the resolution after a level of `kind`; the last level keeps it.
-pub(crate) fn resampling(
-    kind: BlockKind,
-    of_attention_levels: ResampleKind,
-    last: bool,
-) -> Option<ResampleKind> {
-    (!last).then_some(match kind {
-        BlockKind::Plain => ResampleKind::Conv,
-        BlockKind::Attention => of_attention_levels,
-        BlockKind::Resnet => ResampleKind::Resnet,
-    })
 }
 
 /// One attention per layer where the level has attention.

@@ -1,0 +1,98 @@
+//! A network on one device: its weights, and the program of the size that was asked for last.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::device::{Gpu, bytes};
+use super::layout::Lanes;
+use super::pack::{self, Place};
+use super::program::{self, Program};
+use crate::engine::plan::Plan;
+use crate::engine::{EngineError, Progress};
+use crate::unet::config::{TimeEmbedding, UnetConfig};
+use crate::unet::weights;
+
+/// What is gone when the device is.
+pub struct Network {
+    /// The device.
+    pub gpu: Gpu,
+    /// The weights, in as few pieces as the device allows.
+    pub weights: Vec<wgpu::Buffer>,
+    /// `time_proj.weight` of a network with Fourier features.
+    pub frequencies: Option<Vec<f32>>,
+    /// Number of trained numbers.
+    pub parameters: usize,
+    config: UnetConfig,
+    lanes: Lanes,
+    ops: Vec<Place>,
+    program: Mutex<Option<Arc<Program>>>,
+}
+
+impl Network {
+    /// The network of `config` with the weights in `safetensors` on `gpu`, its kernels compiled.
+    ///
+    /// # Errors
+    /// [`EngineError`] says what is wrong with the weights, or what the device lacks.
+    pub async fn new(
+        gpu: &Gpu,
+        config: &UnetConfig,
+        safetensors: &[u8],
+        progress: Progress<'_>,
+    ) -> Result<Self, EngineError> {
+        // The order of the operations, and with it the weights, is the same for every size.
+        let plan = Plan::new(config, config.sample_size.unwrap_or(config.smallest_size()))?;
+        let mut tensors = weights::tensors(&plan.params, safetensors)?;
+        let lanes = Lanes::new(&plan);
+        let limits = gpu.limits();
+        let most = limits
+            .max_buffer_size
+            .min(limits.max_storage_buffer_binding_size)
+            / 4;
+        let packed = pack::pack(&plan, &lanes, &tensors, most as usize);
+        let frequencies = tensors
+            .remove("time_proj.weight")
+            .filter(|_| config.time_embedding == TimeEmbedding::Fourier);
+        drop(tensors);
+        program::compile(gpu, &plan, &lanes, &packed, progress).await?;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let weights = packed
+            .pieces
+            .iter()
+            .map(|piece| {
+                let buffer = gpu.buffer("weights", piece.len(), usage)?;
+                gpu.queue().write_buffer(&buffer, 0, &bytes(piece));
+                Ok(buffer)
+            })
+            .collect::<Result<_, EngineError>>()?;
+        Ok(Self {
+            gpu: gpu.clone(),
+            weights,
+            frequencies,
+            parameters: plan.parameters(),
+            config: config.clone(),
+            lanes,
+            ops: packed.ops,
+            program: Mutex::default(),
+        })
+    }
+
+    /// The program for `batch` images of `size`.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the network or the device does not take them.
+    pub fn program(&self, size: [usize; 2], batch: usize) -> Result<Arc<Program>, EngineError> {
+        let mut last = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = last
+            .as_ref()
+            .filter(|p| p.plan.size == size && p.batch == batch)
+        {
+            return Ok(program.clone());
+        }
+        // Its memory is free before the next one's is asked for, unless a batch still runs on it.
+        *last = None;
+        let plan = Plan::new(&self.config, size)?;
+        let program = Program::new(&self.gpu, plan, batch, &self.lanes, &self.ops)?;
+        let program = Arc::new(program);
+        *last = Some(program.clone());
+        Ok(program)
+    }
+}
