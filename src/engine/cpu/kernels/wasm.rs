@@ -1,4 +1,4 @@
-//! WebAssembly's 128-bit vectors.
+//! WebAssembly's 128-bit vectors. With relaxed SIMD a product and its sum are one instruction, rounded once.
 
 use std::arch::wasm32::*;
 
@@ -44,6 +44,9 @@ unsafe impl Lane for v128 {
     }
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        #[cfg(target_feature = "relaxed-simd")]
+        return f32x4_relaxed_madd(a, b, self);
+        #[cfg(not(target_feature = "relaxed-simd"))]
         f32x4_add(self, f32x4_mul(a, b))
     }
     #[inline(always)]
