@@ -1,19 +1,20 @@
-// Runs the benchmark's cases in headless Chromium, one browser per case so that none profits from another's caches,
-// and prints one JSON line for each. scripts/bench sets everything up and calls this.
-import { execFile } from 'node:child_process';
+// Runs the benchmark's cases, those of the browser in headless Chromium, one browser per case so that none profits from
+// another's caches, and prints one JSON line for each. scripts/bench sets everything up and calls this.
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
+import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { serve } from '../../scripts/serve.mjs';
+import { forwardCases, memoryCases, stepCases } from './cases.mjs';
+import { firstPicture } from './page.mjs';
+import { line, ratioTable, transferSizes } from './report.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ARCHITECTURES = ['small', 'cifar10-32'];
-const DEVICES = ['webgpu', 'cpu'];
+const DEVICES = ['webgpu', 'cpu', 'native', 'native-gpu'];
+const CASES = ['transfer', 'forward', 'step', 'memory', 'page'];
 const CASE_TIMEOUT_MS = 20 * 60_000;
-const THREADS = availableParallelism();
 
 function wrongUsage(message) {
   console.error(`bench: ${message} (see --help)`);
@@ -23,26 +24,32 @@ function wrongUsage(message) {
 function readOptions() {
   const string = { type: 'string' };
   const boolean = { type: 'boolean', default: false };
+  const several = { type: 'string', multiple: true };
   try {
     const { values } = parseArgs({
-      options: { runs: { ...string, default: '5' }, device: string, arch: string, gpu: boolean, peers: boolean },
+      options: { runs: { ...string, default: '5' }, device: several, arch: several, case: several, gpu: boolean, peers: boolean },
     });
     const runs = Number(values.runs);
     if (!Number.isInteger(runs) || runs < 1) wrongUsage(`--runs must be a whole number above 0, not ${values.runs}`);
-    const oneOf = (name, all) => {
-      if (values[name] === undefined) return all;
-      if (!all.includes(values[name])) wrongUsage(`--${name} must be ${all.join(' or ')}, not ${values[name]}`);
-      return [values[name]];
+    const someOf = (name, all, usual = all) => {
+      const wrong = values[name]?.find((value) => !all.includes(value));
+      if (wrong !== undefined) wrongUsage(`--${name} must be ${all.join(' or ')}, not ${wrong}`);
+      return values[name] ?? usual;
     };
-    return { ...values, runs, devices: oneOf('device', DEVICES), architectures: oneOf('arch', ARCHITECTURES) };
+    return {
+      ...values,
+      runs,
+      devices: someOf('device', DEVICES, values.gpu ? DEVICES : ['webgpu', 'cpu', 'native']),
+      architectures: someOf('arch', ARCHITECTURES),
+      cases: someOf('case', CASES),
+    };
   } catch (error) {
     return wrongUsage(error.message);
   }
 }
 
-/** Calls `run(parameters)` of one of the case modules in a page of its own. */
-async function inBrowser(module, parameters, { url, gpu }) {
-  const browser = await chromium.launch({
+function launch(gpu) {
+  return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox',
@@ -54,6 +61,11 @@ async function inBrowser(module, parameters, { url, gpu }) {
       ...(gpu ? [] : ['--use-webgpu-adapter=swiftshader']),
     ],
   });
+}
+
+/** Calls `run(parameters)` of one of the case modules in a page of its own. */
+async function inBrowser(module, parameters, { url, gpu }) {
+  const browser = await launch(gpu);
   try {
     const page = await browser.newPage();
     await page.goto(`${url}benches/browser/index.html`);
@@ -70,91 +82,22 @@ async function inBrowser(module, parameters, { url, gpu }) {
   }
 }
 
-async function pytorch({ architecture, runs }) {
-  const script = fileURLToPath(new URL('../peers/pytorch.py', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.env.PEERS_PYTHON, [script, architecture, String(runs), String(THREADS)]);
-  return JSON.parse(stdout);
-}
-
-/** The cases of one architecture: what is measured, and how. */
-function cases({ devices, peers }, architecture, config, sites) {
-  const ours = (device) => ({
-    engine: 'ddim-web',
-    device,
-    threads: 1,
-    run: (p) => inBrowser('benches/browser/ddim-web.js', { ...p, config, device }, sites.plain),
-  });
-  // Threads of WebAssembly need the isolation headers; ddim-web asks for none, so one thread is the fair comparison.
-  const onnx = (device, threads) => ({
-    engine: 'onnxruntime-web',
-    device,
-    threads,
-    run: (p) => inBrowser('benches/peers/onnxruntime-web.js', { ...p, config, device, threads }, sites.isolated),
-  });
-  const list = devices.map(ours);
-  if (peers) {
-    if (devices.includes('webgpu')) list.push(onnx('webgpu', 1));
-    if (devices.includes('cpu')) {
-      for (const threads of new Set([1, THREADS])) list.push(onnx('cpu', threads));
-      list.push({ engine: 'pytorch', device: 'cpu', threads: THREADS, run: pytorch });
+/** The page itself, from navigation to the first guess. */
+const pageCase = ({ url, gpu }) => ({
+  case: 'page',
+  engine: 'ddim-web',
+  device: 'cpu',
+  run: async (runs) => {
+    const browser = await launch(gpu);
+    try {
+      const { adapter, firstMs } = await firstPicture(browser, { url, runs });
+      const sorted = firstMs.toSorted((a, b) => a - b);
+      return { adapter, minMs: sorted[0], medianMs: sorted[sorted.length >> 1] };
+    } finally {
+      await browser.close();
     }
-  }
-  return list.map((entry) => ({ ...entry, architecture }));
-}
-
-function transferSize() {
-  const names = ['ddim_web_bg.wasm', 'ddim_web.js'];
-  const files = names.map((name) => readFileSync(new URL(`../../pkg/${name}`, import.meta.url)));
-  const sum = (sizes) => sizes.reduce((a, b) => a + b, 0);
-  return {
-    case: 'transfer',
-    files: names,
-    raw_bytes: sum(files.map((file) => file.length)),
-    gzip_bytes: sum(files.map((file) => gzipSync(file, { level: 9 }).length)),
-  };
-}
-
-const round = (value) => (value === undefined ? undefined : Math.round(value * 100) / 100);
-
-/** The line of a case: fields without a value in this case are left out. */
-function line({ engine, device, threads, architecture }, runs, r) {
-  return {
-    case: 'forward',
-    engine,
-    device,
-    threads,
-    architecture,
-    batch: 1,
-    runs,
-    min_ms: round(r.minMs),
-    median_ms: round(r.medianMs),
-    ...(device === 'webgpu' && { dispatches: round(r.dispatches), submits: round(r.submits) }),
-    init_ms: round(r.initMs),
-    load_ms: round(r.loadMs),
-    first_forward_ms: round(r.firstForwardMs),
-    first_result_ms: r.initMs === undefined ? undefined : round(r.initMs + r.loadMs + r.firstForwardMs),
-    max_abs_diff: r.maxAbsDiff,
-    adapter: r.adapter,
-    parameters: r.parameters,
-    version: r.version,
-    browser: r.browser,
-  };
-}
-
-/** Peers beside ddim-web on the same device; above 1 the peer is that many times faster. */
-function ratioTable(lines) {
-  const rows = [['architecture', 'device', 'peer', 'threads', 'peer ms', 'ddim-web ms', 'ddim-web / peer']];
-  for (const peer of lines.filter((l) => l.engine !== 'ddim-web')) {
-    const own = lines.find(
-      (l) => l.engine === 'ddim-web' && l.architecture === peer.architecture && l.device === peer.device,
-    );
-    if (!own) continue;
-    const ratio = (own.median_ms / peer.median_ms).toFixed(2);
-    rows.push([peer.architecture, peer.device, peer.engine, peer.threads, peer.median_ms, own.median_ms, ratio].map(String));
-  }
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd()).join('\n');
-}
+  },
+});
 
 const options = readOptions();
 const plain = await serve({ root: ROOT });
@@ -164,24 +107,30 @@ const isolated = await serve({
 });
 const sites = { plain: { url: plain.url, gpu: options.gpu }, isolated: { url: isolated.url, gpu: options.gpu } };
 
-console.log(JSON.stringify(transferSize()));
-const lines = [];
-let failures = 0;
+if (options.cases.includes('transfer')) for (const size of transferSizes()) console.log(JSON.stringify(size));
+const entries = [];
 for (const architecture of options.architectures) {
   const config = JSON.parse(readFileSync(new URL(`../architectures/${architecture}.json`, import.meta.url), 'utf8'));
-  for (const entry of cases(options, architecture, config, sites)) {
-    const name = `${architecture}, ${entry.engine} on ${entry.device}, threads: ${entry.threads}`;
-    console.error(`bench: ${name}`);
-    try {
-      const result = await entry.run({ architecture, runs: options.runs, batch: 1 });
-      lines.push(line(entry, options.runs, result));
-      console.log(JSON.stringify(lines.at(-1)));
-    } catch (error) {
-      failures++;
-      console.error(`bench: ${name}: ${error.message.split('\n')[0]}`);
-    }
+  const parts = { architecture, config, peers: options.peers, threads: availableParallelism(), sites, inBrowser };
+  entries.push(...forwardCases(parts), ...stepCases(parts));
+}
+entries.push(...memoryCases({ sites, inBrowser }), pageCase(sites.plain));
+
+const lines = [];
+let failures = 0;
+for (const entry of entries.filter((e) => options.cases.includes(e.case) && options.devices.includes(e.device))) {
+  const { run, ...about } = entry;
+  const name = Object.entries(about).map(([key, value]) => (key === 'batch' || key === 'threads' ? `${key} ${value}` : value)).join(', ');
+  console.error(`bench: ${name}`);
+  try {
+    lines.push(line(entry, await run(options.runs), options.runs));
+    console.log(JSON.stringify(lines.at(-1)));
+  } catch (error) {
+    failures++;
+    console.error(`bench: ${name}: ${error.message.split('\n')[0]}`);
   }
 }
-if (options.peers && lines.some((l) => l.engine === 'ddim-web')) console.error(`\nMedian of a forward pass, batch 1:\n${ratioTable(lines)}`);
+const forwards = lines.filter((l) => l.case === 'forward');
+if (forwards.some((l) => l.engine !== 'ddim-web')) console.error(`\nMedian of a forward pass:\n${ratioTable(forwards)}`);
 await Promise.all([plain.close(), isolated.close()]);
 process.exitCode = failures ? 1 : 0;

@@ -18,9 +18,9 @@ def build(name: str) -> UNet2DModel:
     return UNet2DModel.from_config(config(name)).eval()
 
 
-def inputs(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Seeded noise [1, channels, size, size] and one time step [1]."""
+def inputs(name: str, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Seeded noise [batch, channels, size, size] and as many time steps."""
     c = config(name)
     generator = torch.Generator().manual_seed(1234)
-    x = torch.randn(1, c["in_channels"], c["sample_size"], c["sample_size"], generator=generator)
-    return x, torch.tensor([500.0])
+    x = torch.randn(batch, c["in_channels"], c["sample_size"], c["sample_size"], generator=generator)
+    return x, torch.full((batch,), 500.0)

@@ -4,7 +4,7 @@ import { countGpuCalls, timeForward } from '../browser/measure.js';
 export async function run({ architecture, config, device, runs, batch, threads }) {
   const counts = countGpuCalls();
   const folder = new URL('node_modules/onnxruntime-web/dist/', import.meta.url).href;
-  const model = new URL(`models/${architecture}`, import.meta.url).href;
+  const model = new URL(`models/${architecture}-${batch}`, import.meta.url).href;
   const reference = new Float32Array(await (await fetch(`${model}.bin`)).arrayBuffer());
   const shape = [batch, config.in_channels, config.sample_size, config.sample_size];
   const size = shape.reduce((a, b) => a * b, 1);

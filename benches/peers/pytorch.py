@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times diffusers' UNet2DModel on PyTorch's CPU and prints one JSON line: pytorch.py ARCHITECTURE RUNS THREADS"""
+"""Times diffusers' UNet2DModel on PyTorch's CPU and prints one JSON line: pytorch.py ARCHITECTURE BATCH RUNS THREADS"""
 import json
 import statistics
 import sys
@@ -10,10 +10,11 @@ import torch
 
 from architectures import build, inputs
 
-architecture, runs, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+architecture = sys.argv[1]
+batch, runs, threads = map(int, sys.argv[2:5])
 torch.set_num_threads(threads)
 unet = build(architecture)
-x, t = inputs(architecture)
+x, t = inputs(architecture, batch)
 
 
 @torch.inference_mode()

@@ -1,5 +1,7 @@
-// ddim-web's own case: random weights for an architecture, then forward passes on one device.
-import { countGpuCalls, timeForward, uniform } from './measure.js';
+// A network of ddim-web's with random weights, from one of the three builds in pkg/.
+import { uniform } from './measure.js';
+
+const BUILDS = { plain: '../../pkg/', relaxed: '../../pkg/relaxed/', burn: '../../pkg/burn/' };
 
 /** A .safetensors file of float32 tensors with values of the size that PyTorch initialises with. */
 function randomWeights(tensors) {
@@ -28,24 +30,23 @@ function randomWeights(tensors) {
   return file;
 }
 
-export async function run({ config, device, runs, batch }) {
-  const counts = countGpuCalls();
+/**
+ * @param {{config: object, device: 'cpu'|'webgpu', build: 'plain'|'relaxed'|'burn'}} what  the build burn runs burn
+ * @returns {Promise<{denoiser: object, memory: WebAssembly.Memory, initMs: number, loadMs: number}>}
+ */
+export async function loadNetwork({ config, device, build }) {
   const start = performance.now();
-  const { default: init, Denoiser, expected_tensors: expectedTensors } = await import('../../pkg/ddim_web.js');
-  await init();
+  const { default: init, Denoiser, expected_tensors: expectedTensors } = await import(`${BUILDS[build]}ddim_web.js`);
+  const { memory } = await init();
   const initMs = performance.now() - start;
-
   const json = JSON.stringify(config);
   const weights = randomWeights(expectedTensors(json));
   const loading = performance.now();
-  const denoiser = await Denoiser.load(json, weights, device);
-  const loadMs = performance.now() - loading;
-  const { adapter, parameters } = denoiser.info();
+  const denoiser = await Denoiser.load(json, weights, device, build === 'burn' ? 'burn' : 'plan');
+  return { denoiser, memory, initMs, loadMs: performance.now() - loading };
+}
 
-  const random = uniform(2);
-  const { in_channels: channels, sample_size: side } = config;
-  const x = Float32Array.from({ length: batch * channels * side * side }, random);
-  const { output, ...times } = await timeForward(() => denoiser.predict(x, batch, 500), runs, counts);
-  denoiser.free();
-  return { adapter, parameters, initMs, loadMs, ...times };
+/** Seeded noise for a batch of the network of `config`. */
+export function noise({ in_channels: channels, sample_size: side }, batch) {
+  return Float32Array.from({ length: batch * channels * side * side }, uniform(2));
 }

@@ -1,0 +1,112 @@
+// What is measured: every case knows its name, and how to run it.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const BATCH = 16;
+
+const output = async (program, args) => {
+  const { stdout } = await promisify(execFile)(program, args, { cwd: ROOT, maxBuffer: 1 << 24 });
+  return JSON.parse(stdout.trim().split('\n').at(-1));
+};
+
+/**
+ * @typedef {object} Case
+ * @property {'forward'|'step'|'memory'|'page'} case  what kind of measurement it is
+ * @property {string} engine
+ * @property {'webgpu'|'cpu'|'native'|'native-gpu'} device
+ * @property {string} [architecture]
+ * @property {number} [batch]
+ * @property {number} [threads]
+ * @property {string} [build]  which of the packages in pkg/
+ * @property {(runs: number) => Promise<object>} run
+ */
+
+/**
+ * Forward passes of one architecture.
+ * @param {{architecture: string, config: object, peers: boolean, threads: number, sites: object, inBrowser: Function}} parts
+ * @returns {Case[]}
+ */
+export function forwardCases({ architecture, config, peers, threads, sites, inBrowser }) {
+  const plan = (device, build, batch = 1) => ({
+    engine: build === 'burn' ? 'burn' : 'ddim-web',
+    device,
+    build,
+    batch,
+    threads: 1,
+    run: (runs) => inBrowser('benches/browser/forward.js', { config, device, build, batch, runs }, sites.plain),
+  });
+  const workers = {
+    engine: 'ddim-web',
+    device: 'cpu',
+    build: 'relaxed',
+    batch: BATCH,
+    threads,
+    run: (runs) => inBrowser('benches/browser/workers.js', { config, build: 'relaxed', batch: BATCH, threads, runs }, sites.plain),
+  };
+  const native = (engine, device, batch) => ({
+    engine: engine === 'plan' ? 'ddim-web' : engine,
+    device: device === 'gpu' ? 'native-gpu' : 'native',
+    batch,
+    threads,
+    run: (runs) =>
+      output('cargo', ['bench', '--quiet', '--bench', 'forward', '--', architecture, `${batch}`, `${runs}`, device, engine]),
+  });
+  // Threads of WebAssembly need the isolation headers; ddim-web asks for none and takes workers.
+  const onnx = (device, peerThreads, batch = 1) => ({
+    engine: 'onnxruntime-web',
+    device,
+    batch,
+    threads: peerThreads,
+    run: (runs) =>
+      inBrowser('benches/peers/onnxruntime-web.js', { architecture, config, device, batch, threads: peerThreads, runs }, sites.isolated),
+  });
+  const pytorch = (batch) => ({
+    engine: 'pytorch',
+    device: 'native',
+    batch,
+    threads,
+    run: (runs) => output(process.env.PEERS_PYTHON, ['benches/peers/pytorch.py', architecture, `${batch}`, `${runs}`, `${threads}`]),
+  });
+  const cases = [
+    plan('webgpu', 'plain'),
+    plan('webgpu', 'burn'),
+    ...(peers ? [onnx('webgpu', 1)] : []),
+    plan('cpu', 'plain'),
+    plan('cpu', 'relaxed'),
+    plan('cpu', 'burn'),
+    ...(peers ? [onnx('cpu', 1)] : []),
+    workers,
+    ...(peers ? [onnx('cpu', threads, BATCH)] : []),
+    ...[1, BATCH].flatMap((batch) => [
+      native('plan', 'cpu', batch),
+      native('burn', 'cpu', batch),
+      ...(peers ? [pytorch(batch)] : []),
+    ]),
+    ...[1, BATCH].flatMap((batch) => [native('plan', 'gpu', batch), native('burn', 'gpu', batch)]),
+  ];
+  return cases.map((entry) => ({ case: 'forward', architecture, ...entry }));
+}
+
+/** Steps of the sampler. @returns {Case[]} */
+export function stepCases({ architecture, config, sites, inBrowser }) {
+  return ['webgpu', 'cpu'].map((device) => ({
+    case: 'step',
+    engine: 'ddim-web',
+    device,
+    architecture,
+    batch: 1,
+    run: (runs) => inBrowser('benches/browser/sampling.js', { config, device, build: 'plain', batch: 1, runs }, sites.plain),
+  }));
+}
+
+/** Memory over a long run. @returns {Case[]} */
+export function memoryCases({ sites, inBrowser }) {
+  return ['webgpu', 'cpu'].map((device) => ({
+    case: 'memory',
+    engine: 'ddim-web',
+    device,
+    run: () => inBrowser('benches/browser/memory.js', { device, build: 'plain' }, sites.plain),
+  }));
+}

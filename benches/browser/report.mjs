@@ -1,0 +1,59 @@
+// What is printed: a JSON line per case, and a table of us beside the others.
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+
+const round = (value) => (typeof value === 'number' ? Math.round(value * 100) / 100 : value);
+
+/** Bytes of the files that a browser downloads, for each of the builds. @returns {object[]} */
+export function transferSizes() {
+  return ['', 'relaxed/', 'burn/'].map((folder) => {
+    const names = ['ddim_web_bg.wasm', 'ddim_web.js'].map((name) => `pkg/${folder}${name}`);
+    const files = names.map((name) => readFileSync(new URL(`../../${name}`, import.meta.url)));
+    const sum = (sizes) => sizes.reduce((a, b) => a + b, 0);
+    return {
+      case: 'transfer',
+      files: names,
+      raw_bytes: sum(files.map((file) => file.length)),
+      gzip_bytes: sum(files.map((file) => gzipSync(file, { level: 9 }).length)),
+    };
+  });
+}
+
+/** The line of a case: fields that it does not have are left out. */
+export function line({ run, ...about }, result, runs) {
+  const { minMs, medianMs, initMs, loadMs, firstForwardMs, dispatches, submits, maxAbsDiff, ...more } = result;
+  const onGpu = about.device === 'webgpu';
+  const rest = Object.fromEntries(Object.entries(more).filter(([key]) => key !== 'output').map(([key, value]) => [snake(key), round(value)]));
+  return {
+    ...about,
+    runs,
+    min_ms: round(minMs),
+    median_ms: round(medianMs),
+    ...(onGpu && { dispatches: round(dispatches), submits: round(submits) }),
+    init_ms: round(initMs),
+    load_ms: round(loadMs),
+    first_forward_ms: round(firstForwardMs),
+    max_abs_diff: maxAbsDiff,
+    ...rest,
+  };
+}
+
+const snake = (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** The others beside ddim-web for the same network, device and batch; below 1 we are faster. @param {object[]} lines */
+export function ratioTable(lines) {
+  const rows = [['architecture', 'device', 'batch', 'ddim-web', 'ms', 'other', 'threads', 'ms', 'ratio']];
+  const ours = lines.filter((l) => l.engine === 'ddim-web');
+  for (const other of lines.filter((l) => l.engine !== 'ddim-web')) {
+    const same = (l) => l.architecture === other.architecture && l.device === other.device && l.batch === other.batch;
+    for (const own of ours.filter(same)) {
+      const ratio = (own.median_ms / other.median_ms).toFixed(2);
+      const name = [own.build, own.threads > 1 && own.device === 'cpu' ? `${own.threads} workers` : ''].filter(Boolean).join(', ');
+      rows.push(
+        [own.architecture, own.device, own.batch, name, own.median_ms, other.engine, other.threads, other.median_ms, ratio].map(String),
+      );
+    }
+  }
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd()).join('\n');
+}
