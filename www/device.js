@@ -1,7 +1,7 @@
-// The choice of device. burn's WebGPU backend panics when the adapter lacks `timestamp-query`, wgpu
-// reads `adapter.info` unasked, which older Chromium (113 to 126) does not have, and a software adapter
-// is many times slower than the CPU path, so all three are found out before the wasm module is asked
-// for anything. Runs in the worker; everything here works on the page as well.
+// What this browser can do. wgpu reads `adapter.info` unasked, which older Chromium (113 to 126) does not
+// have, a software adapter is many times slower than the CPU path, and burn's WebGPU backend panics when
+// the adapter lacks `timestamp-query`, so all three are found out before the wasm module is asked for
+// anything. WebAssembly is looked at on the page, WebGPU in the worker, where it is used.
 
 /** Names under which software rasterisers present themselves as WebGPU adapters. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i;
@@ -17,6 +17,17 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i
 const SIMD_MODULE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
+
+/** The smallest module with a relaxed SIMD instruction: f32x4.relaxed_madd of three v128, each made from an i32. */
+const RELAXED_SIMD_MODULE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15,
+  253, 133, 2, 11,
+]);
+
+/** Whether this browser can multiply and add in one instruction. */
+export function hasRelaxedSimd() {
+  return WebAssembly.validate(RELAXED_SIMD_MODULE);
+}
 
 /** @throws {Error} when this browser cannot run the wasm module at all */
 export function requireWebAssembly() {
@@ -45,10 +56,11 @@ function isSoftware(adapter) {
 /**
  * @param {'auto'|'webgpu'|'cpu'} wanted
  * @param {GPU|undefined} gpu  `navigator.gpu`
+ * @param {'plan'|'burn'} engine
  * @returns {Promise<DeviceChoice>}
  * @throws {Error} when `webgpu` was asked for by name and cannot be had
  */
-export async function chooseDevice(wanted, gpu) {
+export async function chooseDevice(wanted, gpu, engine) {
   if (wanted === 'cpu') return { device: 'cpu', adapter: '' };
   const explicit = wanted === 'webgpu';
   const without = (reason) => {
@@ -68,8 +80,8 @@ export async function chooseDevice(wanted, gpu) {
     return without('This browser’s WebGPU is too old: it does not describe its graphics adapter (adapter.info); please update the browser.');
   }
   const name = adapterName(adapter);
-  if (!adapter.features.has('timestamp-query')) {
-    return without(`The graphics adapter “${name}” lacks the WebGPU feature timestamp-query, which the network needs.`);
+  if (engine === 'burn' && !adapter.features.has('timestamp-query')) {
+    return without(`The graphics adapter “${name}” lacks the WebGPU feature timestamp-query, which the engine burn needs.`);
   }
   if (isSoftware(adapter) && !explicit) {
     return {
@@ -82,18 +94,16 @@ export async function chooseDevice(wanted, gpu) {
 }
 
 /**
- * Calls `onLost` when a GPU device that anybody requests in this thread is lost. The wasm module
- * creates the device; a call that waits for a lost one may never settle, so it is watched from here.
- * @param {(reason: string) => void} onLost
+ * Calls `onLost` when a GPU device that anybody requests in this thread is lost. The wasm module creates
+ * the device, and what becomes of it while no call is under way is seen from here only.
+ * @param {(lost: GPUDeviceLostInfo) => void} onLost
  */
 export function watchForLostDevice(onLost) {
   if (typeof GPUAdapter === 'undefined') return;
   const requestDevice = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (...args) {
     const device = await requestDevice.apply(this, args);
-    device.lost.then(({ reason, message }) => {
-      if (reason !== 'destroyed') onLost(message);
-    });
+    device.lost.then(onLost);
     return device;
   };
 }

@@ -1,74 +1,182 @@
-// The page's side of the worker: requests become promises, and a worker that crashed says so.
+// The engine as the rest of the page sees it: downloads what a model needs, loads it in a worker, and
+// spreads a batch over several of them on the CPU. Another model, device or engine means another Engine:
+// that gives back all memory, and it is the one way out after a crash.
 
-export class EngineCrash extends Error {}
-
-/** The engine was replaced by another one while a request was under way. */
-export class EngineReplaced extends Error {}
+import { requireWebAssembly } from './device.js';
+import { EngineCrash, EngineReplaced, Instance, ModelRefused } from './instance.js';
+import { fetchModule, packageFor } from './package.js';
+import { Joiner, split, workersFor } from './pool.js';
+import { fetchJsonText, fetchWeights } from './weights.js';
 
 /**
  * @typedef {object} Loaded
- * @property {{device: string, parameters: number, in_channels: number, out_channels: number, sample_size: [number, number], unknown_keys: string[]}} info
+ * @property {{device: string, engine: string, parameters: number, in_channels: number, out_channels: number, sample_size: [number, number], unknown_keys: string[]}} info
  * @property {string} adapter
  * @property {{trainSteps: number, spacing: string, unknownKeys: string[]}} scheduler  T, the spacing of tau, and the keys that were ignored
- * @property {boolean} fromCache
  */
 
+/** Adds up the bytes of several downloads, which all start before the first one ends. */
+function byteCounter(listener) {
+  const parts = new Map();
+  return (name) => (loaded, total) => {
+    parts.set(name, { loaded, total });
+    const sum = { loaded: 0, total: 0 };
+    for (const part of parts.values()) {
+      sum.loaded += part.loaded;
+      sum.total += part.total;
+    }
+    const known = [...parts.values()].every((part) => part.total > 0);
+    listener({ type: 'bytes', loaded: sum.loaded, total: known ? sum.total : 0 });
+  };
+}
+
 export class Engine {
-  #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  #pending = null;
-  #listener;
+  /** All workers there are, for the end. @type {Set<Instance>} */
+  #all = new Set();
+  /** The first one, and those that have loaded the model after it. @type {Instance[]} */
+  #instances;
+  #downloads = new AbortController();
+  #ended = false;
+  #stopping = false;
+  #device = '';
+  /** What every instance is made from: the package's script, and the files of the model. */
+  #package = null;
+  #files = null;
 
-  /** @param {(event: {type: string}) => void} listener  gets `bytes`, `phase`, `notice`, `started`, `step` and `crashed` */
+  /** @param {(event: {type: string}) => void} listener  gets `bytes`, `phase`, `compiling`, `notice`, `started`, `step` and `crashed` */
   constructor(listener) {
-    this.#listener = listener;
-    this.#worker.addEventListener('message', ({ data }) => this.#receive(data));
-    this.#worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      const message = `The engine could not be started${event.message ? ` (${event.message})` : ''}; reload the page to try again.`;
-      this.#receive({ type: 'crashed', message });
+    this.listener = listener;
+    this.#instances = [this.#newInstance()];
+  }
+
+  /**
+   * @param {{path: string, name: string}} model
+   * @param {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn'}} choice
+   * @returns {Promise<Loaded>}
+   */
+  async load(model, choice) {
+    try {
+      return await this.#load(model, choice);
+    } catch (error) {
+      // What was under way when the engine was ended has failed for that reason alone.
+      if (this.#ended && !(error instanceof EngineCrash)) throw new EngineReplaced('the engine was replaced');
+      throw error;
+    }
+  }
+
+  async #load({ path, name }, { device, engine }) {
+    requireWebAssembly();
+    const { script, wasm } = packageFor(engine);
+    const folder = new URL(path, new URL('./models/', import.meta.url));
+    const { signal } = this.#downloads;
+    const bytes = byteCounter(this.listener);
+    const [first] = this.#instances;
+    this.#package = { engine, script: script.href };
+    const [, module, config, scheduler, weights] = await Promise.all([
+      first.open({ ...this.#package, device }),
+      fetchModule(wasm, bytes('engine'), signal),
+      fetchJsonText(new URL('config.json', folder), signal),
+      fetchJsonText(new URL('scheduler_config.json', folder), signal),
+      fetchWeights(new URL('diffusion_pytorch_model.safetensors', folder), bytes('weights'), signal),
+    ]);
+
+    this.listener({ type: 'phase', text: `Preparing ${name}…` });
+    this.#files = { module, config, scheduler, weights: weights.blob };
+    let loaded;
+    try {
+      loaded = await first.load(this.#files);
+    } catch (error) {
+      if (error instanceof ModelRefused) await weights.forget();
+      throw error;
+    }
+    await weights.keep();
+    this.#device = loaded.info.device;
+    return loaded;
+  }
+
+  /**
+   * Makes pictures; the listener hears of one run, in however many parts it is made.
+   * @param {object} options  of `Denoiser.sampler`, without the scheduler
+   * @returns {Promise<{stopped: boolean}>}
+   */
+  async sample(options) {
+    this.#stopping = false;
+    const instances = await this.#instancesFor(options.batch);
+    const joiner = new Joiner(instances.length, (event) => {
+      this.listener(event);
+      if (event.type === 'step') for (const instance of instances) instance.taken(joiner.joined);
     });
-  }
-
-  /** @param {{path: string, name: string}} model @param {string} device @returns {Promise<Loaded>} */
-  load(model, device) {
-    return this.#request({ type: 'load', model, device });
-  }
-
-  /** @param {object} options @returns {Promise<{stopped: boolean}>} */
-  sample(options) {
-    return this.#request({ type: 'sample', options });
+    let failure = null;
+    const runs = split(options, instances.length).map(async (part, i) => {
+      try {
+        return await instances[i].sample(part, (event) => joiner.receive(i, event));
+      } catch (error) {
+        failure ??= error;
+        this.stop();
+        return { stopped: true };
+      }
+    });
+    if (this.#stopping) this.stop();
+    const ends = await Promise.all(runs);
+    if (failure) throw failure;
+    return { stopped: ends.some(({ stopped }) => stopped) };
   }
 
   /** Ends the run after the step that is being computed. */
   stop() {
-    this.#worker.postMessage({ type: 'stop' });
+    this.#stopping = true;
+    for (const instance of this.#instances) instance.stop();
   }
 
-  /** Ends the worker at once and gives back its memory. */
+  /** Ends everything at once and gives back its memory. */
   terminate() {
-    this.#worker.terminate();
-    this.#settle('reject', new EngineReplaced('the engine was replaced'));
+    this.#ended = true;
+    this.#downloads.abort();
+    for (const instance of this.#all) instance.terminate();
   }
 
-  #request(message) {
-    return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject };
-      this.#worker.postMessage(message);
+  #newInstance() {
+    const instance = new Instance((event) => {
+      if (event.type !== 'crashed') this.listener(event);
+      else if (this.#instances.includes(instance)) {
+        // Without one of its instances a run cannot end well.
+        this.terminate();
+        this.listener(event);
+      }
     });
+    this.#all.add(instance);
+    return instance;
   }
 
-  #settle(how, value) {
-    this.#pending?.[how](value);
-    this.#pending = null;
+  /** @param {number} batch @returns {Promise<Instance[]>} those that a run of so many pictures is spread over */
+  async #instancesFor(batch) {
+    if (this.#device !== 'cpu') return this.#instances;
+    const count = workersFor(batch, navigator.hardwareConcurrency);
+    const missing = count - this.#instances.length;
+    if (missing > 0) {
+      this.listener({ type: 'phase', text: 'Preparing more processor cores…' });
+      const added = await Promise.allSettled(Array.from({ length: missing }, () => this.#another()));
+      if (this.#ended) throw new EngineReplaced('the engine was replaced');
+      const failed = added.find(({ status }) => status === 'rejected');
+      if (failed) {
+        const text = `Only ${this.#instances.length} of ${count} processor cores can be used (${failed.reason.message}).`;
+        this.listener({ type: 'notice', topic: 'cores', text });
+      }
+    }
+    return this.#instances.slice(0, count);
   }
 
-  #receive(data) {
-    if (data.type === 'loaded' || data.type === 'finished') this.#settle('resolve', data);
-    else if (data.type === 'failed') this.#settle('reject', new Error(data.message));
-    else if (data.type === 'crashed') {
-      this.#worker.terminate();
-      this.#settle('reject', new EngineCrash(data.message));
-      this.#listener(data);
-    } else this.#listener(data);
+  /** One more instance of the model that is loaded. */
+  async #another() {
+    const instance = this.#newInstance();
+    try {
+      await instance.open({ ...this.#package, device: this.#device });
+      await instance.load(this.#files);
+      this.#instances.push(instance);
+    } catch (error) {
+      instance.terminate();
+      this.#all.delete(instance);
+      throw error;
+    }
   }
 }

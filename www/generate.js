@@ -1,8 +1,9 @@
 // The Generate view: loads the model, runs the sampler, shows every step as it comes, and lets one
 // go back through them afterwards. All that can go wrong ends here, as a sentence in the status line.
 
-import { Engine, EngineCrash, EngineReplaced } from './engine.js';
+import { Engine } from './engine.js';
 import { Film } from './film.js';
+import { EngineCrash, EngineReplaced } from './instance.js';
 import { copyLink, savePng } from './share.js';
 import { Stage } from './stage.js';
 import { OWN_SPACING, shorten } from './state.js';
@@ -27,6 +28,7 @@ export class Generate {
   /** @type {import('./state.js').Values|null} the settings of the current or last run */
   #running = null;
   #times = []; // ms of each step of the current run
+  #painting = 0; // the animation frame that will show the newest step
   #silence = 0;
 
   /**
@@ -57,11 +59,11 @@ export class Generate {
     this.#showView();
   }
 
-  /** Loads the chosen model on the chosen device, in a new worker. @returns {Promise<boolean>} whether it is there */
+  /** Loads the chosen model on the chosen device, in a new engine. @returns {Promise<boolean>} whether it is there */
   async load() {
     this.#engine?.terminate();
     this.#loaded = null;
-    this.notices.clear('device');
+    this.notices.clear('device', 'lost', 'cores');
     const model = this.models.find(({ id }) => id === this.settings.get('model'));
     this.#setState('loading', `Loading ${model.name}…`);
     find('adapter').textContent = '';
@@ -72,7 +74,8 @@ export class Generate {
     this.#engine = engine;
     this.#expectSign();
     try {
-      this.#loaded = await engine.load({ name: model.name, path: model.path }, this.settings.get('device'));
+      const choice = { device: this.settings.get('device'), engine: this.settings.get('engine') };
+      this.#loaded = await engine.load(model, choice);
     } catch (error) {
       if (error instanceof EngineReplaced || error instanceof EngineCrash) return false;
       engine.terminate();
@@ -96,17 +99,17 @@ export class Generate {
     }
 
     const settings = this.settings.all();
-    const { model, device, view, tau, ...options } = settings;
+    const { model, device, engine, view, tau, ...options } = settings;
     if (tau !== OWN_SPACING) options.tau = tau;
-    const engine = this.#engine;
     this.#running = settings;
     this.#times = [];
+    this.notices.clear('lost', 'cores');
     find('status').dataset.step = '0';
     find('progress').removeAttribute('value');
     this.#setState('running', `Making ${plural(settings.batch, 'picture')}…`);
     this.#expectSign();
     try {
-      const { stopped } = await engine.sample(options);
+      const { stopped } = await this.#engine.sample(options);
       this.#end(stopped);
     } catch (error) {
       if (!(error instanceof EngineReplaced || error instanceof EngineCrash)) this.#fail(error.message);
@@ -157,12 +160,13 @@ export class Generate {
     }
   }
 
-  /** Messages of the worker that belong to no request. */
+  /** What the engine says of its own accord. */
   #hear(event) {
     this.#expectSign();
     if (event.type === 'step') this.#receive(event);
     else if (event.type === 'started') this.#begin(event);
-    else if (event.type === 'notice') this.notices.show('device', event.text);
+    else if (event.type === 'notice') this.notices.show(event.topic, event.text);
+    else if (event.type === 'compiling') this.#showKernels(event);
     else if (event.type === 'phase') {
       find('status').textContent = event.text;
       find('progress').removeAttribute('value');
@@ -179,7 +183,18 @@ export class Generate {
     const step = index + 1;
     this.#film.add({ step, t, x0, xt });
     this.#times.push(ms);
-    find('scrub').value = this.#film.length - 1;
+    // A fast engine makes more steps than a screen can show: every one is kept, the newest is painted.
+    this.#painting ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  /** Shows the newest step, if it is not on show yet. */
+  #paint() {
+    if (!this.#painting) return;
+    cancelAnimationFrame(this.#painting);
+    this.#painting = 0;
+    const newest = this.#film.length - 1;
+    const { step, t } = this.#film.at(newest);
+    find('scrub').value = newest;
     this.#draw();
     find('progress').value = step;
     find('status').dataset.step = String(step);
@@ -205,6 +220,12 @@ export class Generate {
     else progress.removeAttribute('value');
     const of = total > 0 ? ` of ${megabytes(total)}` : '';
     find('figures').textContent = `${megabytes(loaded)}${of} MB`;
+  }
+
+  #showKernels({ done, total }) {
+    find('status').textContent = 'Preparing the graphics card…';
+    find('figures').textContent = `${done} of ${total} kernels`;
+    Object.assign(find('progress'), { max: total, value: done });
   }
 
   #expectNothing() {
@@ -255,7 +276,7 @@ export class Generate {
   #follow(keys) {
     if (keys.includes('view')) this.#showView();
     if (keys.includes('batch') && !this.#film) this.stage.layout(this.settings.get('batch'));
-    if (keys.includes('model') || keys.includes('device')) this.load();
+    if (['model', 'device', 'engine'].some((key) => keys.includes(key))) this.load();
   }
 
   #showView() {
@@ -282,6 +303,7 @@ export class Generate {
 
   /** @param {'loading'|'ready'|'running'|'done'|'stopped'|'error'} state @param {string} text  one sentence */
   #setState(state, text) {
+    this.#paint();
     this.#state = state;
     const status = find('status');
     status.dataset.state = state;

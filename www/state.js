@@ -52,6 +52,17 @@ export const SETTINGS = [
     help: 'Where the network runs. Automatic takes the graphics card when the browser offers a real one through WebGPU, and the CPU otherwise.',
   },
   {
+    key: 'engine',
+    kind: 'choice',
+    label: 'Engine',
+    default: 'plan',
+    choices: [
+      ['plan', 'Fast, built for this page'],
+      ['burn', 'burn, general-purpose'],
+    ],
+    help: 'The program that runs the network. burn is a framework for networks of any kind: a larger download, and slower. The pictures are the same up to rounding.',
+  },
+  {
     key: 'steps',
     kind: 'integer',
     label: 'Steps',

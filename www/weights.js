@@ -1,5 +1,6 @@
 // Downloads: counts bytes as they stream in, keeps weights in the Cache API, and says in a sentence
-// what went wrong. Runs in the worker, so that tens of megabytes never cross a thread boundary.
+// what went wrong. Weights are a Blob, which the browser holds outside of the page's memory and which
+// any number of workers can read without a copy of it being made for them here.
 
 const CACHE = 'ddim-web-weights';
 
@@ -9,13 +10,13 @@ const CACHE = 'ddim-web-weights';
  * @param {number} total  0 while unknown
  */
 
-/** @param {string|URL} url @returns {string} the file's name, for messages */
+/** @param {URL} url @returns {string} the file's name, for messages */
 function nameOf(url) {
-  return new URL(url, self.location.href).pathname.split('/').pop();
+  return new URL(url).pathname.split('/').pop();
 }
 
 /**
- * @param {string|URL} url @param {RequestInit} [init]
+ * @param {URL} url @param {RequestInit} [init]
  * @returns {Promise<Response>} one with a success status
  */
 export async function fetchOk(url, init) {
@@ -37,37 +38,37 @@ function totalBytes(response) {
 }
 
 /**
+ * The body, piece by piece.
  * @param {Response} response @param {string} name  for messages
  * @param {OnBytes} onBytes
- * @returns {Promise<Uint8Array>}
+ * @returns {AsyncGenerator<Uint8Array>}
  */
-export async function readBytes(response, name, onBytes) {
+export async function* piecesOf(response, name, onBytes) {
   const total = totalBytes(response);
-  const chunks = [];
   let loaded = 0;
   onBytes(0, total);
   const reader = response.body.getReader();
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      chunks.push(part.value);
-      loaded += part.value.length;
-      onBytes(loaded, Math.max(total, total && loaded));
+  for (;;) {
+    let part;
+    try {
+      part = await reader.read();
+    } catch {
+      throw new Error(`The download of ${name} broke off after ${loaded} bytes; check the connection and try again.`);
     }
-  } catch {
-    throw new Error(`The download of ${name} broke off after ${loaded} bytes; check the connection and try again.`);
+    if (part.done) return;
+    loaded += part.value.length;
+    onBytes(loaded, Math.max(total, total && loaded));
+    yield part.value;
   }
-  const bytes = new Uint8Array(loaded);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
 }
 
-/** Fetches a small JSON file and returns its text, which is known to parse. @param {URL} url */
-export async function fetchJsonText(url) {
-  const text = await (await fetchOk(url, { cache: 'no-cache' })).text();
+/**
+ * Fetches a small JSON file.
+ * @param {URL} url @param {AbortSignal} [signal]
+ * @returns {Promise<string>} its text, which is known to parse
+ */
+export async function fetchJsonText(url, signal) {
+  const text = await (await fetchOk(url, { cache: 'no-cache', signal })).text();
   try {
     JSON.parse(text);
   } catch {
@@ -78,9 +79,9 @@ export async function fetchJsonText(url) {
 }
 
 /** Servers answer a wrong address with a page surprisingly often, and with status 200. */
-function refuseWebPage(response, bytes, name) {
+async function refuseWebPage(response, blob, name) {
   const type = response.headers.get('content-type') ?? '';
-  const start = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart().toLowerCase();
+  const start = (await blob.slice(0, 64).text()).trimStart().toLowerCase();
   if (type.includes('text/html') || start.startsWith('<!doctype') || start.startsWith('<html')) {
     throw new Error(`${name} should hold weights, but the server sent a web page; it seems to have no such file.`);
   }
@@ -98,12 +99,12 @@ async function openCache() {
 /**
  * Whether the copy is what the server would send now. Weights of one architecture have the same
  * size whatever was learned, so without a validator from the server a copy is not trusted.
- * @param {Response} copy @param {URL} url
+ * @param {Response} copy @param {URL} url @param {AbortSignal} signal
  */
-async function isCurrent(copy, url) {
+async function isCurrent(copy, url, signal) {
   let head;
   try {
-    head = await fetch(url, { method: 'HEAD', cache: 'no-cache' });
+    head = await fetch(url, { method: 'HEAD', cache: 'no-cache', signal });
   } catch {
     return true; // offline: the copy is all there is
   }
@@ -113,37 +114,44 @@ async function isCurrent(copy, url) {
   });
 }
 
+/** @param {Response} response @param {string} name @param {OnBytes} onBytes @returns {Promise<Blob>} */
+async function download(response, name, onBytes) {
+  const pieces = [];
+  for await (const piece of piecesOf(response, name, onBytes)) pieces.push(piece);
+  return new Blob(pieces);
+}
+
 /**
  * @typedef {object} Weights
- * @property {Uint8Array} bytes
- * @property {boolean} fromCache
+ * @property {Blob} blob
  * @property {() => Promise<void>} keep    stores the bytes in the cache; call it once they proved to be good
  * @property {() => Promise<void>} forget  removes them from the cache
  */
 
 /**
- * @param {URL} url @param {OnBytes} onBytes
+ * @param {URL} url @param {OnBytes} onBytes  is not called where the cache has them
+ * @param {AbortSignal} signal
  * @returns {Promise<Weights>}
  */
-export async function fetchWeights(url, onBytes) {
+export async function fetchWeights(url, onBytes, signal) {
+  const name = nameOf(url);
   const cache = await openCache();
   const copy = await cache?.match(url).catch(() => undefined);
-  const fromCache = Boolean(copy) && (await isCurrent(copy, url));
-  const response = fromCache ? copy : await fetchOk(url, { cache: 'no-cache' });
-  const bytes = await readBytes(response, nameOf(url), onBytes);
-  refuseWebPage(response, bytes, nameOf(url));
+  const fromCache = Boolean(copy) && (await isCurrent(copy, url, signal));
+  const response = fromCache ? copy : await fetchOk(url, { cache: 'no-cache', signal });
+  const blob = await (fromCache ? response.blob() : download(response, name, onBytes));
+  await refuseWebPage(response, blob, name);
 
-  const headers = { 'content-length': String(bytes.length) };
+  const headers = { 'content-length': String(blob.size) };
   for (const name of ['content-type', 'etag', 'last-modified']) {
     const value = response.headers.get(name);
     if (value !== null) headers[name] = value;
   }
   return {
-    bytes,
-    fromCache,
+    blob,
     keep: async () => {
       // A full disk or a private window only costs the next visitor a download.
-      if (!fromCache) await cache?.put(url, new Response(bytes, { headers })).catch(() => undefined);
+      if (!fromCache) await cache?.put(url, new Response(blob, { headers })).catch(() => undefined);
     },
     forget: async () => {
       await cache?.delete(url).catch(() => undefined);

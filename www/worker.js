@@ -1,24 +1,41 @@
-// The worker that owns the wasm module, so that the page never blocks. It loads one model and then
-// runs the sampler as often as it is asked to. Another model or device means another worker: that
-// gives back all memory, and it is the one way out after a crash.
+// The worker that owns one instance of the wasm module, so that the page never blocks. It loads one model
+// and then runs the sampler as often as it is asked to.
 //
-// In:   {type: 'load', model, device} once, {type: 'sample', options}, {type: 'stop'}
-// Out:  {type: 'bytes', loaded, total}   {type: 'phase', text}   {type: 'notice', text}
-//       {type: 'loaded', ...}            {type: 'started', total}   {type: 'step', ...}
-//       {type: 'finished', stopped}
-//       {type: 'failed', message}        the request failed, the worker is fine
-//       {type: 'crashed', message}       the worker is of no further use
+// In:   {type: 'open', device, engine, script}   once, first
+//       {type: 'load', module, config, scheduler, weights}   once, second
+//       {type: 'sample', options}   {type: 'taken', steps}   {type: 'stop'}
+// Out:  {type: 'opened'}   {type: 'loaded', ...}   {type: 'finished', stopped}   answers
+//       {type: 'failed', message, refused}   an answer too: the request failed, the worker is fine
+//       {type: 'started', total}   {type: 'step', ...}   {type: 'compiling', done, total}
+//       {type: 'notice', topic, text}
+//       {type: 'crashed', message}   the worker is of no further use
 
-import { chooseDevice, requireWebAssembly, watchForLostDevice } from './device.js';
+import { chooseDevice, watchForLostDevice } from './device.js';
 import { toGreyLevels } from './pixels.js';
-import { fetchJsonText, fetchOk, fetchWeights, readBytes } from './weights.js';
 
-const PACKAGE = new URL('../pkg/ddim_web.js', import.meta.url);
-const WASM = new URL('../pkg/ddim_web_bg.wasm', import.meta.url);
+/** So many steps this worker may be ahead of what the page has of the whole batch: the rest would pile up there. */
+const LEAD = 16;
 
+/** @type {{device: string, engine: 'plan'|'burn', script: string}} */
+let wanted;
+/** @type {import('./device.js').DeviceChoice} */
+let choice;
+/** @type {typeof import('../pkg/ddim_web.js')} */
+let wasm;
+/** @type {{config: string, scheduler: string, weights: Blob}} */
+let files;
 let model = null; // the wasm module's Denoiser
-let schedulerJson = '';
+
+/** Graphics devices that were lost, and those of them that were replaced. */
+let lost = 0;
+let replaced = 0;
+
 let stopping = false;
+let taken = 0;
+let wake = () => {};
+
+/** The model's files do not make a network. */
+class Refused extends Error {}
 
 /** @param {unknown} error @returns {string} its message in one line */
 function oneLine(error) {
@@ -42,56 +59,53 @@ function watchForPanics() {
   addEventListener('unhandledrejection', (event) => crash(`The engine crashed (${oneLine(event.reason)}).`));
 }
 
-/** Adds up the bytes of several downloads, which all start before the first one ends. */
-function byteCounter() {
-  const parts = new Map();
-  return (name) => (loaded, total) => {
-    parts.set(name, { loaded, total });
-    const sum = { loaded: 0, total: 0 };
-    for (const part of parts.values()) {
-      sum.loaded += part.loaded;
-      sum.total += part.total;
-    }
-    const known = [...parts.values()].every((part) => part.total > 0);
-    postMessage({ type: 'bytes', loaded: sum.loaded, total: known ? sum.total : 0 });
-  };
+/** The plan's engine takes a new device by itself; burn's never finishes a call that waits for a lost one. */
+function onLostDevice({ reason, message }) {
+  lost += 1;
+  if (wanted.engine === 'burn' && reason !== 'destroyed') {
+    crash(`The graphics card stopped working for this page (${oneLine(message) || 'no reason given'}).`);
+  }
 }
 
-/** @returns {Promise<typeof import('../pkg/ddim_web.js')>} the initialised wasm package */
-async function loadEngine(onBytes) {
-  const response = await fetchOk(WASM);
-  // The clone only counts bytes: the original keeps its URL, by which browsers cache compiled code.
-  const counted = readBytes(response.clone(), 'ddim_web_bg.wasm', onBytes);
-  let engine;
-  try {
-    engine = await import(PACKAGE.href);
-    await engine.default({ module_or_path: response });
-  } catch (error) {
+function tellRecovery() {
+  postMessage({ type: 'notice', topic: 'lost', text: 'The graphics card was lost and found again; the pictures went on from the last step.' });
+}
+
+/** Finds out what this worker needs, while the page downloads it. */
+async function open(request) {
+  wanted = request;
+  const choosing = chooseDevice(wanted.device, navigator.gpu, wanted.engine);
+  const importing = import(wanted.script).catch((error) => {
     throw new Error(`The engine could not be started (${oneLine(error)}); reload the page to try again.`);
-  }
-  await counted;
-  return engine;
+  });
+  [choice, wasm] = await Promise.all([choosing, importing]);
+  if (choice.notice) postMessage({ type: 'notice', topic: 'device', text: choice.notice });
+  postMessage({ type: 'opened' });
+}
+
+/** @param {'cpu'|'webgpu'} device @returns {Promise<object>} the Denoiser */
+async function denoiserOn(device) {
+  const weights = new Uint8Array(await files.weights.arrayBuffer());
+  return wasm.Denoiser.load(files.config, weights, device, wanted.engine, (done, total) => postMessage({ type: 'compiling', done, total }));
 }
 
 /** On `auto`, a graphics card that cannot take the model is no reason to give up. */
-async function loadDenoiser(Denoiser, configJson, weights, choice, wanted) {
+async function loadDenoiser() {
   try {
-    return await Denoiser.load(configJson, weights, choice.device);
+    return await denoiserOn(choice.device);
   } catch (error) {
-    if (wanted !== 'auto' || choice.device === 'cpu') throw error;
-    const onCpu = await Denoiser.load(configJson, weights, 'cpu');
-    postMessage({
-      type: 'notice',
-      text: `The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`,
-    });
+    if (wanted.device !== 'auto' || choice.device === 'cpu') throw error;
+    const onCpu = await denoiserOn('cpu');
+    const text = `The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`;
+    postMessage({ type: 'notice', topic: 'device', text });
     return onCpu;
   }
 }
 
-/** @param {(json: string) => object} schedulerInfo  the package's @param {string} json @throws {Error} that names the key */
-function readScheduler(schedulerInfo, json) {
+/** @throws {Error} that names the key */
+function readScheduler() {
   try {
-    const { num_train_timesteps: trainSteps, timestep_spacing: spacing, unknown_keys: unknownKeys } = schedulerInfo(json);
+    const { num_train_timesteps: trainSteps, timestep_spacing: spacing, unknown_keys: unknownKeys } = wasm.scheduler_info(files.scheduler);
     return { trainSteps, spacing, unknownKeys };
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
@@ -99,30 +113,16 @@ function readScheduler(schedulerInfo, json) {
   }
 }
 
-/** @param {{model: {path: string, name: string}, device: 'auto'|'webgpu'|'cpu'}} request */
-async function load({ model: { path, name }, device }) {
-  requireWebAssembly();
-  const choice = await chooseDevice(device, navigator.gpu);
-  if (choice.notice) postMessage({ type: 'notice', text: choice.notice });
-
-  const folder = new URL(path, new URL('./models/', import.meta.url));
-  const bytes = byteCounter();
-  const [{ Denoiser, scheduler_info: schedulerInfo }, configJson, scheduler, weights] = await Promise.all([
-    loadEngine(bytes('engine')),
-    fetchJsonText(new URL('config.json', folder)),
-    fetchJsonText(new URL('scheduler_config.json', folder)),
-    fetchWeights(new URL('diffusion_pytorch_model.safetensors', folder), bytes('weights')),
-  ]);
-
-  postMessage({ type: 'phase', text: `Preparing ${name}…` });
-  const schedulerFacts = readScheduler(schedulerInfo, scheduler);
+async function load({ module, ...rest }) {
+  files = rest;
+  await wasm.default({ module_or_path: module });
+  const scheduler = readScheduler();
   try {
-    model = await loadDenoiser(Denoiser, configJson, weights.bytes, choice, device);
+    model = await loadDenoiser();
   } catch (error) {
-    await weights.forget();
-    throw new Error(`The model could not be loaded (${oneLine(error)}); reload it to download its files again.`);
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+    throw new Refused(`The model could not be loaded (${oneLine(error)}); reload it to download its files again.`);
   }
-  await weights.keep();
 
   const info = model.info();
   if (![1, 3].includes(info.out_channels)) {
@@ -130,39 +130,65 @@ async function load({ model: { path, name }, device }) {
   }
   if (!info.sample_size) throw new Error('config.json does not say how large the pictures are (sample_size).');
   if (info.classes) throw new Error('The model wants to be told a class for each picture, which this page cannot do.');
-  schedulerJson = scheduler;
-  postMessage({
-    type: 'loaded',
-    info,
-    adapter: info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter,
-    scheduler: schedulerFacts,
-    fromCache: weights.fromCache,
-  });
+  const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
+  postMessage({ type: 'loaded', info, adapter, scheduler });
 }
 
-/** Lets waiting messages in, so that a `stop` is seen between two steps. */
-const otherMessages = () => new Promise((resolve) => setTimeout(resolve, 0));
+/** A device that was lost between two runs is replaced here; during a run the sampler does it. */
+async function replaceLostDevice() {
+  if (lost <= replaced || model.info().device !== 'webgpu') return;
+  const before = lost;
+  const again = await denoiserOn('webgpu');
+  model.free();
+  model = again;
+  replaced = before;
+  tellRecovery();
+}
+
+const { port1: inbox, port2: outbox } = new MessageChannel();
+
+/**
+ * Lets waiting messages in, so that a `stop` is seen between two steps. A message to oneself does not wait;
+ * browsers hold a chain of setTimeout back for 4 ms each time, about as long as a small network takes.
+ */
+const otherMessages = () =>
+  new Promise((resolve) => {
+    inbox.onmessage = resolve;
+    outbox.postMessage(null);
+  });
+
+/** Waits until the page is at most LEAD steps behind. @param {number} made  steps of this run */
+async function keepPace(made) {
+  while (made - taken >= LEAD && !stopping) await new Promise((resolve) => (wake = resolve));
+}
 
 /** @param {{options: object}} request  options of `Denoiser.sampler`, without the scheduler */
 async function sample({ options }) {
   stopping = false;
-  const sampler = model.sampler({ ...options, scheduler: schedulerJson });
+  taken = 0;
+  await replaceLostDevice();
+  const sampler = model.sampler({ ...options, scheduler: files.scheduler });
   try {
     const { total } = sampler;
     postMessage({ type: 'started', total });
+    let recoveries = 0;
     let done = false;
     while (!done && !stopping) {
-      const start = performance.now();
       const step = await sampler.next();
-      const ms = performance.now() - start;
       done = step.done;
       const x0 = toGreyLevels(step.x0_hat);
       const xt = toGreyLevels(step.x_t);
       if (!x0 || !xt) {
         throw new Error(`Step ${step.index + 1} gave numbers that are not finite; the weights of this model seem to be damaged.`);
       }
-      postMessage({ type: 'step', index: step.index, t: step.t, ms, x0, xt }, [x0.buffer, xt.buffer]);
+      postMessage({ type: 'step', index: step.index, t: step.t, x0, xt }, [x0.buffer, xt.buffer]);
+      if (sampler.recoveries > recoveries) {
+        replaced += sampler.recoveries - recoveries;
+        ({ recoveries } = sampler);
+        tellRecovery();
+      }
       await otherMessages();
+      await keepPace(step.index + 1);
     }
     postMessage({ type: 'finished', stopped: !done });
   } finally {
@@ -170,11 +196,13 @@ async function sample({ options }) {
   }
 }
 
-const requests = { load, sample };
+const requests = { open, load, sample };
 
 addEventListener('message', async ({ data }) => {
-  if (data.type === 'stop') {
-    stopping = true;
+  if (data.type === 'stop' || data.type === 'taken') {
+    if (data.type === 'stop') stopping = true;
+    else taken = data.steps;
+    wake();
     return;
   }
   try {
@@ -182,9 +210,9 @@ addEventListener('message', async ({ data }) => {
   } catch (error) {
     // A trap inside wasm leaves the module's memory in an unknown state.
     if (error instanceof WebAssembly.RuntimeError) crash(`The engine crashed (${oneLine(error)}).`);
-    else postMessage({ type: 'failed', message: oneLine(error) });
+    else postMessage({ type: 'failed', message: oneLine(error), refused: error instanceof Refused });
   }
 });
 
 watchForPanics();
-watchForLostDevice((reason) => crash(`The graphics card stopped working for this page (${oneLine(reason) || 'no reason given'}).`));
+watchForLostDevice(onLostDevice);

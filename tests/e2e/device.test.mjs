@@ -3,27 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { browserWith, open } from './helpers.mjs';
-
-/** Replaces the wasm package by a module, for failures that the real one does not produce on demand. */
-const packageThat = (body) => (context) =>
-  context.route('**/pkg/ddim_web.js', (route) =>
-    route.fulfill({
-      contentType: 'text/javascript',
-      body: `
-        export default async function init() {}
-        export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [] });
-        export class Denoiser {
-          static async load(config, weights, device) { return Object.assign(new Denoiser(), { device }); }
-          info() {
-            return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [] };
-          }
-          sampler(options) {
-            return { total: options.steps, free() {}, next: async () => { ${body} } };
-          }
-        }`,
-    }),
-  );
+import { PACKAGE_SCRIPTS, PACKAGE_WASM, before, browserWith, open, packageThat } from './helpers.mjs';
 
 test('auto without an adapter takes the CPU and says so', async (t) => {
   const demo = await open(t, { hash: 'device=auto&steps=1&batch=1' });
@@ -52,12 +32,7 @@ test('auto leaves a software adapter alone', async (t) => {
 });
 
 test('a WebGPU without adapter.info, as in older browsers, is not used, and the reason is told', async (t) => {
-  const prepare = (context) =>
-    context.route('**/www/device.js', async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ response, body: `delete GPUAdapter.prototype.info;\n${await response.text()}` });
-    });
-  const demo = await open(t, { flags: 'swiftShader', prepare, hash: 'device=webgpu&steps=1&batch=1' });
+  const demo = await open(t, { flags: 'swiftShader', prepare: before('delete GPUAdapter.prototype.info;'), hash: 'device=webgpu&steps=1&batch=1' });
   await demo.until('error');
   assert.match(await demo.status(), /adapter\.info.*update the browser.*Choose the device Automatic or CPU/);
   await demo.get('device').selectOption('auto');
@@ -67,19 +42,79 @@ test('a WebGPU without adapter.info, as in older browsers, is not used, and the 
   await demo.generate();
 });
 
-test('WebGPU gives the same picture as the CPU within 2 grey levels', async (t) => {
-  const settings = 'steps=2&batch=1&seed=11';
-  const gpu = await open(t, { flags: 'swiftShader', hash: `device=webgpu&${settings}` });
-  await gpu.until('ready');
-  assert.match(await gpu.get('adapter').innerText(), /WebGPU.*swiftshader/i);
-  await gpu.generate();
-  const cpu = await open(t, { hash: `device=cpu&${settings}` });
-  await cpu.until('ready');
-  await cpu.generate();
-  const [[a], [b]] = [await gpu.pixels(), await cpu.pixels()];
-  const worst = Math.max(...a.map((v, i) => Math.abs(v - b[i])));
-  assert.ok(worst <= 2, `grey levels differ by up to ${worst}`);
-  assert.ok(new Set(a).size > 10, 'the picture is not blank');
+const worstDifference = ([a], [b]) => Math.max(...a.map((level, i) => Math.abs(level - b[i])));
+
+for (const engine of ['plan', 'burn']) {
+  test(`WebGPU with the engine ${engine} gives the same picture as the CPU within 2 grey levels`, async (t) => {
+    const settings = 'steps=2&batch=1&seed=11';
+    const gpu = await open(t, { flags: 'swiftShader', hash: `device=webgpu&engine=${engine}&${settings}` });
+    await gpu.until('ready');
+    assert.match(await gpu.get('adapter').innerText(), /WebGPU.*swiftshader/i);
+    await gpu.generate();
+    const cpu = await open(t, { hash: `device=cpu&${settings}` });
+    await cpu.until('ready');
+    await cpu.generate();
+    const [a, b] = [await gpu.pixels(), await cpu.pixels()];
+    assert.ok(worstDifference(a, b) <= 2, `grey levels differ by up to ${worstDifference(a, b)}`);
+    assert.ok(new Set(a[0]).size > 10, 'the picture is not blank');
+  });
+}
+
+test('burn is downloaded only when it is selected, and gives the same picture on the CPU within 2 grey levels', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=2&batch=1&seed=11' });
+  await demo.until('ready');
+  await demo.generate();
+  const plan = await demo.pixels();
+  assert.deepEqual(demo.requests.filter((request) => request.includes('/burn/')), []);
+  await demo.get('engine').selectOption('burn');
+  await demo.until('ready');
+  assert.match(demo.page.url(), /engine=burn/);
+  assert.equal(demo.requests.filter((request) => request.endsWith('/burn/ddim_web_bg.wasm')).length, 1);
+  await demo.generate();
+  const burn = await demo.pixels();
+  assert.notDeepEqual(await demo.get('adapter').innerText(), '');
+  assert.ok(worstDifference(plan, burn) <= 2, `grey levels differ by up to ${worstDifference(plan, burn)}`);
+});
+
+test('the package with relaxed SIMD is for browsers that have it, and the pictures are the same within 1 grey level', async (t) => {
+  const relaxed = await open(t, { hash: 'device=cpu&steps=2&batch=1&seed=11' });
+  await relaxed.until('ready');
+  const plain = await open(t, {
+    hash: 'device=cpu&steps=2&batch=1&seed=11',
+    // The opcode of f32x4.relaxed_madd is 0xfd 0x105, written 253, 133, 2.
+    prepare: before('const { validate } = WebAssembly; WebAssembly.validate = (bytes) => !bytes.join().includes("253,133,2") && validate(bytes);'),
+  });
+  await plain.until('ready');
+  const wasmOf = (demo) => demo.requests.filter((request) => request.endsWith('.wasm')).map((request) => request.replace(/^.*\/pkg\//, ''));
+  assert.deepEqual(wasmOf(relaxed), ['relaxed/ddim_web_bg.wasm']);
+  assert.deepEqual(wasmOf(plain), ['ddim_web_bg.wasm']);
+  await relaxed.generate();
+  await plain.generate();
+  const worst = worstDifference(await relaxed.pixels(), await plain.pixels());
+  assert.ok(worst <= 1, `grey levels differ by up to ${worst}`);
+});
+
+test('compiling kernels for the graphics card is shown, kernel by kernel', async (t) => {
+  const demo = await open(t, {
+    flags: 'swiftShader',
+    hash: 'device=webgpu&steps=1&batch=1',
+    prepare: (context) =>
+      context.addInitScript(() => {
+        globalThis.kernels = [];
+        new MutationObserver(() => {
+          const { textContent } = document.getElementById('figures') ?? {};
+          if (!/kernels$/.test(textContent) || globalThis.kernels.at(-1)?.figures === textContent) return;
+          const { value, max } = document.getElementById('progress');
+          globalThis.kernels.push({ figures: textContent, status: document.getElementById('status').textContent, value, max });
+        }).observe(document, { subtree: true, childList: true, characterData: true });
+      }),
+  });
+  await demo.until('ready');
+  const kernels = await demo.page.evaluate(() => globalThis.kernels);
+  const { max: total } = kernels[0];
+  assert.ok(total > 5, `${total} kernels`);
+  assert.deepEqual(kernels.at(-1), { figures: `${total} of ${total} kernels`, status: 'Preparing the graphics card…', value: total, max: total });
+  for (let i = 1; i < kernels.length; i++) assert.ok(kernels[i].value > kernels[i - 1].value);
 });
 
 test('a size that no browser has the memory for is refused in words', async (t) => {
@@ -102,7 +137,7 @@ test('a size that no browser has the memory for is refused in words', async (t) 
 // its text on the console, and a promise that never settles.
 test('a panic, which never settles its promise, is told, and the model can be reloaded', async (t) => {
   const demo = await open(t, {
-    prepare: packageThat("console.error('panicked at src/unet.rs:7:9:\\nindex out of bounds\\n\\nStack:\\n...'); return new Promise(() => {});"),
+    prepare: packageThat("console.error('panicked at src/unet.rs:7:9:\\nindex out of bounds\\n\\nStack:\\n...'); await new Promise(() => {});"),
   });
   await demo.until('ready');
   await demo.get('generate').click();
@@ -114,8 +149,8 @@ test('a panic, which never settles its promise, is told, and the model can be re
   await demo.generate();
 });
 
-test('a graphics device lost during a run is told, and the CPU takes over when asked to', async (t) => {
-  const demo = await open(t, { flags: 'swiftShader', hash: 'device=webgpu&steps=500&batch=1' });
+test('burn: a graphics device lost during a run is told, and the CPU takes over when asked to', async (t) => {
+  const demo = await open(t, { flags: 'swiftShader', hash: 'device=webgpu&engine=burn&steps=500&batch=1' });
   await demo.until('ready');
   await demo.get('generate').click();
   await demo.untilStep(1);
@@ -126,15 +161,52 @@ test('a graphics device lost during a run is told, and the CPU takes over when a
   assert.ok(await demo.get('reload').isVisible());
   await demo.get('device').selectOption('cpu');
   await demo.recovers('ready');
+  await demo.get('engine').selectOption('plan');
+  await demo.until('ready');
   await demo.get('steps').fill('1');
   await demo.generate();
+});
+
+/** Lets a test end the worker's graphics device, as a driver does that starts anew. */
+const destructible = before(`
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    const device = await requestDevice.apply(this, args);
+    new BroadcastChannel('destroy').onmessage = () => device.destroy();
+    return device;
+  };`);
+
+const destroyDevice = (demo) => demo.page.evaluate(() => new BroadcastChannel('destroy').postMessage(null));
+
+test('a run survives the loss of the graphics device, during it or before it, with the same picture', async (t) => {
+  const demo = await open(t, { flags: 'swiftShader', prepare: destructible, hash: 'device=webgpu&steps=6&eta=0.5&batch=1&seed=3' });
+  const lostNotice = async () => (await demo.notices()).filter((text) => text.includes('The graphics card was lost and found again'));
+  await demo.until('ready');
+  await demo.generate();
+  const undisturbed = await demo.pixels();
+  assert.deepEqual(await lostNotice(), []);
+
+  await demo.get('generate').click();
+  await demo.untilStep(2);
+  await destroyDevice(demo);
+  await demo.until('done');
+  assert.equal((await lostNotice()).length, 1);
+  assert.ok(worstDifference(await demo.pixels(), undisturbed) <= 1);
+
+  await demo.generate();
+  assert.deepEqual(await lostNotice(), [], 'the new device lasts');
+
+  await destroyDevice(demo);
+  await demo.generate();
+  assert.equal((await lostNotice()).length, 1);
+  assert.ok(worstDifference(await demo.pixels(), undisturbed) <= 1);
+  assert.deepEqual(demo.errors, []);
 });
 
 test('an error of the engine is shown as it is, and the next run works', async (t) => {
   const demo = await open(t, {
     prepare: packageThat(`
-      if (options.seed === 1) throw new Error('seed: 1 is not to my taste');
-      return { done: true, index: 0, t: 0, x0_hat: new Float32Array(1024), x_t: new Float32Array(1024) };`),
+      if (options.seed === 1) throw new Error('seed: 1 is not to my taste');`),
   });
   await demo.until('ready');
   await demo.get('generate').click();
@@ -146,21 +218,15 @@ test('an error of the engine is shown as it is, and the next run works', async (
 });
 
 test('a missing wasm package is told', async (t) => {
-  for (const file of ['ddim_web.js', 'ddim_web_bg.wasm']) {
-    const demo = await open(t, { prepare: (context) => context.route(`**/pkg/${file}`, (route) => route.fulfill({ status: 404, body: 'no' })) });
+  for (const file of [PACKAGE_SCRIPTS, PACKAGE_WASM]) {
+    const demo = await open(t, { prepare: (context) => context.route(file, (route) => route.fulfill({ status: 404, body: 'no' })) });
     await demo.until('error');
-    assert.match(await demo.status(), file.endsWith('.wasm') ? /ddim_web_bg\.wasm failed.*404/ : /engine could not be started/);
+    assert.match(await demo.status(), file === PACKAGE_WASM ? /ddim_web_bg\.wasm failed.*404/ : /engine could not be started/);
   }
 });
 
 test('a browser without WebAssembly SIMD is told to be updated', async (t) => {
-  const demo = await open(t, {
-    prepare: (context) =>
-      context.route('**/www/device.js', async (route) => {
-        const response = await route.fetch();
-        await route.fulfill({ response, body: `WebAssembly.validate = () => false;\n${await response.text()}` });
-      }),
-  });
+  const demo = await open(t, { prepare: before('WebAssembly.validate = () => false;') });
   await demo.until('error');
   assert.match(await demo.status(), /cannot run WebAssembly with SIMD.*please use a current/);
 });

@@ -34,6 +34,55 @@ export const schedulerWith = (changes) => (context) =>
     await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
   });
 
+/** Scripts and wasm of all packages in pkg/, for routes. */
+export const PACKAGE_SCRIPTS = '**/pkg/**/ddim_web.js';
+export const PACKAGE_WASM = '**/pkg/**/ddim_web_bg.wasm';
+
+/** For `prepare`: the page sees a computer with so many cores. @param {number} count */
+export const cores = (count) => (context) =>
+  context.addInitScript((n) => Object.defineProperty(navigator, 'hardwareConcurrency', { get: () => n }), count);
+
+/** For `prepare`: runs `code` wherever www/device.js is imported, on the page and in workers, before anything of it. @param {string} code */
+export const before = (code) => (context) =>
+  context.route('**/www/device.js', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${code}\n${await response.text()}` });
+  });
+
+/**
+ * For `prepare`: replaces the wasm package by a module, for failures that the real one does not produce on demand.
+ * @param {string} body  what `next()` of a sampler does, with its `options` and with `step`, a step that is not the last
+ */
+export const packageThat = (body) => (context) =>
+  context.route(PACKAGE_SCRIPTS, (route) =>
+    route.fulfill({
+      contentType: 'text/javascript',
+      body: `
+        export default async function init() {}
+        export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [] });
+        export class Denoiser {
+          static async load(config, weights, device) { return Object.assign(new Denoiser(), { device }); }
+          info() {
+            return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [] };
+          }
+          sampler(options) {
+            const picture = () => new Float32Array(options.batch * 1024);
+            let index = 0;
+            return {
+              total: options.steps,
+              recoveries: 0,
+              free() {},
+              next: async () => {
+                const step = { done: index + 1 === options.steps, index: index++, t: 0, x0_hat: picture(), x_t: picture() };
+                ${body}
+                return step;
+              },
+            };
+          }
+        }`,
+    }),
+  );
+
 /**
  * Opens the page in a context of its own, which is closed when the test ends.
  * @param {import('node:test').TestContext} t

@@ -1,4 +1,4 @@
-// The parts of the page that need no browser: settings, grey levels, the film, the choice of device.
+// The parts of the page that need no browser: settings, grey levels, the film, splitting a batch, the choice of device.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,12 +6,13 @@ import { test } from 'node:test';
 import { chooseDevice } from '../../www/device.js';
 import { Film } from '../../www/film.js';
 import { columnsFor, toGreyLevels } from '../../www/pixels.js';
+import { Joiner, split, workersFor } from '../../www/pool.js';
 import { OWN_SPACING, SETTINGS, defaults, formatHash, parse, parseHash, setModels, settingOf } from '../../www/state.js';
 
 setModels([{ id: 'fashion-mnist', name: 'Fashion-MNIST' }, { id: 'other', name: 'Other' }]);
 
 test('settings survive the way through the hash', () => {
-  const values = { model: 'other', device: 'cpu', steps: 1000, eta: 0.35, tau: 'quad', method: 'sigma_hat', seed: Number.MAX_SAFE_INTEGER, batch: 16, view: 'xt' };
+  const values = { model: 'other', device: 'cpu', engine: 'burn', steps: 1000, eta: 0.35, tau: 'quad', method: 'sigma_hat', seed: Number.MAX_SAFE_INTEGER, batch: 16, view: 'xt' };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());
 });
@@ -92,15 +93,74 @@ test('a film keeps every step while it fits, and otherwise thins out but keeps t
   assert.deepEqual(run(256, 51).at(-1), 51);
 });
 
+test('a batch has at most a worker for each picture, for each core, and 8 in all', () => {
+  assert.deepEqual([1, 2, 3, 16].map((batch) => workersFor(batch, 4)), [1, 2, 3, 4]);
+  assert.equal(workersFor(16, 64), 8);
+  assert.equal(workersFor(16, undefined), 2);
+});
+
+test('parts of a batch are even, in order, and hold their own slice of everything', () => {
+  const latents = Float32Array.from({ length: 14 }, (_, i) => i); // 7 pictures of 2 numbers
+  const parts = split({ batch: 7, first_image: 10, seed: 5, labels: [0, 1, 2, 3, 4, 5, 6], latents }, 3);
+  assert.deepEqual(parts.map(({ batch }) => batch), [2, 2, 3]);
+  assert.deepEqual(parts.map(({ first_image: first }) => first), [10, 12, 14]);
+  assert.deepEqual(parts.map(({ labels }) => labels), [[0, 1], [2, 3], [4, 5, 6]]);
+  assert.deepEqual(parts.map((part) => [...part.latents]), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11, 12, 13]]);
+  assert.ok(parts.every(({ seed }) => seed === 5));
+  for (let batch = 1; batch <= 16; batch++) {
+    for (let count = 1; count <= Math.min(batch, 8); count++) {
+      const sizes = split({ batch }, count).map((part) => part.batch);
+      assert.equal(sizes.reduce((a, b) => a + b), batch);
+      assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, `${batch} in ${count}: ${sizes}`);
+    }
+  }
+  assert.deepEqual(split({ batch: 2 }, 1), [{ batch: 2, first_image: 0 }]);
+});
+
+test('steps of the parts become one step with all pictures, in order, whoever is first', () => {
+  const heard = [];
+  let now = 0;
+  const joiner = new Joiner(2, (event) => heard.push(event), () => now);
+  const step = (index, value) => ({ type: 'step', index, t: 9 - index, x0: Uint8ClampedArray.of(value), xt: Uint8ClampedArray.of(value, value) });
+  joiner.receive(1, { type: 'started', total: 2 });
+  joiner.receive(1, step(0, 10));
+  joiner.receive(1, step(1, 11));
+  assert.deepEqual(heard, [], 'the first part has not begun');
+  now = 100;
+  joiner.receive(0, { type: 'started', total: 2 });
+  assert.deepEqual(heard, [{ type: 'started', total: 2 }]);
+  now = 130;
+  joiner.receive(0, step(0, 0));
+  assert.equal(joiner.joined, 1);
+  now = 135;
+  joiner.receive(0, step(1, 1));
+  assert.equal(joiner.joined, 2);
+  assert.deepEqual(
+    heard.slice(1).map(({ index, t, ms, x0, xt }) => ({ index, t, ms, x0: [...x0], xt: [...xt] })),
+    [
+      { index: 0, t: 9, ms: 30, x0: [0, 10], xt: [0, 0, 10, 10] },
+      { index: 1, t: 8, ms: 5, x0: [1, 11], xt: [1, 1, 11, 11] },
+    ],
+  );
+});
+
 const gpuWith = (adapter) => ({ requestAdapter: async () => adapter });
 const adapter = (info, features = ['timestamp-query']) => ({ info, features: new Set(features) });
 
 test('auto takes a real adapter that can do what is needed', async () => {
   const gpu = gpuWith(adapter({ vendor: 'nvidia', architecture: 'hopper', device: '', description: '' }));
-  assert.deepEqual(await chooseDevice('auto', gpu), { device: 'webgpu', adapter: 'nvidia hopper' });
+  for (const engine of ['plan', 'burn']) {
+    assert.deepEqual(await chooseDevice('auto', gpu, engine), { device: 'webgpu', adapter: 'nvidia hopper' });
+  }
 });
 
-test('auto takes the CPU, with a reason, when WebGPU is absent, fails, is too old, or lacks timestamp-query', async () => {
+test('only burn needs timestamp-query', async () => {
+  const gpu = gpuWith(adapter({ vendor: 'arm' }, []));
+  assert.equal((await chooseDevice('auto', gpu, 'plan')).device, 'webgpu');
+  assert.equal((await chooseDevice('auto', gpu, 'burn')).device, 'cpu');
+});
+
+test('auto takes the CPU, with a reason, when WebGPU is absent, fails, is too old, or lacks what burn needs', async () => {
   const cases = [
     [undefined, /no WebGPU/],
     [gpuWith(null), /no graphics adapter/],
@@ -109,11 +169,11 @@ test('auto takes the CPU, with a reason, when WebGPU is absent, fails, is too ol
     [gpuWith(adapter(undefined)), /too old.*adapter\.info.*update the browser/],
   ];
   for (const [gpu, reason] of cases) {
-    const choice = await chooseDevice('auto', gpu);
+    const choice = await chooseDevice('auto', gpu, 'burn');
     assert.equal(choice.device, 'cpu');
     assert.match(choice.notice, reason);
-    await assert.rejects(chooseDevice('webgpu', gpu), reason);
-    assert.deepEqual(await chooseDevice('cpu', gpu), { device: 'cpu', adapter: '' });
+    await assert.rejects(chooseDevice('webgpu', gpu, 'burn'), reason);
+    assert.deepEqual(await chooseDevice('cpu', gpu, 'burn'), { device: 'cpu', adapter: '' });
   }
 });
 
@@ -125,9 +185,9 @@ test('software adapters are for those who ask for them', async () => {
     { vendor: 'microsoft', architecture: 'warp' },
     { vendor: 'someone', isFallbackAdapter: true },
   ]) {
-    assert.equal((await chooseDevice('auto', gpuWith(adapter(info)))).device, 'cpu', JSON.stringify(info));
-    assert.equal((await chooseDevice('webgpu', gpuWith(adapter(info)))).device, 'webgpu');
+    assert.equal((await chooseDevice('auto', gpuWith(adapter(info)), 'plan')).device, 'cpu', JSON.stringify(info));
+    assert.equal((await chooseDevice('webgpu', gpuWith(adapter(info)), 'plan')).device, 'webgpu');
   }
-  const real = await chooseDevice('auto', gpuWith(adapter({ description: 'NVIDIA Warpspeed' })));
+  const real = await chooseDevice('auto', gpuWith(adapter({ description: 'NVIDIA Warpspeed' })), 'plan');
   assert.equal(real.device, 'webgpu');
 });

@@ -136,7 +136,7 @@ test('the download tells how many bytes there are and counts up to them', async 
   });
   await demo.until('ready');
   const seen = await demo.page.evaluate(() => globalThis.seen);
-  const { size: engineSize } = await stat(join(ROOT, 'pkg/ddim_web_bg.wasm'));
+  const { size: engineSize } = await stat(join(ROOT, 'pkg/relaxed/ddim_web_bg.wasm'));
   const total = engineSize + weights.length;
   const megabytes = (total / 1e6).toFixed(1);
   assert.ok(seen.length > 5, `only ${seen.length} signs of progress`);

@@ -1,0 +1,148 @@
+// A batch over several workers on the CPU: the same pictures, no second download, and one end for all.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { PACKAGE_SCRIPTS, cores, open, packageThat } from './helpers.mjs';
+
+/** Pictures of every step, in both views. */
+async function film(demo) {
+  const pictures = [];
+  const last = Number(await demo.get('scrub').getAttribute('max'));
+  for (const view of ['view-x0', 'view-xt']) {
+    await demo.get(view).check();
+    for (let i = 0; i <= last; i++) {
+      await demo.slide('scrub', i);
+      pictures.push(await demo.pixels());
+    }
+  }
+  return pictures;
+}
+
+test('a link gives identical pixels in one worker and in several, at every step', async (t) => {
+  const films = [];
+  for (const [count, used] of [[1, 1], [2, 2], [4, 3]]) {
+    const demo = await open(t, { prepare: cores(count), hash: 'device=cpu&steps=3&eta=0.5&batch=3&seed=8' });
+    await demo.until('ready');
+    await demo.generate();
+    assert.equal(demo.page.workers().length, used);
+    films.push(await film(demo));
+    assert.deepEqual(demo.errors, []);
+  }
+  assert.equal(films[0].length, 6);
+  assert.equal(films[0][0].length, 3);
+  assert.deepEqual(films[1], films[0]);
+  assert.deepEqual(films[2], films[0]);
+});
+
+test('workers come when a batch needs them, stay for the next one, and download nothing', async (t) => {
+  const demo = await open(t, { prepare: cores(3), hash: 'device=cpu&steps=1&batch=1' });
+  const workersAfter = async (batch) => {
+    await demo.get('batch').fill(String(batch));
+    await demo.generate();
+    return demo.page.workers().length;
+  };
+  await demo.until('ready');
+  assert.equal(await workersAfter(1), 1);
+  assert.equal(await workersAfter(2), 2);
+  assert.equal(await workersAfter(16), 3);
+  assert.equal(await workersAfter(1), 3);
+  const files = demo.requests.filter((request) => /\.(wasm|safetensors|json)$/.test(request)).map((request) => request.split('/').at(-1));
+  assert.deepEqual(files.sort(), ['config.json', 'ddim_web_bg.wasm', 'diffusion_pytorch_model.safetensors', 'index.json', 'scheduler_config.json']);
+});
+
+test('stop ends all workers after their step and keeps the steps that the whole batch has', async (t) => {
+  const demo = await open(t, { prepare: cores(2), hash: 'device=cpu&steps=500&batch=3' });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.untilStep(2);
+  await demo.get('stop').click();
+  await demo.until('stopped');
+  const step = Number(await demo.get('status').getAttribute('data-step'));
+  assert.ok(step >= 2 && step < 500, `stopped after step ${step}`);
+  assert.equal(await demo.get('scrub').getAttribute('max'), String(step - 1));
+  await demo.get('steps').fill('1');
+  await demo.generate();
+});
+
+test('stop while more workers are being prepared ends the run after its first step', async (t) => {
+  const demo = await open(t, { prepare: cores(2), hash: 'device=cpu&steps=500&batch=2' });
+  await demo.until('ready');
+  await demo.page.evaluate(() => {
+    document.getElementById('generate').click();
+    document.getElementById('stop').click();
+  });
+  await demo.until('stopped');
+  assert.match(await demo.status(), /^Stopped after step 1 of 500/);
+});
+
+test('another device during a run ends all its workers', async (t) => {
+  const demo = await open(t, { prepare: cores(3), hash: 'device=cpu&steps=500&batch=3' });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.untilStep(1);
+  assert.equal(demo.page.workers().length, 3);
+  await demo.get('device').selectOption('auto');
+  await demo.until('ready');
+  assert.equal(demo.page.workers().length, 1);
+});
+
+// What fails in these is the part that begins with picture 1, the second one's.
+
+test('a part that fails ends the whole run with its message, and the next run works', async (t) => {
+  const demo = await open(t, {
+    hash: 'device=cpu&steps=500&batch=3',
+    prepare: async (context) => {
+      await cores(3)(context);
+      await packageThat("if (options.first_image === 1 && step.index === 5) throw new Error('no more');")(context);
+    },
+  });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.until('error');
+  assert.equal(await demo.status(), 'no more');
+  assert.equal(await demo.get('scrub').getAttribute('max'), '4', 'the steps that the whole batch has');
+  await demo.get('steps').fill('5');
+  await demo.get('generate').click();
+  await demo.recovers('done');
+});
+
+test('a crash in one worker ends all of them, and reloading the model replaces them', async (t) => {
+  const demo = await open(t, {
+    hash: 'device=cpu&steps=500&batch=3',
+    prepare: async (context) => {
+      await cores(3)(context);
+      await packageThat("if (options.first_image === 1) { console.error('panicked at here:\\nout of ink'); await new Promise(() => {}); }")(context);
+    },
+  });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.until('error');
+  assert.equal(await demo.status(), 'The engine crashed (out of ink). Reload the model to go on.');
+  assert.equal(demo.page.workers().length, 0);
+  await demo.page.context().unroute(PACKAGE_SCRIPTS);
+  await demo.get('steps').fill('2');
+  await demo.get('reload').click();
+  await demo.recovers('ready');
+  await demo.generate();
+  assert.equal(demo.page.workers().length, 3);
+});
+
+test('workers that cannot be started are named, and the others do their part', async (t) => {
+  let scripts = 0;
+  const demo = await open(t, {
+    hash: 'device=cpu&steps=1&batch=3',
+    prepare: async (context) => {
+      await cores(3)(context);
+      await context.route(PACKAGE_SCRIPTS, (route) => {
+        scripts += 1;
+        return scripts === 2 ? route.fulfill({ status: 500, body: 'no' }) : route.continue();
+      });
+    },
+  });
+  await demo.until('ready');
+  await demo.generate();
+  assert.equal((await demo.pixels()).length, 3);
+  assert.match((await demo.notices()).join(), /^Only 2 of 3 processor cores can be used \(The engine could not be started/);
+  assert.equal(demo.page.workers().length, 2);
+});

@@ -1,0 +1,92 @@
+// A batch over several workers: into how many parts it is cut, what each part is asked for, and how the
+// parts' steps become steps of the whole batch again. Pure: knows no worker.
+
+/** More instances of a network than this cost memory that a phone does not have. */
+const MAX_WORKERS = 8;
+
+/** Where the browser does not tell; nearly every computer and phone has as many. */
+const USUAL_CORES = 2;
+
+/** @param {number} batch @param {number|undefined} cores  `navigator.hardwareConcurrency` @returns {number} */
+export function workersFor(batch, cores) {
+  return Math.min(batch, cores || USUAL_CORES, MAX_WORKERS);
+}
+
+/**
+ * Cuts a run into runs of neighbouring pictures, as even as can be. Each picture's noise is the same as in
+ * the whole run.
+ * @param {object} options  of `Denoiser.sampler`, with `batch`
+ * @param {number} parts  at most `batch`
+ * @returns {object[]} options of each part
+ */
+export function split(options, parts) {
+  const { batch, first_image: firstImage = 0, labels, latents } = options;
+  return Array.from({ length: parts }, (_, i) => {
+    const start = Math.floor((batch * i) / parts);
+    const end = Math.floor((batch * (i + 1)) / parts);
+    const part = { ...options, batch: end - start, first_image: firstImage + start };
+    if (labels) part.labels = labels.slice(start, end);
+    if (latents) {
+      const image = latents.length / batch;
+      part.latents = latents.slice(start * image, end * image);
+    }
+    return part;
+  });
+}
+
+/** @param {Uint8ClampedArray[]} parts @returns {Uint8ClampedArray} */
+function concatenate(parts) {
+  if (parts.length === 1) return parts[0];
+  const whole = new Uint8ClampedArray(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+/** Puts the steps of the parts together. A part may be ahead of the others; its steps wait here. */
+export class Joiner {
+  #waiting;
+  #started = 0;
+  #last = 0;
+  /** Steps of the whole batch so far. */
+  joined = 0;
+
+  /**
+   * @param {number} parts
+   * @param {(event: {type: 'started'|'step'}) => void} emit  hears of the run as if it were in one part; `ms`
+   *   of a step is the time since the one before
+   * @param {() => number} now  milliseconds
+   */
+  constructor(parts, emit, now = () => performance.now()) {
+    this.#waiting = Array.from({ length: parts }, () => []);
+    this.emit = emit;
+    this.now = now;
+  }
+
+  /** @param {number} part @param {{type: 'started'|'step'}} event  what its worker says */
+  receive(part, event) {
+    if (event.type === 'started') {
+      this.#started += 1;
+      if (this.#started < this.#waiting.length) return;
+      this.#last = this.now();
+      this.emit(event);
+    } else {
+      this.#waiting[part].push(event);
+      if (this.#waiting.every((steps) => steps.length > 0)) this.#join();
+    }
+  }
+
+  #join() {
+    const steps = this.#waiting.map((waiting) => waiting.shift());
+    const now = this.now();
+    const ms = now - this.#last;
+    this.#last = now;
+    this.joined += 1;
+    const x0 = concatenate(steps.map((step) => step.x0));
+    const xt = concatenate(steps.map((step) => step.xt));
+    this.emit({ ...steps[0], ms, x0, xt });
+  }
+}
