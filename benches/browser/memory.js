@@ -3,7 +3,7 @@ import { loadNetwork } from './network.js';
 
 const CONFIG = {
   _class_name: 'UNet2DModel',
-  sample_size: 16,
+  sample_size: 8,
   in_channels: 1,
   out_channels: 1,
   block_out_channels: [32, 32],
@@ -29,7 +29,7 @@ export async function run({ device, build }) {
   const counts = countBuffers();
   const { denoiser, memory } = await loadNetwork({ config: CONFIG, device, build });
   const scheduler = JSON.stringify({ num_train_timesteps: STEPS });
-  const sampler = denoiser.sampler({ scheduler, steps: STEPS, batch: 4, eta: 1 });
+  const sampler = denoiser.sampler({ scheduler, steps: STEPS, batch: 1, eta: 1 });
   const state = () => ({ wasm: memory.buffer.byteLength, buffers: counts.buffers });
   let warm;
   for (let step = 1; step <= STEPS; step++) {

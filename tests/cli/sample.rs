@@ -224,3 +224,52 @@ fn a_diffusers_pipeline_folder_is_read_as_it_is() {
     );
     assert!(folder.names().contains(&"samples.png".to_string()));
 }
+
+#[test]
+fn every_engine_and_device_makes_the_same_images() {
+    let folder = Folder::with_model("machines");
+    let numbers = |device: &str, engine: &str| -> Result<Vec<f32>, String> {
+        let arguments = [
+            "--steps",
+            "4",
+            "--count",
+            "2",
+            "--device",
+            device,
+            "--engine",
+            engine,
+            "--save",
+            "x.safetensors",
+        ];
+        let output = sample(&folder, &arguments);
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        let saved = fs::read(folder.path("x.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&saved).unwrap();
+        let data = file.tensor("sample").unwrap().data().to_vec();
+        Ok(data
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect())
+    };
+    let expected = numbers("cpu", "plan").unwrap();
+    for (device, engine) in [("cpu", "burn"), ("gpu", "plan")] {
+        let found = match numbers(device, engine) {
+            Ok(found) => found,
+            Err(error) => {
+                // The one failure that is not the program's: a machine without a graphics card and without a driver
+                // that stands in for one.
+                assert!(
+                    device == "gpu" && error.contains("GPU: no adapter"),
+                    "{error}"
+                );
+                eprintln!("skipped: {error}");
+                continue;
+            }
+        };
+        for (a, b) in expected.iter().zip(&found) {
+            assert!((a - b).abs() < 1e-4, "{device} {engine}: {a} and {b}");
+        }
+    }
+}
