@@ -134,9 +134,12 @@ async function load({ module, ...rest }) {
   postMessage({ type: 'loaded', info, adapter, scheduler });
 }
 
+/** Whether the model is on a device that is gone. */
+const onLostOne = () => lost > replaced && model.info().device === 'webgpu';
+
 /** A device that was lost between two runs is replaced here; during a run the sampler does it. */
 async function replaceLostDevice() {
-  if (lost <= replaced || model.info().device !== 'webgpu') return;
+  if (!onLostOne()) return;
   const before = lost;
   const again = await denoiserOn('webgpu');
   model.free();
@@ -166,7 +169,16 @@ async function keepPace(made) {
 async function sample({ options }) {
   stopping = false;
   taken = 0;
-  await replaceLostDevice();
+  try {
+    await replaceLostDevice();
+    await run(options);
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError || !onLostOne()) throw error;
+    throw new Error('The graphics card was lost and cannot be found again; try once more, or choose the device CPU.');
+  }
+}
+
+async function run(options) {
   const sampler = model.sampler({ ...options, scheduler: files.scheduler });
   try {
     const { total } = sampler;

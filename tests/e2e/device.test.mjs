@@ -203,6 +203,38 @@ test('a run survives the loss of the graphics device, during it or before it, wi
   assert.deepEqual(demo.errors, []);
 });
 
+test('a graphics card that stays away is told, and is used again once it is back', async (t) => {
+  const prepare = before(`
+    const { requestAdapter } = GPU.prototype;
+    let device;
+    let gone = false;
+    GPU.prototype.requestAdapter = async function (...args) {
+      const adapter = await requestAdapter.apply(this, args);
+      const { requestDevice } = adapter;
+      adapter.requestDevice = async (...args) => (device = await requestDevice.apply(adapter, args));
+      return gone ? null : adapter;
+    };
+    new BroadcastChannel('card').onmessage = ({ data }) => {
+      gone = data === 'gone';
+      if (gone) device?.destroy();
+    };`);
+  const card = (demo, state) => demo.page.evaluate((data) => new BroadcastChannel('card').postMessage(data), state);
+  const demo = await open(t, { flags: 'swiftShader', prepare, hash: 'device=webgpu&steps=4&batch=1' });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.untilStep(1);
+  await card(demo, 'gone');
+  const sentence = 'The graphics card was lost and cannot be found again; try once more, or choose the device CPU.';
+  await demo.until('error');
+  assert.equal(await demo.status(), sentence);
+  await demo.get('generate').click();
+  await demo.until('error');
+  assert.equal(await demo.status(), sentence);
+  await card(demo, 'back');
+  await demo.get('generate').click();
+  await demo.recovers('done');
+});
+
 test('an error of the engine is shown as it is, and the next run works', async (t) => {
   const demo = await open(t, {
     prepare: packageThat(`

@@ -20,6 +20,15 @@ test('a run causes no console error and no request to another origin', async (t)
   assert.deepEqual(demo.requests.filter((request) => !request.split(' ')[1].startsWith(`${origin}/`) && !request.includes(' blob:')), []);
 });
 
+test('a visit fetches every file once, but for what the page shares with its worker', async (t) => {
+  const demo = await open(t);
+  await demo.until('ready');
+  await demo.generate();
+  const files = demo.requests.map((request) => request.replace(/^.*\//, '')).filter((file) => file !== 'favicon.svg');
+  const twice = files.filter((file, i) => files.indexOf(file) !== i);
+  assert.deepEqual(twice.sort(), ['device.js', 'pixels.js']);
+});
+
 test('the page works under a sub-path', async (t) => {
   const server = await serve({ root: ROOT, base: '/some/name/' });
   t.after(server.close);

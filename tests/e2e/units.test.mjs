@@ -1,6 +1,7 @@
 // The parts of the page that need no browser: settings, grey levels, the film, splitting a batch, the choice of device.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { chooseDevice } from '../../www/device.js';
@@ -190,4 +191,21 @@ test('software adapters are for those who ask for them', async () => {
   }
   const real = await chooseDevice('auto', gpuWith(adapter({ description: 'NVIDIA Warpspeed' })), 'plan');
   assert.equal(real.device, 'webgpu');
+});
+
+const read = (path) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+/** @param {string} name  of a module in www/ @returns {Promise<Set<string>>} `found`, with what it imports, directly or not */
+async function importsOf(name, found = new Set()) {
+  for (const [, imported] of (await read(`www/${name}`)).matchAll(/^import .* from '\.\/(.*)';$/gm)) {
+    if (found.has(imported)) continue;
+    found.add(imported);
+    await importsOf(imported, found);
+  }
+  return found;
+}
+
+test('index.html announces exactly the modules that main.js imports', async () => {
+  const announced = [...(await read('index.html')).matchAll(/<link rel="modulepreload" href="www\/(.*?)">/g)].map(([, name]) => name);
+  assert.deepEqual(announced.sort(), [...(await importsOf('main.js'))].sort());
 });
