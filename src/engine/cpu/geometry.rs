@@ -77,6 +77,17 @@ impl Planes {
         }
     }
 
+    /// For tiles of 2×2 output pixels that see a border of one pixel.
+    pub fn tiles([height, width]: [usize; 2]) -> Self {
+        Self {
+            size: [height, width],
+            padding: 1,
+            pitch: width.div_ceil(2) + 1,
+            rows: height.div_ceil(2) + 1,
+            split: true,
+        }
+    }
+
     /// Numbers of one row and column remainder.
     pub fn phase(&self) -> usize {
         self.rows * self.pitch + usize::from(self.padding == 1 && !self.split)
@@ -88,9 +99,13 @@ impl Planes {
     }
 }
 
-/// Whether an operation can read the buffer itself.
-fn as_it_is(source: &Source) -> bool {
-    source.norm.is_none() && source.act.is_none() && source.resample == Resample::Keep
+/// Planes of `size` without a border: the buffer's own where nothing happens to them.
+pub fn dense_layout(source: &Source, size: [usize; 2]) -> Layout {
+    if source.norm.is_none() && source.act.is_none() && source.resample == Resample::Keep {
+        Layout::Direct
+    } else {
+        Layout::Staged(Planes::dense(size))
+    }
 }
 
 impl Geometry {
@@ -100,13 +115,8 @@ impl Geometry {
         let output = plan.buffer(conv.output);
         let (from, to) = ([input.height, input.width], [output.height, output.width]);
         if conv.kernel == 1 {
-            let layout = if as_it_is(&conv.source) {
-                Layout::Direct
-            } else {
-                Layout::Staged(Planes::dense(to))
-            };
             return Self {
-                layout,
+                layout: dense_layout(&conv.source, to),
                 taps: vec![vec![0]],
                 pixels: vec![vectors(to, to[1], lanes, [to[1], 1], 0)],
                 out_step: 1,
@@ -157,10 +167,9 @@ impl Geometry {
         match conv.residual {
             Residual::None | Residual::Class(_) => None,
             Residual::Project { .. } => Some(self.layout),
-            Residual::Add(source) if as_it_is(&source) => Some(Layout::Direct),
-            Residual::Add(_) => {
+            Residual::Add(source) => {
                 let output = plan.buffer(conv.output);
-                Some(Layout::Staged(Planes::dense([output.height, output.width])))
+                Some(dense_layout(&source, [output.height, output.width]))
             }
         }
     }

@@ -3,17 +3,24 @@
 //! Images of a batch run side by side on all threads, each in memory of its own that is asked for once. A batch that
 //! is smaller than the number of threads shares them within each operation.
 
+mod attention;
+mod conv;
 mod geometry;
 mod kernels;
+mod memory;
 pub(super) mod pack;
 mod program;
+mod staging;
 mod threads;
+mod vector;
+mod winograd;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kernels::Kernels;
+use memory::Workspace;
 use pack::Packed;
-use program::{Program, Workspace};
+use program::Program;
 
 use super::plan::Plan;
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
@@ -52,8 +59,13 @@ impl CpuEngine {
     pub fn load(config_json: &str, safetensors: &[u8]) -> Result<Self, EngineError> {
         let config = UnetConfig::from_json(config_json)?;
         let kernels = Kernels::best();
-        // The order of the operations, and with it the weights, is the same for every size.
-        let plan = Plan::new(&config, config.smallest_size())?;
+        // The order of the operations is the same for every size. Which of two ways to compute a convolution is the
+        // faster one depends on the size: that of the images that the network was trained on decides.
+        let trained = config.sample_size.map(|size| Plan::new(&config, size));
+        let plan = match trained {
+            Some(Ok(plan)) => plan,
+            _ => Plan::new(&config, config.smallest_size())?,
+        };
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
         let packed = Arc::new(pack::pack(&plan, &tensors, kernels.rows));
         let frequencies = tensors
@@ -208,6 +220,7 @@ impl Denoiser for CpuEngine {
     ) -> Result<Vec<f32>, EngineError> {
         let mut batch = self.begin(spec, x)?;
         self.forward(&mut batch, timesteps)?;
+        batch.program.give_back(batch.workspaces);
         Ok(batch.out)
     }
 }

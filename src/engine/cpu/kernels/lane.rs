@@ -28,6 +28,8 @@ pub unsafe trait Lane: Copy {
     unsafe fn min(self, other: Self) -> Self;
     /// `self + a * b`, with one rounding or two.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// `self[0], other[0], self[1], other[1], …` in two vectors.
+    unsafe fn interleave(self, other: Self) -> (Self, Self);
     /// The nearest whole number.
     unsafe fn round(self) -> Self;
     /// `2^self` of whole numbers from -126 to 127.
@@ -107,6 +109,10 @@ unsafe impl Lane for f32 {
     #[inline(always)]
     unsafe fn add_product(self, a: Self, b: Self) -> Self {
         self + a * b
+    }
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> (Self, Self) {
+        (self, other)
     }
     #[inline(always)]
     unsafe fn round(self) -> Self {

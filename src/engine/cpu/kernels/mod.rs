@@ -1,6 +1,7 @@
 //! The inner loops, once for every set of vector instructions; [`Kernels::detect`] picks the best that is there.
 
 pub mod product;
+pub mod winograd;
 
 mod lane;
 mod point;
@@ -17,6 +18,7 @@ mod x86;
 use std::ops::Range;
 
 use product::{Pixels, Product};
+use winograd::{Products, ToPixels, ToTiles};
 
 use crate::unet::config::Activation;
 
@@ -36,7 +38,13 @@ pub struct Kernels {
     /// [`product::run`].
     pub product: unsafe fn(&Product, Range<usize>, &[Pixels]),
     /// [`product::single`].
-    pub single: unsafe fn(&[f32], *const f32, usize, &mut [f32], usize),
+    pub single: unsafe fn(&[f32], *const f32, &mut [f32]),
+    /// [`winograd::to_tiles`].
+    pub to_tiles: unsafe fn(&ToTiles, Range<usize>, &[Pixels]),
+    /// [`winograd::products`].
+    pub products: unsafe fn(&Products, Range<usize>),
+    /// [`winograd::to_pixels`].
+    pub to_pixels: unsafe fn(&ToPixels, Range<usize>, &[Pixels]),
     /// [`point::activate`].
     pub activate: unsafe fn(&[f32], &mut [f32], f32, f32, Option<Activation>),
     /// [`point::moments`].
@@ -56,6 +64,9 @@ macro_rules! kernels {
                 rows: $rows,
                 product,
                 single,
+                to_tiles,
+                products,
+                to_pixels,
                 activate,
                 moments,
                 softmax,
@@ -66,8 +77,20 @@ macro_rules! kernels {
                 unsafe { super::product::run::<$lane, $rows, $vectors>(of, outputs, pixels) }
             }
             $(#[target_feature(enable = $features)])?
-            unsafe fn single(x: &[f32], weight: *const f32, stride: usize, out: &mut [f32], first: usize) {
-                unsafe { super::product::single::<$lane>(x, weight, stride, out, first) }
+            unsafe fn single(x: &[f32], weight: *const f32, out: &mut [f32]) {
+                unsafe { super::product::single::<$lane>(x, weight, out) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn to_tiles(of: &ToTiles, channels: Range<usize>, tiles: &[Pixels]) {
+                unsafe { super::winograd::to_tiles::<$lane>(of, channels, tiles) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn products(of: &Products, positions: Range<usize>) {
+                unsafe { super::winograd::products::<$lane, $rows, $vectors>(of, positions) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn to_pixels(of: &ToPixels, outputs: Range<usize>, tiles: &[Pixels]) {
+                unsafe { super::winograd::to_pixels::<$lane>(of, outputs, tiles) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn activate(from: &[f32], to: &mut [f32], scale: f32, shift: f32, act: Option<Activation>) {
@@ -92,8 +115,10 @@ kernels!(avx512, std::arch::x86_64::__m512, "AVX-512", 8 x 2, "avx512f");
 kernels!(avx2, std::arch::x86_64::__m256, "AVX2", 4 x 3, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
 kernels!(neon, std::arch::aarch64::float32x4_t, "NEON", 8 x 3);
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
 kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 4 x 2, "simd128");
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128, relaxed", 4 x 2, "simd128,relaxed-simd");
 kernels!(portable, f32, "portable", 4 x 2);
 
 impl Kernels {

@@ -47,6 +47,10 @@ unsafe impl Lane for float32x4_t {
         unsafe { vfmaq_f32(self, a, b) }
     }
     #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> (Self, Self) {
+        unsafe { (vzip1q_f32(self, other), vzip2q_f32(self, other)) }
+    }
+    #[inline(always)]
     unsafe fn round(self) -> Self {
         unsafe { vrndnq_f32(self) }
     }

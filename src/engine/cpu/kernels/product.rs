@@ -133,20 +133,8 @@ unsafe fn sums<L: Lane, const R: usize, const V: usize>(
                 for v in 0..V {
                     x[v] = x[v].wrapping_add(pixels[v].input);
                 }
-                for _ in 0..part.channels {
-                    let mut values = [L::splat(0.0); V];
-                    for v in 0..V {
-                        values[v] = L::load(x[v]);
-                        x[v] = x[v].wrapping_add(part.plane);
-                    }
-                    for (row, sums) in sums.iter_mut().enumerate() {
-                        let weight = L::splat(*weight.add(row));
-                        for v in 0..V {
-                            sums[v] = sums[v].add_product(weight, values[v]);
-                        }
-                    }
-                    weight = weight.add(R);
-                }
+                accumulate::<L, R, V>(&mut sums, x, part.plane, weight, part.channels);
+                weight = weight.add(part.channels * R);
             }
         }
         // Whatever is indexed by a variable lies in memory: the sums themselves never are.
@@ -160,6 +148,36 @@ unsafe fn sums<L: Lane, const R: usize, const V: usize>(
             for v in 0..V {
                 finish(product, first + row, tile[v], &pixels[v]);
             }
+        }
+    }
+}
+
+/// `sums[row][v] += Σ_k weight[k][row] x[v][k plane]` for the `terms` first `k`.
+///
+/// # Safety
+/// As for [`run`].
+#[inline(always)]
+pub(super) unsafe fn accumulate<L: Lane, const R: usize, const V: usize>(
+    sums: &mut [[L; V]; R],
+    mut x: [*const f32; V],
+    plane: usize,
+    mut weight: *const f32,
+    terms: usize,
+) {
+    unsafe {
+        for _ in 0..terms {
+            let mut values = [L::splat(0.0); V];
+            for v in 0..V {
+                values[v] = L::load(x[v]);
+                x[v] = x[v].wrapping_add(plane);
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let weight = L::splat(*weight.add(row));
+                for v in 0..V {
+                    sums[v] = sums[v].add_product(weight, values[v]);
+                }
+            }
+            weight = weight.add(R);
         }
     }
 }
@@ -197,38 +215,49 @@ unsafe fn finish<L: Lane>(product: &Product, output: usize, sum: L, pixels: &Pix
     }
 }
 
-/// `out[o] = bias[o] + Σ_k x[k] weight[k][o]` for the outputs `outputs`: one pixel, where a vector holds outputs.
-/// `weight` is `[k][stride]` with `stride` outputs and at least [`MAX_LANES`] numbers after them.
+/// `out[o] += Σ_k x[k] weight[k][o]`: one pixel, where a vector holds outputs. `weight` is `[k][outputs]`, readable for
+/// [`MAX_LANES`] numbers after its end.
 ///
 /// # Safety
 /// As for [`run`].
 #[inline(always)]
-pub unsafe fn single<L: Lane>(
+pub unsafe fn single<L: Lane>(x: &[f32], weight: *const f32, out: &mut [f32]) {
+    let vectors = out.len().div_ceil(L::N);
+    let whole = vectors / 4 * 4;
+    unsafe {
+        for first in (0..whole).step_by(4) {
+            columns::<L, 4>(x, weight, out, first * L::N);
+        }
+        for first in whole..vectors {
+            columns::<L, 1>(x, weight, out, first * L::N);
+        }
+    }
+}
+
+/// [`single`] for the `V` vectors of outputs that begin with `first`.
+#[inline(always)]
+unsafe fn columns<L: Lane, const V: usize>(
     x: &[f32],
     weight: *const f32,
-    stride: usize,
     out: &mut [f32],
     first: usize,
 ) {
     unsafe {
-        for start in (0..out.len()).step_by(4 * L::N) {
-            let vectors = (out.len() - start).div_ceil(L::N).min(4);
-            let mut sums = [L::splat(0.0); 4];
-            for (k, x) in x.iter().enumerate() {
-                let row = weight.add(k * stride + first + start);
-                let x = L::splat(*x);
-                for (v, sum) in sums.iter_mut().enumerate().take(vectors) {
-                    *sum = sum.add_product(x, L::load(row.add(v * L::N)));
-                }
+        let mut sums = [L::splat(0.0); V];
+        for (k, x) in x.iter().enumerate() {
+            let row = weight.add(k * out.len() + first);
+            let x = L::splat(*x);
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = sum.add_product(x, L::load(row.add(v * L::N)));
             }
-            for (v, sum) in sums.iter().enumerate().take(vectors) {
-                let mut lanes = [0.0; MAX_LANES];
-                sum.store(lanes.as_mut_ptr());
-                let at = start + v * L::N;
-                let length = L::N.min(out.len() - at);
-                for (out, lane) in out[at..at + length].iter_mut().zip(lanes) {
-                    *out += lane;
-                }
+        }
+        for (v, sum) in sums.iter().enumerate() {
+            let mut lanes = [0.0; MAX_LANES];
+            sum.store(lanes.as_mut_ptr());
+            let at = first + v * L::N;
+            let length = L::N.min(out.len() - at);
+            for (out, lane) in out[at..at + length].iter_mut().zip(lanes) {
+                *out += lane;
             }
         }
     }

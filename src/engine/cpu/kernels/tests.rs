@@ -1,9 +1,10 @@
 //! Every set of loops that this processor has, against plain loops in f64.
 
 use super::product::{MAX_LANES, Part, Product};
+use super::winograd::POSITIONS;
 use super::*;
-use crate::engine::cpu::geometry::vectors;
-use crate::engine::cpu::pack::grouped;
+use crate::engine::cpu::geometry::{Planes, vectors};
+use crate::engine::cpu::pack::{grouped, over_tiles};
 use crate::noise::gaussian;
 
 fn random(draw: u32, length: usize) -> Vec<f32> {
@@ -96,16 +97,105 @@ fn a_product_is_the_sum_that_it_says() {
     }
 }
 
+/// The three parts of a convolution over tiles, with bias, residual and scale, for even and odd sizes.
+#[test]
+fn a_convolution_over_tiles_is_the_sum_over_its_kernel() {
+    for kernels in Kernels::available() {
+        for [rows, columns, inputs, outputs] in [
+            [8, 8, 3, 5],
+            [7, 5, 6, 12],
+            [2, 64, 4, 8],
+            [5, 33, 2, 17],
+            [1, 1, 1, 1],
+        ] {
+            let what = format!("{} {rows}x{columns}", kernels.name);
+            let size @ [height, width] = [rows, columns];
+            let image = random(1, inputs * height * width);
+            let weight = random(2, outputs * inputs * 9);
+            let bias = random(3, outputs);
+            let residual = random(4, outputs * height * width + MAX_LANES);
+            let planes = Planes::tiles(size);
+            let mut x = vec![0.0; inputs * planes.plane() + MAX_LANES];
+            let pixels = || (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+            for (c, (row, column)) in (0..inputs).flat_map(|c| pixels().map(move |at| (c, at))) {
+                let (y, z) = (row + 1, column + 1);
+                let place = (2 * (y % 2) + z % 2) * planes.phase() + y / 2 * planes.pitch + z / 2;
+                x[c * planes.plane() + place] = image[(c * height + row) * width + column];
+            }
+            let count = [height.div_ceil(2), width.div_ceil(2)];
+            let tiles = vectors(count, planes.pitch, kernels.lanes, [2 * width, 2], 0);
+            let packed = over_tiles(kernels.rows, outputs, &weight);
+            let filled = outputs.next_multiple_of(kernels.rows);
+            let step = tiles.len() * inputs * kernels.lanes;
+            let sums_step = tiles.len() * filled * kernels.lanes;
+            let mut transformed = vec![f32::NAN; POSITIONS * step];
+            let mut sums = vec![f32::NAN; POSITIONS * sums_step];
+            let mut out = vec![f32::NAN; outputs * height * width];
+            let to_tiles = ToTiles {
+                x: x.as_ptr(),
+                plane: planes.plane(),
+                phase: planes.phase(),
+                pitch: planes.pitch,
+                tiles: transformed.as_mut_ptr(),
+                step,
+                channels: inputs,
+            };
+            let products = Products {
+                weights: packed.as_ptr(),
+                channels: inputs,
+                outputs: filled,
+                vectors: tiles.len(),
+                tiles: transformed.as_ptr(),
+                step,
+                sums: sums.as_mut_ptr(),
+                sums_step,
+            };
+            let to_pixels = ToPixels {
+                sums: sums.as_ptr(),
+                step: sums_step,
+                outputs: filled,
+                bias: bias.as_ptr(),
+                out: out.as_mut_ptr(),
+                size,
+                residual: Some((residual.as_ptr(), height * width)),
+                scale: 0.5,
+            };
+            // SAFETY: the set is available, and the planes have room behind them.
+            unsafe {
+                (kernels.to_tiles)(&to_tiles, 0..inputs, &tiles);
+                (kernels.products)(&products, 0..POSITIONS);
+                (kernels.to_pixels)(&to_pixels, 0..outputs, &tiles);
+            }
+
+            let mut expected = Vec::new();
+            for (o, (y, z)) in (0..outputs).flat_map(|o| pixels().map(move |at| (o, at))) {
+                let at = (o * height + y) * width + z;
+                let mut sum = f64::from(bias[o]) + f64::from(residual[at]);
+                for (c, k) in (0..inputs).flat_map(|c| (0..9).map(move |k| (c, k))) {
+                    let (y, z) = (y + k / 3, z + k % 3);
+                    if y >= 1 && z >= 1 && y <= height && z <= width {
+                        let value = image[(c * height + y - 1) * width + z - 1];
+                        let weight = weight[(o * inputs + c) * 9 + k];
+                        sum += f64::from(weight) * f64::from(value);
+                    }
+                }
+                expected.push(0.5 * sum);
+            }
+            assert_close(&out, &expected, 4e-6 * (9 * inputs) as f64, &what);
+        }
+    }
+}
+
 #[test]
 fn a_linear_layer_adds_to_its_bias() {
     for kernels in Kernels::available() {
         for [inputs, outputs] in [[1, 1], [5, 3], [32, 130]] {
             let x = random(1, inputs);
-            let weight = random(2, inputs * outputs + 4 * MAX_LANES);
+            let weight = random(2, inputs * outputs + MAX_LANES);
             let bias = random(3, outputs);
             let mut out = bias.clone();
             // SAFETY: the set is available, and the weights have room behind them.
-            unsafe { (kernels.single)(&x, weight.as_ptr(), outputs, &mut out, 0) };
+            unsafe { (kernels.single)(&x, weight.as_ptr(), &mut out) };
             let sum = |o: usize| {
                 let products =
                     (0..inputs).map(|k| f64::from(x[k]) * f64::from(weight[k * outputs + o]));

@@ -50,6 +50,13 @@ unsafe impl Lane for v128 {
         f32x4_add(self, f32x4_mul(a, b))
     }
     #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> (Self, Self) {
+        (
+            i32x4_shuffle::<0, 4, 1, 5>(self, other),
+            i32x4_shuffle::<2, 6, 3, 7>(self, other),
+        )
+    }
+    #[inline(always)]
     unsafe fn round(self) -> Self {
         f32x4_nearest(self)
     }

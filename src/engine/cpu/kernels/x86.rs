@@ -6,7 +6,7 @@ use super::lane::Lane;
 
 macro_rules! lane {
     ($type:ty, $n:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
-     $max:ident, $min:ident, $fma:ident, $round:expr, $power:expr) => {
+     $max:ident, $min:ident, $fma:ident, $interleave:expr, $round:expr, $power:expr) => {
         unsafe impl Lane for $type {
             const N: usize = $n;
             #[inline(always)]
@@ -50,6 +50,10 @@ macro_rules! lane {
                 unsafe { $fma(a, b, self) }
             }
             #[inline(always)]
+            unsafe fn interleave(self, other: Self) -> (Self, Self) {
+                unsafe { $interleave(self, other) }
+            }
+            #[inline(always)]
             unsafe fn round(self) -> Self {
                 unsafe { $round(self) }
             }
@@ -76,6 +80,13 @@ lane!(
     _mm256_max_ps,
     _mm256_min_ps,
     _mm256_fmadd_ps,
+    |a, b| {
+        let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        (
+            _mm256_permute2f128_ps::<0x20>(low, high),
+            _mm256_permute2f128_ps::<0x31>(low, high),
+        )
+    },
     |x| _mm256_round_ps::<NEAREST>(x),
     |x| {
         let biased = _mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127));
@@ -96,6 +107,14 @@ lane!(
     _mm512_max_ps,
     _mm512_min_ps,
     _mm512_fmadd_ps,
+    |a, b| {
+        let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+        (
+            _mm512_permutex2var_ps(a, low, b),
+            _mm512_permutex2var_ps(a, high, b),
+        )
+    },
     |x| _mm512_roundscale_ps::<NEAREST>(x),
     |x| {
         let biased = _mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_set1_epi32(127));

@@ -1,0 +1,195 @@
+//! A convolution as 16 matrix products over tiles of its output, see [`super::kernels::winograd`].
+
+use super::conv::residual_source;
+use super::geometry::{Layout, Planes, dense_layout, vectors};
+use super::kernels::Kernels;
+use super::kernels::product::{Part, Pixels, Product};
+use super::kernels::winograd::{POSITIONS, Products, ToPixels, ToTiles};
+use super::memory::{Memory, Room};
+use super::pack::WinogradWeights;
+use super::program::Image;
+use super::staging::Staged;
+use super::threads;
+use crate::engine::plan::{Conv, Plan, Resample, Residual};
+
+/// Numbers of all tiles that are worked on at once: 512 KiB, so that they stay in a second-level cache.
+const BLOCK: usize = 1 << 17;
+
+/// Fewer channels leave too little work between the transformations, fewer tiles too little for each weight.
+const FEWEST_CHANNELS: usize = 16;
+const FEWEST_TILES: usize = 16;
+
+/// Whether `conv` takes less time this way.
+pub fn pays(plan: &Plan, conv: &Conv) -> bool {
+    let output = plan.buffer(conv.output);
+    let tiles = output.height.div_ceil(2) * output.width.div_ceil(2);
+    conv.kernel == 3
+        && conv.stride == 1
+        && conv.source.resample != Resample::Nearest2x
+        && conv.source.view.channels.min(conv.output.channels) >= FEWEST_CHANNELS
+        && tiles >= FEWEST_TILES
+}
+
+/// What does not change from step to step.
+#[derive(Debug)]
+pub struct WinogradTask {
+    source: Staged,
+    planes: Planes,
+    residual: Option<Staged>,
+    /// Tiles, vector by vector.
+    tiles: Vec<Pixels>,
+    /// The pixels of the residual's 1×1 convolution.
+    pixels: Vec<Pixels>,
+    /// Vectors of tiles that are worked on at once.
+    block: usize,
+    /// Outputs, filled up to whole rows of the register tile.
+    outputs: usize,
+    /// In the operation's room: transformed inputs, their products, and what is added to every pixel.
+    inputs: usize,
+    products: usize,
+    sums: usize,
+}
+
+impl WinogradTask {
+    /// `conv` with the register tile of `kernels`.
+    pub fn new(plan: &Plan, conv: &Conv, kernels: Kernels, room: &mut Room) -> Self {
+        let output = plan.buffer(conv.output);
+        let size @ [height, width] = [output.height, output.width];
+        let planes = Planes::tiles(size);
+        let tiles = vectors(
+            [height.div_ceil(2), width.div_ceil(2)],
+            planes.pitch,
+            kernels.lanes,
+            [2 * width, 2],
+            0,
+        );
+        let outputs = conv.output.channels.next_multiple_of(kernels.rows);
+        let inputs = conv.source.view.channels;
+        let of_vector = POSITIONS * kernels.lanes * (inputs + outputs);
+        let blocks = (tiles.len() * of_vector).div_ceil(BLOCK);
+        let block = tiles.len().div_ceil(blocks);
+        let residual = residual_source(conv).map(|source| {
+            let layout = dense_layout(&source, size);
+            Staged::new(plan, source, layout, room)
+        });
+        Self {
+            source: Staged::new(plan, conv.source, Layout::Staged(planes), room),
+            planes,
+            residual,
+            pixels: vectors(size, width, kernels.lanes, [width, 1], 0),
+            inputs: room.take(POSITIONS * step(block, inputs, kernels)),
+            products: room.take(POSITIONS * step(block, outputs, kernels)),
+            sums: room.take(conv.output.channels),
+            tiles,
+            block,
+            outputs,
+        }
+    }
+}
+
+/// Numbers from one position to the next. Not a power of two, or all positions would compete for one place in a cache.
+fn step(vectors: usize, channels: usize, kernels: Kernels) -> usize {
+    vectors * channels * kernels.lanes + 16
+}
+
+/// What threads share because each writes its own part.
+struct Shared<T>(T);
+
+// SAFETY: their pointers are only read, but for results of which every thread writes its own part.
+unsafe impl Sync for Shared<ToTiles> {}
+unsafe impl Sync for Shared<Products> {}
+unsafe impl Sync for Shared<ToPixels> {}
+
+impl Image<'_> {
+    /// # Safety
+    /// As for [`Image::carry_out`].
+    pub(super) unsafe fn winograd(
+        &self,
+        conv: &Conv,
+        packed: &WinogradWeights,
+        task: &WinogradTask,
+        room: Memory,
+    ) {
+        let kernels = self.program.kernels;
+        let output = self.program.plan.buffer(conv.output);
+        let (channels, outputs) = (conv.source.view.channels, conv.output.channels);
+        let out = self.memory.at(self.offset(conv.output));
+        let pixels = self.pixels(conv.output);
+        unsafe {
+            let (x, plane) = self.stage(&task.source, room);
+            let mut residual = task
+                .residual
+                .as_ref()
+                .map(|residual| self.stage(residual, room));
+            let sums = self.sums(conv, &packed.bias, room.from(task.sums));
+            let zeros = &packed.zeros;
+            if let (Residual::Project { source, .. }, Some((x, plane))) = (conv.residual, residual)
+            {
+                let product = Product {
+                    parts: &[Part {
+                        x,
+                        plane,
+                        channels: source.view.channels,
+                        taps: &[0],
+                    }],
+                    weights: packed.shortcut.as_ptr(),
+                    depth: source.view.channels,
+                    bias: zeros.as_ptr(),
+                    out,
+                    out_plane: pixels,
+                    out_step: 1,
+                    residual: None,
+                    scale: 1.0,
+                };
+                self.product(product, outputs, &task.pixels);
+                residual = Some((out.cast_const(), pixels));
+            }
+            for tiles in task.tiles.chunks(task.block) {
+                let to_tiles = ToTiles {
+                    x,
+                    plane,
+                    phase: task.planes.phase(),
+                    pitch: task.planes.pitch,
+                    tiles: room.at(task.inputs),
+                    step: step(tiles.len(), channels, kernels),
+                    channels,
+                };
+                let products = Products {
+                    weights: packed.weights.as_ptr(),
+                    channels,
+                    outputs: task.outputs,
+                    vectors: tiles.len(),
+                    tiles: to_tiles.tiles,
+                    step: to_tiles.step,
+                    sums: room.at(task.products),
+                    sums_step: step(tiles.len(), task.outputs, kernels),
+                };
+                let to_pixels = ToPixels {
+                    sums: products.sums,
+                    step: products.sums_step,
+                    outputs: task.outputs,
+                    bias: sums,
+                    out,
+                    size: [output.height, output.width],
+                    residual,
+                    scale: conv.scale,
+                };
+                let shared = (Shared(to_tiles), Shared(products), Shared(to_pixels));
+                let (to_tiles, products, to_pixels) = (&shared.0, &shared.1, &shared.2);
+                self.pieces(channels, |some| {
+                    (kernels.to_tiles)(&{ to_tiles }.0, some, tiles)
+                });
+                self.pieces(POSITIONS, |some| (kernels.products)(&{ products }.0, some));
+                self.pieces(outputs, |some| {
+                    (kernels.to_pixels)(&{ to_pixels }.0, some, tiles)
+                });
+            }
+        }
+    }
+
+    /// `work` on `count` things, some on each thread.
+    fn pieces(&self, count: usize, work: impl Fn(std::ops::Range<usize>) + Send + Sync) {
+        let parts = self.threads;
+        threads::each(parts, parts, |i| work(threads::piece(count, 1, parts, i)));
+    }
+}
