@@ -103,7 +103,7 @@ export class Engine {
     this.#stopping = false;
     const instances = await this.#instancesFor(options.batch);
     const joiner = new Joiner(instances.length, (event) => {
-      this.listener(event);
+      this.listener({ ...event, workers: instances.length });
       if (event.type === 'step') for (const instance of instances) instance.taken(joiner.joined);
     });
     let failure = null;

@@ -133,8 +133,9 @@ export class Generate {
     find('status').textContent = 'Stopping after this step…';
   }
 
-  /** The sampler has accepted the options. @param {{total: number}} event */
-  #begin({ total }) {
+  /** The sampler has accepted the options. @param {{total: number, workers: number}} event */
+  #begin({ total, workers }) {
+    this.#showAdapter(workers);
     const film = new Film(this.#shape(), this.#running, total);
     this.#film = film;
     this.stage.layout(film.settings.batch, film.shape);
@@ -201,7 +202,7 @@ export class Generate {
     this.#showFigures(step, t);
   }
 
-  /** The first step compiles shaders, so it says little about the others. */
+  /** The first step makes buffers and, with burn, compiles shaders, so it says little about the others. */
   #msPerStep() {
     const times = this.#times.length > 1 ? this.#times.slice(1) : this.#times;
     return times.reduce((sum, ms) => sum + ms, 0) / times.length;
@@ -250,10 +251,8 @@ export class Generate {
   }
 
   #showLoaded() {
-    const { info, adapter, scheduler } = this.#loaded;
-    const device = info.device === 'webgpu' ? 'WebGPU' : 'CPU';
-    const named = adapter?.toLowerCase().startsWith(info.device);
-    find('adapter').textContent = named ? adapter : [device, adapter].filter(Boolean).join(' · ');
+    const { info, scheduler } = this.#loaded;
+    this.#showAdapter(1);
     find('figures').textContent = `${(info.parameters / 1e6).toFixed(1)} million parameters`;
     find('progress').value = 0;
     this.controls.follow(scheduler);
@@ -261,6 +260,15 @@ export class Generate {
     this.#showIgnored('scheduler_config.json', scheduler.unknownKeys);
     if (!this.#film) this.stage.layout(this.settings.get('batch'), this.#shape());
     this.#setState('ready', 'Ready. Press Generate.');
+  }
+
+  /** @param {number} workers  that share the batch */
+  #showAdapter(workers) {
+    const { info, adapter } = this.#loaded;
+    const device = info.device === 'webgpu' ? 'WebGPU' : 'CPU';
+    const parts = adapter?.toLowerCase().startsWith(info.device) ? [adapter] : [device, adapter];
+    if (workers > 1) parts.push(`${workers} cores`);
+    find('adapter').textContent = parts.filter(Boolean).join(' · ');
   }
 
   /** @param {string} file @param {string[]} keys  what the engine did not know in it */

@@ -30,7 +30,7 @@ export async function fetchModule(url, onBytes, signal) {
   const counting = count(response.clone(), onBytes);
   let module;
   try {
-    module = await WebAssembly.compileStreaming(response);
+    module = await compile(response);
   } catch (error) {
     await counting;
     throw new Error(`The engine could not be started (${error.message}); reload the page to try again.`);
@@ -38,6 +38,12 @@ export async function fetchModule(url, onBytes, signal) {
   await counting;
   compiled.set(url.href, module);
   return module;
+}
+
+/** Compiles while it downloads, which browsers do only for files that the server calls wasm. @param {Response} response */
+async function compile(response) {
+  const type = response.headers.get('content-type') ?? '';
+  return type.startsWith('application/wasm') ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** Reads a copy to the end: the response itself keeps its address, by which browsers cache compiled code. */

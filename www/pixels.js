@@ -3,18 +3,20 @@
 /** @typedef {{channels: number, height: number, width: number}} Shape  of one picture */
 
 /**
- * The grey levels that -1…1 stand for: round((clamp(v) + 1) · 127.5).
+ * The grey levels that -1…1 stand for, (v + 1) · 127.5, clamped and rounded as a Uint8ClampedArray does by itself.
+ * Runs between two steps, so it matters that it has no branches.
  * @param {Float32Array} values
  * @returns {Uint8ClampedArray|null}  null when a value is NaN or infinite
  */
 export function toGreyLevels(values) {
   const levels = new Uint8ClampedArray(values.length);
+  let notFinite = 0; // 0 · v is NaN unless v is finite
   for (let i = 0; i < values.length; i++) {
     const v = values[i];
-    if (!Number.isFinite(v)) return null;
-    levels[i] = Math.round((Math.min(1, Math.max(-1, v)) + 1) * 127.5);
+    levels[i] = (v + 1) * 127.5;
+    notFinite += 0 * v;
   }
-  return levels;
+  return Number.isNaN(notFinite) ? null : levels;
 }
 
 /**

@@ -138,7 +138,7 @@ export const SETTINGS = [
     max: 16,
     slider: 'linear',
     step: 1,
-    help: 'How many pictures are made at once. Each has its own noise, which does not depend on how many there are.',
+    help: 'How many pictures are made at once; on the CPU its cores share them. Each has its own noise, which does not depend on how many there are.',
   },
   {
     key: 'view',

@@ -67,8 +67,9 @@ function onLostDevice({ reason, message }) {
   }
 }
 
-function tellRecovery() {
-  postMessage({ type: 'notice', topic: 'lost', text: 'The graphics card was lost and found again; the pictures went on from the last step.' });
+/** @param {string} [effect] */
+function tellRecovery(effect = '') {
+  postMessage({ type: 'notice', topic: 'lost', text: `The graphics card was lost and found again${effect}.` });
 }
 
 /** Finds out what this worker needs, while the page downloads it. */
@@ -197,7 +198,7 @@ async function run(options) {
       if (sampler.recoveries > recoveries) {
         replaced += sampler.recoveries - recoveries;
         ({ recoveries } = sampler);
-        tellRecovery();
+        tellRecovery('; the pictures went on from the last step');
       }
       await otherMessages();
       await keepPace(step.index + 1);

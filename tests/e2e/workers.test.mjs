@@ -26,6 +26,7 @@ test('a link gives identical pixels in one worker and in several, at every step'
     await demo.until('ready');
     await demo.generate();
     assert.equal(demo.page.workers().length, used);
+    assert.equal(await demo.get('adapter').innerText(), used === 1 ? 'CPU · SIMD128' : `CPU · SIMD128 · ${used} cores`);
     films.push(await film(demo));
     assert.deepEqual(demo.errors, []);
   }
@@ -126,6 +127,32 @@ test('a crash in one worker ends all of them, and reloading the model replaces t
   await demo.recovers('ready');
   await demo.generate();
   assert.equal(demo.page.workers().length, 3);
+});
+
+test('a worker waits for one that is more than 16 steps behind', async (t) => {
+  const demo = await open(t, {
+    hash: 'device=cpu&steps=40&batch=2',
+    prepare: async (context) => {
+      await cores(2)(context);
+      await packageThat(`
+        globalThis.made ??= new BroadcastChannel('made');
+        if (options.first_image === 0) made.postMessage(step.index);
+        else if (step.index === 2) {
+          // The page has two steps of the batch, so the other part stops after its 18th, which has the index 17.
+          let newest;
+          await new Promise((resolve) => {
+            made.onmessage = ({ data }) => {
+              newest = data;
+              if (data === 17) setTimeout(resolve, 200);
+            };
+          });
+          if (newest > 17) throw new Error('the other part is at step ' + newest);
+        }`)(context);
+    },
+  });
+  await demo.until('ready');
+  await demo.generate();
+  assert.equal(await demo.get('scrub').getAttribute('max'), '39');
 });
 
 test('workers that cannot be started are named, and the others do their part', async (t) => {
