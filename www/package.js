@@ -27,17 +27,13 @@ export function packageFor(engine) {
 export async function fetchModule(url, onBytes, signal) {
   if (compiled.has(url.href)) return compiled.get(url.href);
   const response = await fetchOk(url, { signal });
-  const counting = count(response.clone(), onBytes);
-  let module;
-  try {
-    module = await compile(response);
-  } catch (error) {
-    await counting;
-    throw new Error(`The engine could not be started (${error.message}); reload the page to try again.`);
+  const [counted, made] = await Promise.allSettled([count(response.clone(), onBytes), compile(response)]);
+  if (counted.status === 'rejected') throw counted.reason;
+  if (made.status === 'rejected') {
+    throw new Error(`The engine could not be started (${made.reason.message}); reload the page to try again.`);
   }
-  await counting;
-  compiled.set(url.href, module);
-  return module;
+  compiled.set(url.href, made.value);
+  return made.value;
 }
 
 /** Compiles while it downloads, which browsers do only for files that the server calls wasm. @param {Response} response */

@@ -21,6 +21,18 @@ test('the canvas shows another picture at every step that there is time to paint
   assert.match(await demo.get('figures').innerText(), /^Step 4 of 4 · t = \d+ · .* ms per step$/);
 });
 
+test('a page that is never painted, as in a hidden tab, ends with the last picture all the same', async (t) => {
+  const link = 'device=cpu&steps=3&batch=1&seed=1';
+  const hidden = await open(t, { hash: link, prepare: (context) => context.addInitScript(() => (globalThis.requestAnimationFrame = () => 1)) });
+  const seen = await open(t, { hash: link });
+  for (const demo of [hidden, seen]) {
+    await demo.until('ready');
+    await demo.generate();
+  }
+  assert.deepEqual(await hidden.pixels(), await seen.pixels());
+  assert.equal(await hidden.get('status').getAttribute('data-step'), '3');
+});
+
 test('a batch fills one canvas per picture, and picture i does not depend on the size of the batch', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=1&batch=3&seed=5' });
   await demo.until('ready');
