@@ -40,7 +40,7 @@ pub fn images<M: Send>(
     memory: &mut [M],
     out: &mut [f32],
     length: usize,
-    work: impl Fn(usize, &mut M, &mut [f32], usize) + Sync,
+    work: impl Fn(usize, &mut M, &mut [f32], usize) + Send + Sync,
 ) {
     let all = available();
     #[cfg(not(target_arch = "wasm32"))]
@@ -59,7 +59,14 @@ pub fn images<M: Send>(
             });
         return;
     }
-    for (i, out) in out.chunks_exact_mut(length).enumerate() {
-        work(i, &mut memory[0], out, all);
-    }
+    let mut one_after_the_other = || {
+        for (i, out) in out.chunks_exact_mut(length).enumerate() {
+            work(i, &mut memory[0], out, all);
+        }
+    };
+    // On a thread of the pool: from outside, every operation would wake the pool, wait for it and ask for memory.
+    #[cfg(not(target_arch = "wasm32"))]
+    rayon::scope(|_| one_after_the_other());
+    #[cfg(target_arch = "wasm32")]
+    one_after_the_other();
 }

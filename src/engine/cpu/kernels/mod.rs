@@ -116,9 +116,9 @@ kernels!(avx2, std::arch::x86_64::__m256, "AVX2", 4 x 3, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
 kernels!(neon, std::arch::aarch64::float32x4_t, "NEON", 8 x 3);
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
-kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 4 x 2, "simd128");
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 5 x 2, "simd128");
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-kernels!(simd128, std::arch::wasm32::v128, "SIMD128, relaxed", 4 x 2, "simd128,relaxed-simd");
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128, relaxed", 6 x 2, "simd128,relaxed-simd");
 kernels!(portable, f32, "portable", 4 x 2);
 
 impl Kernels {

@@ -1,4 +1,7 @@
-//! Every set of loops that this processor has, against plain loops in f64.
+//! Every set of loops that this processor has, against plain loops in f64. Runs natively and in the browser.
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
 use super::product::{MAX_LANES, Part, Product};
 use super::winograd::POSITIONS;
@@ -6,6 +9,9 @@ use super::*;
 use crate::engine::cpu::geometry::{Planes, vectors};
 use crate::engine::cpu::pack::{grouped, over_tiles};
 use crate::noise::gaussian;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 fn random(draw: u32, length: usize) -> Vec<f32> {
     let mut values = vec![0.0; length];

@@ -54,8 +54,8 @@ pub unsafe fn to_tiles<L: Lane>(of: &ToTiles, channels: Range<usize>, tiles: &[P
         for channel in channels {
             for (j, tile) in tiles.iter().enumerate() {
                 let d = of.x.add(channel * of.plane + tile.input);
-                let mut rows = [[L::splat(0.0); 4]; 4];
-                for x in 0..4 {
+                let mut columns = [[L::splat(0.0); 4]; 4];
+                for (x, column) in columns.iter_mut().enumerate() {
                     let at = |y: usize| {
                         d.add((2 * (y % 2) + x % 2) * of.phase + y / 2 * of.pitch + x / 2)
                     };
@@ -65,18 +65,21 @@ pub unsafe fn to_tiles<L: Lane>(of: &ToTiles, channels: Range<usize>, tiles: &[P
                         L::load(at(2)),
                         L::load(at(3)),
                     ];
-                    rows[0][x] = d[0].sub(d[2]);
-                    rows[1][x] = d[1].add(d[2]);
-                    rows[2][x] = d[2].sub(d[1]);
-                    rows[3][x] = d[1].sub(d[3]);
+                    *column = [
+                        d[0].sub(d[2]),
+                        d[1].add(d[2]),
+                        d[2].sub(d[1]),
+                        d[1].sub(d[3]),
+                    ];
                 }
+                let [a, b, c, d] = columns;
                 let to = of.tiles.add((j * of.channels + channel) * L::N);
-                for (y, row) in rows.iter().enumerate() {
+                for y in 0..4 {
                     let to = to.add(4 * y * of.step);
-                    row[0].sub(row[2]).store(to);
-                    row[1].add(row[2]).store(to.add(of.step));
-                    row[2].sub(row[1]).store(to.add(2 * of.step));
-                    row[1].sub(row[3]).store(to.add(3 * of.step));
+                    a[y].sub(c[y]).store(to);
+                    b[y].add(c[y]).store(to.add(of.step));
+                    c[y].sub(b[y]).store(to.add(2 * of.step));
+                    b[y].sub(d[y]).store(to.add(3 * of.step));
                 }
             }
         }
@@ -140,16 +143,15 @@ unsafe fn product<L: Lane, const R: usize, const V: usize>(
             .weights
             .add((position * of.outputs + first) * of.channels);
         let mut x = [of.tiles.add(position * of.step); V];
-        for v in 0..V {
-            x[v] = x[v].add((vector + v) * of.channels * L::N);
+        for (v, x) in x.iter_mut().enumerate() {
+            *x = x.add((vector + v) * of.channels * L::N);
         }
         let mut sums = [[L::splat(0.0); V]; R];
         accumulate::<L, R, V>(&mut sums, x, L::N, weights, of.channels);
         let to = of.sums.add(position * of.sums_step);
-        for v in 0..V {
-            let to = to.add(((vector + v) * of.outputs + first) * L::N);
-            for row in 0..R {
-                sums[row][v].store(to.add(row * L::N));
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                sum.store(to.add(((vector + v) * of.outputs + first + row) * L::N));
             }
         }
     }

@@ -1,0 +1,140 @@
+//! A step of the CPU engine works in memory that was asked for before the first one.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser};
+use ddim_web::step::{Clip, Method, Prediction, Step};
+use ddim_web::unet::config::UnetConfig;
+
+#[path = "network/rule.rs"]
+mod rule;
+
+/// The system's allocator, and how much went through it.
+struct Counting;
+
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+static FREED: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: it does what the system's does.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATED.fetch_add(layout.size(), Ordering::SeqCst);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        FREED.fetch_add(layout.size(), Ordering::SeqCst);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The model on the page: three levels of blocks, attention with several heads.
+const FASHION_MNIST: &str = include_str!("../www/models/fashion-mnist/config.json");
+
+/// Attention with one head where there are many pixels, as in the CIFAR model, and halving without a convolution.
+const ATTENTION: &str = r#"{
+    "_class_name": "UNet2DModel", "sample_size": 16, "in_channels": 3, "out_channels": 3, "norm_num_groups": 8,
+    "block_out_channels": [16, 32], "layers_per_block": 1, "attention_head_dim": null, "downsample_type": "resnet",
+    "down_block_types": ["AttnDownBlock2D", "ResnetDownsampleBlock2D"],
+    "up_block_types": ["UpBlock2D", "AttnUpBlock2D"]
+}"#;
+
+/// What a step may ask for: the time steps and time features of three images, and a few jobs for threads. The smallest
+/// feature map of these networks is larger.
+const PER_STEP: usize = 4096;
+
+/// The counters are those of the whole program: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Bytes that are in use.
+fn in_use() -> usize {
+    ALLOCATED.load(Ordering::SeqCst) - FREED.load(Ordering::SeqCst)
+}
+
+/// After three steps, `steps` more ask for next to nothing each, and leave no more memory in use than before.
+fn steps_in_the_memory_it_has(json: &str, steps: usize) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let config = UnetConfig::from_json(json).unwrap();
+    let engine = CpuEngine::load(json, &rule::weights(&config)).unwrap();
+    let [height, width] = config.sample_size.unwrap();
+    for batch in [1, 3] {
+        let spec = BatchSpec {
+            shape: [batch, config.in_channels, height, width],
+            labels: None,
+        };
+        let x: Vec<f32> = rule::unit("x")
+            .take(spec.shape.iter().product())
+            .map(|v| v as f32)
+            .collect();
+        let step = Step {
+            alpha_bar: 0.5,
+            alpha_bar_next: 0.6,
+            last: false,
+            prediction: Prediction::Epsilon,
+            clip: Clip::Range(1.0),
+            use_clipped_model_output: false,
+        };
+        let coefficients = step.coefficients(Method::Ddim { eta: 0.0 }).unwrap();
+        let mut state = engine.begin(&spec, x).unwrap();
+        let mut step = || {
+            let before = ALLOCATED.load(Ordering::SeqCst);
+            pollster::block_on(engine.step(&mut state, 500, &coefficients, None)).unwrap();
+            ALLOCATED.load(Ordering::SeqCst) - before
+        };
+        for _ in 0..3 {
+            step();
+        }
+        let before = in_use();
+        for number in 0..steps {
+            let bytes = step();
+            assert!(
+                bytes <= PER_STEP,
+                "step {number} of a batch of {batch}: {bytes} bytes"
+            );
+        }
+        let after = in_use();
+        assert!(
+            after <= before + PER_STEP,
+            "{before} bytes in use before {steps} steps, {after} after them"
+        );
+    }
+}
+
+#[test]
+fn a_step_of_the_fashion_mnist_model_allocates_next_to_nothing() {
+    steps_in_the_memory_it_has(FASHION_MNIST, 5);
+}
+
+#[test]
+fn two_hundred_steps_with_attention_between_all_pixels_leave_memory_as_it_was() {
+    steps_in_the_memory_it_has(ATTENTION, 200);
+}
+
+/// Memory for a single prediction is kept for the next one.
+#[test]
+fn a_prediction_asks_only_for_its_input_and_output() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let config = UnetConfig::from_json(FASHION_MNIST).unwrap();
+    let engine = CpuEngine::load(FASHION_MNIST, &rule::weights(&config)).unwrap();
+    let shape = [1, 1, 32, 32];
+    let spec = BatchSpec {
+        shape,
+        labels: None,
+    };
+    let predict = || {
+        let x = vec![0.5; shape.iter().product()];
+        let before = ALLOCATED.load(Ordering::SeqCst);
+        pollster::block_on(engine.predict(&spec, x, &[500.0])).unwrap();
+        ALLOCATED.load(Ordering::SeqCst) - before
+    };
+    predict();
+    let image = 4 * shape.iter().product::<usize>();
+    let bytes = predict();
+    assert!(bytes <= 2 * image + PER_STEP, "{bytes} bytes");
+}
