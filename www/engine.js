@@ -3,7 +3,7 @@
 // that gives back all memory, and it is the one way out after a crash.
 
 import { requireWebAssembly } from './device.js';
-import { EngineCrash, EngineReplaced, Instance, ModelRefused } from './instance.js';
+import { EngineCrash, EngineReplaced, Instance, WeightsRefused } from './instance.js';
 import { fetchModule, packageFor } from './package.js';
 import { Joiner, split, workersFor } from './pool.js';
 import { fetchJsonText, fetchWeights } from './weights.js';
@@ -86,7 +86,7 @@ export class Engine {
     try {
       loaded = await first.load(this.#files);
     } catch (error) {
-      if (error instanceof ModelRefused) await weights.forget();
+      if (error instanceof WeightsRefused) await weights.forget();
       throw error;
     }
     await weights.keep();
@@ -159,7 +159,7 @@ export class Engine {
       if (this.#ended) throw new EngineReplaced('the engine was replaced');
       const failed = added.find(({ status }) => status === 'rejected');
       if (failed) {
-        const text = `Only ${this.#instances.length} of ${count} processor cores can be used (${failed.reason.message}).`;
+        const text = `Only ${this.#instances.length} of ${count} processor cores are used. ${failed.reason.message}`;
         this.listener({ type: 'notice', topic: 'cores', text });
       }
     }

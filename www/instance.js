@@ -5,8 +5,8 @@ export class EngineCrash extends Error {}
 /** The worker was ended while a request was under way. */
 export class EngineReplaced extends Error {}
 
-/** The model's files do not make a network. */
-export class ModelRefused extends Error {}
+/** The weights are not those of the network. */
+export class WeightsRefused extends Error {}
 
 /** Messages that answer a request. */
 const ANSWERS = ['opened', 'loaded', 'finished'];
@@ -85,7 +85,7 @@ export class Instance {
   #receive(data) {
     if (ANSWERS.includes(data.type)) this.#settle('resolve', data);
     else if (data.type === 'failed') {
-      const Kind = data.refused ? ModelRefused : Error;
+      const Kind = data.refused ? WeightsRefused : Error;
       this.#settle('reject', new Kind(data.message));
     } else if (data.type === 'started' || data.type === 'step') this.#onStep(data);
     else {

@@ -34,7 +34,7 @@ let stopping = false;
 let taken = 0;
 let wake = () => {};
 
-/** The model's files do not make a network. */
+/** The weights are not those of the network; with another copy of them all may be well. */
 class Refused extends Error {}
 
 /** @param {unknown} error @returns {string} its message in one line */
@@ -122,7 +122,9 @@ async function load({ module, ...rest }) {
     model = await loadDenoiser();
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
-    throw new Refused(`The model could not be loaded (${oneLine(error)}); reload it to download its files again.`);
+    const reason = oneLine(error);
+    if (!reason.startsWith('weights:')) throw new Error(`The model could not be loaded (${reason}).`);
+    throw new Refused(`The model could not be loaded (${reason}); reload it to download its files again.`);
   }
 
   const info = model.info();

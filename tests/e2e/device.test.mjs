@@ -235,6 +235,21 @@ test('a graphics card that stays away is told, and is used again once it is back
   await demo.recovers('done');
 });
 
+test('a graphics card that refuses does not cost another download of the weights', async (t) => {
+  const demo = await open(t, {
+    flags: 'swiftShader',
+    prepare: before("GPUAdapter.prototype.requestDevice = () => Promise.reject(new DOMException('not today', 'OperationError'));"),
+  });
+  await demo.until('ready');
+  await demo.get('device').selectOption('webgpu');
+  await demo.until('error');
+  assert.match(await demo.status(), /^The model could not be loaded \(GPU: .*not today.*\)\.$/);
+  await demo.get('device').selectOption('cpu');
+  await demo.recovers('ready');
+  await demo.generate();
+  assert.equal(demo.requests.filter((request) => /^GET .*\.safetensors$/.test(request)).length, 1);
+});
+
 test('an error of the engine is shown as it is, and the next run works', async (t) => {
   const demo = await open(t, {
     prepare: packageThat(`

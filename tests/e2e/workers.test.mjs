@@ -170,6 +170,6 @@ test('workers that cannot be started are named, and the others do their part', a
   await demo.until('ready');
   await demo.generate();
   assert.equal((await demo.pixels()).length, 3);
-  assert.match((await demo.notices()).join(), /^Only 2 of 3 processor cores can be used \(The engine could not be started/);
+  assert.match((await demo.notices()).join(), /^Only 2 of 3 processor cores are used\. The engine could not be started/);
   assert.equal(demo.page.workers().length, 2);
 });
