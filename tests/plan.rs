@@ -14,6 +14,10 @@ mod cpu;
 mod fixture;
 #[path = "plan/gpu.rs"]
 mod gpu;
+#[path = "plan/gpu_storage.rs"]
+mod gpu_storage;
+#[path = "plan/gpu_tuning.rs"]
+mod gpu_tuning;
 #[path = "plan/lowering.rs"]
 mod lowering;
 #[path = "plan/machine.rs"]

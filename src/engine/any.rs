@@ -3,7 +3,7 @@
 #[cfg(feature = "burn")]
 use super::burn::{BurnBatch, BurnEngine};
 use super::cpu::{CpuBatch, CpuEngine};
-use super::webgpu::{GpuBatch, GpuEngine};
+use super::webgpu::{GpuBatch, GpuEngine, GpuOptions};
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
 use crate::step::StepCoefficients;
 
@@ -50,7 +50,9 @@ impl Engine {
                 Ok(Self::Cpu(Box::new(engine)))
             }
             (EngineKind::Plan, DeviceKind::Gpu) => {
-                let engine = GpuEngine::load(config_json, safetensors, progress).await?;
+                let engine =
+                    GpuEngine::load(config_json, safetensors, GpuOptions::default(), progress)
+                        .await?;
                 Ok(Self::Gpu(Box::new(engine)))
             }
             #[cfg(feature = "burn")]

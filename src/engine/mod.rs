@@ -19,7 +19,7 @@ pub(crate) use burn::download;
 pub use burn::{BurnEngine, open_device};
 pub use cpu::CpuEngine;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
-pub use webgpu::{Gpu, GpuEngine};
+pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 
 use crate::step::StepCoefficients;
 use crate::unet::config::ConfigError;

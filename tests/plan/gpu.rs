@@ -1,6 +1,6 @@
 //! The engine on the graphics card, where there is one (or a program that stands in for one, such as lavapipe).
 
-use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser, EngineError, Gpu, GpuEngine};
+use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser, EngineError, Gpu, GpuEngine, Storage};
 use ddim_web::sampler::{SampleOptions, Sampler};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::step::{Clip, EpsFrom, Method, StepCoefficients};
@@ -12,7 +12,7 @@ use crate::fixture::{
 use crate::{parity, rule, test};
 
 /// The device, or `None` with a word about why there is nothing to test on.
-async fn gpu() -> Option<Gpu> {
+pub async fn gpu() -> Option<Gpu> {
     match Gpu::open().await {
         Ok(gpu) => Some(gpu),
         Err(EngineError::NoGpu(why)) => {
@@ -24,7 +24,7 @@ async fn gpu() -> Option<Gpu> {
 }
 
 async fn load(gpu: &Gpu, config: &str, weights: &[u8]) -> GpuEngine {
-    GpuEngine::on(gpu, config, weights.to_vec(), &mut |_, _| {})
+    GpuEngine::on(gpu, config, weights.to_vec(), Storage::F32, &mut |_, _| {})
         .await
         .unwrap()
 }

@@ -32,25 +32,15 @@ impl GpuBatch {
     ///
     /// # Errors
     /// [`EngineError`] when the network or the device does not take it.
-    pub fn new(
-        network: &Arc<Network>,
-        spec: &BatchSpec,
-        x_t: &[f32],
-        outputs: usize,
-    ) -> Result<Self, EngineError> {
+    pub fn new(network: &Arc<Network>, spec: &BatchSpec, x_t: &[f32]) -> Result<Self, EngineError> {
         let gpu = &network.gpu;
-        let [count, inputs, height, width] = spec.shape;
+        let [count, _, height, width] = spec.shape;
         let program = network.program([height, width], count)?;
-        let shape = Shape {
-            batch: count,
-            inputs,
-            outputs,
-            pixels: height * width,
-        };
+        let shape = program.shape;
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_DST
             | wgpu::BufferUsages::COPY_SRC;
-        let state = gpu.buffer("a batch", shape.len(), usage)?;
+        let state = gpu.buffer("a batch", 4 * shape.len(), usage)?;
         let groups = network
             .weights
             .iter()
@@ -66,6 +56,10 @@ impl GpuBatch {
             readback: Readback::new(gpu, shape.input() + shape.output()),
             filled: None,
         };
+        if let Some(labels) = &spec.labels {
+            let labels: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
+            batch.write(shape.labels(), &labels);
+        }
         batch.write(shape.x_t(), x_t);
         // Before the first step x0_hat is x_t, as far as there are channels.
         batch.write(shape.x0_hat(), &x_t[..x_t.len().min(shape.output())]);
@@ -91,7 +85,8 @@ impl GpuBatch {
         }
         let buffer = self.readback.take()?;
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        self.program.encode(first, &mut encoder, &self.groups);
+        let which = first..self.program.dispatches();
+        self.program.encode(which, 1, &mut encoder, &self.groups);
         self.copy(&mut encoder, &buffer);
         let submission = gpu.queue().submit([encoder.finish()]);
         self.filled = Some(Filled { buffer, submission });

@@ -1,8 +1,11 @@
 //! One GPU: its queue, the kernels that were compiled for it, and what went wrong on it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::signal::Signal;
+use super::storage::Storage;
+use super::tuning::Tuning;
 use crate::engine::{EngineError, Progress};
 
 /// A device that engines share. All of it is dropped with the last engine.
@@ -17,6 +20,7 @@ struct Inner {
     layout: wgpu::BindGroupLayout,
     pipeline_layout: wgpu::PipelineLayout,
     pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
+    tuning: OnceLock<Tuning>,
     fault: Fault,
 }
 
@@ -60,11 +64,20 @@ impl Fault {
 pub const STRIDE: u64 = 256;
 
 impl Gpu {
-    /// The best adapter of this machine or browser.
+    /// The best adapter of this machine or browser. What is fastest on it is measured when a network is loaded that is
+    /// worth it.
     ///
     /// # Errors
     /// [`EngineError::NoGpu`] says what is missing.
     pub async fn open() -> Result<Self, EngineError> {
+        Self::open_tuned(None).await
+    }
+
+    /// The same with what was measured on it before.
+    ///
+    /// # Errors
+    /// [`EngineError::NoGpu`] says what is missing.
+    pub async fn open_tuned(tuning: Option<Tuning>) -> Result<Self, EngineError> {
         let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
@@ -82,6 +95,7 @@ impl Gpu {
             ..wgpu::Limits::default().or_worse_values_from(&offered)
         };
         let descriptor = wgpu::DeviceDescriptor {
+            required_features: adapter.features() & wgpu::Features::SHADER_F16,
             required_limits,
             ..Default::default()
         };
@@ -110,6 +124,7 @@ impl Gpu {
             layout,
             pipeline_layout,
             pipelines: Mutex::default(),
+            tuning: tuning.map_or_else(OnceLock::new, OnceLock::from),
             fault,
         })))
     }
@@ -123,6 +138,27 @@ impl Gpu {
     pub fn destroy(&self) {
         self.0.device.destroy();
         self.0.fault.set("it was destroyed".into(), true);
+    }
+
+    /// What was measured on it, or given to [`Self::open_tuned`].
+    pub fn tuning(&self) -> Option<Tuning> {
+        self.0.tuning.get().copied()
+    }
+
+    /// Keeps what was measured; the first one counts.
+    pub(super) fn tune(&self, tuning: Tuning) -> Tuning {
+        *self.0.tuning.get_or_init(|| tuning)
+    }
+
+    /// Whether a network's numbers can be stored like that here.
+    pub fn stores(&self, storage: Storage) -> bool {
+        match storage {
+            Storage::F32 => true,
+            Storage::F16 => {
+                let features = self.0.device.features();
+                features.contains(wgpu::Features::SHADER_F16)
+            }
+        }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -176,21 +212,21 @@ impl Gpu {
         pipeline
     }
 
-    /// A buffer of `numbers` f32, which are 0.
+    /// A buffer of `size` bytes, which are 0.
     ///
     /// # Errors
     /// [`EngineError::Device`] when the device has no room for it.
     pub(super) fn buffer(
         &self,
         what: &str,
-        numbers: usize,
+        size: usize,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer, EngineError> {
         let limits = self.limits();
         let most = limits
             .max_buffer_size
             .min(limits.max_storage_buffer_binding_size);
-        let size = numbers as u64 * 4;
+        let size = size as u64;
         if size > most {
             return Err(EngineError::Device(format!(
                 "{what} needs {} MiB in one piece, and {} offers {}; use a smaller batch or size",
@@ -262,6 +298,22 @@ impl Gpu {
             }
         }
         progress(total, total);
+        self.check()
+    }
+
+    /// Until everything that was submitted is done.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] or [`EngineError::Lost`] when the device failed meanwhile.
+    pub(super) async fn finish(
+        &self,
+        submission: wgpu::SubmissionIndex,
+    ) -> Result<(), EngineError> {
+        let done = Signal::new();
+        let sent = done.clone();
+        self.0.queue.on_submitted_work_done(move || sent.send(()));
+        self.wait(submission)?;
+        done.receive().await;
         self.check()
     }
 

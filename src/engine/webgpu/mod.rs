@@ -7,24 +7,34 @@
 //! same submission, so that the next one need not wait for the reading.
 
 mod batch;
+mod clock;
+mod conv;
 mod device;
+mod draft;
 mod layout;
+mod measure;
 mod network;
 mod pack;
 mod program;
 mod readback;
 mod signal;
 mod state;
+mod storage;
 mod template;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod tuning;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use batch::GpuBatch;
 pub use device::Gpu;
-use device::bytes;
 use network::Network;
 use state::{Part, scalars};
+pub use storage::{Storage, UnknownStorage};
+pub use tuning::{Tuning, UnknownTuning};
 
 use super::{
     BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Progress, Results,
@@ -33,9 +43,19 @@ use crate::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
 use crate::unet::config::UnetConfig;
 use crate::unet::input;
 
+/// What a caller of [`GpuEngine::load`] may choose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GpuOptions {
+    /// What [`GpuEngine::tuning`] said on the same device before; without it the device is measured.
+    pub tuning: Option<Tuning>,
+    /// How numbers are stored.
+    pub storage: Storage,
+}
+
 /// A network on the GPU.
 pub struct GpuEngine {
     config: UnetConfig,
+    storage: Storage,
     /// The weights file, from which the network is made anew when its device is lost.
     safetensors: Vec<u8>,
     info: EngineInfo,
@@ -52,11 +72,13 @@ impl GpuEngine {
     pub async fn load(
         config_json: &str,
         safetensors: Vec<u8>,
+        options: GpuOptions,
         progress: Progress<'_>,
     ) -> Result<Self, EngineError> {
         // A file that is wrong is worth saying before a missing GPU is.
         UnetConfig::from_json(config_json)?;
-        Self::on(&Gpu::open().await?, config_json, safetensors, progress).await
+        let gpu = Gpu::open_tuned(options.tuning).await?;
+        Self::on(&gpu, config_json, safetensors, options.storage, progress).await
     }
 
     /// The same on `gpu`.
@@ -67,10 +89,11 @@ impl GpuEngine {
         gpu: &Gpu,
         config_json: &str,
         safetensors: Vec<u8>,
+        storage: Storage,
         progress: Progress<'_>,
     ) -> Result<Self, EngineError> {
         let config = UnetConfig::from_json(config_json)?;
-        let network = Network::new(gpu, &config, &safetensors, progress).await?;
+        let network = Network::new(gpu, &config, &safetensors, storage, progress).await?;
         Ok(Self {
             info: EngineInfo::new(
                 EngineKind::Plan,
@@ -80,10 +103,17 @@ impl GpuEngine {
                 network.parameters,
             ),
             config,
+            storage,
             safetensors,
             network: Mutex::new(Arc::new(network)),
             submissions: AtomicU64::new(0),
         })
+    }
+
+    /// Which kernels were the fastest on this device: `None` where that was never measured, because every network so far
+    /// was too small for it to matter or the device has nothing to choose from.
+    pub fn tuning(&self) -> Option<Tuning> {
+        self.network().gpu.tuning()
     }
 
     /// Kernels that one step of a batch starts.
@@ -119,14 +149,12 @@ impl GpuEngine {
             .iter()
             .map(|t| program.plan.time_features(*t, frequencies))
             .collect();
-        let (at, head) = program.head(batch.spec.labels.as_deref(), &features);
-        let queue = batch.network.gpu.queue();
-        queue.write_buffer(&program.arena, at, &bytes(&head));
         let divisors: Vec<f32> = timesteps
             .iter()
             .map(|t| program.plan.output_divisor(*t))
             .collect();
-        batch.write(0, &scalars(c, &divisors, noisy, part));
+        let scalars = scalars(c, &divisors, noisy, part);
+        batch.write(0, &batch.shape.head(scalars, &features));
         self.submit(batch, 0)
     }
 
@@ -175,7 +203,7 @@ impl Denoiser for GpuEngine {
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<GpuBatch, EngineError> {
         self.check(spec)?;
         input::check_length(spec.shape, x_t.len())?;
-        GpuBatch::new(&self.network(), spec, &x_t, self.config.out_channels)
+        GpuBatch::new(&self.network(), spec, &x_t)
     }
 
     async fn step(
@@ -212,8 +240,9 @@ impl Denoiser for GpuEngine {
     }
 
     async fn recover(&self) -> Result<(), EngineError> {
-        let gpu = Gpu::open().await?;
-        let network = Network::new(&gpu, &self.config, &self.safetensors, &mut |_, _| {}).await?;
+        let gpu = Gpu::open_tuned(self.tuning()).await?;
+        let (config, weights) = (&self.config, &self.safetensors);
+        let network = Network::new(&gpu, config, weights, self.storage, &mut |_, _| {}).await?;
         *self.network.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(network);
         Ok(())
     }

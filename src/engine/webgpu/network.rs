@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::device::{Gpu, bytes};
+use super::device::Gpu;
+use super::draft::Style;
 use super::layout::Lanes;
+use super::measure;
 use super::pack::{self, Place};
 use super::program::{self, Program};
+use super::storage::Storage;
 use crate::engine::plan::Plan;
 use crate::engine::{EngineError, Progress};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
@@ -24,6 +27,7 @@ pub struct Network {
     config: UnetConfig,
     lanes: Lanes,
     ops: Vec<Place>,
+    style: Style,
     program: Mutex<Option<Arc<Program>>>,
 }
 
@@ -36,8 +40,15 @@ impl Network {
         gpu: &Gpu,
         config: &UnetConfig,
         safetensors: &[u8],
+        storage: Storage,
         progress: Progress<'_>,
     ) -> Result<Self, EngineError> {
+        if !gpu.stores(storage) {
+            return Err(EngineError::Device(format!(
+                "storage: {} cannot store numbers as {storage}: choose f32",
+                gpu.name()
+            )));
+        }
         // The order of the operations, and with it the weights, is the same for every size.
         let plan = Plan::new(config, config.sample_size.unwrap_or(config.smallest_size()))?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
@@ -46,20 +57,22 @@ impl Network {
         let most = limits
             .max_buffer_size
             .min(limits.max_storage_buffer_binding_size)
-            / 4;
+            / storage.size() as u64;
         let packed = pack::pack(&plan, &lanes, &tensors, most as usize);
         let frequencies = tensors
             .remove("time_proj.weight")
             .filter(|_| config.time_embedding == TimeEmbedding::Fourier);
         drop(tensors);
-        program::compile(gpu, &plan, &lanes, &packed, progress).await?;
+        let style = measure::style(gpu, &plan, storage).await?;
+        program::compile(gpu, &plan, &lanes, &packed.ops, style, progress).await?;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let weights = packed
             .pieces
             .iter()
             .map(|piece| {
-                let buffer = gpu.buffer("weights", piece.len(), usage)?;
-                gpu.queue().write_buffer(&buffer, 0, &bytes(piece));
+                let bytes = storage.encode(piece)?;
+                let buffer = gpu.buffer("weights", bytes.len(), usage)?;
+                gpu.queue().write_buffer(&buffer, 0, &bytes);
                 Ok(buffer)
             })
             .collect::<Result<_, EngineError>>()?;
@@ -71,6 +84,7 @@ impl Network {
             config: config.clone(),
             lanes,
             ops: packed.ops,
+            style,
             program: Mutex::default(),
         })
     }
@@ -83,14 +97,14 @@ impl Network {
         let mut last = self.program.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = last
             .as_ref()
-            .filter(|p| p.plan.size == size && p.batch == batch)
+            .filter(|p| p.plan.size == size && p.shape.batch == batch)
         {
             return Ok(program.clone());
         }
         // Its memory is free before the next one's is asked for, unless a batch still runs on it.
         *last = None;
         let plan = Plan::new(&self.config, size)?;
-        let program = Program::new(&self.gpu, plan, batch, &self.lanes, &self.ops)?;
+        let program = Program::new(&self.gpu, plan, batch, &self.lanes, &self.ops, self.style)?;
         let program = Arc::new(program);
         *last = Some(program.clone());
         Ok(program)

@@ -45,7 +45,9 @@ impl Readback {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         match spare {
             Some(buffer) => Ok(buffer),
-            None => self.gpu.buffer("a batch's results", self.numbers, usage),
+            None => self
+                .gpu
+                .buffer("a batch's results", 4 * self.numbers, usage),
         }
     }
 

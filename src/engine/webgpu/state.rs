@@ -2,8 +2,9 @@
 
 use crate::step::{Clip, EpsFrom, StepCoefficients};
 
-/// What a batch's buffer holds, one after the other: scalars of the step, one factor per image, x_t, x0_hat, noise.
-/// Images are row-major `[channels, height, width]`. Places are counted in numbers.
+/// What a batch's buffer holds, one after the other: scalars of the step, one factor per image, the timestep's features
+/// of every image, labels, x_t, x0_hat, noise. Images are row-major `[channels, height, width]`. Places are counted in
+/// numbers, all of them f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Images.
@@ -14,6 +15,8 @@ pub struct Shape {
     pub outputs: usize,
     /// Height times width.
     pub pixels: usize,
+    /// Features of one image's timestep, a multiple of four.
+    pub features: usize,
 }
 
 /// Room for the scalars of a step.
@@ -25,9 +28,19 @@ impl Shape {
         HEAD
     }
 
+    /// What the network is told about t.
+    pub fn features(self) -> usize {
+        self.factors() + self.batch
+    }
+
+    /// The class of every image.
+    pub fn labels(self) -> usize {
+        self.features() + self.batch * self.features
+    }
+
     /// x_t.
     pub fn x_t(self) -> usize {
-        HEAD + self.batch
+        self.labels() + self.batch
     }
 
     /// x0_hat.
@@ -65,6 +78,18 @@ pub enum Part {
     Predict,
     /// x_t moved on with the x0_hat that is there.
     Move,
+}
+
+impl Shape {
+    /// What changes with every step, to be written at the state's beginning: `scalars` and every image's features.
+    pub fn head(self, mut scalars: Vec<f32>, features: &[Vec<f32>]) -> Vec<f32> {
+        for features in features {
+            let end = scalars.len() + self.features;
+            scalars.extend_from_slice(features);
+            scalars.resize(end, 0.0);
+        }
+        scalars
+    }
 }
 
 /// The scalars of a step as kernels/step.wgsl reads them: the head of the state and one factor per image.

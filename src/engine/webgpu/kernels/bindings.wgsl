@@ -1,10 +1,18 @@
+#if HALF
 #if SCALARS
-@group(0) @binding(0) var<storage, read_write> arena: array<f32>;
-@group(0) @binding(1) var<storage, read> weights: array<f32>;
+alias Stored = f16;
 #else
-@group(0) @binding(0) var<storage, read_write> arena: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weights: array<vec4f>;
+alias Stored = vec4<f16>;
 #end
+#else
+#if SCALARS
+alias Stored = f32;
+#else
+alias Stored = vec4f;
+#end
+#end
+@group(0) @binding(0) var<storage, read_write> arena: array<Stored>;
+@group(0) @binding(1) var<storage, read> weights: array<Stored>;
 @group(0) @binding(2) var<uniform> op: Op;
 @group(0) @binding(3) var<storage, read_write> state: array<f32>;
 

@@ -1,46 +1,72 @@
 // output = scale (weight * source + bias + time + residual): a convolution as a matrix product.
 //
-// One invocation: $P consecutive pixels times $V blocks of four channels, all in registers; no workgroup memory and
-// no barriers. op.lanes neighbours have neighbouring channels, so that they read neighbouring weights and one picture.
-// What lies outside the picture is read from the arena's first vector, which is always zero.
+// Rows are the pixels of all images of the batch, one after the other; columns are blocks of four output channels.
+// One invocation makes $P pixels times $V blocks, all sums in registers. What lies outside the picture is read from
+// the arena's first vector, which is always zero.
+//
+// Two ways to feed the sums, which add the same products in the same order, so that they give the same bits:
+//   alone    the pixels are consecutive and read from the arena; op.lanes neighbours have neighbouring channels, so
+//            that they read neighbouring weights and one picture. No workgroup memory, no barriers.
+//   SHARED   a workgroup is $ACROSS invocations along the pixels times op.lanes along the blocks; it brings $DEPTH blocks
+//            of the source of all its pixels and the weights of all its channels into workgroup memory at a time.
+
+#if SHARED
+var<workgroup> picture: array<vec4f, $PICTURE>;  // [$DEPTH][pixels]
+var<workgroup> factors: array<vec4f, $FACTORS>;  // [$DEPTH][4][blocks]
+#end
+
+// Of a pixel of the batch: where its image begins in the arena, its row and its column.
+fn locate(pixel: u32) -> vec3u {
+  let inner = pixel % op.pixels;
+  return vec3u(pixel / op.pixels * op.image + op.base, inner / op.width, inner % op.width);
+}
 
 @compute @workgroup_size($THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
+#if SHARED
+  let first = group.y * $PIXELSu + index % $ACROSSu;
+  let lane = group.x * $BLOCKSu + index / $ACROSSu;
+#else
   let tiles = $THREADSu / op.lanes;
   let first = (group.y * tiles + index / op.lanes) * $Pu;
   let lane = group.x * $Vu * op.lanes + index % op.lanes;
-  if (first >= op.pixels || index >= tiles * op.lanes) { return; }
+  if (first >= op.count || index >= tiles * op.lanes) { return; }
+#end
 #if PHASES
   // The four kinds of pixels of an upsampled picture, by row and column remainder.
-  let image = group.z / 4u * op.image + op.base;
-  let row = group.z / 2u % 2u;
+  let row = group.z / 2u;
   let column = group.z % 2u;
-  var w = op.weights + group.z % 4u * op.phase;
+  var w = op.weights + group.z * op.phase;
   let above = 1u - row;
   let left = 1u - column;
 #else
-  let image = group.z * op.image + op.base;
   var w = op.weights;
   let above = op.padding;
   let left = op.padding;
 #end
+#for p in P
+  let pixel$p = locate(min(first + $pu * $ACROSSu, op.count - 1u));
+#end
 #for v in V
   let o$v = min(lane + $vu * op.lanes, op.outputs - 1u);
-  var start$v = weights[op.bias + o$v];
+#for p in P
+  var s$p_$v = vec4f(weights[op.bias + o$v]);
 #if TIME
-  start$v += arena[image + op.time + o$v];
+  s$p_$v += vec4f(arena[pixel$p.x + op.time + o$v]);
 #end
+#end
+#end
+#if SHARED
+  // Every invocation brings blocks of one pixel.
+  let from0 = locate(min(group.y * $PIXELSu + index % $PIXELSu, op.count - 1u));
+#else
 #for p in P
-  var s$p_$v = start$v;
+  let from$p = pixel$p;
 #end
-#end
-#for p in P
-  let y$p = (first + $pu) / op.width;
-  let x$p = (first + $pu) % op.width;
 #end
 
   for (var tap = 0u; tap < op.taps + op.more; tap++) {
-    var source = image + op.source;
+    var source = op.source;
     var plane = op.plane;
     var size = vec2u(op.rows, op.columns);
     var stride = op.stride;
@@ -50,7 +76,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #if PROJECT
     if (tap >= op.taps) {
       let i = tap - op.taps;
-      source = image + op.rest;
+      source = op.rest;
       plane = op.restplane;
       size = vec2u(op.restrows, op.restcolumns);
       stride = op.reststride;
@@ -59,39 +85,91 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       blocks = op.restblocks;
     }
 #end
-#for p in P
+#for g in GATHERED
     // Below zero is beyond the picture too, as an unsigned number.
-    let at$p_ = vec2u(y$p, x$p) * stride + offset;
-    let inside$p = all(at$p_ < size);
-    var i$p = select(0u, source + (at$p_.x >> shift) * (size.y >> shift) + (at$p_.y >> shift), inside$p);
-    let next$p = select(0u, plane, inside$p);
+    let at$g = from$g.yz * stride + offset;
+    let inside$g = all(at$g < size);
+    var i$g = select(0u, from$g.x + source + (at$g.x >> shift) * (size.y >> shift) + (at$g.y >> shift), inside$g);
+    let next$g = select(0u, plane, inside$g);
 #end
+#if SHARED
+    for (var block = 0u; block < blocks; block += $DEPTHu) {
+      let remain = blocks - block;
+      workgroupBarrier();
+#for l in PICTURELOADS
+      let block$l = index / $PIXELSu + $lu * ($THREADSu / $PIXELSu);
+      picture[index + $lu * $THREADSu] = vec4f(arena[select(0u, i0 + block$l * next0, block$l < remain)]);
+#end
+      i0 += $DEPTHu * next0;
+#for l in FACTORLOADS
+      let row$l = (index + $lu * $THREADSu) / $BLOCKSu;
+      let column$l = min(group.x * $BLOCKSu + (index + $lu * $THREADSu) % $BLOCKSu, op.outputs - 1u);
+      // Beyond the last block the picture is zero; weights need only be numbers.
+      factors[index + $lu * $THREADSu] = vec4f(weights[w + min(row$l, 4u * remain - 1u) * op.outputs + column$l]);
+#end
+      workgroupBarrier();
+      for (var d = 0u; d < $DEPTHu; d++) {
+        let i = d * $PIXELSu + index % $ACROSSu;
+        let f = 4u * d * $BLOCKSu + index / $ACROSSu;
+#for p in P
+        let a$p = picture[i + $pu * $ACROSSu];
+#end
+#for v in V
+#for j in FOUR
+        let k$v_$j = factors[f + $ju * $BLOCKSu + $vu * $ALONGu];
+#end
+#for p in P
+#if FMA
+        s$p_$v = fma(vec4f(a$p.x), k$v_0, s$p_$v);
+        s$p_$v = fma(vec4f(a$p.y), k$v_1, s$p_$v);
+        s$p_$v = fma(vec4f(a$p.z), k$v_2, s$p_$v);
+        s$p_$v = fma(vec4f(a$p.w), k$v_3, s$p_$v);
+#else
+        s$p_$v += mat4x4f(k$v_0, k$v_1, k$v_2, k$v_3) * a$p;
+#end
+#end
+#end
+      }
+      w += 4u * min($DEPTHu, remain) * op.outputs;
+    }
+#else
     for (var block = 0u; block < blocks; block++) {
 #for p in P
-      let a$p = arena[i$p];
+      let a$p = vec4f(arena[i$p]);
       i$p += next$p;
 #end
 #for v in V
 #for j in FOUR
-      let k$v_$j = weights[w + $ju * op.outputs + o$v];
+      let k$v_$j = vec4f(weights[w + $ju * op.outputs + o$v]);
 #end
 #for p in P
+#if FMA
+      s$p_$v = fma(vec4f(a$p.x), k$v_0, s$p_$v);
+      s$p_$v = fma(vec4f(a$p.y), k$v_1, s$p_$v);
+      s$p_$v = fma(vec4f(a$p.z), k$v_2, s$p_$v);
+      s$p_$v = fma(vec4f(a$p.w), k$v_3, s$p_$v);
+#else
       s$p_$v += mat4x4f(k$v_0, k$v_1, k$v_2, k$v_3) * a$p;
+#end
 #end
 #end
       w += 4u * op.outputs;
     }
+#end
   }
 
 #for p in P
-  if (first + $pu < op.pixels) {
+  if (first + $pu * $ACROSSu < op.count) {
+    let image = pixel$p.x;
+    let y = pixel$p.y;
+    let x = pixel$p.z;
 #if PHASES
-    let place = (2u * y$p + row) * 2u * op.width + 2u * x$p + column;
+    let place = (2u * y + row) * 2u * op.width + 2u * x + column;
 #else
-    let place = first + $pu;
+    let place = y * op.width + x;
 #end
 #if AVERAGE
-    let corner = 2u * y$p * op.restcolumns + 2u * x$p;
+    let corner = 2u * y * op.restcolumns + 2u * x;
 #end
 #for v in V
     if (lane + $vu * op.lanes < op.outputs) {
@@ -99,13 +177,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #if ADD
       let rest = image + op.rest + o$v * op.restplane;
 #if AVERAGE
-      r += 0.25 * (arena[rest + corner] + arena[rest + corner + 1u]
-        + arena[rest + corner + op.restcolumns] + arena[rest + corner + op.restcolumns + 1u]);
+      r += 0.25 * (vec4f(arena[rest + corner]) + vec4f(arena[rest + corner + 1u])
+        + vec4f(arena[rest + corner + op.restcolumns]) + vec4f(arena[rest + corner + op.restcolumns + 1u]));
 #else
-      r += arena[rest + (y$p >> op.restshift) * op.restcolumns + (x$p >> op.restshift)];
+      r += vec4f(arena[rest + (y >> op.restshift) * op.restcolumns + (x >> op.restshift)]);
 #end
 #end
-      arena[image + op.output + o$v * op.outplane + place] = r * bitcast<f32>(op.scale);
+      arena[image + op.output + o$v * op.outplane + place] = Stored(r * bitcast<f32>(op.scale));
     }
 #end
   }

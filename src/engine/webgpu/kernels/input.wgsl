@@ -12,6 +12,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       x[i] = 2.0 * x[i] - 1.0;
 #end
     }
-    arena[op.output + op.base + id.z * op.image + block * op.pixels + id.x] = x;
+    arena[op.output + op.base + id.z * op.image + block * op.pixels + id.x] = Stored(x);
   }
 }

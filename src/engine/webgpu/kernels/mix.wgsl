@@ -12,6 +12,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let first = id.y % groups * $Vu;
   let values = image + op.source + (2u * op.heads + head) * op.depth * op.pixels;
   let shares = image + op.shares + head * op.pixels * tiles + id.x;
+  var total = vec4f();
 #for v in V
   let v$v = min(first + $vu, op.depth - 1u) * op.pixels;
 #for q in FOUR
@@ -19,9 +20,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #end
 #end
   for (var key = 0u; key < op.pixels; key++) {
-    let share = arena[shares + key * tiles];
+    let share = vec4f(arena[shares + key * tiles]);
+    total += share;
 #for v in V
-    let x$v = arena[values + v$v + key];
+    let x$v = vec4f(arena[values + v$v + key]);
     s$v_0 = fma(vec4f(share.x), x$v, s$v_0);
     s$v_1 = fma(vec4f(share.y), x$v, s$v_1);
     s$v_2 = fma(vec4f(share.z), x$v, s$v_2);
@@ -33,7 +35,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (first + $vu < op.depth) {
 #for q in FOUR
     if (4u * id.x + $qu < op.pixels) {
-      arena[output + v$v + 4u * id.x + $qu] = s$v_$q;
+      arena[output + v$v + 4u * id.x + $qu] = Stored(s$v_$q / total[$q]);
     }
 #end
   }

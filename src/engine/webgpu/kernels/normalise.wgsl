@@ -25,33 +25,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let count = op.size * op.plane;
 
   var sum = vec4f();
-  for (var i = index; i < count; i += $THREADSu) { sum += arena[source + i]; }
+  for (var i = index; i < count; i += $THREADSu) { sum += vec4f(arena[source + i]); }
   let mean = total(dot(sum, vec4f(1.0)), index) / f32(4u * count);
   sum = vec4f();
   for (var i = index; i < count; i += $THREADSu) {
-    let x = arena[source + i] - mean;
+    let x = vec4f(arena[source + i]) - mean;
     sum += x * x;
   }
   let variance = total(dot(sum, vec4f(1.0)), index) / f32(4u * count);
   let factor = inverseSqrt(variance + bitcast<f32>(op.eps));
 
   for (var block = first; block < first + op.size; block++) {
-    var scale = weights[op.weight + block] * factor;
-    var shift = weights[op.bias + block] - mean * scale;
+    var scale = vec4f(weights[op.weight + block]) * factor;
+    var shift = vec4f(weights[op.bias + block]) - mean * scale;
 #if MODULATED
-    let by = 1.0 + arena[image + op.modulation + block];
+    let by = 1.0 + vec4f(arena[image + op.modulation + block]);
     scale *= by;
-    shift = shift * by + arena[image + op.modulation + op.blocks + block];
+    shift = shift * by + vec4f(arena[image + op.modulation + op.blocks + block]);
 #end
     let input = image + op.source + block * op.plane;
     let output = image + op.output + block * op.outplane;
     for (var i = index; i < op.outplane; i += $THREADSu) {
 #if AVERAGE
       let corner = input + 2u * (i / (op.width / 2u)) * op.width + 2u * (i % (op.width / 2u));
-      arena[output + i] = 0.25 * (act(arena[corner] * scale + shift) + act(arena[corner + 1u] * scale + shift)
-        + act(arena[corner + op.width] * scale + shift) + act(arena[corner + op.width + 1u] * scale + shift));
+      arena[output + i] = Stored(0.25 * (act(vec4f(arena[corner]) * scale + shift)
+        + act(vec4f(arena[corner + 1u]) * scale + shift)
+        + act(vec4f(arena[corner + op.width]) * scale + shift)
+        + act(vec4f(arena[corner + op.width + 1u]) * scale + shift)));
 #else
-      arena[output + i] = act(arena[input + i] * scale + shift);
+      arena[output + i] = Stored(act(vec4f(arena[input + i]) * scale + shift));
 #end
     }
   }

@@ -36,14 +36,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   var sum = 0.0;
   for (var channel = first; channel < first + op.size; channel++) {
     let at = source + start(lane(channel), op.plane);
-    for (var i = index; i < op.plane; i += $THREADSu) { sum += arena[at + 4u * i]; }
+    for (var i = index; i < op.plane; i += $THREADSu) { sum += f32(arena[at + 4u * i]); }
   }
   let mean = total(sum, index) / count;
   sum = 0.0;
   for (var channel = first; channel < first + op.size; channel++) {
     let at = source + start(lane(channel), op.plane);
     for (var i = index; i < op.plane; i += $THREADSu) {
-      let x = arena[at + 4u * i] - mean;
+      let x = f32(arena[at + 4u * i]) - mean;
       sum += x * x;
     }
   }
@@ -59,13 +59,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     var scale = 0.0;
     var shift = 0.0;
     if (!empty) {
-      scale = weights[4u * op.weight + channel] * factor;
-      shift = weights[4u * op.bias + channel] - mean * scale;
+      scale = f32(weights[4u * op.weight + channel]) * factor;
+      shift = f32(weights[4u * op.bias + channel]) - mean * scale;
 #if MODULATED
       let modulation = image + 4u * op.modulation;
-      let by = 1.0 + arena[modulation + channel];
+      let by = 1.0 + f32(arena[modulation + channel]);
       scale *= by;
-      shift = shift * by + arena[modulation + op.channels + channel];
+      shift = shift * by + f32(arena[modulation + op.channels + channel]);
 #end
     }
     let input = source + start(lane, op.plane);
@@ -73,13 +73,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     for (var i = index; i < op.outplane; i += $THREADSu) {
 #if AVERAGE
       let corner = input + 8u * (i / (op.width / 2u)) * op.width + 8u * (i % (op.width / 2u));
-      let x = vec4f(arena[corner], arena[corner + 4u], arena[corner + 4u * op.width], arena[corner + 4u * op.width + 4u]);
+      let x = vec4f(f32(arena[corner]), f32(arena[corner + 4u]),
+        f32(arena[corner + 4u * op.width]), f32(arena[corner + 4u * op.width + 4u]));
       var y = dot(act(x * scale + shift), vec4f(0.25));
 #else
-      var y = act(vec4f(arena[input + 4u * i] * scale + shift)).x;
+      var y = act(vec4f(f32(arena[input + 4u * i]) * scale + shift)).x;
 #end
       if (empty) { y = 0.0; }
-      arena[output + 4u * i] = y;
+      arena[output + 4u * i] = Stored(y);
     }
   }
 }

@@ -17,14 +17,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let q = state[op.factors + id.z];
   for (var channel = 0u; channel < op.channels; channel++) {
     let block = op.source + op.base + id.z * op.image + channel / 4u * op.pixels + id.x;
-    let answer = arena[block][channel % 4u];
+    let answer = f32(arena[block][channel % 4u]);
     let i = (id.z * op.channels + channel) * op.pixels + id.x;
     var x = 0.0;
     if (p != 0.0 || moves) { x = state[op.x + i]; }
     var x0 = state[op.result + i];
     if (predicts) {
       x0 = p * x + q * answer;
-      if (limit > 0.0) { x0 = clamp(x0, -limit, limit); }
+      // What is not a number stays so, for the host to see; comparisons need not notice it.
+      let finite = (bitcast<u32>(x0) & 0x7f800000u) != 0x7f800000u;
+      if (limit > 0.0 && finite) { x0 = clamp(x0, -limit, limit); }
       state[op.result + i] = x0;
     }
     if (moves) {

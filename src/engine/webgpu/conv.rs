@@ -1,0 +1,144 @@
+//! A convolution as its kernel sees it.
+
+use super::draft::{Draft, Drafter};
+use super::pack::Place;
+use crate::engine::cpu::pack::upsamples;
+use crate::engine::plan::{Conv, Resample, Residual, Source};
+
+const CONV: &str = include_str!("kernels/conv.wgsl");
+
+impl Drafter<'_> {
+    /// A convolution of feature maps.
+    pub(super) fn conv(&self, conv: &Conv, place: &Place) -> Draft {
+        let phases = upsamples(conv);
+        let from = self.plan.buffer(conv.source.view);
+        let to = self.plan.buffer(conv.output);
+        // A normalised source was written in a place of its own.
+        let (source, plane) = match conv.source.norm {
+            Some(norm) => {
+                let (staged, at) = self.places.buffer(norm);
+                (at, staged.height * staged.width)
+            }
+            None => self.view(conv.source.view),
+        };
+        let (output, outplane) = self.view(conv.output);
+        let outputs = self.lanes.blocks(conv.output);
+        let [rows, columns] = match conv.source.resample {
+            Resample::Nearest2x if phases => [from.height, from.width],
+            Resample::Nearest2x => [2 * from.height, 2 * from.width],
+            Resample::Average2x => [from.height / 2, from.width / 2],
+            Resample::Keep => [from.height, from.width],
+        };
+        let half = conv.source.resample == Resample::Nearest2x && !phases;
+        let (pixels, width) = if phases {
+            (plane, from.width)
+        } else {
+            (outplane, to.width)
+        };
+        let side = if phases { 2 } else { conv.kernel };
+        let rest = self.residual(conv);
+        let inputs = self.lanes.blocks(conv.source.view);
+        let count = self.batch * pixels;
+        let kinds = if phases { 4 } else { 1 };
+        let tile = self.style.tuning.tile(inputs, outputs, kinds * count);
+        let cut = tile.cut(outputs, count);
+        let fields = [
+            ("source", source),
+            ("plane", plane),
+            ("rows", rows),
+            ("columns", columns),
+            ("shift", usize::from(half)),
+            ("blocks", inputs),
+            ("side", side),
+            ("taps", side * side),
+            ("stride", conv.stride),
+            ("padding", conv.padding),
+            ("weights", place.weight),
+            ("phase", place.phase),
+            ("bias", place.bias),
+            ("time", conv.time.map_or(0, |view| self.view(view).0)),
+            ("more", rest.positions),
+            ("rest", rest.at),
+            ("restplane", rest.plane),
+            ("restrows", rest.rows),
+            ("restcolumns", rest.columns),
+            ("reststride", rest.stride),
+            ("restshift", rest.half),
+            ("restblocks", rest.blocks),
+            ("width", width),
+            ("pixels", pixels),
+            ("count", count),
+            ("output", output),
+            ("outplane", outplane),
+            ("outputs", outputs),
+            ("lanes", cut.lanes),
+            ("scale", conv.scale.to_bits() as usize),
+        ];
+        let residual = |holds: bool| usize::from(holds);
+        let mut names = cut.names;
+        names.extend([
+            ("FOUR", 4),
+            ("FMA", usize::from(self.style.fma)),
+            ("PHASES", usize::from(phases)),
+            ("TIME", usize::from(conv.time.is_some())),
+            (
+                "PROJECT",
+                residual(matches!(conv.residual, Residual::Project { .. })),
+            ),
+            ("ADD", residual(matches!(conv.residual, Residual::Add(_)))),
+            (
+                "AVERAGE",
+                residual(matches!(
+                    conv.residual,
+                    Residual::Add(Source {
+                        resample: Resample::Average2x,
+                        ..
+                    })
+                )),
+            ),
+        ]);
+        let groups = [cut.groups[0], cut.groups[1], kinds];
+        self.draft(CONV, names, &fields, groups).with(place)
+    }
+
+    fn residual(&self, conv: &Conv) -> Rest {
+        let (source, projects) = match conv.residual {
+            Residual::Add(source) => (source, false),
+            Residual::Project { source, .. } => (source, true),
+            Residual::None | Residual::Class(_) => return Rest::default(),
+        };
+        let from = self.plan.buffer(source.view);
+        let (at, plane) = self.view(source.view);
+        let average = source.resample == Resample::Average2x;
+        let nearest = source.resample == Resample::Nearest2x;
+        // A projection sees the picture after it was enlarged, a sum as it lies there.
+        let times = if nearest && projects { 2 } else { 1 };
+        Rest {
+            at,
+            plane,
+            rows: times * from.height,
+            columns: times * from.width,
+            stride: if average { 2 } else { 1 },
+            half: usize::from(nearest),
+            blocks: self.lanes.blocks(source.view),
+            positions: match (projects, average) {
+                (false, _) => 0,
+                (true, false) => 1,
+                (true, true) => 4,
+            },
+        }
+    }
+}
+
+/// What is added to a convolution's result, as its kernel sees it.
+#[derive(Default)]
+struct Rest {
+    at: usize,
+    plane: usize,
+    rows: usize,
+    columns: usize,
+    stride: usize,
+    half: usize,
+    blocks: usize,
+    positions: usize,
+}

@@ -1,0 +1,342 @@
+//! The kernels of a plan with their parameters, before they are compiled.
+
+use super::layout::{Lanes, Places, after};
+use super::pack::{Place, whole_blocks};
+use super::state::Shape;
+use super::storage::Storage;
+use super::template::render;
+use super::tuning::Tuning;
+use crate::engine::plan::{ALIGNMENT, Conv, Op, Plan, Resample, Residual, View};
+use crate::unet::config::Activation;
+
+/// One kernel's run before it is compiled.
+pub struct Draft {
+    kernel: &'static str,
+    names: Vec<(&'static str, usize)>,
+    fields: Vec<(&'static str, u32)>,
+    /// Workgroups.
+    pub groups: [usize; 3],
+    /// Which of the weights' pieces it reads.
+    pub piece: usize,
+}
+
+/// The vectors of zeros that the arena begins with, what is read outside a picture.
+const ZEROS: usize = ALIGNMENT / 4;
+
+const BINDINGS: &str = include_str!("kernels/bindings.wgsl");
+const ACTIVATION: &str = include_str!("kernels/activation.wgsl");
+const INPUT: &str = include_str!("kernels/input.wgsl");
+const LINEAR: &str = include_str!("kernels/linear.wgsl");
+const MIX: &str = include_str!("kernels/mix.wgsl");
+const NORMALISE: &str = include_str!("kernels/normalise.wgsl");
+const NORMALISE_CHANNELS: &str = include_str!("kernels/normalise_channels.wgsl");
+const SCORES: &str = include_str!("kernels/scores.wgsl");
+const STEP: &str = include_str!("kernels/step.wgsl");
+
+impl Draft {
+    /// The kernel's text.
+    pub fn code(&self) -> String {
+        let half = self.names.contains(&("HALF", 1));
+        let mut code = String::from(if half { "enable f16;\n\n" } else { "" });
+        code += "struct Op {\n";
+        for (name, _) in &self.fields {
+            code += &format!("  {name}: u32,\n");
+        }
+        code += "}\n\n";
+        code += &render(BINDINGS, &self.names);
+        code += &render(ACTIVATION, &self.names);
+        code + &render(self.kernel, &self.names)
+    }
+
+    /// With the weights at `place`.
+    pub(super) fn with(self, place: &Place) -> Self {
+        Self {
+            piece: place.piece,
+            ..self
+        }
+    }
+
+    /// The values of `Op`.
+    pub fn parameters(&self) -> impl Iterator<Item = u32> {
+        self.fields.iter().map(|(_, value)| *value)
+    }
+}
+
+/// How the kernels of a network are made on its device.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// How numbers are stored.
+    pub storage: Storage,
+    /// How convolutions are cut.
+    pub tuning: Tuning,
+    /// Whether sums are fused multiply-adds; else they are products of matrices and vectors.
+    pub fma: bool,
+}
+
+/// Makes the drafts of one plan.
+pub struct Drafter<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Its lanes.
+    pub lanes: &'a Lanes,
+    /// Where everything is.
+    pub places: &'a Places,
+    /// Images.
+    pub batch: usize,
+    /// How its kernels are made.
+    pub style: Style,
+}
+
+impl Drafter<'_> {
+    /// Vectors in the arena.
+    pub fn vectors(&self) -> usize {
+        ZEROS + self.batch * self.places.image
+    }
+
+    /// The input, the operations, of which an attention is two kernels, and the sampler's step.
+    pub fn all(&self, ops: &[Place]) -> Vec<Draft> {
+        let mut drafts = vec![self.input()];
+        for (at, (op, place)) in self.plan.ops.iter().zip(ops).enumerate() {
+            match op {
+                Op::Normalise { .. } => drafts.push(self.normalise(op, place)),
+                Op::Conv(conv) if place.single => drafts.push(self.linear(conv, place)),
+                Op::Conv(conv) => drafts.push(self.conv(conv, place)),
+                Op::Attention { .. } => drafts.extend(self.attention(op, at)),
+            }
+        }
+        drafts.push(self.step());
+        drafts
+    }
+
+    pub(super) fn draft(
+        &self,
+        kernel: &'static str,
+        names: Vec<(&'static str, usize)>,
+        fields: &[(&'static str, usize)],
+        groups: [usize; 3],
+    ) -> Draft {
+        let everywhere = [("image", self.places.image), ("base", ZEROS)];
+        let half = ("HALF", usize::from(self.style.storage == Storage::F16));
+        Draft {
+            kernel,
+            names: names.into_iter().chain([half]).collect(),
+            fields: everywhere
+                .iter()
+                .chain(fields)
+                .map(|(name, value)| (*name, *value as u32))
+                .collect(),
+            groups,
+            piece: 0,
+        }
+    }
+
+    /// Vector and pixels of a view, counted from the image's part of the arena.
+    pub(super) fn view(&self, view: View) -> (usize, usize) {
+        let (buffer, at) = self.places.buffer(view);
+        let plane = buffer.height * buffer.width;
+        (at + self.lanes.first(view) * plane, plane)
+    }
+
+    /// The state of a batch.
+    pub fn shape(&self) -> Shape {
+        let [height, width] = self.plan.size;
+        Shape {
+            batch: self.batch,
+            inputs: self.plan.config.in_channels,
+            outputs: self.plan.config.out_channels,
+            pixels: height * width,
+            features: 4 * self.lanes.blocks(self.plan.features),
+        }
+    }
+
+    fn input(&self) -> Draft {
+        let shape = self.shape();
+        let fields = [
+            ("source", shape.x_t()),
+            ("channels", shape.inputs),
+            ("pixels", shape.pixels),
+            ("output", self.view(self.plan.input).0),
+        ];
+        let names = vec![("CENTRE", usize::from(self.plan.config.center_input_sample))];
+        self.draft(
+            INPUT,
+            names,
+            &fields,
+            [shape.pixels.div_ceil(64), 1, self.batch],
+        )
+    }
+
+    fn step(&self) -> Draft {
+        let shape = self.shape();
+        let fields = [
+            ("source", self.view(self.plan.output).0),
+            ("channels", shape.outputs),
+            ("pixels", shape.pixels),
+            ("factors", shape.factors()),
+            ("x", shape.x_t()),
+            ("result", shape.x0_hat()),
+            ("noise", shape.noise()),
+        ];
+        self.draft(
+            STEP,
+            Vec::new(),
+            &fields,
+            [shape.pixels.div_ceil(64), 1, self.batch],
+        )
+    }
+
+    fn normalise(&self, op: &Op, place: &Place) -> Draft {
+        let Op::Normalise {
+            input,
+            groups,
+            eps,
+            modulation,
+            output,
+            ..
+        } = op
+        else {
+            unreachable!("called for normalisations only");
+        };
+        let (act, resample) = after(self.plan, *output);
+        let channels = self.lanes.of(*input);
+        let blocks = whole_blocks(&channels, *groups);
+        let size = input.channels / groups;
+        let (source, plane) = self.view(*input);
+        let (staged, staged_at) = self.places.buffer(*output);
+        // Where the second part begins, and how many lanes stand empty before it.
+        let empty = channels
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(channels.len());
+        let gap = channels[empty..]
+            .iter()
+            .take_while(|lane| lane.is_none())
+            .count();
+        let threads = if size * plane > 4096 { 256 } else { 64 };
+        let fields = [
+            ("source", source),
+            ("plane", plane),
+            ("width", self.plan.buffer(*input).width),
+            ("size", if blocks { size / 4 } else { size }),
+            ("channels", input.channels),
+            ("blocks", channels.len() / 4),
+            ("split", empty),
+            ("gap", gap),
+            ("weight", place.weight),
+            ("bias", place.bias),
+            ("modulation", modulation.map_or(0, |view| self.view(view).0)),
+            ("output", staged_at),
+            ("outplane", staged.height * staged.width),
+            ("eps", (*eps as f32).to_bits() as usize),
+        ];
+        let mut names = activation(act);
+        names.extend([
+            ("THREADS", threads),
+            ("SCALARS", usize::from(!blocks)),
+            ("MODULATED", usize::from(modulation.is_some())),
+            ("AVERAGE", usize::from(resample == Resample::Average2x)),
+        ]);
+        let kernel = if blocks {
+            NORMALISE
+        } else {
+            NORMALISE_CHANNELS
+        };
+        self.draft(kernel, names, &fields, [*groups, 1, self.batch])
+            .with(place)
+    }
+
+    fn linear(&self, conv: &Conv, place: &Place) -> Draft {
+        let shape = self.shape();
+        let first = conv.source.view.buffer == self.plan.features.buffer;
+        let source = if first {
+            shape.features()
+        } else {
+            self.view(conv.source.view).0
+        };
+        let outputs = self.lanes.blocks(conv.output);
+        let fields = [
+            ("source", source),
+            ("blocks", self.lanes.blocks(conv.source.view)),
+            ("outputs", outputs),
+            ("weights", place.weight),
+            ("bias", place.bias),
+            ("table", place.table),
+            ("classes", shape.labels()),
+            ("output", self.view(conv.output).0),
+        ];
+        let mut names = activation(conv.source.act);
+        names.extend([
+            ("LANES", 8),
+            ("SLICES", 8),
+            ("THREADS", 64),
+            ("FEATURES", usize::from(first)),
+            (
+                "CLASS",
+                usize::from(matches!(conv.residual, Residual::Class(_))),
+            ),
+        ]);
+        self.draft(LINEAR, names, &fields, [outputs.div_ceil(8), 1, self.batch])
+            .with(place)
+    }
+
+    fn attention(&self, op: &Op, at: usize) -> [Draft; 2] {
+        let Op::Attention {
+            qkv,
+            heads,
+            head_dim,
+            output,
+        } = op
+        else {
+            unreachable!("called for attentions only");
+        };
+        let (source, pixels) = self.view(*qkv);
+        let depth = head_dim.div_ceil(4);
+        let tiles = pixels.div_ceil(4);
+        let scores = self.places.scores(at);
+        let scale = (*head_dim as f32).powf(-0.5).to_bits() as usize;
+        let shape = [
+            ("source", source),
+            ("pixels", pixels),
+            ("heads", *heads),
+            ("depth", depth),
+            ("scale", scale),
+        ];
+        let first: Vec<_> = shape.into_iter().chain([("output", scores)]).collect();
+        let output = self.view(*output).0;
+        let second: Vec<_> = shape
+            .into_iter()
+            .chain([("shares", scores), ("output", output)])
+            .collect();
+        let blocks = depth.min(4);
+        let groups = [
+            tiles.div_ceil(16),
+            heads * depth.div_ceil(blocks),
+            self.batch,
+        ];
+        [
+            self.draft(
+                SCORES,
+                vec![("THREADS", 64), ("FOUR", 4)],
+                &first,
+                [tiles, *heads, self.batch],
+            ),
+            self.draft(
+                MIX,
+                vec![("THREADS", 16), ("V", blocks), ("FOUR", 4)],
+                &second,
+                groups,
+            ),
+        ]
+    }
+}
+
+fn activation(act: Option<Activation>) -> Vec<(&'static str, usize)> {
+    let name = match act {
+        None => return Vec::new(),
+        Some(Activation::Silu) => "SILU",
+        Some(Activation::Mish) => "MISH",
+        Some(Activation::Gelu) => "GELU",
+        Some(Activation::Relu) => "RELU",
+    };
+    vec![("ACT", 1), (name, 1)]
+}

@@ -1,0 +1,255 @@
+//! Which tiles are fastest on a device: measured with a few convolutions while a network is loaded, in less than 0.2 s.
+//!
+//! No timestamps of the device are needed: the same kernel runs so often that the clock of the host is good enough.
+
+use super::clock::Clock;
+use super::device::{Gpu, Kind};
+use super::draft::Style;
+use super::layout::Lanes;
+use super::pack::Place;
+use super::program::Program;
+use super::storage::Storage;
+use super::tile::{Tile, named};
+use super::tuning::Tuning;
+use crate::engine::EngineError;
+use crate::engine::plan::{Buffer, Conv, Op, Plan, Residual, Source, View};
+use crate::unet::config::UnetConfig;
+
+/// A network with fewer multiply-adds per image is not worth a measurement: what it could save in the steps of a whole
+/// run is less than the measurement takes. Its time goes into starting kernels anyway.
+const WORTH: u64 = 100_000_000;
+
+/// Seconds after which no further tile is tried.
+const BUDGET: f64 = 0.15;
+
+/// Seconds that one timing takes at least: browsers round their clocks to as much as a millisecond.
+const WINDOW: f64 = 0.006;
+
+/// Most runs in one timing.
+const MOST: usize = 256;
+
+/// What to choose from for one size of feature map; the first is taken where nothing is measured.
+struct Choice {
+    /// Height and width of the measured feature map.
+    side: usize,
+    /// Its channels, and those of the result.
+    channels: usize,
+    tiles: &'static [&'static str],
+}
+
+/// Choices for large and small feature maps.
+fn choices(kind: Kind) -> [Choice; 2] {
+    match kind {
+        // Barriers are slow on a processor, and its caches are what workgroup memory would be.
+        Kind::Software => [
+            Choice {
+                side: 32,
+                channels: 32,
+                tiles: &["r4x2", "r4x1", "r2x1"],
+            },
+            Choice {
+                side: 8,
+                channels: 64,
+                tiles: &["r4x2", "r4x1", "r2x1"],
+            },
+        ],
+        Kind::Hardware => [
+            Choice {
+                side: 32,
+                channels: 128,
+                tiles: &["r4x1", "b64x64", "b32x32", "b128x64"],
+            },
+            Choice {
+                side: 8,
+                channels: 256,
+                tiles: &["r2x1", "b16x32", "b16x16", "b32x32"],
+            },
+        ],
+    }
+}
+
+/// How the kernels of the network of `plan` are made on `gpu`, which is measured if it was not before.
+///
+/// # Errors
+/// [`EngineError`] when the device is lost.
+pub async fn style(gpu: &Gpu, plan: &Plan, storage: Storage) -> Result<Style, EngineError> {
+    let kind = gpu.kind();
+    let first = |choice: &Choice| tile(choice.tiles[0]);
+    let [large, small] = choices(kind);
+    let unmeasured = Style {
+        storage,
+        tuning: Tuning {
+            large: first(&large),
+            small: first(&small),
+        },
+        fma: kind == Kind::Hardware,
+    };
+    let tuning = match gpu.tuning() {
+        Some(tuning) => tuning,
+        None if plan.multiply_adds() < WORTH => return Ok(unmeasured),
+        None => {
+            let clock = Clock::start();
+            gpu.tune(Tuning {
+                large: fastest(gpu, &large, unmeasured, &clock, BUDGET / 2.0).await?,
+                small: fastest(gpu, &small, unmeasured, &clock, BUDGET).await?,
+            })
+        }
+    };
+    Ok(Style {
+        tuning,
+        ..unmeasured
+    })
+}
+
+fn tile(name: &str) -> &'static Tile {
+    named(name).expect("choices are tiles")
+}
+
+/// The fastest tile that was tried before `clock` reaches `end`.
+async fn fastest(
+    gpu: &Gpu,
+    choice: &Choice,
+    style: Style,
+    clock: &Clock,
+    end: f64,
+) -> Result<&'static Tile, EngineError> {
+    let mut best = tile(choice.tiles[0]);
+    let mut least = f64::INFINITY;
+    for tile in choice.tiles.iter().map(|name| tile(name)) {
+        if clock.seconds() > end {
+            break;
+        }
+        let tuning = Tuning::only(tile);
+        let time = match Trial::new(gpu, choice, Style { tuning, ..style }).await {
+            Ok(trial) => trial.time(least).await,
+            Err(error) => Err(error),
+        };
+        match time {
+            Ok(time) if time < least => (best, least) = (tile, time),
+            Ok(_) => {}
+            Err(lost @ EngineError::Lost(_)) => return Err(lost),
+            // A kernel that this device cannot run is not its fastest.
+            Err(_) => {}
+        }
+    }
+    Ok(best)
+}
+
+/// One convolution, ready to run.
+struct Trial<'a> {
+    gpu: &'a Gpu,
+    program: Program,
+    groups: [wgpu::BindGroup; 1],
+}
+
+/// Where the convolution stands between the input and the sampler's step.
+const CONV: usize = 1;
+
+impl<'a> Trial<'a> {
+    async fn new(gpu: &'a Gpu, choice: &Choice, style: Style) -> Result<Self, EngineError> {
+        let plan = convolution(choice)?;
+        let lanes = Lanes::new(&plan);
+        let blocks = choice.channels / 4;
+        let place = Place {
+            weight: blocks,
+            ..Place::default()
+        };
+        let program = Program::new(gpu, plan, 1, &lanes, &[place], style)?;
+        let usage = wgpu::BufferUsages::STORAGE;
+        let numbers = 4 * (blocks + 9 * 4 * blocks * blocks);
+        let weights = gpu.buffer("weights", style.storage.size() * numbers, usage)?;
+        let state = gpu.buffer("a batch", 4 * program.shape.len(), usage)?;
+        let groups = [gpu.bind([&program.arena, &weights, &program.parameters, &state])];
+        gpu.check()?;
+        Ok(Self {
+            gpu,
+            program,
+            groups,
+        })
+    }
+
+    /// Seconds of one run; only a bound when it is more than twice `least`.
+    async fn time(&self, least: f64) -> Result<f64, EngineError> {
+        // The first one makes and clears what the others use.
+        self.run(1).await?;
+        let mut times = 1;
+        loop {
+            let total = self.run(times).await?;
+            let time = total / times as f64;
+            if total >= WINDOW || times >= MOST {
+                let again = self.run(times).await? / times as f64;
+                return Ok(time.min(again));
+            }
+            if times > 1 && time > 2.0 * least {
+                return Ok(time);
+            }
+            times *= 4;
+        }
+    }
+
+    /// Seconds until `times` runs are done.
+    async fn run(&self, times: usize) -> Result<f64, EngineError> {
+        let mut encoder = self
+            .gpu
+            .device()
+            .create_command_encoder(&Default::default());
+        let which = CONV..CONV + 1;
+        self.program
+            .encode(which, times, &mut encoder, &self.groups);
+        let commands = encoder.finish();
+        let clock = Clock::start();
+        let submission = self.gpu.queue().submit([commands]);
+        self.gpu.finish(submission).await?;
+        Ok(clock.seconds())
+    }
+}
+
+/// A 3×3 convolution as the residual blocks have it, with a time embedding.
+fn convolution(choice: &Choice) -> Result<Plan, EngineError> {
+    let &Choice { side, channels, .. } = choice;
+    let config = UnetConfig {
+        in_channels: channels,
+        out_channels: channels,
+        ..UnetConfig::from_json(
+            r#"{
+                "block_out_channels": [32],
+                "down_block_types": ["DownBlock2D"],
+                "up_block_types": ["UpBlock2D"]
+            }"#,
+        )?
+    };
+    let view = |buffer| View {
+        buffer,
+        first: 0,
+        channels,
+    };
+    let buffer = |side| Buffer {
+        height: side,
+        width: side,
+        channels,
+        offset: 0,
+    };
+    let [input, output, time, features] = [view(0), view(1), view(2), view(3)];
+    Ok(Plan {
+        config,
+        size: [side; 2],
+        params: Vec::new(),
+        buffers: [side, side, 1, 1].map(buffer).to_vec(),
+        ops: vec![Op::Conv(Conv {
+            source: Source::plain(input),
+            kernel: 3,
+            stride: 1,
+            padding: 1,
+            weights: Vec::new(),
+            biases: Vec::new(),
+            time: Some(time),
+            residual: Residual::None,
+            scale: 1.0,
+            output,
+        })],
+        features,
+        input,
+        output,
+        arena: 0,
+    })
+}

@@ -1,0 +1,100 @@
+//! How the numbers between the operations are stored.
+
+use std::fmt;
+use std::str::FromStr;
+
+use half::f16;
+
+use super::device::bytes;
+use crate::engine::EngineError;
+
+/// The format of weights and feature maps on the GPU. Sums are f32 with either, and so are the sampler's own numbers:
+/// x_t, x0_hat, noise and the timestep's features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Storage {
+    /// 32 bits: the same numbers as on the processor, up to rounding.
+    #[default]
+    F32,
+    /// 16 bits, where the device offers `shader-f16`: half the memory and half the reading, 3 digits of each number.
+    ///
+    /// Its largest number is 65504. A weight beyond that is refused when the network is loaded; a feature map beyond it
+    /// becomes infinite and then not a number, which the sampler reports.
+    F16,
+}
+
+/// A name that no format has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("storage: expected f32 or f16, found {0}")]
+pub struct UnknownStorage(String);
+
+impl fmt::Display for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+        })
+    }
+}
+
+impl FromStr for Storage {
+    type Err = UnknownStorage;
+
+    fn from_str(name: &str) -> Result<Self, UnknownStorage> {
+        [Self::F32, Self::F16]
+            .into_iter()
+            .find(|storage| storage.to_string() == name)
+            .ok_or_else(|| UnknownStorage(name.into()))
+    }
+}
+
+impl Storage {
+    /// Bytes of one number.
+    pub(super) fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
+
+    /// `numbers` as the device stores them.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when one is too large for the format.
+    pub(super) fn encode(self, numbers: &[f32]) -> Result<Vec<u8>, EngineError> {
+        if self == Self::F32 {
+            return Ok(bytes(numbers));
+        }
+        let halves: Vec<f16> = numbers.iter().map(|v| f16::from_f32(*v)).collect();
+        let beyond = |(v, half): &(&f32, &f16)| v.is_finite() && !half.is_finite();
+        if let Some((found, _)) = numbers.iter().zip(&halves).find(beyond) {
+            return Err(EngineError::Device(format!(
+                "storage: f16 holds numbers up to {}, and the weights have {found}: choose f32",
+                f16::MAX
+            )));
+        }
+        Ok(halves.iter().flat_map(|half| half.to_le_bytes()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Storage;
+
+    #[test]
+    fn a_format_is_read_back_from_its_name() {
+        for storage in [Storage::F32, Storage::F16] {
+            assert_eq!(storage.to_string().parse(), Ok(storage));
+        }
+        assert!("f8".parse::<Storage>().is_err());
+    }
+
+    #[test]
+    fn what_f16_cannot_hold_is_refused() {
+        assert_eq!(Storage::F16.encode(&[1.0, -2.0]).unwrap(), [0, 60, 0, 192]);
+        assert!(Storage::F16.encode(&[65504.0, -65519.0]).is_ok());
+        assert!(Storage::F16.encode(&[0.0, 65520.0]).is_err());
+        // What was not a number before is not the format's fault.
+        assert!(Storage::F16.encode(&[f32::INFINITY]).is_ok());
+        assert_eq!(Storage::F32.encode(&[1.0]).unwrap(), [0, 0, 128, 63]);
+    }
+}

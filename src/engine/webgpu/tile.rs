@@ -1,0 +1,206 @@
+//! How the work of a convolution is cut into pieces for the invocations of a device.
+
+/// One way to cut it. kernels/conv.wgsl says what an invocation and a workgroup do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Its name in a [`Tuning`](super::tuning::Tuning): `r4x2` is 4 pixels times 2 blocks of an invocation that works
+    /// alone, `b64x32` 64 pixels times 32 outputs of a workgroup that shares what it reads.
+    pub name: &'static str,
+    /// Pixels of an invocation.
+    pub pixels: usize,
+    /// Blocks of four outputs of an invocation.
+    pub blocks: usize,
+    /// What a workgroup shares.
+    pub shared: Option<Shared>,
+}
+
+/// A workgroup that reads its part of the picture and of the weights once for all of its invocations.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// Invocations along the pixels.
+    pub across: usize,
+    /// Invocations along the outputs.
+    pub along: usize,
+    /// Blocks of four inputs that it holds at a time.
+    pub depth: usize,
+}
+
+/// Invocations in the workgroup of a tile that shares nothing.
+const ALONE: usize = 64;
+
+const fn alone(name: &'static str, pixels: usize, blocks: usize) -> Tile {
+    Tile {
+        name,
+        pixels,
+        blocks,
+        shared: None,
+    }
+}
+
+const fn shared(name: &'static str, [pixels, blocks]: [usize; 2], shared: Shared) -> Tile {
+    Tile {
+        name,
+        pixels,
+        blocks,
+        shared: Some(shared),
+    }
+}
+
+/// All there are. Workgroups stay within what every WebGPU device has: 256 invocations and 16 KiB.
+pub static TILES: [Tile; 9] = [
+    alone("r1x1", 1, 1),
+    alone("r2x1", 2, 1),
+    alone("r4x1", 4, 1),
+    alone("r4x2", 4, 2),
+    shared(
+        "b16x16",
+        [1, 1],
+        Shared {
+            across: 16,
+            along: 4,
+            depth: 16,
+        },
+    ),
+    shared(
+        "b16x32",
+        [2, 1],
+        Shared {
+            across: 8,
+            along: 8,
+            depth: 8,
+        },
+    ),
+    shared(
+        "b32x32",
+        [4, 1],
+        Shared {
+            across: 8,
+            along: 8,
+            depth: 8,
+        },
+    ),
+    shared(
+        "b64x64",
+        [4, 2],
+        Shared {
+            across: 16,
+            along: 8,
+            depth: 4,
+        },
+    ),
+    shared(
+        "b128x64",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 8,
+            depth: 4,
+        },
+    ),
+];
+
+/// The tile of that name.
+pub fn named(name: &str) -> Option<&'static Tile> {
+    TILES.iter().find(|tile| tile.name == name)
+}
+
+/// A tile laid over one convolution.
+pub struct Cut {
+    /// What the kernel's template is filled in with.
+    pub names: Vec<(&'static str, usize)>,
+    /// Invocations along the outputs, or neighbours with one picture.
+    pub lanes: usize,
+    /// Workgroups along outputs and pixels.
+    pub groups: [usize; 2],
+}
+
+impl Tile {
+    /// Whether a convolution from `inputs` to `outputs` blocks leaves most of what a workgroup shares unused.
+    pub fn wastes(&self, inputs: usize, outputs: usize) -> bool {
+        self.shared
+            .as_ref()
+            .is_some_and(|s| 2 * inputs < s.depth || 2 * outputs < s.along * self.blocks)
+    }
+
+    /// For `outputs` blocks at `count` pixels.
+    pub fn cut(&self, outputs: usize, count: usize) -> Cut {
+        match &self.shared {
+            Some(shared) => self.cut_shared(shared, outputs, count),
+            None => self.cut_alone(outputs, count),
+        }
+    }
+
+    fn cut_alone(&self, outputs: usize, count: usize) -> Cut {
+        let blocks = self.blocks.min(outputs);
+        // As many neighbours as leave none idle in the last workgroup.
+        let most = outputs.div_ceil(blocks).min(16);
+        let idle = |lanes: &usize| outputs.next_multiple_of(lanes * blocks) - outputs;
+        let lanes = (most.div_ceil(2)..=most).rev().min_by_key(idle);
+        let lanes = lanes.unwrap_or(1);
+        Cut {
+            names: vec![
+                ("P", self.pixels),
+                ("V", blocks),
+                ("GATHERED", self.pixels),
+                ("ACROSS", 1),
+                ("THREADS", ALONE),
+            ],
+            lanes,
+            groups: [
+                outputs.div_ceil(lanes * blocks),
+                count.div_ceil(self.pixels * (ALONE / lanes)),
+            ],
+        }
+    }
+
+    fn cut_shared(&self, shared: &Shared, outputs: usize, count: usize) -> Cut {
+        let threads = shared.across * shared.along;
+        let pixels = shared.across * self.pixels;
+        let blocks = shared.along * self.blocks;
+        let picture = shared.depth * pixels;
+        let factors = shared.depth * 4 * blocks;
+        Cut {
+            names: vec![
+                ("SHARED", 1),
+                ("P", self.pixels),
+                ("V", self.blocks),
+                ("GATHERED", 1),
+                ("ACROSS", shared.across),
+                ("ALONG", shared.along),
+                ("THREADS", threads),
+                ("DEPTH", shared.depth),
+                ("PIXELS", pixels),
+                ("BLOCKS", blocks),
+                ("PICTURE", picture),
+                ("PICTURELOADS", picture / threads),
+                ("FACTORS", factors),
+                ("FACTORLOADS", factors / threads),
+            ],
+            lanes: shared.along,
+            groups: [outputs.div_ceil(blocks), count.div_ceil(pixels)],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TILES, named};
+
+    #[test]
+    fn every_tile_is_found_by_its_name_and_fits_on_every_device() {
+        for tile in &TILES {
+            assert_eq!(named(tile.name), Some(tile));
+            let Some(shared) = &tile.shared else { continue };
+            let threads = shared.across * shared.along;
+            let pixels = shared.across * tile.pixels;
+            let blocks = shared.along * tile.blocks;
+            assert_eq!(tile.name, format!("b{pixels}x{}", 4 * blocks));
+            assert!(threads <= 256);
+            assert!(16 * shared.depth * (pixels + 4 * blocks) <= 16_384);
+            // Each invocation brings blocks of one pixel, and all bring equally many numbers.
+            assert_eq!(threads % pixels, 0);
+            assert_eq!(shared.depth % (threads / pixels), 0);
+            assert_eq!(shared.depth * 4 * blocks % threads, 0);
+        }
+    }
+}
