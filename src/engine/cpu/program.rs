@@ -55,12 +55,18 @@ impl Program {
                 (Op::Conv(conv), Packed::Winograd(_)) => {
                     Task::Winograd(WinogradTask::new(&plan, conv, kernels, &mut room))
                 }
-                (Op::Attention { qkv, heads, .. }, _) => {
+                (
+                    Op::Attention {
+                        qkv,
+                        heads,
+                        head_dim,
+                        ..
+                    },
+                    _,
+                ) => {
                     let pixels = plan.buffer(*qkv).height * plan.buffer(*qkv).width;
-                    let head_dim = qkv.channels / (3 * heads);
-                    Task::Attention(AttentionTask::new(
-                        pixels, *heads, head_dim, kernels, &mut room,
-                    ))
+                    let task = AttentionTask::new(pixels, *heads, *head_dim, kernels, &mut room);
+                    Task::Attention(task)
                 }
                 (Op::Conv(conv), _) => {
                     room.take(conv.source.view.channels);
