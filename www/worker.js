@@ -72,14 +72,16 @@ function tellRecovery(effect = '') {
   postMessage({ type: 'notice', topic: 'lost', text: `The graphics card was lost and found again${effect}.` });
 }
 
+/** @param {unknown} error @throws {Error} always */
+function refuseToStart(error) {
+  throw new Error(`The engine could not be started (${oneLine(error)}); reload the page to try again.`);
+}
+
 /** Finds out what this worker needs, while the page downloads it. */
 async function open(request) {
   wanted = request;
   const choosing = chooseDevice(wanted.device, navigator.gpu, wanted.engine);
-  const importing = import(wanted.script).catch((error) => {
-    throw new Error(`The engine could not be started (${oneLine(error)}); reload the page to try again.`);
-  });
-  [choice, wasm] = await Promise.all([choosing, importing]);
+  [choice, wasm] = await Promise.all([choosing, import(wanted.script).catch(refuseToStart)]);
   if (choice.notice) postMessage({ type: 'notice', topic: 'device', text: choice.notice });
   postMessage({ type: 'opened' });
 }
@@ -116,7 +118,7 @@ function readScheduler() {
 
 async function load({ module, ...rest }) {
   files = rest;
-  await wasm.default({ module_or_path: module });
+  await wasm.default({ module_or_path: module }).catch(refuseToStart);
   const scheduler = readScheduler();
   try {
     model = await loadDenoiser();

@@ -155,6 +155,27 @@ test('a worker waits for one that is more than 16 steps behind', async (t) => {
   assert.equal(await demo.get('scrub').getAttribute('max'), '39');
 });
 
+test('a processor core without the memory for an instance is done without', async (t) => {
+  // The first instance gets its memory, later ones do not: what a phone does that has no more.
+  const demo = await open(t, {
+    hash: 'device=cpu&steps=1&batch=2',
+    prepare: async (context) => {
+      await cores(2)(context);
+      let workers = 0;
+      await context.route('**/www/worker.js', async (route) => {
+        workers += 1;
+        const response = await route.fetch();
+        const noMemory = "WebAssembly.instantiate = () => Promise.reject(new RangeError('out of memory'));\n";
+        await route.fulfill({ response, body: (workers === 1 ? '' : noMemory) + (await response.text()) });
+      });
+    },
+  });
+  await demo.until('ready');
+  await demo.generate();
+  assert.equal((await demo.pixels()).length, 2);
+  assert.match((await demo.notices()).join(), /^Only 1 of 2 processor cores are used\. The engine could not be started \(out of memory\)/);
+});
+
 test('workers that cannot be started are named, and the others do their part', async (t) => {
   let scripts = 0;
   const demo = await open(t, {
