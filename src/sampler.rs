@@ -109,7 +109,8 @@ pub struct StepOutput {
 
 /// One run on one engine.
 pub struct Sampler<D: Denoiser> {
-    batch: D::Batch,
+    /// `None` where the device was lost before the first step.
+    batch: Option<D::Batch>,
     spec: BatchSpec,
     trajectory: Trajectory,
     noise: NoiseFn,
@@ -165,8 +166,12 @@ impl<D: Denoiser> Sampler<D> {
             Some(latents) => finite(latents)?,
             None => noise(0),
         };
+        let batch = match engine.begin(&spec, x_t.clone()) {
+            Err(EngineError::Lost(_)) => None,
+            begun => Some(begun?),
+        };
         Ok(Self {
-            batch: engine.begin(&spec, x_t.clone())?,
+            batch,
             spec,
             trajectory,
             noise,
@@ -210,7 +215,8 @@ impl<D: Denoiser> Sampler<D> {
     /// between are not read back from the device.
     ///
     /// Where the engine works by itself, the step after those is started before the results of these are waited for.
-    /// When the device is lost, the run goes on from the last results that were given, on a new one.
+    /// When the device is lost, or was lost before the run, it goes on from the last results that were given, on a new
+    /// one.
     ///
     /// # Errors
     /// [`SamplerError::Over`] after the last step; [`SamplerError::Diverged`] when the network's
@@ -219,7 +225,7 @@ impl<D: Denoiser> Sampler<D> {
         match self.attempt(engine, count).await {
             Err(SamplerError::Engine(EngineError::Lost(_))) => {
                 engine.recover().await?;
-                self.batch = engine.begin(&self.spec, self.x_t.clone())?;
+                self.batch = Some(engine.begin(&self.spec, self.x_t.clone())?);
                 self.started = self.given;
                 self.ahead = Ok(());
                 self.recoveries += 1;
@@ -239,7 +245,7 @@ impl<D: Denoiser> Sampler<D> {
         while self.started < end {
             self.start(engine).await?;
         }
-        let results = engine.results(&mut self.batch);
+        let results = engine.results(begun(&mut self.batch)?);
         if engine.runs_ahead() && self.started < total {
             self.ahead = self.start(engine).await;
         }
@@ -266,11 +272,17 @@ impl<D: Denoiser> Sampler<D> {
         let step = &self.trajectory.steps[index];
         let noise = step.needs_noise().then(|| (self.noise)(index as u32 + 1));
         engine
-            .step(&mut self.batch, step.t, &step.coefficients, noise)
+            .step(begun(&mut self.batch)?, step.t, &step.coefficients, noise)
             .await?;
         self.started += 1;
         Ok(())
     }
+}
+
+fn begun<B>(batch: &mut Option<B>) -> Result<&mut B, EngineError> {
+    batch
+        .as_mut()
+        .ok_or_else(|| EngineError::Lost("before the run began".into()))
 }
 
 fn finite(latents: Vec<f32>) -> Result<Vec<f32>, SamplerError> {

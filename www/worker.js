@@ -26,10 +26,6 @@ let wasm;
 let files;
 let model = null; // the wasm module's Denoiser
 
-/** Graphics devices that were lost, and those of them that were replaced. */
-let lost = 0;
-let replaced = 0;
-
 let stopping = false;
 let taken = 0;
 let wake = () => {};
@@ -61,15 +57,9 @@ function watchForPanics() {
 
 /** The plan's engine takes a new device by itself; burn's never finishes a call that waits for a lost one. */
 function onLostDevice({ reason, message }) {
-  lost += 1;
   if (wanted.engine === 'burn' && reason !== 'destroyed') {
     crash(`The graphics card stopped working for this page (${oneLine(message) || 'no reason given'}).`);
   }
-}
-
-/** @param {string} [effect] */
-function tellRecovery(effect = '') {
-  postMessage({ type: 'notice', topic: 'lost', text: `The graphics card was lost and found again${effect}.` });
 }
 
 /** @param {unknown} error @throws {Error} always */
@@ -139,20 +129,6 @@ async function load({ module, ...rest }) {
   postMessage({ type: 'loaded', info, adapter, scheduler });
 }
 
-/** Whether the model is on a device that is gone. */
-const onLostOne = () => lost > replaced && model.info().device === 'webgpu';
-
-/** A device that was lost between two runs is replaced here; during a run the sampler does it. */
-async function replaceLostDevice() {
-  if (!onLostOne()) return;
-  const before = lost;
-  const again = await denoiserOn('webgpu');
-  model.free();
-  model = again;
-  replaced = before;
-  tellRecovery();
-}
-
 const { port1: inbox, port2: outbox } = new MessageChannel();
 
 /**
@@ -174,16 +150,6 @@ async function keepPace(made) {
 async function sample({ options }) {
   stopping = false;
   taken = 0;
-  try {
-    await replaceLostDevice();
-    await run(options);
-  } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError || !onLostOne()) throw error;
-    throw new Error('The graphics card was lost and cannot be found again; try once more, or choose the device CPU.');
-  }
-}
-
-async function run(options) {
   const sampler = model.sampler({ ...options, scheduler: files.scheduler });
   try {
     const { total } = sampler;
@@ -200,9 +166,9 @@ async function run(options) {
       }
       postMessage({ type: 'step', index: step.index, t: step.t, x0, xt }, [x0.buffer, xt.buffer]);
       if (sampler.recoveries > recoveries) {
-        replaced += sampler.recoveries - recoveries;
         ({ recoveries } = sampler);
-        tellRecovery('; the pictures went on from the last step');
+        const effect = step.index > 0 ? '; the pictures went on from the last step' : '';
+        postMessage({ type: 'notice', topic: 'lost', text: `The graphics card was lost and found again${effect}.` });
       }
       await otherMessages();
       await keepPace(step.index + 1);

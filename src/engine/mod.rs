@@ -47,6 +47,11 @@ pub enum EngineError {
     /// The device is gone; see [`Denoiser::recover`].
     #[error("the GPU was lost: {0}")]
     Lost(String),
+    /// The device is gone and no other one was found.
+    #[error(
+        "the GPU was lost and could not be found again ({0}); try once more, or choose the CPU"
+    )]
+    Gone(String),
     /// This program was built without the engine that was asked for.
     #[error("engine: {0} is not part of this build")]
     Absent(EngineKind),
@@ -116,7 +121,7 @@ pub trait Denoiser {
     /// Makes the engine usable again after [`EngineError::Lost`]; batches begun before it are gone.
     ///
     /// # Errors
-    /// [`EngineError::NoGpu`] when there is no device any more, [`EngineError::Lost`] where an engine cannot recover.
+    /// [`EngineError::Gone`] when there is no device any more, [`EngineError::Lost`] where an engine cannot recover.
     fn recover(&self) -> impl Future<Output = Result<(), EngineError>> {
         let adapter = self.info().adapter.clone();
         async { Err(EngineError::Lost(adapter)) }

@@ -224,7 +224,7 @@ test('a graphics card that stays away is told, and is used again once it is back
   await demo.get('generate').click();
   await demo.untilStep(1);
   await card(demo, 'gone');
-  const sentence = 'The graphics card was lost and cannot be found again; try once more, or choose the device CPU.';
+  const sentence = 'the GPU was lost and could not be found again (no adapter found); try once more, or choose the CPU';
   await demo.until('error');
   assert.equal(await demo.status(), sentence);
   await demo.get('generate').click();

@@ -259,33 +259,45 @@ test!(
     }
 );
 
-test!(a_run_goes_on_when_its_device_is_lost, async {
-    let Some(gpu) = gpu().await else { return };
-    let json = GREY_28.config;
-    let engine = load(&gpu, json, &GREY_28.weights()).await;
-    let scheduler = SchedulerConfig::from_json("{}").unwrap();
-    let options = || SampleOptions {
-        trajectory: TrajectoryOptions::new(Method::Ddim { eta: 1.0 }, 6),
-        seed: 5,
-        first_image: 0,
-        batch: 2,
-        size: None,
-        labels: None,
-        latents: None,
-    };
-    let mut expected = Vec::new();
-    let mut sampler = Sampler::new(&engine, &scheduler, options()).unwrap();
-    while expected.len() < sampler.total() {
-        expected.push(sampler.next(&engine).await.unwrap());
-    }
-    assert_eq!(sampler.recoveries(), 0);
-
-    let mut sampler = Sampler::new(&engine, &scheduler, options()).unwrap();
-    for (i, expected) in expected.iter().enumerate() {
-        if i == 3 {
-            gpu.destroy();
+test!(
+    a_run_goes_on_when_its_device_is_lost_in_it_or_before_it,
+    async {
+        let Some(gpu) = gpu().await else { return };
+        let json = GREY_28.config;
+        let engine = load(&gpu, json, &GREY_28.weights()).await;
+        let scheduler = SchedulerConfig::from_json("{}").unwrap();
+        let options = || SampleOptions {
+            trajectory: TrajectoryOptions::new(Method::Ddim { eta: 1.0 }, 6),
+            seed: 5,
+            first_image: 0,
+            batch: 2,
+            size: None,
+            labels: None,
+            latents: None,
+        };
+        let mut expected = Vec::new();
+        let mut sampler = Sampler::new(&engine, &scheduler, options()).unwrap();
+        while expected.len() < sampler.total() {
+            expected.push(sampler.next(&engine).await.unwrap());
         }
-        assert_eq!(&sampler.next(&engine).await.unwrap(), expected, "step {i}");
+        assert_eq!(sampler.recoveries(), 0);
+
+        let mut sampler = Sampler::new(&engine, &scheduler, options()).unwrap();
+        for (i, expected) in expected.iter().enumerate() {
+            if i == 3 {
+                gpu.destroy();
+            }
+            assert_eq!(&sampler.next(&engine).await.unwrap(), expected, "step {i}");
+        }
+        assert_eq!(sampler.recoveries(), 1);
+
+        let gpu = Gpu::open().await.unwrap();
+        let engine = load(&gpu, json, &GREY_28.weights()).await;
+        gpu.destroy();
+        let mut sampler = Sampler::new(&engine, &scheduler, options()).unwrap();
+        for expected in &expected {
+            assert_eq!(&sampler.next(&engine).await.unwrap(), expected);
+        }
+        assert_eq!(sampler.recoveries(), 1);
     }
-    assert_eq!(sampler.recoveries(), 1);
-});
+);

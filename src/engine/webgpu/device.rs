@@ -86,7 +86,7 @@ impl Gpu {
         let adapter = wgpu::Instance::new(descriptor)
             .request_adapter(&options)
             .await
-            .map_err(|error| EngineError::NoGpu(format!("no adapter ({error})")))?;
+            .map_err(|_| EngineError::NoGpu("no adapter found".into()))?;
         let offered = adapter.limits();
         // WebGPU's own limits everywhere, so that what runs here runs in a browser; only memory as large as there is.
         let required_limits = wgpu::Limits {

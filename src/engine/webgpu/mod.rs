@@ -240,7 +240,12 @@ impl Denoiser for GpuEngine {
     }
 
     async fn recover(&self) -> Result<(), EngineError> {
-        let gpu = Gpu::open_tuned(self.tuning()).await?;
+        let gpu = Gpu::open_tuned(self.tuning())
+            .await
+            .map_err(|error| match error {
+                EngineError::NoGpu(reason) => EngineError::Gone(reason),
+                other => other,
+            })?;
         let (config, weights) = (&self.config, &self.safetensors);
         let network = Network::new(&gpu, config, weights, self.storage, &mut |_, _| {}).await?;
         *self.network.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(network);
