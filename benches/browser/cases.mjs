@@ -45,13 +45,14 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     threads,
     run: (runs) => inBrowser('benches/browser/workers.js', { config, build: 'relaxed', batch: BATCH, threads, runs }, sites.plain),
   };
-  const native = (engine, device, batch) => ({
+  const native = (engine, device, batch, storage = 'f32') => ({
     engine: engine === 'plan' ? 'ddim-web' : engine,
     device: device === 'gpu' ? 'native-gpu' : 'native',
     batch,
     threads,
+    ...(device === 'gpu' && { storage }),
     run: (runs) =>
-      output('cargo', ['bench', '--quiet', '--bench', 'forward', '--', architecture, `${batch}`, `${runs}`, device, engine]),
+      output('cargo', ['bench', '--quiet', '--bench', 'forward', '--', architecture, `${batch}`, `${runs}`, device, engine, storage]),
   });
   // Threads of WebAssembly need the isolation headers; ddim-web asks for none and takes workers.
   const onnx = (device, peerThreads, batch = 1) => ({
@@ -84,7 +85,7 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
       native('burn', 'cpu', batch),
       ...(peers ? [pytorch(batch)] : []),
     ]),
-    ...[1, BATCH].flatMap((batch) => [native('plan', 'gpu', batch), native('burn', 'gpu', batch)]),
+    ...[1, BATCH].flatMap((batch) => [native('plan', 'gpu', batch), native('plan', 'gpu', batch, 'f16'), native('burn', 'gpu', batch)]),
   ];
   return cases.map((entry) => ({ case: 'forward', architecture, ...entry }));
 }

@@ -42,7 +42,7 @@ export async function loadNetwork({ config, device, build }) {
   const json = JSON.stringify(config);
   const weights = randomWeights(expectedTensors(json));
   const loading = performance.now();
-  const denoiser = await Denoiser.load(json, weights, device, build === 'burn' ? 'burn' : 'plan');
+  const denoiser = await Denoiser.load(json, weights, device, { engine: build === 'burn' ? 'burn' : 'plan' });
   return { denoiser, memory, initMs, loadMs: performance.now() - loading };
 }
 

@@ -1,10 +1,12 @@
 //! Forward passes natively: one JSON line with the median and the smallest time of a batch.
 //!
-//! `cargo bench --bench forward -- ARCHITECTURE BATCH RUNS cpu|gpu plan|burn`; scripts/bench calls it.
+//! `cargo bench --bench forward -- ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16`; scripts/bench calls it.
 
 use std::time::Instant;
 
-use ddim_web::engine::{BatchSpec, Denoiser, DeviceKind, Engine, EngineKind};
+use ddim_web::engine::{
+    BatchSpec, Denoiser, DeviceKind, Engine, EngineKind, GpuOptions, LoadOptions, Storage,
+};
 use ddim_web::noise::gaussian;
 use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
@@ -36,9 +38,9 @@ fn main() {
         .skip(1)
         .filter(|a| a != "--bench")
         .collect();
-    let [name, batch, runs, device, kind] = args.as_slice() else {
+    let [name, batch, runs, device, engine, storage] = args.as_slice() else {
         // `cargo test --benches` and `cargo bench` alone run every bench without arguments.
-        println!("forward: ARCHITECTURE BATCH RUNS cpu|gpu plan|burn");
+        println!("forward: ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16");
         return;
     };
     let number = |text: &str| text.parse::<usize>().expect("BATCH and RUNS are numbers");
@@ -48,7 +50,8 @@ fn main() {
         "gpu" => DeviceKind::Gpu,
         other => panic!("expected cpu or gpu, found {other}"),
     };
-    let kind: EngineKind = kind.parse().expect("plan or burn");
+    let engine: EngineKind = engine.parse().expect("plan or burn");
+    let storage: Storage = storage.parse().expect("f32 or f16");
 
     let path = format!(
         "{}/benches/architectures/{name}.json",
@@ -66,7 +69,15 @@ fn main() {
     let times = vec![500.0; batch];
 
     let weights = random_weights(&config);
-    let engine = pollster::block_on(Engine::load(&json, weights, kind, device, &mut |_, _| {}))
+    let options = LoadOptions {
+        engine,
+        device,
+        gpu: GpuOptions {
+            tuning: None,
+            storage,
+        },
+    };
+    let engine = pollster::block_on(Engine::load(&json, weights, &options, &mut |_, _| {}))
         .expect("an engine");
     let forward = || {
         let start = Instant::now();

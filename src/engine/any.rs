@@ -3,7 +3,7 @@
 #[cfg(feature = "burn")]
 use super::burn::{BurnBatch, BurnEngine};
 use super::cpu::{CpuBatch, CpuEngine};
-use super::webgpu::{GpuBatch, GpuEngine, GpuOptions};
+use super::webgpu::{GpuBatch, GpuEngine, GpuOptions, Tuning};
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
 use crate::step::StepCoefficients;
 
@@ -32,36 +32,53 @@ pub enum Batch {
 /// What is told while an engine is being made: how many of how many kernels are compiled.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize);
 
+/// What a network is made into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Which program runs it.
+    pub engine: EngineKind,
+    /// Where.
+    pub device: DeviceKind,
+    /// For the plan on the graphics card.
+    pub gpu: GpuOptions,
+}
+
 impl Engine {
-    /// The network of `config_json` with the weights in `safetensors` on `device`, run by `kind`.
+    /// The network of `config_json` with the weights in `safetensors`.
     ///
     /// # Errors
     /// [`EngineError`] says which file is wrong and where, or why there is no GPU.
     pub async fn load(
         config_json: &str,
         safetensors: Vec<u8>,
-        kind: EngineKind,
-        device: DeviceKind,
+        options: &LoadOptions,
         progress: Progress<'_>,
     ) -> Result<Self, EngineError> {
-        match (kind, device) {
+        match (options.engine, options.device) {
             (EngineKind::Plan, DeviceKind::Cpu) => {
                 let engine = CpuEngine::load(config_json, &safetensors)?;
                 Ok(Self::Cpu(Box::new(engine)))
             }
             (EngineKind::Plan, DeviceKind::Gpu) => {
                 let engine =
-                    GpuEngine::load(config_json, safetensors, GpuOptions::default(), progress)
-                        .await?;
+                    GpuEngine::load(config_json, safetensors, options.gpu, progress).await?;
                 Ok(Self::Gpu(Box::new(engine)))
             }
             #[cfg(feature = "burn")]
-            (EngineKind::Burn, _) => {
+            (EngineKind::Burn, device) => {
                 let engine = BurnEngine::load(config_json, &safetensors, device).await?;
                 Ok(Self::Burn(Box::new(engine)))
             }
             #[cfg(not(feature = "burn"))]
-            (EngineKind::Burn, _) => Err(EngineError::Absent(kind)),
+            (EngineKind::Burn, _) => Err(EngineError::Absent(EngineKind::Burn)),
+        }
+    }
+
+    /// Which kernels were the fastest on this graphics card, where that was measured.
+    pub fn tuning(&self) -> Option<Tuning> {
+        match self {
+            Self::Gpu(engine) => engine.tuning(),
+            _ => None,
         }
     }
 }

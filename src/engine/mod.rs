@@ -12,7 +12,7 @@ mod info;
 pub mod plan;
 mod webgpu;
 
-pub use any::{Engine, Progress};
+pub use any::{Engine, LoadOptions, Progress};
 #[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
 pub(crate) use burn::download;
 #[cfg(feature = "burn")]

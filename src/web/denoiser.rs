@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
-use js_sys::{Float32Array, Function};
+use js_sys::Float32Array;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::js_error;
+use super::load::{JsLoadOptions, Request};
 use super::options::{Options, integer};
 use super::sampler::WebSampler;
 use crate::engine::plan::Plan;
-use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine, EngineKind};
+use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine};
 use crate::sampler::{MAX_BATCH, SamplerError};
 use crate::scheduler::SchedulerConfig;
 use crate::unet::config::UnetConfig;
@@ -54,41 +55,27 @@ struct Info<'a> {
 #[wasm_bindgen(js_class = Denoiser)]
 impl WebDenoiser {
     /// Builds the network of `config_json` (diffusers' config.json) with the bytes of a
-    /// .safetensors file on `device`, "webgpu" or "cpu". `engine` is "plan" (default), or "burn" in a build that has
-    /// it; `progress(done, total)` hears how many of the kernels are compiled.
+    /// .safetensors file on `device`, "webgpu" or "cpu".
     pub async fn load(
         config_json: String,
         weights: Vec<u8>,
         device: String,
-        engine: Option<String>,
-        progress: Option<Function>,
+        options: Option<JsLoadOptions>,
     ) -> Result<WebDenoiser, JsError> {
-        let engine: EngineKind = engine
-            .as_deref()
-            .unwrap_or("plan")
-            .parse()
-            .map_err(js_error)?;
-        let kind = match device.as_str() {
-            "cpu" => DeviceKind::Cpu,
-            "webgpu" => DeviceKind::Gpu,
-            other => {
-                return Err(JsError::new(&format!(
-                    "device: expected webgpu or cpu, found {other}"
-                )));
-            }
-        };
-        let mut tell = |done: usize, total: usize| {
-            if let Some(progress) = &progress {
-                // What a listener throws is its own affair.
-                let _ = progress.call2(&JsValue::NULL, &done.into(), &total.into());
-            }
-        };
-        let engine = Engine::load(&config_json, weights, engine, kind, &mut tell)
+        let request = Request::read(&device, options)?;
+        let mut progress = |done, total| request.tell(done, total);
+        let engine = Engine::load(&config_json, weights, &request.options, &mut progress)
             .await
             .map_err(js_error)?;
         Ok(Self {
             engine: Rc::new(engine),
         })
+    }
+
+    /// Which kernels were the fastest on this graphics card, to be kept and handed to the next `load` as `tuning`;
+    /// nothing where that was not measured.
+    pub fn tuning(&self) -> Option<String> {
+        self.engine.tuning().map(|tuning| tuning.to_string())
     }
 
     /// What the network is and runs on.

@@ -3,6 +3,7 @@
 //! Types here convert and forward; errors become JavaScript `Error`s with the Rust message.
 
 mod denoiser;
+mod load;
 mod options;
 mod sampler;
 
@@ -29,6 +30,17 @@ export interface Info {
   classes: number | null;
   /** Keys of config.json that were ignored. */
   unknown_keys: string[];
+}
+/** What `Denoiser.load()` takes beside the files and the device. */
+export interface LoadOptions {
+  /** plan, or burn in a build that has it. Default plan. */
+  engine?: "plan" | "burn";
+  /** How the graphics card stores weights and feature maps: f16 needs its feature shader-f16. Default f32. */
+  storage?: "f32" | "f16";
+  /** What `Denoiser.tuning()` said on the same graphics card before; without it, it is measured for up to 0.2 s. */
+  tuning?: string;
+  /** Hears how many of how many kernels are compiled. */
+  progress?: (done: number, total: number) => void;
 }
 /** What `scheduler_info()` gives. */
 export interface SchedulerInfo {

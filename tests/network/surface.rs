@@ -12,7 +12,7 @@ use crate::rule;
 async fn denoiser() -> WebDenoiser {
     ddim_web::web::start();
     let weights = rule::weights(&GREY_28.unet_config());
-    WebDenoiser::load(GREY_28.config.into(), weights, "cpu".into(), None, None)
+    WebDenoiser::load(GREY_28.config.into(), weights, "cpu".into(), None)
         .await
         .map_err(message)
         .unwrap()
@@ -127,7 +127,7 @@ async fn nonsense_is_an_error_that_names_the_option() {
         );
     }
     let load = async |config: &str, weights: &[u8], device: &str| {
-        WebDenoiser::load(config.into(), weights.into(), device.into(), None, None)
+        WebDenoiser::load(config.into(), weights.into(), device.into(), None)
             .await
             .map_err(message)
             .err()

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use ddim_web::engine::{DeviceKind, EngineKind};
+use ddim_web::engine::{DeviceKind, EngineKind, GpuOptions, LoadOptions};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::remark;
@@ -72,6 +72,15 @@ impl From<Engine> for EngineKind {
     }
 }
 
+/// How the graphics card stores numbers.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Storage {
+    /// 32 bits
+    F32,
+    /// 16 bits
+    F16,
+}
+
 /// Where a model runs, and how.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Machine {
@@ -81,6 +90,40 @@ pub struct Machine {
     /// Which program runs the network
     #[arg(long, value_enum, default_value_t = Engine::Plan)]
     pub engine: Engine,
+    /// How the graphics card stores weights and feature maps; f16 takes half the memory and rounds to 3 digits
+    #[arg(long, value_enum, default_value_t = Storage::F32)]
+    pub storage: Storage,
+}
+
+impl Machine {
+    /// How a model is loaded for it.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when it stores numbers in a way of the graphics card elsewhere.
+    pub fn options(self) -> Result<LoadOptions, CliError> {
+        let Self {
+            device,
+            engine,
+            storage,
+        } = self;
+        let plan_on_gpu = matches!((device, engine), (Device::Gpu, Engine::Plan));
+        if matches!(storage, Storage::F16) && !plan_on_gpu {
+            return Err(CliError::Usage(
+                "storage: f16 needs --device gpu and --engine plan".into(),
+            ));
+        }
+        Ok(LoadOptions {
+            engine: engine.into(),
+            device: device.into(),
+            gpu: GpuOptions {
+                tuning: None,
+                storage: match storage {
+                    Storage::F32 => ddim_web::engine::Storage::F32,
+                    Storage::F16 => ddim_web::engine::Storage::F16,
+                },
+            },
+        })
+    }
 }
 
 /// A failure, as the terminal sees it.

@@ -62,13 +62,13 @@ impl Runner {
     /// # Errors
     /// The file that cannot be used and why, or why there is no GPU.
     pub fn open(folder: &Path, machine: Machine, stop: Stop) -> Result<Self, CliError> {
+        let options = machine.options()?;
         let files = ModelFiles::read(folder)?;
         let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
         let engine = pollster::block_on(Engine::load(
             &files.config,
             files.weights,
-            machine.engine.into(),
-            machine.device.into(),
+            &options,
             &mut |_, _| {},
         ))
         .map_err(CliError::failed)?;

@@ -1,0 +1,90 @@
+//! Reading the options of `Denoiser.load` from JavaScript.
+
+use js_sys::{Function, Object, Reflect};
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use super::js_error;
+use crate::engine::{DeviceKind, GpuOptions, LoadOptions};
+
+#[wasm_bindgen]
+extern "C" {
+    /// TypeScript's `LoadOptions`.
+    #[wasm_bindgen(typescript_type = "LoadOptions")]
+    pub type JsLoadOptions;
+}
+
+#[derive(Default, Deserialize)]
+struct Texts {
+    engine: Option<String>,
+    storage: Option<String>,
+    tuning: Option<String>,
+}
+
+/// Names of all options.
+const KEYS: [&str; 4] = ["engine", "storage", "tuning", "progress"];
+
+/// What is loaded where, and who hears of it.
+pub struct Request {
+    /// How the engine is made.
+    pub options: LoadOptions,
+    progress: Option<Function>,
+}
+
+impl Request {
+    /// The request for `device` with `options`.
+    ///
+    /// # Errors
+    /// A JavaScript `Error` that names the option, what was expected and what was found.
+    pub fn read(device: &str, options: Option<JsLoadOptions>) -> Result<Self, JsError> {
+        let device = match device {
+            "cpu" => DeviceKind::Cpu,
+            "webgpu" => DeviceKind::Gpu,
+            other => {
+                return Err(JsError::new(&format!(
+                    "device: expected webgpu or cpu, found {other}"
+                )));
+            }
+        };
+        let given = options.map_or_else(|| Object::new().into(), JsValue::from);
+        let keys = given
+            .dyn_ref::<Object>()
+            .map(Object::keys)
+            .unwrap_or_default();
+        let mut keys = keys.iter().filter_map(|key| key.as_string());
+        if let Some(unknown) = keys.find(|key| !KEYS.contains(&key.as_str())) {
+            let known = KEYS.join(", ");
+            return Err(JsError::new(&format!(
+                "options: unknown key {unknown}, expected one of {known}"
+            )));
+        }
+        // What throws when it is looked at is not there.
+        let progress = Reflect::get(&given, &"progress".into())
+            .ok()
+            .and_then(|value| value.dyn_into().ok());
+        let texts: Texts = serde_wasm_bindgen::from_value(given)
+            .map_err(|error| JsError::new(&format!("options: {error}")))?;
+        let engine = texts.engine.map_or(Ok(Default::default()), |t| t.parse());
+        let storage = texts.storage.map_or(Ok(Default::default()), |t| t.parse());
+        Ok(Self {
+            options: LoadOptions {
+                engine: engine.map_err(js_error)?,
+                device,
+                gpu: GpuOptions {
+                    // Kept by another version, perhaps: then the device is measured again.
+                    tuning: texts.tuning.and_then(|text| text.parse().ok()),
+                    storage: storage.map_err(js_error)?,
+                },
+            },
+            progress,
+        })
+    }
+
+    /// Tells that `done` of `total` kernels are compiled.
+    pub fn tell(&self, done: usize, total: usize) {
+        if let Some(progress) = &self.progress {
+            // What a listener throws is its own affair.
+            let _ = progress.call2(&JsValue::NULL, &done.into(), &total.into());
+        }
+    }
+}
