@@ -30,7 +30,7 @@ async fn load(gpu: &Gpu, config: &str, weights: &[u8], storage: Storage) -> GpuE
 }
 
 /// Largest difference of two outputs, whose numbers are about 1.
-const TOLERANCE: f32 = 1e-2;
+const TOLERANCE: f32 = 5e-3;
 
 test!(networks_in_f16_are_close_to_f32, async {
     let Some(gpu) = half().await else { return };
@@ -58,7 +58,6 @@ test!(networks_in_f16_are_close_to_f32, async {
             outputs.push(engine.predict(&spec, x.clone(), &t).await.unwrap());
         }
         let worst = largest_difference(&outputs[1], &outputs[0]);
-        eprintln!("{name}: {worst:e}");
         assert!(worst <= TOLERANCE, "{name}: max abs error {worst}");
         // Really stored as f16: f32 is not that far off.
         assert!(worst > 1e-5, "{name}: max abs error {worst}");
@@ -73,7 +72,7 @@ const WEIGHTS: &[u8] =
     include_bytes!("../../www/models/fashion-mnist/diffusion_pytorch_model.safetensors");
 
 /// Largest and mean difference of two pictures in grey levels, of which there are 256.
-const LEVELS: [f32; 2] = [16.0, 0.5];
+const LEVELS: [f32; 2] = [1.0, 0.05];
 
 test!(pictures_in_f16_are_close_to_f32, async {
     let Some(gpu) = half().await else { return };
@@ -103,8 +102,10 @@ test!(pictures_in_f16_are_close_to_f32, async {
         .collect();
     let worst = levels.iter().copied().fold(0.0, f32::max);
     let mean = levels.iter().sum::<f32>() / levels.len() as f32;
-    eprintln!("grey levels: largest {worst}, mean {mean}");
-    assert!(worst <= LEVELS[0] && mean <= LEVELS[1], "{worst} {mean}");
+    assert!(
+        worst <= LEVELS[0] && mean <= LEVELS[1],
+        "largest {worst}, mean {mean}"
+    );
 });
 
 /// The weights of a network, the first convolution's multiplied by `factor`.

@@ -1,8 +1,8 @@
-//! Which kernels a device uses: measured once, kept as a text, and without influence on the results.
+//! Which kernels a device uses: what was measured can be kept as a text, and does not change the results.
 
 use ddim_web::engine::{BatchSpec, Denoiser, Gpu, GpuEngine, Storage, Tuning};
 
-use crate::fixture::{CIFAR10, NO_MIDDLE};
+use crate::fixture::NO_MIDDLE;
 use crate::gpu::gpu;
 use crate::test;
 
@@ -12,16 +12,11 @@ async fn load(gpu: &Gpu, config: &str, weights: Vec<u8>) -> GpuEngine {
         .unwrap()
 }
 
-test!(a_device_is_measured_once_for_a_network_worth_it, async {
+test!(a_network_of_little_work_is_not_worth_a_measurement, async {
     let Some(gpu) = gpu().await else { return };
-    let small = load(&gpu, NO_MIDDLE.config, NO_MIDDLE.weights()).await;
-    assert_eq!(small.tuning(), None);
-    let large = load(&gpu, CIFAR10.config, CIFAR10.weights()).await;
-    let measured = large.tuning().expect("a measurement");
-    assert_eq!(measured.to_string().parse(), Ok(measured));
-    assert_eq!(gpu.tuning(), Some(measured));
-    // It is the device's: networks that come later use it.
-    assert_eq!(small.tuning(), Some(measured));
+    let engine = load(&gpu, NO_MIDDLE.config, NO_MIDDLE.weights()).await;
+    assert_eq!(engine.tuning(), None);
+    assert_eq!(gpu.tuning(), None);
 });
 
 test!(

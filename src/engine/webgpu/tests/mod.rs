@@ -7,6 +7,7 @@ use maker::{Inputs, Maker, worst};
 
 use super::device::Gpu;
 use super::draft::Style;
+use super::measure::{Choice, measure};
 use super::storage::Storage;
 use super::tile::{TILES, Tile, named};
 use super::tuning::Tuning;
@@ -422,3 +423,29 @@ test!(what_is_not_a_number_stays_so_when_it_is_clipped, async {
         "{x0_hat:?}"
     );
 });
+
+test!(
+    a_measurement_takes_one_of_the_tiles_that_it_is_given,
+    async {
+        let Some(gpu) = gpu().await else { return };
+        let choice = |side, tiles| Choice {
+            side,
+            channels: 32,
+            tiles,
+        };
+        let alone = [choice(8, &["r4x1"] as &[_]), choice(4, &["r2x1"])];
+        let tuning = measure(&gpu, &alone, plain()).await.unwrap();
+        assert_eq!(tuning.to_string(), "large=r4x1 small=r2x1");
+        let many = [
+            choice(8, &["r1x1", "b16x32"] as &[_]),
+            choice(4, &["b16x32", "r4x2"]),
+        ];
+        let tuning = measure(&gpu, &many, plain()).await.unwrap();
+        assert!(many[0].tiles.contains(&tuning.large.name));
+        assert!(many[1].tiles.contains(&tuning.small.name));
+        // The device keeps the first.
+        assert_eq!(gpu.tune(tuning), tuning);
+        assert_eq!(gpu.tune(Tuning::only(named("r1x1").unwrap())), tuning);
+        assert_eq!(gpu.tuning(), Some(tuning));
+    }
+);
