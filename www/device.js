@@ -10,6 +10,7 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i
  * @typedef {object} DeviceChoice
  * @property {'webgpu'|'cpu'} device
  * @property {string} adapter   the graphics adapter's name, empty on the CPU
+ * @property {boolean} [halves] whether it can compute with numbers of 16 bits
  * @property {string} [notice]  why it is not what one might expect
  */
 
@@ -90,7 +91,7 @@ export async function chooseDevice(wanted, gpu, engine) {
       notice: `WebGPU offers only a software adapter here (${name}), which is slower than the CPU, so the CPU is used.`,
     };
   }
-  return { device: 'webgpu', adapter: name };
+  return { device: 'webgpu', adapter: name, halves: adapter.features.has('shader-f16') };
 }
 
 /**

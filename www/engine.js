@@ -6,12 +6,14 @@ import { requireWebAssembly } from './device.js';
 import { EngineCrash, EngineReplaced, Instance, WeightsRefused } from './instance.js';
 import { fetchModule, packageFor } from './package.js';
 import { Joiner, split, workersFor } from './pool.js';
+import { keepTuning, keptTuning } from './tuning.js';
 import { fetchJsonText, fetchWeights } from './weights.js';
 
 /**
  * @typedef {object} Loaded
  * @property {{device: string, engine: string, parameters: number, in_channels: number, out_channels: number, sample_size: [number, number], unknown_keys: string[]}} info
  * @property {string} adapter
+ * @property {string} [tuning]  which kernels were the fastest on the graphics card
  * @property {{trainSteps: number, spacing: string, unknownKeys: string[]}} scheduler  T, the spacing of tau, and the keys that were ignored
  */
 
@@ -51,7 +53,7 @@ export class Engine {
 
   /**
    * @param {{path: string, name: string}} model
-   * @param {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn'}} choice
+   * @param {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn', storage: 'f32'|'f16'}} choice
    * @returns {Promise<Loaded>}
    */
   async load(model, choice) {
@@ -64,15 +66,15 @@ export class Engine {
     }
   }
 
-  async #load({ path, name }, { device, engine }) {
+  async #load({ path, name }, { device, engine, storage }) {
     requireWebAssembly();
     const { script, wasm } = packageFor(engine);
     const folder = new URL(path, new URL('./models/', import.meta.url));
     const { signal } = this.#downloads;
     const bytes = byteCounter(this.listener);
     const [first] = this.#instances;
-    this.#package = { engine, script: script.href };
-    const [, module, config, scheduler, weights] = await Promise.all([
+    this.#package = { engine, storage, script: script.href };
+    const [{ adapter }, module, config, scheduler, weights] = await Promise.all([
       first.open({ ...this.#package, device }),
       fetchModule(wasm, bytes('engine'), signal),
       fetchJsonText(new URL('config.json', folder), signal),
@@ -84,11 +86,12 @@ export class Engine {
     this.#files = { module, config, scheduler, weights: weights.blob };
     let loaded;
     try {
-      loaded = await first.load(this.#files);
+      loaded = await first.load({ ...this.#files, tuning: keptTuning(adapter) });
     } catch (error) {
       if (error instanceof WeightsRefused) await weights.forget();
       throw error;
     }
+    keepTuning(adapter, loaded.tuning);
     await weights.keep();
     this.#device = loaded.info.device;
     return loaded;

@@ -63,7 +63,7 @@ export class Generate {
   async load() {
     this.#engine?.terminate();
     this.#loaded = null;
-    this.notices.clear('device', 'lost', 'cores');
+    this.notices.clear('device', 'storage', 'lost', 'cores');
     const model = this.models.find(({ id }) => id === this.settings.get('model'));
     this.#setState('loading', `Loading ${model.name}…`);
     find('adapter').textContent = '';
@@ -74,8 +74,8 @@ export class Generate {
     this.#engine = engine;
     this.#expectSign();
     try {
-      const choice = { device: this.settings.get('device'), engine: this.settings.get('engine') };
-      this.#loaded = await engine.load(model, choice);
+      const { device, engine: program, storage } = this.settings.all();
+      this.#loaded = await engine.load(model, { device, engine: program, storage });
     } catch (error) {
       if (error instanceof EngineReplaced || error instanceof EngineCrash) return false;
       engine.terminate();
@@ -99,7 +99,7 @@ export class Generate {
     }
 
     const settings = this.settings.all();
-    const { model, device, engine, view, tau, ...options } = settings;
+    const { model, device, engine, storage, view, tau, ...options } = settings;
     if (tau !== OWN_SPACING) options.tau = tau;
     this.#running = settings;
     this.#times = [];
@@ -284,7 +284,7 @@ export class Generate {
   #follow(keys) {
     if (keys.includes('view')) this.#showView();
     if (keys.includes('batch') && !this.#film) this.stage.layout(this.settings.get('batch'));
-    if (['model', 'device', 'engine'].some((key) => keys.includes(key))) this.load();
+    if (['model', 'device', 'engine', 'storage'].some((key) => keys.includes(key))) this.load();
   }
 
   #showView() {

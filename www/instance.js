@@ -29,7 +29,8 @@ export class Instance {
 
   /**
    * Chooses the device and imports the package's script.
-   * @param {{device: string, engine: string, script: string}} what
+   * @param {{device: string, engine: string, storage: string, script: string}} what
+   * @returns {Promise<{adapter: string}>} the graphics adapter's name, empty on the CPU
    */
   open(what) {
     return this.#request({ type: 'open', ...what });
@@ -37,7 +38,7 @@ export class Instance {
 
   /**
    * Loads the model on the device that was chosen.
-   * @param {{module: WebAssembly.Module, config: string, scheduler: string, weights: Blob}} files
+   * @param {{module: WebAssembly.Module, config: string, scheduler: string, weights: Blob, tuning?: string}} files
    * @returns {Promise<import('./engine.js').Loaded>}
    */
   load(files) {

@@ -63,6 +63,17 @@ export const SETTINGS = [
     help: 'The program that runs the network. burn is a framework for networks of any kind: a larger download, and slower. The pictures are the same up to rounding.',
   },
   {
+    key: 'storage',
+    kind: 'choice',
+    label: 'Numbers',
+    default: 'f32',
+    choices: [
+      ['f32', '32 bits'],
+      ['f16', '16 bits (graphics card)'],
+    ],
+    help: 'How the graphics card keeps the network’s numbers. 16 bits take half the memory and are faster on many cards; the pictures differ a little. On the CPU it is always 32.',
+  },
+  {
     key: 'steps',
     kind: 'integer',
     label: 'Steps',

@@ -1,10 +1,10 @@
 // The worker that owns one instance of the wasm module, so that the page never blocks. It loads one model
 // and then runs the sampler as often as it is asked to.
 //
-// In:   {type: 'open', device, engine, script}   once, first
-//       {type: 'load', module, config, scheduler, weights}   once, second
+// In:   {type: 'open', device, engine, storage, script}   once, first
+//       {type: 'load', module, config, scheduler, weights, tuning}   once, second
 //       {type: 'sample', options}   {type: 'taken', steps}   {type: 'stop'}
-// Out:  {type: 'opened'}   {type: 'loaded', ...}   {type: 'finished', stopped}   answers
+// Out:  {type: 'opened', adapter}   {type: 'loaded', ...}   {type: 'finished', stopped}   answers
 //       {type: 'failed', message, refused}   an answer too: the request failed, the worker is fine
 //       {type: 'started', total}   {type: 'step', ...}   {type: 'compiling', done, total}
 //       {type: 'notice', topic, text}
@@ -16,13 +16,13 @@ import { toGreyLevels } from './pixels.js';
 /** So many steps this worker may be ahead of what the page has of the whole batch: the rest would pile up there. */
 const LEAD = 16;
 
-/** @type {{device: string, engine: 'plan'|'burn', script: string}} */
+/** @type {{device: string, engine: 'plan'|'burn', storage: 'f32'|'f16', script: string}} */
 let wanted;
 /** @type {import('./device.js').DeviceChoice} */
 let choice;
 /** @type {typeof import('../pkg/ddim_web.js')} */
 let wasm;
-/** @type {{config: string, scheduler: string, weights: Blob}} */
+/** @type {{config: string, scheduler: string, weights: Blob, tuning?: string}} */
 let files;
 let model = null; // the wasm module's Denoiser
 
@@ -73,13 +73,22 @@ async function open(request) {
   const choosing = chooseDevice(wanted.device, navigator.gpu, wanted.engine);
   [choice, wasm] = await Promise.all([choosing, import(wanted.script).catch(refuseToStart)]);
   if (choice.notice) postMessage({ type: 'notice', topic: 'device', text: choice.notice });
-  postMessage({ type: 'opened' });
+  if (wanted.storage === 'f16' && choice.halves === false) {
+    const text = `The graphics adapter “${choice.adapter}” lacks the WebGPU feature shader-f16, so numbers of 32 bits are used.`;
+    postMessage({ type: 'notice', topic: 'storage', text });
+  }
+  postMessage({ type: 'opened', adapter: choice.adapter });
 }
 
 /** @param {'cpu'|'webgpu'} device @returns {Promise<object>} the Denoiser */
 async function denoiserOn(device) {
   const weights = new Uint8Array(await files.weights.arrayBuffer());
-  return wasm.Denoiser.load(files.config, weights, device, wanted.engine, (done, total) => postMessage({ type: 'compiling', done, total }));
+  return wasm.Denoiser.load(files.config, weights, device, {
+    engine: wanted.engine,
+    storage: choice.halves ? wanted.storage : 'f32',
+    tuning: files.tuning,
+    progress: (done, total) => postMessage({ type: 'compiling', done, total }),
+  });
 }
 
 /** On `auto`, a graphics card that cannot take the model is no reason to give up. */
@@ -126,7 +135,7 @@ async function load({ module, ...rest }) {
   if (!info.sample_size) throw new Error('config.json does not say how large the pictures are (sample_size).');
   if (info.classes) throw new Error('The model wants to be told a class for each picture, which this page cannot do.');
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  postMessage({ type: 'loaded', info, adapter, scheduler });
+  postMessage({ type: 'loaded', info, adapter, scheduler, tuning: model.tuning() });
 }
 
 const { port1: inbox, port2: outbox } = new MessageChannel();

@@ -1,0 +1,22 @@
+// Which kernels were the fastest on a graphics card: measured by the engine once, kept by the browser.
+
+const key = (adapter) => `tuning ${adapter}`;
+
+/** @param {string} adapter @returns {string|undefined} */
+export function keptTuning(adapter) {
+  try {
+    return localStorage.getItem(key(adapter)) ?? undefined;
+  } catch {
+    return undefined; // storage is switched off: it is measured every time
+  }
+}
+
+/** @param {string} adapter @param {string|undefined} tuning */
+export function keepTuning(adapter, tuning) {
+  if (!tuning) return;
+  try {
+    localStorage.setItem(key(adapter), tuning);
+  } catch {
+    // Full or switched off: it is measured again next time.
+  }
+}
