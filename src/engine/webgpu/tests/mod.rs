@@ -16,9 +16,6 @@ use crate::engine::plan::{Op, Resample, Residual, Source, View};
 use crate::step::{Clip, EpsFrom, StepCoefficients};
 use crate::unet::config::Activation;
 
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
 /// Largest error of one or two operations on numbers of about 1 whose sums have up to 700 terms.
 const F32: f64 = 1e-5;
 
