@@ -163,7 +163,12 @@ impl<'a> Trial<'a> {
             weight: blocks,
             ..Place::default()
         };
+        // A browser tells late what its compiler refuses, and a kernel that does not run would be the fastest.
+        let refused = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
         let program = Program::new(gpu, plan, 1, &lanes, &[place], style)?;
+        if let Some(error) = refused.pop().await {
+            return Err(EngineError::Device(error.to_string()));
+        }
         let usage = wgpu::BufferUsages::STORAGE;
         let numbers = 4 * (blocks + 9 * 4 * blocks * blocks);
         let weights = gpu.buffer("weights", style.storage.size() * numbers, usage)?;
@@ -177,7 +182,7 @@ impl<'a> Trial<'a> {
         })
     }
 
-    /// Seconds of one run; only a bound when it is more than twice `least`.
+    /// Seconds of one run, measured roughly where that is more than twice `least`.
     async fn time(&self, least: f64) -> Result<f64, EngineError> {
         // The first one makes and clears what the others use.
         self.run(1).await?;
