@@ -3,6 +3,8 @@
 
 /** What `Denoiser.info()` gives. */
 export interface Info {
+    /** The program that runs the network. */
+    engine: "plan" | "burn";
     device: "cpu" | "webgpu";
     /** The adapter's own name, or the name of the CPU backend. */
     adapter: string;
@@ -15,6 +17,17 @@ export interface Info {
     classes: number | null;
     /** Keys of config.json that were ignored. */
     unknown_keys: string[];
+}
+/** What `Denoiser.load()` takes beside the files and the device. */
+export interface LoadOptions {
+    /** plan, or burn in a build that has it. Default plan. */
+    engine?: "plan" | "burn";
+    /** How the graphics card stores weights and feature maps: f16 needs its feature shader-f16. Default f32. */
+    storage?: "f32" | "f16";
+    /** What `Denoiser.tuning()` said on the same graphics card before; without it, it is measured for up to 0.2 s. */
+    tuning?: string;
+    /** Hears how many of how many kernels are compiled. */
+    progress?: (done: number, total: number) => void;
 }
 /** What `scheduler_info()` gives. */
 export interface SchedulerInfo {
@@ -41,6 +54,8 @@ export interface SampleOptions {
     seed?: number;
     /** Number of images. Default 1. */
     batch?: number;
+    /** The noise of image i of the batch is that of image first_image + i, however images are cut into batches. Default 0. */
+    first_image?: number;
     /** One class per image, for a conditional model. */
     labels?: number[];
     /** Height and width; default: those of config.json. */
@@ -77,7 +92,7 @@ export class Denoiser {
      * Builds the network of `config_json` (diffusers' config.json) with the bytes of a
      * .safetensors file on `device`, "webgpu" or "cpu".
      */
-    static load(config_json: string, weights: Uint8Array | number[], device: string): Promise<Denoiser>;
+    static load(config_json: string, weights: Uint8Array | number[], device: string, options?: LoadOptions | null): Promise<Denoiser>;
     /**
      * The network's raw output at `x` ([batch, in_channels, height, width] of config.json's
      * sample_size) and time step `t`; `labels` has one class per image of a conditional model.
@@ -87,6 +102,11 @@ export class Denoiser {
      * Prepares a run; nothing is computed before its `next()`.
      */
     sampler(options: SampleOptions): Sampler;
+    /**
+     * Which kernels were the fastest on this graphics card, to be kept and handed to the next `load` as `tuning`;
+     * nothing where that was not measured.
+     */
+    tuning(): string | undefined;
 }
 
 /**
@@ -97,9 +117,13 @@ export class Sampler {
     free(): void;
     [Symbol.dispose](): void;
     /**
-     * Makes the next step.
+     * Makes the next `count` steps (default 1), or as many as are left, and gives the last one.
      */
-    next(): Promise<Step>;
+    next(count?: number | null): Promise<Step>;
+    /**
+     * How often the graphics card was lost and found again.
+     */
+    readonly recoveries: number;
     /**
      * [batch, channels, height, width].
      */
@@ -139,23 +163,25 @@ export interface InitOutput {
     readonly __wbg_denoiser_free: (a: number, b: number) => void;
     readonly __wbg_sampler_free: (a: number, b: number) => void;
     readonly denoiser_info: (a: number) => [number, number, number];
-    readonly denoiser_load: (a: number, b: number, c: number, d: number, e: number, f: number) => any;
+    readonly denoiser_load: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
     readonly denoiser_predict: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
     readonly denoiser_sampler: (a: number, b: any) => [number, number, number];
+    readonly denoiser_tuning: (a: number) => [number, number];
     readonly expected_tensors: (a: number, b: number) => [number, number, number];
-    readonly sampler_next: (a: number) => any;
+    readonly sampler_next: (a: number, b: number, c: number) => any;
+    readonly sampler_recoveries: (a: number) => number;
     readonly sampler_shape: (a: number) => [number, number];
     readonly sampler_total: (a: number) => number;
     readonly sampler_unknown_keys: (a: number) => [number, number];
     readonly scheduler_info: (a: number, b: number) => [number, number, number];
     readonly start: () => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_17: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h36e904d6ec358247: (a: number, b: number, c: any, d: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87: (a: number, b: number, c: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_15: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_18: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_19: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h2aa0535ab8af7741: (a: number, b: number, c: any, d: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h98a1432622e44601: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_17: (a: number, b: number, c: any) => void;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;

@@ -37,9 +37,10 @@ export class Denoiser {
      * @param {string} config_json
      * @param {Uint8Array | number[]} weights
      * @param {string} device
+     * @param {LoadOptions | null} [options]
      * @returns {Promise<Denoiser>}
      */
-    static load(config_json, weights, device) {
+    static load(config_json, weights, device, options) {
         let ptr0, len0, ptr1, len1, ptr2, len2;
         try {
             ptr0 = passStringToWasm0(config_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
@@ -54,7 +55,7 @@ export class Denoiser {
             if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
             throw e;
         }
-        const ret = wasm.denoiser_load(ptr0, len0, ptr1, len1, ptr2, len2);
+        const ret = wasm.denoiser_load(ptr0, len0, ptr1, len1, ptr2, len2, isLikeNone(options) ? 0 : addToExternrefTable0(options));
         return ret;
     }
     /**
@@ -95,6 +96,20 @@ export class Denoiser {
         }
         return Sampler.__wrap(ret[0]);
     }
+    /**
+     * Which kernels were the fastest on this graphics card, to be kept and handed to the next `load` as `tuning`;
+     * nothing where that was not measured.
+     * @returns {string | undefined}
+     */
+    tuning() {
+        const ret = wasm.denoiser_tuning(this.__wbg_ptr);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getStringFromWasm0(ret[0], ret[1]);
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v1;
+    }
 }
 if (Symbol.dispose) Denoiser.prototype[Symbol.dispose] = Denoiser.prototype.free;
 
@@ -119,12 +134,21 @@ export class Sampler {
         wasm.__wbg_sampler_free(ptr, 0);
     }
     /**
-     * Makes the next step.
+     * Makes the next `count` steps (default 1), or as many as are left, and gives the last one.
+     * @param {number | null} [count]
      * @returns {Promise<Step>}
      */
-    next() {
-        const ret = wasm.sampler_next(this.__wbg_ptr);
+    next(count) {
+        const ret = wasm.sampler_next(this.__wbg_ptr, !isLikeNone(count), isLikeNone(count) ? 0 : count);
         return ret;
+    }
+    /**
+     * How often the graphics card was lost and found again.
+     * @returns {number}
+     */
+    get recoveries() {
+        const ret = wasm.sampler_recoveries(this.__wbg_ptr);
+        return ret >>> 0;
     }
     /**
      * [batch, channels, height, width].
@@ -291,6 +315,10 @@ function __wbg_get_imports() {
             const ret = arg0.call(arg1, arg2);
             return ret;
         }, arguments); },
+        __wbg_call_fc92fee6137d452d: function() { return handleError(function (arg0, arg1, arg2, arg3) {
+            const ret = arg0.call(arg1, arg2, arg3);
+            return ret;
+        }, arguments); },
         __wbg_configure_8e04ab1a867d31e1: function() { return handleError(function (arg0, arg1) {
             arg0.configure(arg1);
         }, arguments); },
@@ -324,10 +352,6 @@ function __wbg_get_imports() {
             const ret = arg0.createPipelineLayout(arg1);
             return ret;
         },
-        __wbg_createQuerySet_4a3a1eb942cab7ca: function() { return handleError(function (arg0, arg1) {
-            const ret = arg0.createQuerySet(arg1);
-            return ret;
-        }, arguments); },
         __wbg_createShaderModule_cefa51336cb288ae: function(arg0, arg1) {
             const ret = arg0.createShaderModule(arg1);
             return ret;
@@ -342,9 +366,6 @@ function __wbg_get_imports() {
             const len1 = WASM_VECTOR_LEN;
             getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 1, len1, true);
             getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 0, ptr1, true);
-        },
-        __wbg_dispatchWorkgroupsIndirect_efe17f2da3a39a3f: function(arg0, arg1, arg2) {
-            arg0.dispatchWorkgroupsIndirect(arg1, arg2);
         },
         __wbg_dispatchWorkgroups_56b943172790add0: function(arg0, arg1, arg2, arg3) {
             arg0.dispatchWorkgroups(arg1 >>> 0, arg2 >>> 0, arg3 >>> 0);
@@ -371,6 +392,10 @@ function __wbg_get_imports() {
                 wasm.__wbindgen_free(deferred0_0, deferred0_1, 1);
             }
         },
+        __wbg_features_7b0a0ba10b61a5e4: function(arg0) {
+            const ret = arg0.features;
+            return ret;
+        },
         __wbg_features_d5d767fa7757f783: function(arg0) {
             const ret = arg0.features;
             return ret;
@@ -383,10 +408,6 @@ function __wbg_get_imports() {
             const ret = arg0.finish(arg1);
             return ret;
         },
-        __wbg_getBindGroupLayout_349f9101ad6d4d76: function(arg0, arg1) {
-            const ret = arg0.getBindGroupLayout(arg1 >>> 0);
-            return ret;
-        },
         __wbg_getContext_1938edb9a972f63d: function() { return handleError(function (arg0, arg1, arg2) {
             const ret = arg0.getContext(getStringFromWasm0(arg1, arg2));
             return isLikeNone(ret) ? 0 : addToExternrefTable0(ret);
@@ -395,8 +416,9 @@ function __wbg_get_imports() {
             const ret = arg0.getMappedRange(arg1, arg2);
             return ret;
         }, arguments); },
-        __wbg_getRandomValues_8b6f1f663e6f188d: function() { return handleError(function (arg0, arg1) {
-            globalThis.crypto.getRandomValues(getArrayU8FromWasm0(arg0, arg1));
+        __wbg_get_2080c49015e35254: function() { return handleError(function (arg0, arg1) {
+            const ret = Reflect.get(arg0, arg1);
+            return ret;
         }, arguments); },
         __wbg_get_635eea311fa1a291: function() { return handleError(function (arg0, arg1) {
             const ret = Reflect.get(arg0, arg1);
@@ -700,7 +722,7 @@ function __wbg_get_imports() {
                     const a = state0.a;
                     state0.a = 0;
                     try {
-                        return wasm_bindgen__convert__closures_____invoke__h36e904d6ec358247(a, state0.b, arg0, arg1);
+                        return wasm_bindgen__convert__closures_____invoke__h2aa0535ab8af7741(a, state0.b, arg0, arg1);
                     } finally {
                         state0.a = a;
                     }
@@ -723,16 +745,12 @@ function __wbg_get_imports() {
             const ret = arg0.next();
             return ret;
         }, arguments); },
-        __wbg_now_e7c6795a7f81e10f: function(arg0) {
-            const ret = arg0.now();
+        __wbg_now_61082fc265593387: function() {
+            const ret = performance.now();
             return ret;
         },
         __wbg_onSubmittedWorkDone_1190213cee1ecf7e: function(arg0) {
             const ret = arg0.onSubmittedWorkDone();
-            return ret;
-        },
-        __wbg_performance_7e4e4494fdc9d07a: function(arg0) {
-            const ret = arg0.performance;
             return ret;
         },
         __wbg_popErrorScope_182b8e03671d81ef: function(arg0) {
@@ -767,9 +785,6 @@ function __wbg_get_imports() {
         __wbg_requestDevice_5cb8a582e55d08cb: function(arg0, arg1) {
             const ret = arg0.requestDevice(arg1);
             return ret;
-        },
-        __wbg_resolveQuerySet_770f23fabac49845: function(arg0, arg1, arg2, arg3, arg4, arg5) {
-            arg0.resolveQuerySet(arg1, arg2 >>> 0, arg3 >>> 0, arg4, arg5 >>> 0);
         },
         __wbg_resolve_dbf78ab4942478b0: function(arg0) {
             const ret = Promise.resolve(arg0);
@@ -817,9 +832,6 @@ function __wbg_get_imports() {
         },
         __wbg_set_compute_800b1231f347606b: function(arg0, arg1) {
             arg0.compute = arg1;
-        },
-        __wbg_set_count_dc87e26bec5f6dc3: function(arg0, arg1) {
-            arg0.count = arg1 >>> 0;
         },
         __wbg_set_d2d33b52458e984a: function(arg0, arg1, arg2) {
             arg0[arg1 >>> 0] = arg2;
@@ -882,9 +894,6 @@ function __wbg_get_imports() {
             arg0.label = getStringFromWasm0(arg1, arg2);
         },
         __wbg_set_label_cba03ffef7ae90a3: function(arg0, arg1, arg2) {
-            arg0.label = getStringFromWasm0(arg1, arg2);
-        },
-        __wbg_set_label_d0d693a97f5be626: function(arg0, arg1, arg2) {
             arg0.label = getStringFromWasm0(arg1, arg2);
         },
         __wbg_set_layout_200fc3b143da0a9e: function(arg0, arg1) {
@@ -956,9 +965,6 @@ function __wbg_get_imports() {
         __wbg_set_timestamp_writes_78a9445dbac5c902: function(arg0, arg1) {
             arg0.timestampWrites = arg1;
         },
-        __wbg_set_type_813f0d8c7822259c: function(arg0, arg1) {
-            arg0.type = __wbindgen_enum_GpuQueryType[arg1];
-        },
         __wbg_set_type_ac87cc570da17000: function(arg0, arg1) {
             arg0.type = __wbindgen_enum_GpuBufferBindingType[arg1];
         },
@@ -976,10 +982,6 @@ function __wbg_get_imports() {
         },
         __wbg_set_visibility_65413465e7b24eb6: function(arg0, arg1) {
             arg0.visibility = arg1 >>> 0;
-        },
-        __wbg_size_07cba13a82cfea3d: function(arg0) {
-            const ret = arg0.size;
-            return ret;
         },
         __wbg_stack_575c4e0918581b9c: function(arg0, arg1) {
             const ret = arg1.stack;
@@ -1033,10 +1035,6 @@ function __wbg_get_imports() {
         __wbg_unmap_6a96b14c9ef5f7f5: function(arg0) {
             arg0.unmap();
         },
-        __wbg_usage_55199e9752f988c1: function(arg0) {
-            const ret = arg0.usage;
-            return ret;
-        },
         __wbg_valueOf_2ad4a09774ac959e: function(arg0) {
             const ret = arg0.valueOf();
             return ret;
@@ -1049,33 +1047,33 @@ function __wbg_get_imports() {
             arg0.writeBuffer(arg1, arg2, getArrayU8FromWasm0(arg3, arg4), arg5, arg6);
         }, arguments); },
         __wbindgen_generic_0000000000000001: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [Externref], shim_idx: 26510, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [Externref], shim_idx: 173, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h98a1432622e44601);
             return ret;
         },
         __wbindgen_generic_0000000000000002: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDevice")], shim_idx: 12807, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDevice")], shim_idx: 116, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca);
             return ret;
         },
         __wbindgen_generic_0000000000000003: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDeviceLostInfo")], shim_idx: 12810, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDeviceLostInfo")], shim_idx: 119, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168);
             return ret;
         },
         __wbindgen_generic_0000000000000004: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUUncapturedErrorEvent")], shim_idx: 12810, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_15);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUUncapturedErrorEvent")], shim_idx: 119, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_17);
             return ret;
         },
         __wbindgen_generic_0000000000000005: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("any")], shim_idx: 12807, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("any")], shim_idx: 116, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_18);
             return ret;
         },
         __wbindgen_generic_0000000000000006: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("undefined")], shim_idx: 12807, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_17);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("undefined")], shim_idx: 116, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_19);
             return ret;
         },
         __wbindgen_generic_0000000000000007: function(arg0) {
@@ -1113,44 +1111,44 @@ function __wbg_get_imports() {
     };
 }
 
-function wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87(arg0, arg1, arg2) {
-    wasm.wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168(arg0, arg1, arg2) {
+    wasm.wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168(arg0, arg1, arg2);
 }
 
-function wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_15(arg0, arg1, arg2) {
-    wasm.wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_15(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_17(arg0, arg1, arg2) {
+    wasm.wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_17(arg0, arg1, arg2);
 }
 
-function wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h98a1432622e44601(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h98a1432622e44601(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_16(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_18(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_18(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_17(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_17(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_19(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_19(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h36e904d6ec358247(arg0, arg1, arg2, arg3) {
-    wasm.wasm_bindgen__convert__closures_____invoke__h36e904d6ec358247(arg0, arg1, arg2, arg3);
+function wasm_bindgen__convert__closures_____invoke__h2aa0535ab8af7741(arg0, arg1, arg2, arg3) {
+    wasm.wasm_bindgen__convert__closures_____invoke__h2aa0535ab8af7741(arg0, arg1, arg2, arg3);
 }
 
 
@@ -1167,9 +1165,6 @@ const __wbindgen_enum_GpuErrorFilter = ["validation", "out-of-memory", "internal
 
 
 const __wbindgen_enum_GpuPowerPreference = ["low-power", "high-performance"];
-
-
-const __wbindgen_enum_GpuQueryType = ["occlusion", "timestamp"];
 
 
 const __wbindgen_enum_GpuSamplerBindingType = ["filtering", "non-filtering", "comparison"];

@@ -60,6 +60,39 @@ for (const engine of ['plan', 'burn']) {
   });
 }
 
+test('numbers of 16 bits give nearly the same picture, or a notice that the card lacks them', async (t) => {
+  const settings = 'device=webgpu&steps=5&batch=1&seed=11';
+  const half = await open(t, { flags: 'swiftShader', hash: `storage=f16&${settings}` });
+  await half.until('ready');
+  await half.generate();
+  const full = await open(t, { flags: 'swiftShader', hash: settings });
+  await full.until('ready');
+  await full.generate();
+  const worst = worstDifference(await half.pixels(), await full.pixels());
+  const notices = (await half.notices()).join(' ');
+  if (notices.includes('shader-f16')) assert.equal(worst, 0);
+  else assert.ok(worst > 0 && worst <= 25, `grey levels differ by up to ${worst}`);
+});
+
+test('what was measured on a graphics card is handed back on the next visit, and nonsense there does no harm', async (t) => {
+  const demo = await open(t, { flags: 'swiftShader', hash: 'device=webgpu&steps=2&batch=1&seed=11' });
+  await demo.until('ready');
+  await demo.generate();
+  const first = await demo.pixels();
+  const adapter = await demo.page.evaluate(async () => {
+    const { adapterName } = await import('./www/device.js');
+    return adapterName(await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' }));
+  });
+  for (const kept of ['large=b64x64 small=b16x32', 'no tuning at all']) {
+    await demo.page.evaluate(([name, tuning]) => localStorage.setItem(`tuning ${name}`, tuning), [adapter, kept]);
+    await demo.page.reload();
+    await demo.until('ready');
+    await demo.generate();
+    assert.ok(worstDifference(await demo.pixels(), first) <= 1, kept);
+  }
+  assert.deepEqual(demo.errors, []);
+});
+
 test('burn is downloaded only when it is selected, and gives the same picture on the CPU within 2 grey levels', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=2&batch=1&seed=11' });
   await demo.until('ready');

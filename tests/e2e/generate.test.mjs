@@ -240,3 +240,17 @@ test('the copied link is that of the picture on show, even when a control was mo
   await demo.page.getByText('Link copied').waitFor();
   assert.equal(await demo.page.evaluate(() => navigator.clipboard.readText()), link);
 });
+
+test('every model of the list draws pictures, in grey or colour', async (t) => {
+  const models = JSON.parse(await readFile(new URL('../../www/models/index.json', import.meta.url), 'utf8'));
+  const demo = await open(t, { hash: 'device=cpu&steps=2&batch=1' });
+  await demo.until('ready');
+  for (const { id } of models) {
+    await demo.get('model').selectOption(id);
+    await demo.until('ready');
+    await demo.generate();
+    const [picture] = await demo.pixels();
+    assert.ok(new Set(picture).size > 10, `the picture of ${id} is not blank`);
+  }
+  assert.deepEqual(demo.errors, []);
+});

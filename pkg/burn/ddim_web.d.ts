@@ -1,0 +1,217 @@
+/* tslint:disable */
+/* eslint-disable */
+
+/** What `Denoiser.info()` gives. */
+export interface Info {
+    /** The program that runs the network. */
+    engine: "plan" | "burn";
+    device: "cpu" | "webgpu";
+    /** The adapter's own name, or the name of the CPU backend. */
+    adapter: string;
+    parameters: number;
+    in_channels: number;
+    out_channels: number;
+    /** [height, width], or null where config.json does not say. */
+    sample_size: [number, number] | null;
+    /** Number of classes of a conditional model, or null. */
+    classes: number | null;
+    /** Keys of config.json that were ignored. */
+    unknown_keys: string[];
+}
+/** What `Denoiser.load()` takes beside the files and the device. */
+export interface LoadOptions {
+    /** plan, or burn in a build that has it. Default plan. */
+    engine?: "plan" | "burn";
+    /** How the graphics card stores weights and feature maps: f16 needs its feature shader-f16. Default f32. */
+    storage?: "f32" | "f16";
+    /** What `Denoiser.tuning()` said on the same graphics card before; without it, it is measured for up to 0.2 s. */
+    tuning?: string;
+    /** Hears how many of how many kernels are compiled. */
+    progress?: (done: number, total: number) => void;
+}
+/** What `scheduler_info()` gives. */
+export interface SchedulerInfo {
+    /** Length T of the chain the model was trained on. */
+    num_train_timesteps: number;
+    /** The spacing of time steps that a run takes when it is given no tau. */
+    timestep_spacing: string;
+    /** Keys of scheduler_config.json that are ignored. */
+    unknown_keys: string[];
+}
+/** What `Denoiser.sampler()` takes. */
+export interface SampleOptions {
+    /** The text of scheduler_config.json. */
+    scheduler: string;
+    /** Number of steps S. Default 50. */
+    steps?: number;
+    /** 0 (deterministic) to 1 (DDPM); used by the method "ddim". Default 0. */
+    eta?: number;
+    /** leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN, "10,15,20" or "list:0,5,10". Default: the scheduler's own. */
+    tau?: string;
+    /** ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large, or inversion (from the images given as latents to noise). Default ddim. */
+    method?: string;
+    /** 0 to 2^53 - 1. Default 0. */
+    seed?: number;
+    /** Number of images. Default 1. */
+    batch?: number;
+    /** The noise of image i of the batch is that of image first_image + i, however images are cut into batches. Default 0. */
+    first_image?: number;
+    /** One class per image, for a conditional model. */
+    labels?: number[];
+    /** Height and width; default: those of config.json. */
+    size?: [number, number];
+    /** x_T, [batch, channels, height, width] row by row, instead of seeded noise. */
+    latents?: Float32Array;
+}
+/** What `Sampler.next()` gives; images are [batch, channels, height, width], about -1 to 1. */
+export interface Step {
+    /** Whether this was the last step; x_t is the result then. */
+    done: boolean;
+    /** Which step, from 0. */
+    index: number;
+    /** The time step the network was run at. */
+    t: number;
+    x0_hat: Float32Array;
+    x_t: Float32Array;
+}
+
+
+
+/**
+ * A network on a device.
+ */
+export class Denoiser {
+    private constructor();
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * What the network is and runs on.
+     */
+    info(): Info;
+    /**
+     * Builds the network of `config_json` (diffusers' config.json) with the bytes of a
+     * .safetensors file on `device`, "webgpu" or "cpu".
+     */
+    static load(config_json: string, weights: Uint8Array | number[], device: string, options?: LoadOptions | null): Promise<Denoiser>;
+    /**
+     * The network's raw output at `x` ([batch, in_channels, height, width] of config.json's
+     * sample_size) and time step `t`; `labels` has one class per image of a conditional model.
+     */
+    predict(x: Float32Array | number[], batch: number, t: number, labels?: Uint32Array | number[] | null): Promise<Float32Array>;
+    /**
+     * Prepares a run; nothing is computed before its `next()`.
+     */
+    sampler(options: SampleOptions): Sampler;
+    /**
+     * Which kernels were the fastest on this graphics card, to be kept and handed to the next `load` as `tuning`;
+     * nothing where that was not measured.
+     */
+    tuning(): string | undefined;
+}
+
+/**
+ * One run. Stop by not asking for the next step; `free()` gives its memory back.
+ */
+export class Sampler {
+    private constructor();
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Makes the next `count` steps (default 1), or as many as are left, and gives the last one.
+     */
+    next(count?: number | null): Promise<Step>;
+    /**
+     * How often the graphics card was lost and found again.
+     */
+    readonly recoveries: number;
+    /**
+     * [batch, channels, height, width].
+     */
+    readonly shape: Uint32Array;
+    /**
+     * Number of steps of the whole run.
+     */
+    readonly total: number;
+    /**
+     * Keys of scheduler_config.json that were ignored.
+     */
+    readonly unknown_keys: string[];
+}
+
+/**
+ * Name and shape of every tensor that a weights file for this config.json holds.
+ */
+export function expected_tensors(config_json: string): {name: string, shape: number[]}[];
+
+/**
+ * What a scheduler_config.json says, or why it cannot be used.
+ */
+export function scheduler_info(scheduler_json: string): SchedulerInfo;
+
+/**
+ * Runs the module's static constructors and routes panic messages to the console. Idempotent.
+ *
+ * cubecl registers its kernels in static constructors. Unless the module calls them itself,
+ * wasm-ld wraps every export in code that runs them again at each call from JavaScript.
+ */
+export function start(): void;
+
+export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembly.Module;
+
+export interface InitOutput {
+    readonly memory: WebAssembly.Memory;
+    readonly __wbg_denoiser_free: (a: number, b: number) => void;
+    readonly __wbg_sampler_free: (a: number, b: number) => void;
+    readonly denoiser_info: (a: number) => [number, number, number];
+    readonly denoiser_load: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
+    readonly denoiser_predict: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
+    readonly denoiser_sampler: (a: number, b: any) => [number, number, number];
+    readonly denoiser_tuning: (a: number) => [number, number];
+    readonly expected_tensors: (a: number, b: number) => [number, number, number];
+    readonly sampler_next: (a: number, b: number, c: number) => any;
+    readonly sampler_recoveries: (a: number) => number;
+    readonly sampler_shape: (a: number) => [number, number];
+    readonly sampler_total: (a: number) => number;
+    readonly sampler_unknown_keys: (a: number) => [number, number];
+    readonly scheduler_info: (a: number, b: number) => [number, number, number];
+    readonly start: () => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_18: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_19: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h36e904d6ec358247: (a: number, b: number, c: any, d: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_17: (a: number, b: number, c: any) => void;
+    readonly __wbindgen_malloc: (a: number, b: number) => number;
+    readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
+    readonly __wbindgen_free: (a: number, b: number, c: number) => void;
+    readonly __wbindgen_exn_store: (a: number) => void;
+    readonly __externref_table_alloc: () => number;
+    readonly __wbindgen_externrefs: WebAssembly.Table;
+    readonly __wbindgen_destroy_closure: (a: number, b: number) => void;
+    readonly __externref_table_dealloc: (a: number) => void;
+    readonly __externref_drop_slice: (a: number, b: number) => void;
+    readonly __wbindgen_start: () => void;
+}
+
+export type SyncInitInput = BufferSource | WebAssembly.Module;
+
+/**
+ * Instantiates the given `module`, which can either be bytes or
+ * a precompiled `WebAssembly.Module`.
+ *
+ * @param {{ module: SyncInitInput }} module - Passing `SyncInitInput` directly is deprecated.
+ *
+ * @returns {InitOutput}
+ */
+export function initSync(module: { module: SyncInitInput } | SyncInitInput): InitOutput;
+
+/**
+ * If `module_or_path` is {RequestInfo} or {URL}, makes a request and
+ * for everything else, calls `WebAssembly.instantiate` directly.
+ *
+ * @param {{ module_or_path: InitInput | Promise<InitInput> }} module_or_path - Passing `InitInput` directly is deprecated.
+ *
+ * @returns {Promise<InitOutput>}
+ */
+export default function __wbg_init (module_or_path?: { module_or_path: InitInput | Promise<InitInput> } | InitInput | Promise<InitInput>): Promise<InitOutput>;

@@ -1,0 +1,35 @@
+/* tslint:disable */
+/* eslint-disable */
+export const memory: WebAssembly.Memory;
+export const __wbg_denoiser_free: (a: number, b: number) => void;
+export const __wbg_sampler_free: (a: number, b: number) => void;
+export const denoiser_info: (a: number) => [number, number, number];
+export const denoiser_load: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
+export const denoiser_predict: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
+export const denoiser_sampler: (a: number, b: any) => [number, number, number];
+export const denoiser_tuning: (a: number) => [number, number];
+export const expected_tensors: (a: number, b: number) => [number, number, number];
+export const sampler_next: (a: number, b: number, c: number) => any;
+export const sampler_recoveries: (a: number) => number;
+export const sampler_shape: (a: number) => [number, number];
+export const sampler_total: (a: number) => number;
+export const sampler_unknown_keys: (a: number) => [number, number];
+export const scheduler_info: (a: number, b: number) => [number, number, number];
+export const start: () => void;
+export const wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a: (a: number, b: number, c: any) => [number, number];
+export const wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_18: (a: number, b: number, c: any) => [number, number];
+export const wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_19: (a: number, b: number, c: any) => [number, number];
+export const wasm_bindgen__convert__closures_____invoke__h36e904d6ec358247: (a: number, b: number, c: any, d: any) => void;
+export const wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c: (a: number, b: number, c: any) => [number, number];
+export const wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87: (a: number, b: number, c: any) => void;
+export const wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_17: (a: number, b: number, c: any) => void;
+export const __wbindgen_malloc: (a: number, b: number) => number;
+export const __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
+export const __wbindgen_free: (a: number, b: number, c: number) => void;
+export const __wbindgen_exn_store: (a: number) => void;
+export const __externref_table_alloc: () => number;
+export const __wbindgen_externrefs: WebAssembly.Table;
+export const __wbindgen_destroy_closure: (a: number, b: number) => void;
+export const __externref_table_dealloc: (a: number) => void;
+export const __externref_drop_slice: (a: number, b: number) => void;
+export const __wbindgen_start: () => void;
