@@ -62,6 +62,7 @@ export const packageThat = (body) => (context) =>
         export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [] });
         export class Denoiser {
           static async load(config, weights, device) { return Object.assign(new Denoiser(), { device }); }
+          tuning() {}
           info() {
             return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [] };
           }

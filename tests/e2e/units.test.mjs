@@ -13,7 +13,7 @@ import { OWN_SPACING, SETTINGS, defaults, formatHash, parse, parseHash, setModel
 setModels([{ id: 'fashion-mnist', name: 'Fashion-MNIST' }, { id: 'other', name: 'Other' }]);
 
 test('settings survive the way through the hash', () => {
-  const values = { model: 'other', device: 'cpu', engine: 'burn', steps: 1000, eta: 0.35, tau: 'quad', method: 'sigma_hat', seed: Number.MAX_SAFE_INTEGER, batch: 16, view: 'xt' };
+  const values = { model: 'other', device: 'cpu', engine: 'burn', storage: 'f16', steps: 1000, eta: 0.35, tau: 'quad', method: 'sigma_hat', seed: Number.MAX_SAFE_INTEGER, batch: 16, view: 'xt' };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());
 });
@@ -151,8 +151,13 @@ const adapter = (info, features = ['timestamp-query']) => ({ info, features: new
 test('auto takes a real adapter that can do what is needed', async () => {
   const gpu = gpuWith(adapter({ vendor: 'nvidia', architecture: 'hopper', device: '', description: '' }));
   for (const engine of ['plan', 'burn']) {
-    assert.deepEqual(await chooseDevice('auto', gpu, engine), { device: 'webgpu', adapter: 'nvidia hopper' });
+    assert.deepEqual(await chooseDevice('auto', gpu, engine), { device: 'webgpu', adapter: 'nvidia hopper', halves: false });
   }
+});
+
+test('numbers of 16 bits need an adapter with shader-f16', async () => {
+  const gpu = gpuWith(adapter({ vendor: 'apple' }, ['shader-f16']));
+  assert.equal((await chooseDevice('auto', gpu, 'plan')).halves, true);
 });
 
 test('only burn needs timestamp-query', async () => {

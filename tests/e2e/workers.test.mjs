@@ -26,7 +26,7 @@ test('a link gives identical pixels in one worker and in several, at every step'
     await demo.until('ready');
     await demo.generate();
     assert.equal(demo.page.workers().length, used);
-    assert.equal(await demo.get('adapter').innerText(), used === 1 ? 'CPU · SIMD128' : `CPU · SIMD128 · ${used} cores`);
+    assert.equal(await demo.get('adapter').innerText(), used === 1 ? 'CPU · SIMD128, relaxed' : `CPU · SIMD128, relaxed · ${used} cores`);
     films.push(await film(demo));
     assert.deepEqual(demo.errors, []);
   }
