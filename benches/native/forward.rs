@@ -2,98 +2,109 @@
 //!
 //! `cargo bench --bench forward -- ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16`; scripts/bench calls it.
 
-use std::time::Instant;
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use std::time::Instant;
 
-use ddim_web::engine::{
-    BatchSpec, Denoiser, DeviceKind, Engine, EngineKind, GpuOptions, LoadOptions, Storage,
-};
-use ddim_web::noise::gaussian;
-use ddim_web::unet::Unet;
-use ddim_web::unet::config::UnetConfig;
-use ddim_web::unet::weights::{Precision, Stored, serialize};
+    use ddim_web::engine::{
+        BatchSpec, Denoiser, DeviceKind, Engine, EngineKind, GpuOptions, LoadOptions, Storage,
+    };
+    use ddim_web::noise::gaussian;
+    use ddim_web::unet::Unet;
+    use ddim_web::unet::config::UnetConfig;
+    use ddim_web::unet::weights::{Precision, Stored, serialize};
 
-/// Weights of the size that PyTorch initialises with.
-fn random_weights(config: &UnetConfig) -> Vec<u8> {
-    let mut tensors = Vec::new();
-    for (i, spec) in Unet::expected_tensors(config).into_iter().enumerate() {
-        let mut values = vec![0.0; spec.shape.iter().product()];
-        gaussian(1, i as u32, 0, &mut values);
-        let norm = spec.name.contains("norm") && spec.name.ends_with(".weight");
-        let fan_in: usize = match spec.shape.get(1..) {
-            Some(rest) if !rest.is_empty() => rest.iter().product(),
-            _ => 10_000,
-        };
-        let scale = (3.0 * fan_in as f32).sqrt().recip();
-        let centre = f32::from(u8::from(norm));
-        values.iter_mut().for_each(|v| *v = centre + scale * *v);
-        let stored = Stored::new(&spec.name, spec.shape, &values, Precision::F32);
-        tensors.push((spec.name, stored.expect("gaussian numbers are finite")));
+    /// Weights of the size that PyTorch initialises with.
+    fn random_weights(config: &UnetConfig) -> Vec<u8> {
+        let mut tensors = Vec::new();
+        for (i, spec) in Unet::expected_tensors(config).into_iter().enumerate() {
+            let mut values = vec![0.0; spec.shape.iter().product()];
+            gaussian(1, i as u32, 0, &mut values);
+            let norm = spec.name.contains("norm") && spec.name.ends_with(".weight");
+            let fan_in: usize = match spec.shape.get(1..) {
+                Some(rest) if !rest.is_empty() => rest.iter().product(),
+                _ => 10_000,
+            };
+            let scale = (3.0 * fan_in as f32).sqrt().recip();
+            let centre = f32::from(u8::from(norm));
+            values.iter_mut().for_each(|v| *v = centre + scale * *v);
+            let stored = Stored::new(&spec.name, spec.shape, &values, Precision::F32);
+            tensors.push((spec.name, stored.expect("gaussian numbers are finite")));
+        }
+        serialize(tensors).expect("every tensor has a name of its own")
     }
-    serialize(tensors).expect("every tensor has a name of its own")
+
+    pub fn main() {
+        // Cargo puts --bench before or after them.
+        let args: Vec<String> = std::env::args()
+            .skip(1)
+            .filter(|a| a != "--bench")
+            .collect();
+        let [name, batch, runs, device, engine, storage] = args.as_slice() else {
+            // `cargo test --benches` and `cargo bench` alone run every bench without arguments.
+            println!("forward: ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16");
+            return;
+        };
+        let number = |text: &str| text.parse::<usize>().expect("BATCH and RUNS are numbers");
+        let (batch, runs) = (number(batch), number(runs).max(1));
+        let device = match device.as_str() {
+            "cpu" => DeviceKind::Cpu,
+            "gpu" => DeviceKind::Gpu,
+            other => panic!("expected cpu or gpu, found {other}"),
+        };
+        let engine: EngineKind = engine.parse().expect("plan or burn");
+        let storage: Storage = storage.parse().expect("f32 or f16");
+
+        let path = format!(
+            "{}/benches/architectures/{name}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        let json = std::fs::read_to_string(path).expect("one of benches/architectures");
+        let config = UnetConfig::from_json(&json).expect("a valid config.json");
+        let [height, width] = config.sample_size.expect("a size");
+        let spec = BatchSpec {
+            shape: [batch, config.in_channels, height, width],
+            labels: None,
+        };
+        let mut x = vec![0.0; spec.shape.iter().product()];
+        gaussian(2, 0, 0, &mut x);
+        let times = vec![500.0; batch];
+
+        let weights = random_weights(&config);
+        let options = LoadOptions {
+            engine,
+            device,
+            gpu: GpuOptions {
+                tuning: None,
+                storage,
+            },
+        };
+        let engine = pollster::block_on(Engine::load(&json, weights, &options, &mut |_, _| {}))
+            .expect("an engine");
+        let forward = || {
+            let start = Instant::now();
+            let out =
+                pollster::block_on(engine.predict(&spec, x.clone(), &times)).expect("a result");
+            assert!(out.iter().all(|v| v.is_finite()));
+            start.elapsed().as_secs_f64() * 1e3
+        };
+        forward();
+        forward();
+        let mut ms: Vec<f64> = (0..runs).map(|_| forward()).collect();
+        ms.sort_by(f64::total_cmp);
+        let median = (ms[(runs - 1) / 2] + ms[runs / 2]) / 2.0;
+        println!(
+            "{{\"adapter\":{:?},\"parameters\":{},\"minMs\":{},\"medianMs\":{median}}}",
+            engine.info().adapter,
+            engine.info().parameters,
+            ms[0],
+        );
+    }
 }
 
-fn main() {
-    // Cargo puts --bench before or after them.
-    let args: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| a != "--bench")
-        .collect();
-    let [name, batch, runs, device, engine, storage] = args.as_slice() else {
-        // `cargo test --benches` and `cargo bench` alone run every bench without arguments.
-        println!("forward: ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16");
-        return;
-    };
-    let number = |text: &str| text.parse::<usize>().expect("BATCH and RUNS are numbers");
-    let (batch, runs) = (number(batch), number(runs).max(1));
-    let device = match device.as_str() {
-        "cpu" => DeviceKind::Cpu,
-        "gpu" => DeviceKind::Gpu,
-        other => panic!("expected cpu or gpu, found {other}"),
-    };
-    let engine: EngineKind = engine.parse().expect("plan or burn");
-    let storage: Storage = storage.parse().expect("f32 or f16");
+#[cfg(not(target_arch = "wasm32"))]
+use native::main;
 
-    let path = format!(
-        "{}/benches/architectures/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let json = std::fs::read_to_string(path).expect("one of benches/architectures");
-    let config = UnetConfig::from_json(&json).expect("a valid config.json");
-    let [height, width] = config.sample_size.expect("a size");
-    let spec = BatchSpec {
-        shape: [batch, config.in_channels, height, width],
-        labels: None,
-    };
-    let mut x = vec![0.0; spec.shape.iter().product()];
-    gaussian(2, 0, 0, &mut x);
-    let times = vec![500.0; batch];
-
-    let weights = random_weights(&config);
-    let options = LoadOptions {
-        engine,
-        device,
-        gpu: GpuOptions {
-            tuning: None,
-            storage,
-        },
-    };
-    let engine = pollster::block_on(Engine::load(&json, weights, &options, &mut |_, _| {}))
-        .expect("an engine");
-    let forward = || {
-        let start = Instant::now();
-        let out = pollster::block_on(engine.predict(&spec, x.clone(), &times)).expect("a result");
-        assert!(out.iter().all(|v| v.is_finite()));
-        start.elapsed().as_secs_f64() * 1e3
-    };
-    forward();
-    forward();
-    let mut ms: Vec<f64> = (0..runs).map(|_| forward()).collect();
-    ms.sort_by(f64::total_cmp);
-    let median = (ms[(runs - 1) / 2] + ms[runs / 2]) / 2.0;
-    println!(
-        "{{\"adapter\":{:?},\"parameters\":{},\"minMs\":{},\"medianMs\":{median}}}",
-        engine.info().adapter,
-        engine.info().parameters,
-        ms[0],
-    );
-}
+/// The lints of the WebAssembly build look at every target of the package; in a browser benches/browser measures.
+#[cfg(target_arch = "wasm32")]
+fn main() {}

@@ -70,7 +70,7 @@ async fn a_run_gives_a_step_object_each_time() {
         .unwrap();
     assert_eq!((run.total(), run.shape()), (2, vec![2, 1, 28, 28]));
     for (index, t) in [(0.0, 500.0), (1.0, 0.0)] {
-        let step: JsValue = run.next().await.map_err(message).unwrap().into();
+        let step: JsValue = run.next(None).await.map_err(message).unwrap().into();
         assert_eq!(get(&step, "index"), index);
         assert_eq!(get(&step, "t"), t);
         assert_eq!(get(&step, "done"), index == 1.0);
@@ -80,7 +80,7 @@ async fn a_run_gives_a_step_object_each_time() {
         }
     }
     assert!(
-        run.next()
+        run.next(None)
             .await
             .map_err(message)
             .err()
