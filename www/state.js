@@ -52,28 +52,6 @@ export const SETTINGS = [
     help: 'Where the network runs. Automatic takes the graphics card when the browser offers a real one through WebGPU, and the CPU otherwise.',
   },
   {
-    key: 'engine',
-    kind: 'choice',
-    label: 'Engine',
-    default: 'plan',
-    choices: [
-      ['plan', 'Fast, built for this page'],
-      ['burn', 'burn, general-purpose'],
-    ],
-    help: 'The program that runs the network. burn is a framework for networks of any kind: a larger download, and slower. The pictures are the same up to rounding.',
-  },
-  {
-    key: 'storage',
-    kind: 'choice',
-    label: 'Numbers',
-    default: 'f32',
-    choices: [
-      ['f32', '32 bits'],
-      ['f16', '16 bits (graphics card)'],
-    ],
-    help: 'How the graphics card keeps the network’s numbers. 16 bits take half the memory and are faster on many cards; the pictures differ a little. On the CPU it is always 32.',
-  },
-  {
     key: 'steps',
     kind: 'integer',
     label: 'Steps',
@@ -150,6 +128,28 @@ export const SETTINGS = [
     slider: 'linear',
     step: 1,
     help: 'How many pictures are made at once; on the CPU its cores share them. Each has its own noise, which does not depend on how many there are.',
+  },
+  {
+    key: 'engine',
+    kind: 'choice',
+    label: 'Engine',
+    default: 'plan',
+    choices: [
+      ['plan', 'Fast, built for this page'],
+      ['burn', 'burn, general-purpose'],
+    ],
+    help: 'The program that runs the network. burn is a framework for networks of any kind: a larger download, and slower. The pictures are the same up to rounding.',
+  },
+  {
+    key: 'storage',
+    kind: 'choice',
+    label: 'Numbers',
+    default: 'f32',
+    choices: [
+      ['f32', '32 bits'],
+      ['f16', '16 bits (graphics card)'],
+    ],
+    help: 'How the graphics card keeps the network’s numbers. 16 bits take half the memory and are faster on many cards; the pictures differ a little. On the CPU it is always 32.',
   },
   {
     key: 'view',

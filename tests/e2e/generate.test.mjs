@@ -103,7 +103,7 @@ test('a link gives identical pixels, with fresh noise in every step too', async 
   await demo.generate();
   const first = await demo.pixels();
   const link = new URL(demo.page.url()).hash.slice(1);
-  assert.equal(link, 'model=fashion-mnist&device=cpu&engine=plan&storage=f32&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&view=x0');
+  assert.equal(link, 'model=fashion-mnist&device=cpu&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&engine=plan&storage=f32&view=x0');
 
   await demo.page.reload();
   await demo.until('ready');

@@ -46,7 +46,7 @@ test('nonsense in the hash is named in a notice, replaced by the default, and do
     assert.ok(notice.includes(named), `${named} is not named in: ${notice}`);
   }
   assert.ok(!notice.includes('frobnicate'), 'unknown keys are ignored');
-  assert.equal(new URL(demo.page.url()).hash, '#model=fashion-mnist&device=auto&engine=plan&storage=f32&steps=20&eta=0&tau=model&method=ddim&seed=1&batch=4&view=x0');
+  assert.equal(new URL(demo.page.url()).hash, '#model=fashion-mnist&device=auto&steps=20&eta=0&tau=model&method=ddim&seed=1&batch=4&engine=plan&storage=f32&view=x0');
   await demo.get('steps').fill('1');
   await demo.get('batch').fill('1');
   await demo.generate();
