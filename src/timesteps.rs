@@ -52,7 +52,7 @@ pub enum TimestepsError {
         found: usize,
     },
     /// A timestep past the end of the training chain.
-    #[error("tau: timestep {found} is outside 0..{num_train_timesteps}")]
+    #[error("tau: expected timesteps below {num_train_timesteps}, found {found}")]
     OutOfRange {
         /// The length of the training chain, T.
         num_train_timesteps: usize,

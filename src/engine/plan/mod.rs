@@ -26,7 +26,7 @@ pub struct Plan {
     pub config: UnetConfig,
     /// Height and width of the image.
     pub size: [usize; 2],
-    /// Every tensor of the weights file, in the network's order.
+    /// Every tensor of the weights file, in the order in which the list needs them.
     pub params: Vec<TensorSpec>,
     /// Every buffer that an operation reads or writes.
     pub buffers: Vec<Buffer>,
@@ -215,7 +215,7 @@ impl Plan {
         self.params.iter().map(numbers).sum()
     }
 
-    /// The tensors that a weights file for `config` holds, in the network's order.
+    /// The tensors that a weights file for `config` holds, in the order of [`Plan::params`].
     ///
     /// # Errors
     /// [`InputError`] when the network is too large for any image.
