@@ -83,6 +83,12 @@ fn spec(config: &UnetConfig, batch: usize) -> BatchSpec {
     }
 }
 
+/// A small grey network, and a batch of one image for it.
+async fn grey(gpu: &Gpu) -> (GpuEngine, BatchSpec) {
+    let engine = load(gpu, GREY_28.config, &GREY_28.weights()).await;
+    (engine, spec(&GREY_28.unet_config(), 1))
+}
+
 fn noise(name: &str, spec: &BatchSpec) -> Vec<f32> {
     let count = spec.shape.iter().product();
     rule::unit(name).take(count).map(|v| v as f32).collect()
@@ -147,10 +153,7 @@ test!(every_kind_of_step_equals_the_cpu_engine, async {
 
 test!(two_batches_on_one_engine_do_not_disturb_each_other, async {
     let Some(gpu) = gpu().await else { return };
-    let json = GREY_28.config;
-    let config = UnetConfig::from_json(json).unwrap();
-    let engine = load(&gpu, json, &GREY_28.weights()).await;
-    let spec = spec(&config, 1);
+    let (engine, spec) = grey(&gpu).await;
     let c = coefficients(Clip::None);
     let mut alone = engine.begin(&spec, noise("x", &spec)).unwrap();
     engine.step(&mut alone, 500, &c, None).await.unwrap();
@@ -166,10 +169,7 @@ test!(two_batches_on_one_engine_do_not_disturb_each_other, async {
 
 test!(a_device_that_is_lost_says_so, async {
     let Some(gpu) = gpu().await else { return };
-    let json = GREY_28.config;
-    let config = UnetConfig::from_json(json).unwrap();
-    let engine = load(&gpu, json, &GREY_28.weights()).await;
-    let spec = spec(&config, 1);
+    let (engine, spec) = grey(&gpu).await;
     let c = coefficients(Clip::None);
     let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
     engine.step(&mut batch, 500, &c, None).await.unwrap();
@@ -205,10 +205,7 @@ test!(
     a_readback_that_is_given_up_does_not_disturb_the_next_step,
     async {
         let Some(gpu) = gpu().await else { return };
-        let json = GREY_28.config;
-        let config = UnetConfig::from_json(json).unwrap();
-        let engine = load(&gpu, json, &GREY_28.weights()).await;
-        let spec = spec(&config, 1);
+        let (engine, spec) = grey(&gpu).await;
         let c = coefficients(Clip::None);
         let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
         engine.step(&mut batch, 500, &c, None).await.unwrap();
@@ -227,10 +224,7 @@ test!(
     results_are_those_of_their_step_whatever_is_started_after_it,
     async {
         let Some(gpu) = gpu().await else { return };
-        let json = GREY_28.config;
-        let config = UnetConfig::from_json(json).unwrap();
-        let engine = load(&gpu, json, &GREY_28.weights()).await;
-        let spec = spec(&config, 1);
+        let (engine, spec) = grey(&gpu).await;
         let c = coefficients(Clip::None);
         let mut one_by_one = Vec::new();
         let mut batch = engine.begin(&spec, noise("x", &spec)).unwrap();
