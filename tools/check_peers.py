@@ -7,8 +7,8 @@
     venv/bin/python tools/check_peers.py ~/ddpm-cifar10-32 --steps 10 --device gpu
 
 MODEL is a folder with config.json, scheduler_config.json and diffusion_pytorch_model.safetensors, or a diffusers
-pipeline folder with unet/ and scheduler/; an unconditional model that predicts epsilon. Each row starts both sides from
-one file of numbers and compares the last state, before it becomes a picture (images go from -1 to 1):
+pipeline folder with unet/ and scheduler/; an unconditional model. Each row starts both sides from one file of numbers
+and compares the last state, before it becomes a picture (images go from -1 to 1):
 
     DDIMPipeline            eta 0, clipped as the folder says, and without clipping
     DDIM code               generalized_steps of github.com/ermongroup/ddim, uniform and quadratic skips, eta 0

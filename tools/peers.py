@@ -38,8 +38,6 @@ class Peers:
         config = self.unet.config
         if config.sample_size is None or config.num_class_embeds is not None:
             raise SystemExit(f"{folder}: expected an unconditional model with a sample_size: the pipelines know no other")
-        if self.scheduler.config.prediction_type != "epsilon":
-            raise SystemExit(f"{folder}: expected prediction_type epsilon: the DDIM code knows no other")
         side = config.sample_size
         self.shape = (config.in_channels, *((side, side) if isinstance(side, int) else side))
 
@@ -108,13 +106,25 @@ class Peers:
         shifted = np.concatenate([[1.0 if to_one else product[0]], product])
         return lambda t: float(shifted[t + 1])
 
+    def _eps(self, x, t, alpha_bar):
+        """The noise in `x` at the level `alpha_bar`. The DDIM code's networks predict nothing else; for others it is the
+        eps of x = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps (DDIM, eq. 4)."""
+        out, signal, noise = self.unet(x, t).sample, sqrt(alpha_bar), sqrt(1 - alpha_bar)
+        match self.scheduler.config.prediction_type:
+            case "epsilon":
+                return out
+            case "sample":
+                return (x - signal * out) / noise
+            case "v_prediction":  # Salimans & Ho 2022: v = signal eps - noise x_0
+                return signal * out + noise * x
+
     @torch.no_grad()
     def generalized_steps(self, x_T, tau, eta=0.0, noise=None, to_one=True):
         """`generalized_steps` of the DDIM code: DDIM, eq. 12 with the sigma of eq. 16, never clipped."""
         alpha_bar, x = self._levels(to_one), x_T
         for k, (t, after) in enumerate(downwards(tau)):
-            eps = self.unet(x, t).sample
             now, then = alpha_bar(t), alpha_bar(after)
+            eps = self._eps(x, t, now)
             x0_hat = (x - sqrt(1 - now) * eps) / sqrt(now)
             c1 = eta * sqrt((1 - now / then) * (1 - then) / (1 - now))
             c2 = sqrt(max(1 - then - c1**2, 0.0))
@@ -128,8 +138,8 @@ class Peers:
         """`ddpm_steps` of the DDIM code (`--sample_type ddpm_noisy`): x0_hat is clipped to ±1, the variance is beta."""
         alpha_bar, x = self._levels(), x_T
         for k, (t, after) in enumerate(downwards(tau)):
-            eps = self.unet(x, t).sample
             now, then = alpha_bar(t), alpha_bar(after)
+            eps = self._eps(x, t, now)
             beta = 1 - now / then
             x0_hat = ((x - sqrt(1 - now) * eps) / sqrt(now)).clamp(-1, 1)
             x = (sqrt(then) * beta * x0_hat + sqrt(1 - beta) * (1 - then) * x) / (1 - now)

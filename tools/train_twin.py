@@ -15,7 +15,8 @@ writes are the same kind of folder that the Rust trainer writes.
 with the size and the channels of the pictures, or the one that --config FILE describes in diffusers' JSON. Run again
 with the same --out, it goes on from the last checkpoint.
 
-Loss: L_simple of Ho et al. 2020, eq. 14 (gamma = 1 in Song et al. 2021, eq. 5).
+Loss: L_simple of Ho et al. 2020, eq. 14 (gamma = 1 in Song et al. 2021, eq. 5); with v_prediction (Salimans & Ho 2022,
+eq. 11) gamma_t = 1 / alpha_bar_t in the same eq. 5, with sample gamma_t = (1 - alpha_bar_t) / alpha_bar_t.
 """
 import argparse
 import gzip
@@ -30,20 +31,27 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DModel
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 CONFIG = dict(
     layers_per_block=1, block_out_channels=(32, 64, 128),
     down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
     up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"),
     attention_head_dim=32, downsample_padding=0, flip_sin_to_cos=False, freq_shift=1,
-    norm_eps=1e-6, norm_num_groups=32,
+    norm_eps=1e-6, norm_num_groups=8,
 )
 SCHEDULER = dict(
     num_train_timesteps=1000, beta_schedule="linear", beta_start=1e-4, beta_end=0.02,
-    clip_sample=True, clip_sample_range=1.0, prediction_type="epsilon",
+    clip_sample=True, clip_sample_range=1.0,
     set_alpha_to_one=True, steps_offset=0, timestep_spacing="leading",
 )
+
+# What the network learns to predict, of alpha_bar [N, 1, 1, 1], x0 and eps [N, C, H, W].
+TARGETS = {
+    "epsilon": lambda ab, x0, eps: eps,
+    "sample": lambda ab, x0, eps: x0,
+    "v_prediction": lambda ab, x0, eps: ab.sqrt() * eps - (1 - ab).sqrt() * x0,
+}
 
 
 def load_images(folder: Path) -> torch.Tensor:
@@ -116,6 +124,8 @@ def main() -> None:
     cli.add_argument("--steps", type=int, default=10_000, help="total steps, counted from the first run")
     cli.add_argument("--decay-steps", type=int, default=0, help="the last K steps lower the learning rate linearly to 0")
     cli.add_argument("--batch", type=int, default=64, help="an even number: time steps are drawn in pairs")
+    cli.add_argument("--prediction", choices=TARGETS, default="epsilon", help="what the network predicts")
+    cli.add_argument("--init", type=Path, help="begin with the weights of this model's folder, in the network of --config if given, else in its own")
     cli.add_argument("--flip", action="store_true", help="mirror each image left to right with probability 1/2")
     cli.add_argument("--lr", type=float, default=6e-4)
     cli.add_argument("--warmup", type=int, default=200)
@@ -132,9 +142,14 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     images = load_images(args.data)
     torch.manual_seed(args.seed)
-    model = make_network(args.config, images)
-    torch.nn.init.zeros_(model.conv_out.weight)
-    torch.nn.init.zeros_(model.conv_out.bias)
+    config = args.config or (args.init / "config.json" if args.init else None)
+    model = make_network(config, images)
+    if args.init:
+        weights = load_file(args.init / "diffusion_pytorch_model.safetensors")
+        model.load_state_dict({k: v.float() for k, v in weights.items()})
+    else:
+        torch.nn.init.zeros_(model.conv_out.weight)
+        torch.nn.init.zeros_(model.conv_out.bias)
     shadow = {k: v.detach().clone() for k, v in model.state_dict().items()}
     adam = torch.optim.Adam(model.parameters(), lr=args.lr)
     step, losses = 0, []
@@ -154,7 +169,7 @@ def main() -> None:
         half = {k: v.half().contiguous() for k, v in shadow.items()}
         save_atomically(lambda p: save_file(half, p), args.out / "diffusion_pytorch_model.safetensors")
         model.save_config(args.out)
-        DDIMScheduler(**SCHEDULER).save_pretrained(args.out)
+        DDIMScheduler(**SCHEDULER, prediction_type=args.prediction).save_pretrained(args.out)
         (args.out / "losses.json").write_text(json.dumps(losses))
 
     started, first, total = time.time(), step, 0.0
@@ -174,6 +189,7 @@ def main() -> None:
             x0[mirrored] = x0[mirrored].flip(-1)
         ab = alpha_bar[t][:, None, None, None]
         x_t = ab.sqrt() * x0 + (1 - ab).sqrt() * eps
+        target = TARGETS[args.prediction](ab, x0, eps)
         rate = args.lr * min(1.0, (step + 1) / args.warmup)
         if args.decay_steps:
             rate *= min(1.0, max(0.0, (args.steps - step) / args.decay_steps))
@@ -181,7 +197,7 @@ def main() -> None:
             group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
             out = network(x_t, t, return_dict=False)[0]
-        loss = torch.nn.functional.mse_loss(out.float(), eps)
+        loss = torch.nn.functional.mse_loss(out.float(), target)
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), args.clip)

@@ -51,7 +51,7 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A new run on `device` (without autodiff; the trainer adds it).
+    /// A new run on `device` (without autodiff; the trainer adds it), from random weights.
     ///
     /// # Errors
     /// [`TrainError`] names the option, key or image size that does not fit.
@@ -64,7 +64,26 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         options.check()?;
         fits(config, &images)?;
-        let values = params::values(&init::network(config, options.seed, device)?);
+        let network = init::network(config, options.seed, device)?;
+        Self::from_network(&network, scheduler, options, images, device)
+    }
+
+    /// A new run on `device` (without autodiff) that begins with the weights of `network`, which is there too. What
+    /// they predicted so far does not matter: from now on they learn what `scheduler` says.
+    ///
+    /// # Errors
+    /// [`TrainError`] names the option or image size that does not fit.
+    pub fn from_network(
+        network: &Unet,
+        scheduler: SchedulerConfig,
+        options: TrainOptions,
+        images: ImageSet,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        options.check()?;
+        let config = network.config();
+        fits(config, &images)?;
+        let values = params::values(network);
         let zeros: Vec<Tensor<1>> = values.iter().map(Tensor::zeros_like).collect();
         let beginning = Checkpoint {
             config: config.clone(),

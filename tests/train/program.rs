@@ -210,6 +210,48 @@ fn loss_and_prediction_type_are_chosen_once_and_kept() {
 }
 
 #[test]
+fn a_run_begins_with_the_weights_of_another_model() {
+    let folder = Folder::with_data("init");
+    let common = "--sample-every 0 --steps 2 --batch 4";
+    succeeds(&folder.train(&format!("{common} --config tiny.json")));
+    fs::rename(folder.path("run"), folder.path("first")).unwrap();
+    // So small a learning rate leaves the weights as they are: what is written is what was read.
+    succeeds(&folder.train(&format!(
+        "{common} --init first --prediction v_prediction --lr 1e-30"
+    )));
+    let read = |name: &str| fs::read(folder.path(name)).unwrap();
+    for name in ["config.json", "diffusion_pytorch_model.safetensors"] {
+        assert!(
+            read(&format!("run/{name}")) == read(&format!("first/{name}")),
+            "{name} differs"
+        );
+    }
+    let scheduler = String::from_utf8(read("run/scheduler_config.json")).unwrap();
+    assert!(scheduler.contains("v_prediction"), "{scheduler}");
+    fs::remove_dir_all(folder.path("run")).unwrap();
+
+    let wider = TINY.replace("[8, 16]", "[8, 24]");
+    folder.write(
+        "wider.json",
+        wider
+            .replace(r#""sample_size": 8"#, r#""sample_size": 16"#)
+            .as_bytes(),
+    );
+    fails(
+        &folder.train(&format!("{common} --init first --config wider.json")),
+        1,
+        &["first/diffusion_pytorch_model.safetensors", "16", "24"],
+    );
+    fails(
+        &folder.train(&format!("{common} --init missing")),
+        1,
+        &["missing", "config.json"],
+    );
+    assert_eq!(folder.train("--resume --init first").status.code(), Some(2));
+    assert!(!folder.path("run").exists(), "a refused run writes nothing");
+}
+
+#[test]
 fn an_interrupted_program_ends_where_an_uninterrupted_one_does() {
     let (one, two) = (Folder::with_data("one"), Folder::with_data("two"));
     let common = format!("{TINY_RUN} --sample-every 0 --warmup 3");

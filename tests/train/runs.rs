@@ -7,6 +7,7 @@ use ddim_web::train::batch::Batches;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::{Checkpoint, Loss, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
+use ddim_web::unet::weights::Precision;
 use pollster::block_on;
 
 use crate::support::{TINY, bars, options, tiny, trainer};
@@ -99,6 +100,41 @@ fn steps_lower_every_loss_with_every_prediction_type() {
             "{loss}, {prediction_type}: from {first} to {last}"
         );
     }
+}
+
+#[test]
+fn a_run_can_begin_with_the_weights_of_another_model() {
+    let mut first = trainer(options(80));
+    run(&mut first, 80);
+    let begin = |prediction_type| {
+        let scheduler = SchedulerConfig {
+            prediction_type,
+            ..first.scheduler().clone()
+        };
+        let options = TrainOptions {
+            ema: 0.9,
+            ..options(60)
+        };
+        Trainer::from_network(
+            &first.average(),
+            scheduler,
+            options,
+            bars(40),
+            &Device::flex(),
+        )
+        .unwrap()
+    };
+    let same = begin(Prediction::Epsilon);
+    assert_eq!(same.steps_done(), 0);
+    assert_eq!(loss_over_the_chain(&same), loss_over_the_chain(&first));
+    assert!(same.weights(Precision::F32) == first.weights(Precision::F32));
+    assert!(loss_over_the_chain(&same) < 0.7 * loss_over_the_chain(&trainer(options(1))));
+    // It learns another prediction.
+    let mut other = begin(Prediction::VPrediction);
+    let before = loss_over_the_chain(&other);
+    run(&mut other, 60);
+    let after = loss_over_the_chain(&other);
+    assert!(after < 0.7 * before, "from {before} to {after}");
 }
 
 #[test]

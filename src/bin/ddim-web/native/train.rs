@@ -8,17 +8,18 @@ use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::{Checkpoint, ImageSet, Loss, TrainOptions, Trainer};
+use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
 
 use super::cli::{CliError, Device};
 use super::dataset;
-use super::files::{WEIGHTS, check_writable, read, read_text};
+use super::files::{CONFIG, SCHEDULER, WEIGHTS, check_writable, place, read, read_text};
 use super::run::{CHECKPOINT, Run};
 use super::stop::Stop;
 
 /// The network that is trained without --config: 2.7 million parameters with one channel.
 const NETWORK: &str = r#"{
-    "block_out_channels": [32, 64, 128], "layers_per_block": 1, "attention_head_dim": 32, "norm_num_groups": 32,
+    "block_out_channels": [32, 64, 128], "layers_per_block": 1, "attention_head_dim": 32, "norm_num_groups": 8,
     "norm_eps": 1e-6, "downsample_padding": 0, "flip_sin_to_cos": false, "freq_shift": 1,
     "down_block_types": ["DownBlock2D", "DownBlock2D", "AttnDownBlock2D"],
     "up_block_types": ["AttnUpBlock2D", "UpBlock2D", "UpBlock2D"]
@@ -42,14 +43,18 @@ pub struct Args {
     /// Go on with the run in --out; options that are not given stay as they were
     #[arg(long)]
     resume: bool,
-    /// The network, a config.json of diffusers' UNet2DModel [default: a small one of three levels]
+    /// Begin with the weights of this model: its folder, which may predict something else so far
+    #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
+    init: Option<PathBuf>,
+    /// The network, a config.json of diffusers' UNet2DModel [default: that of --init, else a small one of three levels]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
-    /// The schedule and prediction type, a scheduler_config.json [default: 1000 steps, linear, 0.0001 to 0.02, epsilon]
+    /// The schedule and prediction type, a scheduler_config.json [default: that of --init, else 1000 steps, linear,
+    /// 0.0001 to 0.02, epsilon]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     scheduler: Option<PathBuf>,
-    /// What the network predicts: epsilon (the noise), sample (the image) or v_prediction [default: what --scheduler
-    /// says, else epsilon]
+    /// What the network predicts: epsilon (the noise), sample (the image) or v_prediction [default: what the schedule
+    /// says]
     #[arg(long, value_name = "TYPE", conflicts_with = "resume")]
     prediction: Option<Prediction>,
     /// What is minimised, the mean over all time steps of a weighted squared error: simple (weight 1), bound (the
@@ -135,8 +140,15 @@ pub fn run(args: &Args) -> Result<(), CliError> {
 /// What a new run begins with, as far as it can be checked before the images are read.
 struct Beginning {
     config: Option<UnetConfig>,
+    weights: Option<Weights>,
     scheduler: SchedulerConfig,
     options: TrainOptions,
+}
+
+/// The file of weights of another model.
+struct Weights {
+    path: PathBuf,
+    bytes: Vec<u8>,
 }
 
 fn beginning(args: &Args) -> Result<Beginning, CliError> {
@@ -151,13 +163,27 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
         CliError::Failed(format!("{}: {error}", path.display()))
     }
-    let config = args
-        .config
-        .as_ref()
-        .map(|path| UnetConfig::from_json(&read_text(path)?).map_err(|e| named(path, e)))
+    let init = |part, name| args.init.as_ref().map(|folder| place(folder, part, name));
+    let config = (args.config.clone())
+        .or_else(|| init("unet", CONFIG))
+        .map(|path| UnetConfig::from_json(&read_text(&path)?).map_err(|e| named(&path, e)))
         .transpose()?;
-    let mut scheduler = match &args.scheduler {
-        Some(path) => SchedulerConfig::from_json(&read_text(path)?).map_err(|e| named(path, e))?,
+    let weights = init("unet", WEIGHTS)
+        .map(|path| {
+            Ok::<_, CliError>(Weights {
+                bytes: read(&path)?,
+                path,
+            })
+        })
+        .transpose()?;
+    let mut scheduler = match args
+        .scheduler
+        .clone()
+        .or_else(|| init("scheduler", SCHEDULER))
+    {
+        Some(path) => {
+            SchedulerConfig::from_json(&read_text(&path)?).map_err(|e| named(&path, e))?
+        }
         None => SchedulerConfig::new(SchedulerClass::Ddim),
     };
     if let Some(prediction) = args.prediction {
@@ -177,6 +203,7 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     Objective::new(&scheduler, options.loss).map_err(CliError::failed)?;
     Ok(Beginning {
         config,
+        weights,
         scheduler,
         options,
     })
@@ -197,8 +224,15 @@ impl Beginning {
                 }
             }
         };
-        Trainer::new(&config, self.scheduler, self.options, images, device)
-            .map_err(CliError::failed)
+        match self.weights {
+            Some(Weights { path, bytes }) => {
+                let network = Unet::from_safetensors(&config, &bytes, device)
+                    .map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))?;
+                Trainer::from_network(&network, self.scheduler, self.options, images, device)
+            }
+            None => Trainer::new(&config, self.scheduler, self.options, images, device),
+        }
+        .map_err(CliError::failed)
     }
 }
 
