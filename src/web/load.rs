@@ -5,6 +5,7 @@ use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::js_error;
+use super::options::check_keys;
 use crate::engine::{DeviceKind, GpuOptions, LoadOptions};
 
 #[wasm_bindgen]
@@ -47,17 +48,7 @@ impl Request {
             }
         };
         let given = options.map_or_else(|| Object::new().into(), JsValue::from);
-        let keys = given
-            .dyn_ref::<Object>()
-            .map(Object::keys)
-            .unwrap_or_default();
-        let mut keys = keys.iter().filter_map(|key| key.as_string());
-        if let Some(unknown) = keys.find(|key| !KEYS.contains(&key.as_str())) {
-            let known = KEYS.join(", ");
-            return Err(JsError::new(&format!(
-                "options: unknown key {unknown}, expected one of {known}"
-            )));
-        }
+        check_keys(&given, &KEYS)?;
         // What throws when it is looked at is not there.
         let progress = Reflect::get(&given, &"progress".into())
             .ok()

@@ -31,7 +31,7 @@ pub struct Options {
     latents: Option<Vec<f32>>,
 }
 
-/// Names of the fields above: serde-wasm-bindgen does not look at an object's other keys.
+/// Names of the fields above.
 const KEYS: [&str; 11] = [
     "scheduler",
     "steps",
@@ -63,17 +63,7 @@ impl Options {
     /// # Errors
     /// A JavaScript `Error` that names the option, what was expected and what was found.
     pub fn read(value: JsValue) -> Result<(SchedulerConfig, SampleOptions), JsError> {
-        let keys = value
-            .dyn_ref::<Object>()
-            .map(Object::keys)
-            .unwrap_or_default();
-        let mut keys = keys.iter().filter_map(|key| key.as_string());
-        if let Some(unknown) = keys.find(|key| !KEYS.contains(&key.as_str())) {
-            let known = KEYS.join(", ");
-            return Err(JsError::new(&format!(
-                "options: unknown key {unknown}, expected one of {known}"
-            )));
-        }
+        check_keys(&value, &KEYS)?;
         let options: Self = serde_wasm_bindgen::from_value(value)
             .map_err(|error| JsError::new(&format!("options: {error}")))?;
         let scheduler = SchedulerConfig::from_json(&options.scheduler).map_err(js_error)?;
@@ -114,6 +104,25 @@ impl Options {
             latents: options.latents,
         };
         Ok((scheduler, read))
+    }
+}
+
+/// Refuses an object with a key that is not `known`: serde-wasm-bindgen does not look at those.
+///
+/// # Errors
+/// A JavaScript `Error` that names the first such key, and the known ones.
+pub fn check_keys(options: &JsValue, known: &[&str]) -> Result<(), JsError> {
+    let keys = options
+        .dyn_ref::<Object>()
+        .map(Object::keys)
+        .unwrap_or_default();
+    let mut keys = keys.iter().filter_map(|key| key.as_string());
+    match keys.find(|key| !known.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(JsError::new(&format!(
+            "options: unknown key {unknown}, expected one of {}",
+            known.join(", ")
+        ))),
     }
 }
 

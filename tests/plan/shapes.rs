@@ -191,3 +191,18 @@ test!(a_size_that_cannot_be_halved_is_refused, async {
     };
     assert_eq!(Plan::new(&config, [28, 30]), Err(refused));
 });
+
+test!(a_network_is_planned_for_a_size_that_it_takes, async {
+    let config = UnetConfig::from_json(GREY_28.config).unwrap();
+    for (sample_size, expected) in [
+        (Some([28, 28]), [28, 28]),
+        (Some([28, 30]), [4, 4]),
+        (None, [4, 4]),
+    ] {
+        let config = UnetConfig {
+            sample_size,
+            ..config.clone()
+        };
+        assert_eq!(Plan::trained(&config).unwrap().size, expected);
+    }
+});

@@ -59,13 +59,8 @@ impl CpuEngine {
     pub fn load(config_json: &str, safetensors: &[u8]) -> Result<Self, EngineError> {
         let config = UnetConfig::from_json(config_json)?;
         let kernels = Kernels::best();
-        // The order of the operations is the same for every size. Which of two ways to compute a convolution is the
-        // faster one depends on the size: that of the images that the network was trained on decides.
-        let trained = config.sample_size.map(|size| Plan::new(&config, size));
-        let plan = match trained {
-            Some(Ok(plan)) => plan,
-            _ => Plan::new(&config, config.smallest_size())?,
-        };
+        // Which of two ways to compute a convolution is the faster one depends on the size.
+        let plan = Plan::trained(&config)?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
         let packed = Arc::new(pack::pack(&plan, &tensors, kernels.rows));
         let frequencies = tensors

@@ -9,6 +9,20 @@ use crate::unet::sinusoids::sinusoids;
 use crate::unet::weights::TensorSpec;
 
 impl Plan {
+    /// The plan for images of the size that the network was trained on, or of the smallest one where its
+    /// configuration names none that it takes. The order of the operations, and with it the weights, is the same for
+    /// every size; how fast each way to compute them is depends on the size.
+    ///
+    /// # Errors
+    /// [`InputError`] when the network cannot run on either.
+    pub fn trained(config: &UnetConfig) -> Result<Self, InputError> {
+        let trained = config.sample_size.map(|size| Self::new(config, size));
+        match trained {
+            Some(Ok(plan)) => Ok(plan),
+            _ => Self::new(config, config.smallest_size()),
+        }
+    }
+
     /// The plan of `config` for images of `size` = `[height, width]`.
     ///
     /// # Errors

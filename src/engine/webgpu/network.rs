@@ -49,8 +49,7 @@ impl Network {
                 gpu.name()
             )));
         }
-        // The order of the operations, and with it the weights, is the same for every size.
-        let plan = Plan::new(config, config.sample_size.unwrap_or(config.smallest_size()))?;
+        let plan = Plan::trained(config)?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
         let lanes = Lanes::new(&plan);
         let limits = gpu.limits();
