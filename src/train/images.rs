@@ -185,6 +185,33 @@ impl ImageSet {
         Self::new(self.count, self.channels, side, side, pixels)
     }
 
+    /// The same images with 1 or 3 `channels`: grey is the luminance of Rec. 709, colour made of grey has three equal
+    /// channels.
+    ///
+    /// # Errors
+    /// [`ImageError`] for another number of channels, or more than [`MAX_BYTES`].
+    pub fn with_channels(self, channels: usize) -> Result<Self, ImageError> {
+        let area = self.height * self.width;
+        let pixels = match (self.channels, channels) {
+            (1, 3) => (self.pixels.chunks_exact(area))
+                .flat_map(|plane| [plane; 3].into_iter().flatten().copied())
+                .collect(),
+            (3, 1) => (self.pixels.chunks_exact(3 * area))
+                .flat_map(|image| {
+                    let [red, green, blue] = [0, 1, 2].map(|c| &image[c * area..][..area]);
+                    let weighted = move |i: usize| {
+                        2126 * u32::from(red[i])
+                            + 7152 * u32::from(green[i])
+                            + 722 * u32::from(blue[i])
+                    };
+                    (0..area).map(move |i| ((weighted(i) + 5_000) / 10_000) as u8)
+                })
+                .collect(),
+            _ => self.pixels,
+        };
+        Self::new(self.count, channels, self.height, self.width, pixels)
+    }
+
     /// Number of images.
     pub fn count(&self) -> usize {
         self.count

@@ -101,6 +101,11 @@ fn settings_that_make_no_sense_are_wrong_usage() {
         (&["--steps", "-1"], "--steps"),
         (&["--colour", "red"], "--colour"),
         (&["--method", "ddpm_fixed_small", "--eta", "NaN"], "eta"),
+        (&["--method", "sigma_hat", "--eta", "0.5"], "eta"),
+        (
+            &["--tau", "uniform", "--steps", "30"],
+            "31 steps instead of 30",
+        ),
         (&["--class", "1"], "class"),
         (&["--latents", "x.safetensors", "--count", "2"], "--count"),
     ] {
@@ -112,6 +117,17 @@ fn settings_that_make_no_sense_are_wrong_usage() {
         "nothing may be written: {:?}",
         folder.names()
     );
+}
+
+#[test]
+fn repeated_time_steps_are_made_once_and_that_is_said() {
+    let folder = Folder::with_model("repeats");
+    for (tau, said) in [("quad", true), ("leading", false), ("ddim5", false)] {
+        let output = sample(&folder, &["--tau", tau, "--steps", "60", "--count", "1"]);
+        assert!(output.status.success());
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(text.contains("58 steps instead of 60"), said, "{text}");
+    }
 }
 
 #[test]

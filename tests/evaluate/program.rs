@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use image::{Rgb, RgbImage};
 use serde_json::Value;
 
 use crate::support::{Folder, fails, fixture, idx, succeeds, usual};
@@ -65,6 +66,29 @@ fn all_sections_are_measured_and_written_in_both_forms() {
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }
+}
+
+#[test]
+fn colour_pictures_are_made_grey_and_unreadable_ones_skipped_and_both_is_said() {
+    let folder = Folder::with_model("pictures");
+    for i in 0..4_u8 {
+        let picture = RgbImage::from_fn(8, 8, |x, y| Rgb([x as u8 * 9, y as u8 * 9, i * 50]));
+        fs::create_dir_all(folder.path("colour")).unwrap();
+        picture
+            .save(folder.path(&format!("colour/{i}.png")))
+            .unwrap();
+    }
+    folder.write("colour/broken.png", b"no picture");
+    let arguments =
+        "--model model --data colour --out out --reconstruction --images 2 --steps 2 --quiet";
+    let output = folder.command(arguments).output().unwrap();
+    fails(&output, 1, &["1 pictures could not be read"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    for words in ["colour/broken.png: skipped", "colour: colour made grey"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let cells = &folder.json("out/results.json")["reconstruction"][0]["cells"];
+    assert!(cells[0]["mse"].as_f64().unwrap() > 0.0);
 }
 
 #[test]

@@ -39,6 +39,31 @@ fn the_average_of_constant_weights_follows_the_closed_form() {
 }
 
 #[test]
+fn colours_become_grey_as_the_image_crate_makes_them_and_grey_becomes_three_equal_planes() {
+    let picture = image::RgbImage::from_fn(5, 3, |x, y| {
+        image::Rgb([x as u8 * 60, y as u8 * 90, (x * y) as u8 * 30])
+    });
+    let planes: Vec<u8> = (0..3)
+        .flat_map(|c| picture.pixels().map(move |p| p[c]))
+        .collect();
+    let colour = ImageSet::new(2, 3, 3, 5, [planes.clone(), planes].concat()).unwrap();
+    let grey = colour.clone().with_channels(1).unwrap();
+    assert_eq!(grey.shape(), [1, 3, 5]);
+    let expected = image::DynamicImage::from(picture).into_luma8().into_raw();
+    for i in 0..2 {
+        assert_eq!(grey.image(i), expected);
+    }
+    let tripled = grey.clone().with_channels(3).unwrap();
+    assert_eq!(
+        tripled.image(1),
+        [expected.clone(), expected.clone(), expected].concat()
+    );
+    assert_eq!(grey.clone().with_channels(1).unwrap(), grey);
+    assert_eq!(colour.clone().with_channels(3).unwrap(), colour);
+    assert!(colour.with_channels(2).is_err());
+}
+
+#[test]
 fn the_decay_rises_from_a_tenth_to_its_final_value() {
     assert_eq!(ema::decay_at(0.9995, 0), 0.1);
     assert_eq!(ema::decay_at(0.9995, 8), 0.5);

@@ -11,6 +11,7 @@ use super::cli::{CliError, Machine, progress_bar};
 use super::film::Film;
 use super::runner::{Event, Job, Runner};
 use super::stop::Stop;
+use super::terminal::remark;
 
 /// Arguments of every subcommand that makes images.
 #[derive(clap::Args)]
@@ -74,6 +75,16 @@ impl Common {
             spacing: self.tau.clone(),
             clip,
             ..TrajectoryOptions::new(method, steps)
+        }
+    }
+
+    /// Says on standard error that `found` steps are made where `--steps` asks for `asked`.
+    pub fn remark_on_steps(&self, asked: usize, found: usize) {
+        let fixed = self.tau.as_ref().and_then(Spacing::fixed_steps);
+        if fixed.is_none() && found < asked {
+            remark(format_args!(
+                "{found} steps instead of {asked}: --tau has some time steps twice"
+            ));
         }
     }
 

@@ -25,7 +25,7 @@ const BLOCK_GAP: u32 = 22;
 pub struct Args {
     #[command(flatten)]
     common: Common,
-    /// Numbers of steps S, one row each
+    /// Numbers of steps S, one row each; ignored by a --tau that fixes its own number
     #[arg(
         long,
         num_args = 1..,
@@ -91,9 +91,13 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let mut runs = Vec::new();
     let mut events = 0;
     for &steps in &steps {
-        for eta in &args.eta {
+        for (column, eta) in args.eta.iter().enumerate() {
             let trajectory = args.common.trajectory(eta.method(), steps, None);
-            events += runner.events(args.count, runner.steps(&trajectory)?);
+            let found = runner.steps(&trajectory)?;
+            if column == 0 {
+                args.common.remark_on_steps(steps, found);
+            }
+            events += runner.events(args.count, found);
             runs.push(args.common.job(trajectory, args.seed, args.count));
         }
     }

@@ -22,26 +22,40 @@ const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
 /// Names of unreadable pictures that are printed one by one.
 const NAMED: usize = 10;
 
+/// The images of a folder.
+pub struct Dataset {
+    /// Those that could be read.
+    pub images: ImageSet,
+    /// How many pictures could not.
+    pub skipped: usize,
+}
+
 /// The training images of `folder`, square, with sides that are multiples of 8. `size` is the height and width to which
 /// pictures are cut and scaled; without it that of the first one. Remarks go to standard error.
 ///
 /// # Errors
 /// The folder or file, and what is wrong with it.
-pub fn read(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError> {
+pub fn read(folder: &Path, size: Option<u32>) -> Result<Dataset, CliError> {
     if !folder.is_dir() {
         return Err(CliError::Failed(format!(
             "{}: not a folder",
             folder.display()
         )));
     }
-    let (source, set) = match idx(folder, IDX) {
+    let (source, set, skipped) = match idx(folder, IDX) {
         Some(path) => {
             let set = read_idx(&path)?;
-            (path, set)
+            (path, set, 0)
         }
-        None => (folder.to_path_buf(), read_pictures(folder, size)?),
+        None => {
+            let (set, skipped) = read_pictures(folder, size)?;
+            (folder.to_path_buf(), set, skipped)
+        }
     };
-    finished(&source, set)
+    Ok(Dataset {
+        images: finished(&source, set)?,
+        skipped,
+    })
 }
 
 /// The images of `folder` that no model is trained on (t10k-images-idx3-ubyte[.gz]), as [`read`] gives the others;
@@ -101,7 +115,8 @@ fn read_idx(path: &Path) -> Result<ImageSet, CliError> {
     ImageSet::from_idx(&bytes).map_err(|e| named(path, e))
 }
 
-fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError> {
+/// The pictures of `folder`, and how many could not be read.
+fn read_pictures(folder: &Path, size: Option<u32>) -> Result<(ImageSet, usize), CliError> {
     let is_picture = |path: &PathBuf| {
         let extension = path
             .extension()
@@ -178,8 +193,9 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<ImageSet, CliError>
         ));
     }
     let (channels, pixels) = planes(&pixels, width as usize * height as usize);
-    ImageSet::new(count, channels, height as usize, width as usize, pixels)
-        .map_err(|e| named(folder, e))
+    let set = ImageSet::new(count, channels, height as usize, width as usize, pixels)
+        .map_err(|e| named(folder, e))?;
+    Ok((set, unreadable))
 }
 
 /// The picture in `path`, whatever its name says about the format.

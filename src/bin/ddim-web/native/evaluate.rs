@@ -201,7 +201,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     made?;
     say(out.display())?;
-    Ok(())
+    match bench.skipped {
+        0 => Ok(()),
+        skipped => Err(CliError::Failed(format!(
+            "{skipped} pictures could not be read"
+        ))),
+    }
 }
 
 /// All cells that the arguments ask for.
@@ -231,6 +236,9 @@ fn tasks<'a>(
         bench.classifier()?;
     }
     if all || args.timing || args.consistency {
+        if steps.len() < 2 {
+            remark("figures 4 and 5 need two numbers of steps: run again with another --steps");
+        }
         tasks.extend(trajectories::tasks(bench, &steps, args.noises as usize)?);
     }
     if all || args.bound {

@@ -5,6 +5,7 @@ use std::path::Path;
 use ddim_web::engine::{BatchSpec, Denoiser, Engine, EngineError, EngineInfo};
 use ddim_web::sampler::{SampleOptions, Sampler, SamplerError, StepOutput};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
+use ddim_web::timesteps::Spacing;
 use ddim_web::unet::input;
 
 use super::cli::{CliError, Machine};
@@ -139,11 +140,20 @@ impl Runner {
     /// # Errors
     /// [`CliError::Usage`] when the model's schedule cannot be walked like this.
     pub fn steps(&self, trajectory: &TrajectoryOptions) -> Result<usize, CliError> {
-        let trajectory = self
-            .scheduler
-            .trajectory(trajectory)
-            .map_err(CliError::usage)?;
-        Ok(trajectory.steps.len())
+        let asked = trajectory.steps;
+        let found = (self.scheduler.trajectory(trajectory))
+            .map_err(CliError::usage)?
+            .steps
+            .len();
+        // The DDIM code's range(0, T, T // S).
+        if trajectory.spacing == Some(Spacing::Uniform) && found > asked {
+            let length = self.scheduler.num_train_timesteps;
+            return Err(CliError::Usage(format!(
+                "steps: tau uniform has {found} steps instead of {asked}, because {asked} does not divide {length}: \
+                 choose a number that does, or another --tau"
+            )));
+        }
+        Ok(found)
     }
 
     /// How many events [`Self::run`] reports for `count` images of `steps` steps.

@@ -60,6 +60,12 @@ pub struct Args {
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let method = Method::from_name(&args.method, args.eta).map_err(CliError::usage)?;
+    if args.eta != 0.0 && !matches!(method, Method::Ddim { .. }) {
+        return Err(CliError::Usage(format!(
+            "eta: only the method ddim has one, found {} with {}",
+            args.eta, args.method
+        )));
+    }
     if method == Method::Inversion && args.latents.is_none() {
         return Err(CliError::Usage(
             "method: inversion starts from images: give them with --latents".into(),
@@ -91,6 +97,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         )));
     }
     let steps = runner.steps(&trajectory)?;
+    args.common.remark_on_steps(args.steps.steps, steps);
     let (shape, latents) = match &args.latents {
         Some(path) => {
             let (shape, values) = read_sample(path)?;

@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     } else {
         Some(beginning(args)?)
     };
-    let images = dataset::read(&args.data, args.size)?;
+    let images = dataset::read(&args.data, args.size)?.images;
     check_writable(&args.out.join(CHECKPOINT))?;
     let (device, adapter) =
         pollster::block_on(open_device(args.device.into())).map_err(CliError::failed)?;

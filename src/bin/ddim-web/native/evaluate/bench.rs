@@ -15,6 +15,7 @@ use super::super::dataset;
 use super::super::files::{self, ModelFiles, write_atomically};
 use super::super::runner::{Job, Runner};
 use super::super::stop::Stop;
+use super::super::terminal::remark;
 use super::store::{Settings, Store};
 
 /// Images that run through the classifier at once.
@@ -64,6 +65,8 @@ pub struct Bench {
     pub images: Images,
     /// Those that no model is trained on; the same as `images` when there are none.
     pub test: Images,
+    /// Pictures of both that could not be read.
+    pub skipped: usize,
     /// Seed of everything that is drawn.
     pub seed: u64,
     /// Ctrl-C.
@@ -102,9 +105,15 @@ impl Bench {
         let shape = runner.image_shape(None)?;
         let classifier = network.map(|path| classifier(path, shape)).transpose()?;
         let side = u32::try_from(shape[1]).ok();
-        let images = Images::of(dataset::read(data, side)?, data, shape, false)?;
+        let read = dataset::read(data, side)?;
+        let mut skipped = read.skipped;
+        let images = Images::of(read.images, data, shape, false)?;
         let held_out = match test {
-            Some(folder) => Some((dataset::read(folder, side)?, folder)),
+            Some(folder) => {
+                let read = dataset::read(folder, side)?;
+                skipped += read.skipped;
+                Some((read.images, folder))
+            }
             None => dataset::read_test(data)?.map(|set| (set, data)),
         };
         let test = match held_out {
@@ -122,6 +131,7 @@ impl Bench {
             classifier,
             images,
             test,
+            skipped,
             seed,
             stop,
             bar,
@@ -227,6 +237,18 @@ impl Images {
         shape: [usize; 3],
         held_out: bool,
     ) -> Result<Self, CliError> {
+        let named = |e| CliError::Failed(format!("{}: {e}", folder.display()));
+        let set = match (set.shape()[0], shape[0]) {
+            (1, 3) => {
+                remark(format_args!("{}: grey made colour", folder.display()));
+                set.with_channels(3).map_err(named)?
+            }
+            (3, 1) => {
+                remark(format_args!("{}: colour made grey", folder.display()));
+                set.with_channels(1).map_err(named)?
+            }
+            _ => set,
+        };
         if set.shape() != shape {
             return Err(CliError::Failed(format!(
                 "{}: expected images {shape:?} (channels, height, width) as the model's, found {:?}",

@@ -90,7 +90,8 @@ impl From<Estimate> for Distance {
 /// The cells and the floor.
 ///
 /// # Errors
-/// [`CliError::Usage`] when there is no classifier, there are too few samples for it, or S does not fit tau.
+/// [`CliError::Usage`] when there is no classifier, there are too few samples or real images for it, or S does not fit
+/// tau.
 pub fn tasks<'a>(
     bench: &'a Bench,
     store: &'a Store,
@@ -102,6 +103,14 @@ pub fn tasks<'a>(
         return Err(CliError::Usage(format!(
             "samples: expected more than the {dimension} features of --network, found {}",
             options.samples
+        )));
+    }
+    let real = bench.images.set.count();
+    // The floor has its statistics from one half.
+    if real / 2 <= dimension {
+        return Err(CliError::Usage(format!(
+            "data: table 1 needs more than {} images, twice the features of --network, found {real}",
+            2 * dimension + 1
         )));
     }
     let shared = [

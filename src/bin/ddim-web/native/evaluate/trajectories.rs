@@ -4,6 +4,7 @@
 
 use std::time::Instant;
 
+use ddim_web::engine::DeviceKind;
 use ddim_web::evaluate::eight_bits;
 use ddim_web::step::Method;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub const SECTION: &str = "trajectories";
 pub struct Outcome {
     /// Wall-clock seconds per image, all cores at work.
     pub seconds_per_image: f64,
+    /// Threads that the processor has for them; 0 on a graphics card.
+    #[serde(default)]
+    pub threads: usize,
     /// Features of every image; none where no classifier was given.
     pub features: Vec<Vec<f32>>,
 }
@@ -86,6 +90,10 @@ fn trajectories(bench: &Bench, steps: usize, noises: usize) -> Result<Value, Cli
     };
     let outcome = Outcome {
         seconds_per_image: seconds / noises as f64,
+        threads: match bench.runner.info().device {
+            DeviceKind::Cpu => std::thread::available_parallelism().map_or(1, usize::from),
+            DeviceKind::Gpu => 0,
+        },
         features,
     };
     serde_json::to_value(outcome).map_err(CliError::failed)

@@ -29,9 +29,13 @@ pub fn timing(store: &Store) -> Result<Part, CliError> {
             .iter()
             .map(|(steps, seconds)| vec![steps.to_string(), significant(*seconds)])
             .collect();
+        let threads = match group.entries.iter().map(|e| e.result.threads).max() {
+            None | Some(0) => String::new(),
+            Some(threads) => format!(", {threads} threads"),
+        };
         text.push_str(&format!(
             "## Figure 4: time per image\n\n\
-             {} images at once on {}, η = 0. In the paper the time grows in proportion to S; here a straight line \
+             {} images at once on {}{threads}, η = 0. In the paper the time grows in proportion to S; here a straight line \
              through the points has the slope {} s per step, the intercept {} s and R² = {:.5}.\n\n{}",
             group.number("noises"),
             group.word("device"),
@@ -93,11 +97,14 @@ pub fn consistency(store: &Store) -> Result<Part, CliError> {
         ];
         text.push_str(&format!(
             "## Figure 5: one x_T, several S\n\n\
-             {} x_T, η = 0: the Euclidean distance of an image's features from those of the image that {most} steps \
+             {} x_T of seed {} on {}, η = 0: the Euclidean distance of an image's features from those of the image that {most} steps \
              make of the same x_T, mean ± standard error. Two images of {most} steps from different x_T are {} apart \
-             on average.\n\n{}",
+             on average.{}\n\n{}",
             group.number("noises"),
+            group.number("seed"),
+            group.word("device"),
             significant(different),
+            apart(&distances, different, most),
             table(&head, &rows)
         ));
         json.push(json!({
@@ -112,4 +119,21 @@ pub fn consistency(store: &Store) -> Result<Part, CliError> {
         json: json!(json),
         text,
     })
+}
+
+/// A sentence about the numbers of steps whose images do not show that they come from the same x_T.
+fn apart(distances: &[(usize, f64, Option<f64>)], different: f64, most: usize) -> String {
+    let apart: Vec<String> = distances
+        .iter()
+        .filter(|(_, mean, _)| *mean >= different)
+        .map(|(steps, _, _)| steps.to_string())
+        .collect();
+    if apart.is_empty() {
+        return String::new();
+    }
+    format!(
+        " In the paper the images of one x_T look alike whatever S; here those of S = {} are no closer to the image of \
+         S = {most} than images from different x_T are.",
+        apart.join(", ")
+    )
 }
