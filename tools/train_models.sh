@@ -37,7 +37,7 @@ case $name in
         train --out "runs/$name" --config "$config" --init "$eps" $second
         ;;
     avatars)
-        [ -f data/avatars/labels.json ] || node tools/make_avatars.mjs --out data/avatars
+        node tools/make_avatars.mjs --out data/avatars
         train --data data/avatars --out "$eps" --config "$eps.json" --steps 6000 --decay-steps 2500
         train --data data/avatars --out "runs/$name" --config "$config" --init "$eps" $second
         ;;
