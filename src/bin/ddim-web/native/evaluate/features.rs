@@ -27,6 +27,9 @@ pub fn run(path: &Path, resamples: usize, seed: u64) -> Result<(), CliError> {
         let refused = |e| failed(&format!("{name}: {e}"));
         reference.check(set).map_err(refused)?;
     }
+    let most = sets.values().map(|set| set.count()).max();
+    let (half, other) = halves(&real, most.unwrap_or(usize::MAX), seed)
+        .map_err(|e| failed(&format!("half of {}: {e}", file::REAL)))?;
 
     say(format_args!(
         "| set | images | Fréchet distance | 95 % interval |\n|---|---|---|---|"
@@ -47,9 +50,6 @@ pub fn run(path: &Path, resamples: usize, seed: u64) -> Result<(), CliError> {
         let found = estimate(set, &reference, resamples, seed, &go_on).map_err(|e| failed(&e))?;
         row(name, set.count(), found)?;
     }
-    let most = sets.values().map(|set| set.count()).max();
-    let (half, other) = halves(&real, most.unwrap_or(usize::MAX), seed)
-        .map_err(|e| failed(&format!("half of {}: {e}", file::REAL)))?;
     let found = estimate(&half, &other, resamples, seed, &go_on).map_err(|e| failed(&e))?;
     row("real, one half against the other", half.count(), found)
 }
