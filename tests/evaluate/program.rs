@@ -82,7 +82,7 @@ fn colour_pictures_are_made_grey_and_unreadable_ones_skipped_and_both_is_said() 
     let arguments =
         "--model model --data colour --out out --reconstruction --images 2 --steps 2 --quiet";
     let output = folder.command(arguments).output().unwrap();
-    fails(&output, 1, &["1 pictures could not be read"]);
+    fails(&output, 1, &["pictures that could not be read: 1"]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     for words in ["colour/broken.png: skipped", "colour: colour made grey"] {
         assert!(text.contains(words), "{words}: {text}");

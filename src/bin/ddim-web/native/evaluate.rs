@@ -204,7 +204,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     match bench.skipped {
         0 => Ok(()),
         skipped => Err(CliError::Failed(format!(
-            "{skipped} pictures could not be read"
+            "pictures that could not be read: {skipped}"
         ))),
     }
 }

@@ -35,8 +35,8 @@ pub fn timing(store: &Store) -> Result<Part, CliError> {
         };
         text.push_str(&format!(
             "## Figure 4: time per image\n\n\
-             {} images at once on {}{threads}, η = 0. In the paper the time grows in proportion to S; here a straight line \
-             through the points has the slope {} s per step, the intercept {} s and R² = {:.5}.\n\n{}",
+             {} images at once on {}{threads}, η = 0. In the paper the time grows in proportion to S; here a straight \
+             line through the points has the slope {} s per step, the intercept {} s and R² = {:.5}.\n\n{}",
             group.number("noises"),
             group.word("device"),
             significant(line.slope),
@@ -97,9 +97,9 @@ pub fn consistency(store: &Store) -> Result<Part, CliError> {
         ];
         text.push_str(&format!(
             "## Figure 5: one x_T, several S\n\n\
-             {} x_T of seed {} on {}, η = 0: the Euclidean distance of an image's features from those of the image that {most} steps \
-             make of the same x_T, mean ± standard error. Two images of {most} steps from different x_T are {} apart \
-             on average.{}\n\n{}",
+             {} x_T of seed {} on {}, η = 0: the Euclidean distance of an image's features from those of the image \
+             that {most} steps make of the same x_T, mean ± standard error. Two images of {most} steps from different \
+             x_T are {} apart on average.{}\n\n{}",
             group.number("noises"),
             group.number("seed"),
             group.word("device"),
