@@ -62,8 +62,6 @@ impl Trainer {
         images: ImageSet,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        options.check()?;
-        fits(config, &images)?;
         let network = init::network(config, options.seed, device)?;
         Self::from_network(&network, scheduler, options, images, device)
     }
