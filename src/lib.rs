@@ -3,23 +3,29 @@
 //!
 //! Layers, each importing only the ones before it:
 //!
-//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`noise`], [`scheduler`]: the mathematics, in
-//!    `f64` scalars.
+//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`noise`], [`scheduler`], [`random`], [`images`]:
+//!    the mathematics, in `f64` scalars, and pixels.
 //! 2. [`unet`]: the network, diffusers' `UNet2DModel`: its configuration, its weights and, with the feature `burn`, the
 //!    network itself.
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
-//! 5. `train` (native builds): L_gamma, Adam, averaged weights, checkpoints.
-//! 6. `evaluate` (native builds): Fréchet distance, its interval, the paper's figures.
-//! 7. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
-
-#![warn(missing_docs)]
+//! 5. [`runs`]: what one does with a sampler: batches, encoding and decoding, paths, and what is refused.
+//! 6. `train` (native builds with that feature): L_gamma, Adam, averaged weights, checkpoints.
+//! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
+//! 8. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
+//!
+//! Features: `gpu` is the engine on the graphics card, `burn` the one that ours is tested against, `train` and `evaluate`
+//! the two modules, `cli` the program and everything it needs (the default). With `default-features = false` the crate
+//! samples on the CPU.
 
 pub mod bound;
 pub mod engine;
 pub mod gaussian;
+pub mod images;
 pub mod json;
 pub mod noise;
+pub mod random;
+pub mod runs;
 pub mod sampler;
 pub mod schedule;
 pub mod scheduler;
@@ -27,10 +33,10 @@ pub mod step;
 pub mod timesteps;
 pub mod unet;
 
-#[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
+#[cfg(all(feature = "evaluate", not(target_arch = "wasm32")))]
 pub mod evaluate;
 
-#[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
+#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
 pub mod train;
 
 #[cfg(target_arch = "wasm32")]

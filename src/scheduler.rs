@@ -17,7 +17,7 @@ use crate::{
     json::FieldError,
     schedule::{BetaSchedule, NoiseSchedule, ScheduleError},
     step::{Clip, Method, Prediction, StepError, Variance},
-    timesteps::{Spacing, TimestepsError},
+    timesteps::{Tau, TimestepsError},
 };
 
 /// Why a configuration cannot be read or used.
@@ -138,7 +138,7 @@ pub struct SchedulerConfig {
     pub clip_sample_range: f64,
     /// Whether sampling ends at `alpha_bar = 1` or at `alpha_bar(0)`; ancestral sampling always ends at 1.
     pub set_alpha_to_one: bool,
-    /// Added to every timestep of [`Spacing::Leading`]; other spacings ignore it.
+    /// Added to every timestep of [`Tau::Leading`]; other spacings ignore it.
     pub steps_offset: usize,
     /// What the network's output means.
     pub prediction_type: Prediction,
@@ -149,7 +149,7 @@ pub struct SchedulerConfig {
     /// The largest threshold that `thresholding` may take; finite and above 0.
     pub sample_max_value: f64,
     /// How tau is chosen. The file knows `leading`, `trailing` and `linspace` only.
-    pub timestep_spacing: Spacing,
+    pub timestep_spacing: Tau,
     /// Whether the betas are rescaled so that the last `alpha_bar` is 0 (Lin et al. 2023, algorithm 1).
     pub rescale_betas_zero_snr: bool,
     /// The variance of the noise that [`SchedulerClass::Ddpm`] adds.
@@ -176,7 +176,7 @@ impl SchedulerConfig {
             thresholding: false,
             dynamic_thresholding_ratio: 0.995,
             sample_max_value: 1.0,
-            timestep_spacing: Spacing::Leading,
+            timestep_spacing: Tau::Leading,
             rescale_betas_zero_snr: false,
             variance_type: VarianceType::FixedSmall,
             extra: Map::new(),
@@ -235,6 +235,17 @@ impl SchedulerConfig {
             Clip::Range(self.clip_sample_range)
         } else {
             Clip::None
+        }
+    }
+
+    /// The key that makes sampling clip x0_hat, if there is one.
+    pub fn clipping_key(&self) -> Option<&'static str> {
+        if self.thresholding {
+            Some("thresholding")
+        } else if self.clip_sample {
+            Some("clip_sample")
+        } else {
+            None
         }
     }
 

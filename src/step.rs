@@ -31,9 +31,7 @@ pub enum StepError {
         found: String,
     },
     /// No [`Method`] has this name.
-    #[error(
-        "method: expected ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large or inversion, found {found}"
-    )]
+    #[error("method: expected {accepted}, found {found}", accepted = Method::accepted())]
     UnknownMethod {
         /// The name given, quoted and cut to 60 characters.
         found: String,
@@ -200,6 +198,21 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every method, in the order in which error messages list them; DDIM with eta = 0.
+    pub const ALL: [Self; 6] = [
+        Self::Ddim { eta: 0.0 },
+        Self::SigmaHat,
+        Self::DdpmNoisy,
+        Self::DdpmAncestral(Variance::FixedSmall),
+        Self::DdpmAncestral(Variance::FixedLarge),
+        Self::Inversion,
+    ];
+
+    fn accepted() -> String {
+        let [all @ .., last] = Self::ALL.map(|method| method.name());
+        format!("{} or {last}", all.join(", "))
+    }
+
     /// The method of that name. `eta`, in `0..=1` for all of them, is used by `ddim`, must be 0 for
     /// `inversion`, and does not matter to the others, whose noise is fixed.
     pub fn from_name(name: &str, eta: f64) -> Result<Self, StepError> {
@@ -238,15 +251,8 @@ impl FromStr for Method {
 
     /// `ddim` has eta = 0; use [`Method::from_name`] for another.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const ALL: [Method; 6] = [
-            Method::Ddim { eta: 0.0 },
-            Method::SigmaHat,
-            Method::DdpmNoisy,
-            Method::DdpmAncestral(Variance::FixedSmall),
-            Method::DdpmAncestral(Variance::FixedLarge),
-            Method::Inversion,
-        ];
-        ALL.into_iter()
+        Self::ALL
+            .into_iter()
             .find(|method| method.name() == text)
             .ok_or_else(|| StepError::UnknownMethod {
                 found: quoted(text),

@@ -1,7 +1,7 @@
 //! tau: the timesteps at which the network is run.
 //!
 //! Always an explicit list, strictly ascending, within `0..T`. The step before `tau[i]` is `tau[i-1]`,
-//! read from the list: computing it as `t - T/S`, as diffusers does, is wrong for every spacing that is
+//! read from the list: computing it as `t - T/S`, as diffusers does, is wrong for every rule that is
 //! not an exact stride.
 //!
 //! # Text forms
@@ -15,7 +15,7 @@
 //! | `list:0,5,10` | exactly these timesteps, ascending |
 //!
 //! The last three say how many steps they have; the separate number of steps S is then ignored
-//! ([`Spacing::fixed_steps`] tells which number holds).
+//! ([`Tau::fixed_steps`] tells which number holds).
 
 use std::{fmt, str::FromStr};
 
@@ -48,7 +48,7 @@ pub enum TimestepsError {
     Steps {
         /// The length of the training chain, T.
         num_train_timesteps: usize,
-        /// The number of steps given, or the one that the spacing itself says ([`Spacing::fixed_steps`]).
+        /// The number of steps given, or the one that the rule itself says ([`Tau::fixed_steps`]).
         found: usize,
     },
     /// A timestep past the end of the training chain.
@@ -67,7 +67,7 @@ pub enum TimestepsError {
         /// The one after it, not above `previous`.
         found: usize,
     },
-    /// [`Spacing::DdimStride`] cannot give this number of steps.
+    /// [`Tau::DdimStride`] cannot give this number of steps.
     #[error(
         "tau: no integer stride over {num_train_timesteps} timesteps gives exactly {steps} steps"
     )]
@@ -77,7 +77,7 @@ pub enum TimestepsError {
         /// N of `ddimN`.
         steps: usize,
     },
-    /// One of [`Spacing::Sections`] has more steps than timesteps.
+    /// One of [`Tau::Sections`] has more steps than timesteps.
     #[error("tau: a section of {size} timesteps cannot hold {count} steps")]
     Section {
         /// The number of timesteps in the section.
@@ -89,7 +89,7 @@ pub enum TimestepsError {
 
 /// How tau is chosen. The text forms are in the [module documentation](self).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Spacing {
+pub enum Tau {
     /// `i * (T // S) + steps_offset`.
     Leading,
     /// `round(T - i * T / S) - 1`: always ends on `T - 1`.
@@ -115,7 +115,7 @@ pub enum Spacing {
     Custom(Vec<usize>),
 }
 
-impl Spacing {
+impl Tau {
     const NAMED: [Self; 7] = [
         Self::Leading,
         Self::Trailing,
@@ -126,7 +126,7 @@ impl Spacing {
         Self::PaperQuadratic,
     ];
 
-    /// The number of steps, where the spacing itself says it; the `steps` argument is ignored then.
+    /// The number of steps, where the rule itself says it; the `steps` argument is ignored then.
     pub fn fixed_steps(&self) -> Option<usize> {
         match self {
             Self::DdimStride(steps) => Some(*steps),
@@ -137,7 +137,7 @@ impl Spacing {
     }
 }
 
-impl fmt::Display for Spacing {
+impl fmt::Display for Tau {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let comma = |list: &[usize]| {
             list.iter()
@@ -160,7 +160,7 @@ impl fmt::Display for Spacing {
     }
 }
 
-impl FromStr for Spacing {
+impl FromStr for Tau {
     type Err = TimestepsError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -169,8 +169,8 @@ impl FromStr for Spacing {
         };
         let named = Self::NAMED
             .into_iter()
-            .find(|spacing| spacing.to_string() == text);
-        let spacing = if named.is_some() {
+            .find(|rule| rule.to_string() == text);
+        let rule = if named.is_some() {
             named
         } else if let Some(steps) = text.strip_prefix("ddim") {
             steps.parse().ok().map(Self::DdimStride)
@@ -179,7 +179,7 @@ impl FromStr for Spacing {
         } else {
             numbers(text).map(Self::Sections)
         };
-        spacing.ok_or_else(|| TimestepsError::UnknownName {
+        rule.ok_or_else(|| TimestepsError::UnknownName {
             found: quoted(text),
         })
     }
@@ -187,10 +187,10 @@ impl FromStr for Spacing {
 
 /// The list tau for a chain of `num_train_timesteps` (T), thinned to `steps` (S).
 ///
-/// `steps_offset` is diffusers' and is added by [`Spacing::Leading`] only. Returns a strictly ascending,
+/// `steps_offset` is diffusers' and is added by [`Tau::Leading`] only. Returns a strictly ascending,
 /// non-empty list within `0..T`, or says which number is impossible.
 pub fn timesteps(
-    spacing: &Spacing,
+    rule: &Tau,
     num_train_timesteps: usize,
     steps: usize,
     steps_offset: usize,
@@ -199,31 +199,31 @@ pub fn timesteps(
     if !(1..=MAX_TRAIN_TIMESTEPS).contains(&len) {
         return Err(TimestepsError::TrainTimesteps { found: len });
     }
-    let count = spacing.fixed_steps().unwrap_or(steps);
+    let count = rule.fixed_steps().unwrap_or(steps);
     if !(1..=len).contains(&count) {
         return Err(TimestepsError::Steps {
             num_train_timesteps: len,
             found: count,
         });
     }
-    let list = match spacing {
-        Spacing::Leading => (0..count)
+    let list = match rule {
+        Tau::Leading => (0..count)
             .map(|i| (i * (len / count)).saturating_add(steps_offset))
             .collect(),
-        Spacing::Trailing => trailing(len, count),
-        Spacing::Linspace => linspace(0.0, (len - 1) as f64, count)
+        Tau::Trailing => trailing(len, count),
+        Tau::Linspace => linspace(0.0, (len - 1) as f64, count)
             .map(|t| t.round_ties_even() as usize)
             .collect(),
-        Spacing::Uniform => (0..len).step_by(len / count).collect(),
-        Spacing::Quad => {
+        Tau::Uniform => (0..len).step_by(len / count).collect(),
+        Tau::Quad => {
             let roots = linspace(0.0, (len as f64 * 0.8).sqrt(), count);
             deduplicated(roots.map(|root| (root * root) as usize))
         }
-        Spacing::PaperLinear => paper(len, count, 1),
-        Spacing::PaperQuadratic => paper(len, count, 2),
-        Spacing::DdimStride(steps) => ddim_stride(len, *steps)?,
-        Spacing::Sections(counts) => sections(len, counts)?,
-        Spacing::Custom(list) => list.clone(),
+        Tau::PaperLinear => paper(len, count, 1),
+        Tau::PaperQuadratic => paper(len, count, 2),
+        Tau::DdimStride(steps) => ddim_stride(len, *steps)?,
+        Tau::Sections(counts) => sections(len, counts)?,
+        Tau::Custom(list) => list.clone(),
     };
     checked(list, len)
 }

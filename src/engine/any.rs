@@ -3,6 +3,7 @@
 #[cfg(feature = "burn")]
 use super::burn::{BurnBatch, BurnEngine};
 use super::cpu::{CpuBatch, CpuEngine};
+#[cfg(feature = "gpu")]
 use super::webgpu::{GpuBatch, GpuEngine, GpuOptions, Tuning};
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
 use crate::step::StepCoefficients;
@@ -12,6 +13,7 @@ pub enum Engine {
     /// The plan on the processor.
     Cpu(Box<CpuEngine>),
     /// The plan on the graphics card.
+    #[cfg(feature = "gpu")]
     Gpu(Box<GpuEngine>),
     /// burn, on either.
     #[cfg(feature = "burn")]
@@ -23,6 +25,7 @@ pub enum Batch {
     /// The plan on the processor.
     Cpu(CpuBatch),
     /// The plan on the graphics card.
+    #[cfg(feature = "gpu")]
     Gpu(Box<GpuBatch>),
     /// burn, on either.
     #[cfg(feature = "burn")]
@@ -40,6 +43,7 @@ pub struct LoadOptions {
     /// Where.
     pub device: DeviceKind,
     /// For the plan on the graphics card.
+    #[cfg(feature = "gpu")]
     pub gpu: GpuOptions,
 }
 
@@ -48,6 +52,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`] says which file is wrong and where, or why there is no GPU.
+    #[cfg_attr(not(feature = "gpu"), expect(unused_variables))]
     pub async fn load(
         config_json: &str,
         safetensors: Vec<u8>,
@@ -59,11 +64,16 @@ impl Engine {
                 let engine = CpuEngine::load(config_json, &safetensors)?;
                 Ok(Self::Cpu(Box::new(engine)))
             }
+            #[cfg(feature = "gpu")]
             (EngineKind::Plan, DeviceKind::Gpu) => {
                 let engine =
                     GpuEngine::load(config_json, safetensors, options.gpu, progress).await?;
                 Ok(Self::Gpu(Box::new(engine)))
             }
+            #[cfg(not(feature = "gpu"))]
+            (EngineKind::Plan, DeviceKind::Gpu) => Err(EngineError::NoGpu(
+                "this build has no engine for it; choose the CPU".into(),
+            )),
             #[cfg(feature = "burn")]
             (EngineKind::Burn, device) => {
                 let engine = BurnEngine::load(config_json, &safetensors, device).await?;
@@ -75,6 +85,7 @@ impl Engine {
     }
 
     /// Which kernels were the fastest on this graphics card, where that was measured.
+    #[cfg(feature = "gpu")]
     pub fn tuning(&self) -> Option<Tuning> {
         match self {
             Self::Gpu(engine) => engine.tuning(),
@@ -88,6 +99,7 @@ macro_rules! each {
     ($engine:expr, |$e:ident| $call:expr) => {
         match $engine {
             Engine::Cpu($e) => $call,
+            #[cfg(feature = "gpu")]
             Engine::Gpu($e) => $call,
             #[cfg(feature = "burn")]
             Engine::Burn($e) => $call,
@@ -95,6 +107,7 @@ macro_rules! each {
     };
 }
 
+#[cfg(any(feature = "burn", feature = "gpu"))]
 fn foreign() -> EngineError {
     EngineError::Device("this batch was begun on another engine".into())
 }
@@ -113,6 +126,7 @@ impl Denoiser for Engine {
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<Batch, EngineError> {
         Ok(match self {
             Self::Cpu(engine) => Batch::Cpu(engine.begin(spec, x_t)?),
+            #[cfg(feature = "gpu")]
             Self::Gpu(engine) => Batch::Gpu(Box::new(engine.begin(spec, x_t)?)),
             #[cfg(feature = "burn")]
             Self::Burn(engine) => Batch::Burn(Box::new(engine.begin(spec, x_t)?)),
@@ -128,9 +142,11 @@ impl Denoiser for Engine {
     ) -> Result<(), EngineError> {
         match (self, batch) {
             (Self::Cpu(e), Batch::Cpu(b)) => e.step(b, t, coefficients, noise).await,
+            #[cfg(feature = "gpu")]
             (Self::Gpu(e), Batch::Gpu(b)) => e.step(b, t, coefficients, noise).await,
             #[cfg(feature = "burn")]
             (Self::Burn(e), Batch::Burn(b)) => e.step(b, t, coefficients, noise).await,
+            #[cfg(any(feature = "burn", feature = "gpu"))]
             _ => Err(foreign()),
         }
     }
@@ -142,9 +158,11 @@ impl Denoiser for Engine {
         type Pending = std::pin::Pin<Box<dyn Future<Output = Result<Results, EngineError>>>>;
         let pending: Pending = match (self, batch) {
             (Self::Cpu(e), Batch::Cpu(b)) => Box::pin(e.results(b)),
+            #[cfg(feature = "gpu")]
             (Self::Gpu(e), Batch::Gpu(b)) => Box::pin(e.results(b)),
             #[cfg(feature = "burn")]
             (Self::Burn(e), Batch::Burn(b)) => Box::pin(e.results(b)),
+            #[cfg(any(feature = "burn", feature = "gpu"))]
             _ => Box::pin(std::future::ready(Err(foreign()))),
         };
         pending

@@ -10,15 +10,17 @@ mod burn;
 mod cpu;
 mod info;
 pub mod plan;
+#[cfg(feature = "gpu")]
 mod webgpu;
 
 pub use any::{Engine, LoadOptions, Progress};
-#[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
+#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
 pub(crate) use burn::download;
 #[cfg(feature = "burn")]
 pub use burn::{BurnEngine, open_device};
 pub use cpu::CpuEngine;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
+#[cfg(feature = "gpu")]
 pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 
 use crate::step::StepCoefficients;

@@ -3,7 +3,7 @@
 use super::frechet::Reference;
 use super::parallel;
 use super::statistics::{FeatureSet, Statistics, StatisticsError};
-use crate::train::random::{Purpose, below, stream};
+use crate::random::{Purpose, below, stream};
 
 /// The fewest resamples that an interval is made from.
 pub const MIN_RESAMPLES: usize = 200;

@@ -28,7 +28,7 @@ pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
         let length = (part.len() as u64).to_le_bytes();
         length.into_iter().chain(part.iter().copied())
     });
-    crate::train::images::fnv1a(lengths_apart)
+    crate::images::fnv1a(lengths_apart)
 }
 
 /// `value` (about -1…1) as an image file of 8 bits keeps it: real images are, so samples are compared like this.

@@ -1,6 +1,6 @@
 //! Some terms of a long sum in place of all: one drawn from each of several equal parts.
 
-use crate::train::random::{Purpose, below, stream};
+use crate::random::{Purpose, below, stream};
 
 /// `count` of the numbers `0..len` and the factor of each, such that the sum of factor times term is on average
 /// the sum of all terms: 0 always, with factor 1, and one of each of `count - 1` equal parts of the rest. All of

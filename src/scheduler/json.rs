@@ -7,7 +7,7 @@ use crate::{
     json::{FieldError, Fields},
     schedule::BetaSchedule,
     step::Prediction,
-    timesteps::Spacing,
+    timesteps::Tau,
 };
 
 impl SchedulerConfig {
@@ -68,9 +68,9 @@ impl SchedulerConfig {
                 "timestep_spacing",
                 Some(&default.timestep_spacing.to_string()),
                 &[
-                    ("leading", Spacing::Leading),
-                    ("trailing", Spacing::Trailing),
-                    ("linspace", Spacing::Linspace),
+                    ("leading", Tau::Leading),
+                    ("trailing", Tau::Trailing),
+                    ("linspace", Tau::Linspace),
                 ],
             )?,
             rescale_betas_zero_snr: keys

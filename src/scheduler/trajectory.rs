@@ -3,7 +3,7 @@
 use super::{SchedulerConfig, SchedulerError};
 use crate::{
     step::{Clip, Method, Step, StepCoefficients},
-    timesteps::{Spacing, timesteps},
+    timesteps::{Tau, timesteps},
 };
 
 /// What to run.
@@ -12,7 +12,7 @@ pub struct TrajectoryOptions {
     /// The sampler, or inversion.
     pub method: Method,
     /// `None` takes the configuration's `timestep_spacing`.
-    pub spacing: Option<Spacing>,
+    pub tau: Option<Tau>,
     /// The number of steps S, from 1 to T; ignored by spacings that fix their own number.
     pub steps: usize,
     /// `None` takes the configuration's clipping.
@@ -26,7 +26,7 @@ impl TrajectoryOptions {
     pub fn new(method: Method, steps: usize) -> Self {
         Self {
             method,
-            spacing: None,
+            tau: None,
             steps,
             clip: None,
             use_clipped_model_output: false,
@@ -64,8 +64,8 @@ impl SchedulerConfig {
     /// Every step of one run, in the order in which they are taken.
     pub fn trajectory(&self, options: &TrajectoryOptions) -> Result<Trajectory, SchedulerError> {
         let schedule = self.schedule()?;
-        let spacing = options.spacing.as_ref().unwrap_or(&self.timestep_spacing);
-        let tau = timesteps(spacing, schedule.len(), options.steps, self.steps_offset)?;
+        let rule = options.tau.as_ref().unwrap_or(&self.timestep_spacing);
+        let tau = timesteps(rule, schedule.len(), options.steps, self.steps_offset)?;
         let method = options.method;
         let ancestral = matches!(method, Method::DdpmAncestral(_) | Method::DdpmNoisy);
         let clean = if self.set_alpha_to_one || ancestral {

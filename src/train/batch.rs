@@ -2,8 +2,8 @@
 
 use rand_chacha::rand_core::Rng;
 
-use super::random::{Purpose, below, stream};
 use crate::noise::gaussian;
+use crate::random::{Purpose, below, stream};
 
 /// Which images and time steps one training step uses.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,9 +12,10 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use super::images::{ImageSet, fnv1a};
-use super::options::{OptionError, TrainOptions};
+use super::option_error::OptionError;
+use super::options::TrainOptions;
 use super::params;
+use crate::images::{ImageSet, fnv1a};
 use crate::scheduler::{SchedulerConfig, SchedulerError};
 use crate::unet::Unet;
 use crate::unet::config::{ConfigError, UnetConfig};

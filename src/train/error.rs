@@ -1,7 +1,7 @@
 //! Why training cannot begin or go on.
 
 use super::checkpoint::{CheckpointError, DataId};
-use super::options::OptionError;
+use super::option_error::OptionError;
 use crate::engine::EngineError;
 use crate::scheduler::SchedulerError;
 use crate::unet::input::InputError;

@@ -9,8 +9,8 @@ use burn::tensor::Device;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::random::{Purpose, stream, symmetric};
 use crate::noise::gaussian;
+use crate::random::{Purpose, stream, symmetric};
 use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
 use crate::unet::weights::{TensorSpec, WeightsError};

@@ -8,7 +8,6 @@
 pub mod batch;
 pub mod checkpoint;
 pub mod ema;
-pub mod images;
 pub mod init;
 pub mod loss;
 pub mod optimizer;
@@ -17,12 +16,12 @@ pub mod params;
 pub mod weighting;
 
 mod error;
-pub(crate) mod random;
+mod option_error;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::TrainError;
-pub use images::{ImageError, ImageSet};
-pub use options::{OptionError, TrainOptions};
+pub use option_error::OptionError;
+pub use options::TrainOptions;
 pub use trainer::{StepReport, Trainer};
 pub use weighting::Loss;

@@ -2,22 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::option_error::OptionError;
 use super::weighting::Loss;
 
 /// The largest batch accepted.
 pub const MAX_BATCH: usize = 4096;
-
-/// An option that no run can have.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{option}: expected {expected}, found {found}")]
-pub struct OptionError {
-    /// Its name.
-    pub option: &'static str,
-    /// What it may be.
-    pub expected: String,
-    /// What it is.
-    pub found: String,
-}
 
 /// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

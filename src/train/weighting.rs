@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::options::OptionError;
+use super::option_error::OptionError;
 use crate::bound::{gamma_bound, gamma_min_snr};
 use crate::schedule::{NoiseSchedule, quoted};
 use crate::step::{Prediction, StepError, Variance};

@@ -75,7 +75,10 @@ impl WebDenoiser {
     /// Which kernels were the fastest on this graphics card, to be kept and handed to the next `load` as `tuning`;
     /// nothing where that was not measured.
     pub fn tuning(&self) -> Option<String> {
-        self.engine.tuning().map(|tuning| tuning.to_string())
+        #[cfg(feature = "gpu")]
+        return self.engine.tuning().map(|tuning| tuning.to_string());
+        #[cfg(not(feature = "gpu"))]
+        None
     }
 
     /// What the network is and runs on.

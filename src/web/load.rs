@@ -6,7 +6,9 @@ use wasm_bindgen::prelude::*;
 
 use super::js_error;
 use super::options::check_keys;
-use crate::engine::{DeviceKind, GpuOptions, LoadOptions};
+#[cfg(feature = "gpu")]
+use crate::engine::GpuOptions;
+use crate::engine::{DeviceKind, LoadOptions};
 
 #[wasm_bindgen]
 extern "C" {
@@ -18,12 +20,17 @@ extern "C" {
 #[derive(Default, Deserialize)]
 struct Texts {
     engine: Option<String>,
+    #[cfg(feature = "gpu")]
     storage: Option<String>,
+    #[cfg(feature = "gpu")]
     tuning: Option<String>,
 }
 
 /// Names of all options.
+#[cfg(feature = "gpu")]
 const KEYS: [&str; 4] = ["engine", "storage", "tuning", "progress"];
+#[cfg(not(feature = "gpu"))]
+const KEYS: [&str; 2] = ["engine", "progress"];
 
 /// What is loaded where, and who hears of it.
 pub struct Request {
@@ -56,11 +63,13 @@ impl Request {
         let texts: Texts = serde_wasm_bindgen::from_value(given)
             .map_err(|error| JsError::new(&format!("options: {error}")))?;
         let engine = texts.engine.map_or(Ok(Default::default()), |t| t.parse());
+        #[cfg(feature = "gpu")]
         let storage = texts.storage.map_or(Ok(Default::default()), |t| t.parse());
         Ok(Self {
             options: LoadOptions {
                 engine: engine.map_err(js_error)?,
                 device,
+                #[cfg(feature = "gpu")]
                 gpu: GpuOptions {
                     // Kept by another version, perhaps: then the device is measured again.
                     tuning: texts.tuning.and_then(|text| text.parse().ok()),

@@ -5,9 +5,11 @@
 mod denoiser;
 mod load;
 mod options;
+mod paths;
 mod sampler;
 
 pub use denoiser::{WebDenoiser, expected_tensors, scheduler_info};
+pub use paths::between;
 pub use sampler::WebSampler;
 
 use wasm_bindgen::prelude::*;
@@ -69,6 +71,8 @@ export interface SampleOptions {
   batch?: number;
   /** The noise of image i of the batch is that of image first_image + i, however images are cut into batches. Default 0. */
   first_image?: number;
+  /** false leaves x0_hat as it is where the scheduler would clip it; inversion needs that, since a clipped step cannot be undone. Default true: as the scheduler says. */
+  clip?: boolean;
   /** One class per image, for a conditional model. */
   labels?: number[];
   /** Height and width; default: those of config.json. */

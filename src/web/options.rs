@@ -5,10 +5,11 @@ use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsError, JsValue};
 
 use super::js_error;
+use crate::runs::rules;
 use crate::sampler::SampleOptions;
 use crate::scheduler::{SchedulerConfig, TrajectoryOptions};
-use crate::step::Method;
-use crate::timesteps::Spacing;
+use crate::step::Clip;
+use crate::timesteps::Tau;
 
 /// The options as JavaScript writes them: numbers are f64 until they are checked.
 #[derive(Deserialize)]
@@ -26,13 +27,14 @@ pub struct Options {
     batch: f64,
     #[serde(default)]
     first_image: f64,
+    clip: Option<bool>,
     labels: Option<Vec<f64>>,
     size: Option<[f64; 2]>,
     latents: Option<Vec<f32>>,
 }
 
 /// Names of the fields above.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "scheduler",
     "steps",
     "eta",
@@ -41,6 +43,7 @@ const KEYS: [&str; 11] = [
     "seed",
     "batch",
     "first_image",
+    "clip",
     "labels",
     "size",
     "latents",
@@ -67,11 +70,14 @@ impl Options {
         let options: Self = serde_wasm_bindgen::from_value(value)
             .map_err(|error| JsError::new(&format!("options: {error}")))?;
         let scheduler = SchedulerConfig::from_json(&options.scheduler).map_err(js_error)?;
-        let method = Method::from_name(options.method.as_deref().unwrap_or("ddim"), options.eta)
+        let method = rules::method(options.method.as_deref().unwrap_or("ddim"), options.eta)
             .map_err(js_error)?;
-        let spacing = options
+        // Where the scheduler does not clip there is nothing to switch on: `true` is its own rule, as nothing is.
+        let clip = (options.clip == Some(false)).then_some(Clip::None);
+        rules::clip(&scheduler, method, clip).map_err(js_error)?;
+        let tau = options
             .tau
-            .map(|tau| tau.parse::<Spacing>())
+            .map(|tau| tau.parse::<Tau>())
             .transpose()
             .map_err(js_error)?;
         let steps = integer("steps", options.steps, f64::from(u32::MAX))? as usize;
@@ -93,7 +99,8 @@ impl Options {
         };
         let read = SampleOptions {
             trajectory: TrajectoryOptions {
-                spacing,
+                tau,
+                clip,
                 ..TrajectoryOptions::new(method, steps)
             },
             seed: integer("seed", options.seed, MAX_SAFE)?,
@@ -103,6 +110,7 @@ impl Options {
             labels,
             latents: options.latents,
         };
+        rules::steps(&scheduler, &read.trajectory).map_err(js_error)?;
         Ok((scheduler, read))
     }
 }

@@ -5,7 +5,7 @@ use ddim_web::{
     schedule::BetaSchedule,
     scheduler::{SchedulerClass, SchedulerConfig, SchedulerError, VarianceType},
     step::{Clip, Method, Prediction, Variance},
-    timesteps::Spacing,
+    timesteps::Tau,
 };
 
 use crate::support::assert_each_close;
@@ -33,7 +33,7 @@ fn missing_keys_have_the_defaults_of_diffusers() {
         assert_eq!(config.beta_schedule, BetaSchedule::Linear);
         assert_eq!(config.clip(config.default_method()), Clip::Range(1.0));
         assert_eq!(config.prediction_type, Prediction::Epsilon);
-        assert_eq!(config.timestep_spacing, Spacing::Leading);
+        assert_eq!(config.timestep_spacing, Tau::Leading);
         assert!(config.set_alpha_to_one && !config.rescale_betas_zero_snr && !config.thresholding);
     }
 }

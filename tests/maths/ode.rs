@@ -7,7 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use ddim_web::{
     scheduler::{SchedulerConfig, TrajectoryOptions},
     step::Method,
-    timesteps::Spacing,
+    timesteps::Tau,
 };
 
 use crate::support::{apply, unclipped};
@@ -23,7 +23,7 @@ fn eps(x: f64, alpha_bar: f64) -> f64 {
 fn run(config: &SchedulerConfig, method: Method, steps: usize, start: f64) -> f64 {
     let schedule = config.schedule().unwrap();
     let options = TrajectoryOptions {
-        spacing: Some(Spacing::PaperLinear),
+        tau: Some(Tau::PaperLinear),
         ..TrajectoryOptions::new(method, steps)
     };
     let steps = config.trajectory(&options).unwrap().steps;

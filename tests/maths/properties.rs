@@ -7,7 +7,7 @@ use ddim_web::{
     noise::gaussian,
     scheduler::{SchedulerConfig, TrajectoryOptions, TrajectoryStep},
     step::{Method, Prediction, Variance},
-    timesteps::Spacing,
+    timesteps::Tau,
 };
 
 use crate::support::{apply, assert_each_close, assert_image_close, perfect, unclipped};
@@ -77,7 +77,7 @@ fn ddim_with_eta_one_over_all_timesteps_is_the_ddpm_posterior() {
 #[test]
 fn every_sampler_returns_the_true_image_when_the_network_knows_it() {
     let x_0 = [0.9, -0.3, 0.0, -1.0, 0.5];
-    let spacings = [
+    let taus = [
         "leading",
         "trailing",
         "linspace",
@@ -89,14 +89,14 @@ fn every_sampler_returns_the_true_image_when_the_network_knows_it() {
         .iter()
         .flat_map(|m| Prediction::ALL.map(|p| (*m, p)))
     {
-        for spacing in spacings {
+        for tau in taus {
             let config = SchedulerConfig {
                 prediction_type: prediction,
                 ..unclipped()
             };
             let schedule = config.schedule().unwrap();
             let options = TrajectoryOptions {
-                spacing: Some(spacing.parse().unwrap()),
+                tau: Some(tau.parse().unwrap()),
                 ..TrajectoryOptions::new(method, 9)
             };
             let mut x = noise(0, 5);
@@ -110,16 +110,11 @@ fn every_sampler_returns_the_true_image_when_the_network_knows_it() {
                 let out = perfect(prediction, schedule.alpha_bar(step.t), &x_0, &x);
                 let z = noise(k as u32 + 1, 5);
                 let (x0_hat, x_prev) = apply(&step.coefficients, &x, &out, &z);
-                let what = format!("{method}, {prediction}, {spacing}, t = {}", step.t);
+                let what = format!("{method}, {prediction}, {tau}, t = {}", step.t);
                 assert_image_close(&x0_hat, &x_0, 1e-9, &what);
                 x = x_prev;
             }
-            assert_image_close(
-                &x,
-                &x_0,
-                1e-9,
-                &format!("{method}, {prediction}, {spacing}"),
-            );
+            assert_image_close(&x, &x_0, 1e-9, &format!("{method}, {prediction}, {tau}"));
         }
     }
 }
@@ -148,7 +143,7 @@ fn sampling_undoes_inversion_when_the_noise_is_exact() {
         };
         let run = |method, start: Vec<f64>, mut level: f64| {
             let options = TrajectoryOptions {
-                spacing: Some(Spacing::PaperLinear),
+                tau: Some(Tau::PaperLinear),
                 ..TrajectoryOptions::new(method, 13)
             };
             let mut x = start;
@@ -183,7 +178,7 @@ fn marginals_are_kept_at_every_timestep() {
         let config = unclipped();
         let schedule = config.schedule().unwrap();
         let options = TrajectoryOptions {
-            spacing: Some("list:20,100,250,400,700,999".parse().unwrap()),
+            tau: Some("list:20,100,250,400,700,999".parse().unwrap()),
             ..TrajectoryOptions::new(method, 1)
         };
         let steps = config.trajectory(&options).unwrap().steps;
@@ -239,7 +234,7 @@ fn zero_terminal_snr_is_sampled_by_v_and_x0_prediction_and_refused_for_epsilon()
         let config = SchedulerConfig {
             prediction_type: prediction,
             rescale_betas_zero_snr: true,
-            timestep_spacing: Spacing::Trailing,
+            timestep_spacing: Tau::Trailing,
             ..unclipped()
         };
         let run = config.trajectory(&TrajectoryOptions::new(method, 7));

@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use ddim_web::{
     scheduler::{SchedulerConfig, TrajectoryOptions},
     step::{Clip, Method, Prediction},
-    timesteps::{Spacing, timesteps},
+    timesteps::{Tau, timesteps},
 };
 
 /// SplitMix64 (Steele et al. 2014): small, and independent of the generator under test.
@@ -133,7 +133,7 @@ fn options(dice: &mut Dice) -> TrajectoryOptions {
         "ddpm_fixed_large",
         "inversion",
     ];
-    let spacings = [
+    let taus = [
         "leading",
         "trailing",
         "linspace",
@@ -154,8 +154,8 @@ fn options(dice: &mut Dice) -> TrajectoryOptions {
         Method::Ddim { .. } => Method::Ddim { eta: number(dice) },
         method => method,
     };
-    let spacing = (dice.below(3) > 0)
-        .then(|| dice.pick(&spacings).parse().ok())
+    let tau = (dice.below(3) > 0)
+        .then(|| dice.pick(&taus).parse().ok())
         .flatten();
     let clip = match dice.below(4) {
         0 => Some(Clip::Range(number(dice))),
@@ -166,7 +166,7 @@ fn options(dice: &mut Dice) -> TrajectoryOptions {
         _ => None,
     };
     TrajectoryOptions {
-        spacing,
+        tau,
         clip,
         use_clipped_model_output: dice.below(2) == 0,
         ..TrajectoryOptions::new(
@@ -254,15 +254,10 @@ fn typed_names_never_panic() {
     ];
     for _ in 0..4000 {
         let text: String = (0..dice.below(5)).map(|_| dice.pick(&pieces)).collect();
-        if let Ok(spacing) = text.parse::<Spacing>() {
-            let again: Spacing = spacing.to_string().parse().unwrap();
-            assert_eq!(again, spacing);
-            if let Ok(tau) = timesteps(
-                &spacing,
-                1 + dice.below(300),
-                dice.below(300),
-                dice.below(3),
-            ) {
+        if let Ok(tau) = text.parse::<Tau>() {
+            let again: Tau = tau.to_string().parse().unwrap();
+            assert_eq!(again, tau);
+            if let Ok(tau) = timesteps(&tau, 1 + dice.below(300), dice.below(300), dice.below(3)) {
                 assert!(tau.windows(2).all(|pair| pair[0] < pair[1]));
             }
         }

@@ -8,7 +8,7 @@ use ddim_web::{
         Clip, Method, Prediction, Step, StepError, Variance, dynamic_threshold,
         dynamic_threshold_scale,
     },
-    timesteps::Spacing,
+    timesteps::Tau,
 };
 use serde_json::Value;
 
@@ -126,10 +126,10 @@ fn the_previous_timestep_is_the_neighbour_in_the_list_where_diffusers_takes_anot
 #[test]
 fn sigma_is_the_closed_form_of_the_paper() {
     let schedule = unclipped().schedule().unwrap();
-    let spacing = Some(Spacing::Custom(vec![3, 40, 700, 999]));
+    let tau = Some(Tau::Custom(vec![3, 40, 700, 999]));
     let sigmas = |method| -> Vec<f64> {
         let options = TrajectoryOptions {
-            spacing: spacing.clone(),
+            tau: tau.clone(),
             ..TrajectoryOptions::new(method, 1)
         };
         let steps = unclipped().trajectory(&options).unwrap().steps;
@@ -163,7 +163,7 @@ fn no_noise_is_added_on_the_last_ancestral_step_whatever_its_timestep() {
     // diffusers adds sqrt(1 - alpha_bar(332)) here, because t is not 0
     let config = SchedulerConfig {
         class: SchedulerClass::Ddpm,
-        timestep_spacing: Spacing::Trailing,
+        timestep_spacing: Tau::Trailing,
         variance_type: VarianceType::FixedLarge,
         ..unclipped()
     };

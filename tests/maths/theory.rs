@@ -10,7 +10,7 @@ use ddim_web::{
     schedule::{BetaSchedule, NoiseSchedule},
     scheduler::TrajectoryOptions,
     step::{Method, Prediction, Variance},
-    timesteps::Spacing,
+    timesteps::Tau,
 };
 
 use crate::support::unclipped;
@@ -110,11 +110,11 @@ fn q_sigma_keeps_the_distribution_at_every_timestep() {
     let schedule = config.schedule().unwrap();
     let x_0 = -0.55;
     let tau = [5, 60, 300, 550, 800, 999];
-    let spacing: Spacing = "list:5,60,300,550,800,999".parse().unwrap();
+    let rule: Tau = "list:5,60,300,550,800,999".parse().unwrap();
     // sigma of eq. 16, and any other vector that eq. 7 allows
     let of_eta = |eta| {
         let options = TrajectoryOptions {
-            spacing: Some(spacing.clone()),
+            tau: Some(rule.clone()),
             ..TrajectoryOptions::new(Method::Ddim { eta }, 1)
         };
         let steps = config.trajectory(&options).unwrap().steps;

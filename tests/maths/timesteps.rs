@@ -1,16 +1,16 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use ddim_web::timesteps::{Spacing, TimestepsError, timesteps};
+use ddim_web::timesteps::{Tau, TimestepsError, timesteps};
 
 use crate::support::{fixture, index, indices, text};
 
 #[test]
 fn lists_match_diffusers_and_guided_diffusion() {
     for case in fixture!("timesteps.json") {
-        let spacing: Spacing = text(&case["text"]).parse().unwrap();
+        let rule: Tau = text(&case["text"]).parse().unwrap();
         let found = timesteps(
-            &spacing,
+            &rule,
             index(&case["num_train_timesteps"]),
             index(&case["steps"]),
             index(&case["steps_offset"]),
@@ -22,11 +22,11 @@ fn lists_match_diffusers_and_guided_diffusion() {
 #[test]
 fn lists_match_the_ddim_code_with_its_repeats_dropped() {
     for case in fixture!("ddim_code_timesteps.json") {
-        let spacing: Spacing = text(&case["kind"]).parse().unwrap();
+        let rule: Tau = text(&case["kind"]).parse().unwrap();
         let mut expected = indices(&case["timesteps"]);
         expected.dedup();
         let (len, steps) = (index(&case["num_train_timesteps"]), index(&case["steps"]));
-        assert_eq!(timesteps(&spacing, len, steps, 0), Ok(expected), "{case}");
+        assert_eq!(timesteps(&rule, len, steps, 0), Ok(expected), "{case}");
     }
 }
 
@@ -34,7 +34,7 @@ fn lists_match_the_ddim_code_with_its_repeats_dropped() {
 fn trailing_has_exactly_s_entries_and_ends_on_the_last_timestep() {
     // diffusers' list has a stray -1 for S = 61 of 1000: numpy.arange overshoots by rounding
     for steps in 1..=1000 {
-        let tau = timesteps(&Spacing::Trailing, 1000, steps, 0).unwrap();
+        let tau = timesteps(&Tau::Trailing, 1000, steps, 0).unwrap();
         assert_eq!(tau.len(), steps);
         assert_eq!(tau.last(), Some(&999));
     }
@@ -43,32 +43,29 @@ fn trailing_has_exactly_s_entries_and_ends_on_the_last_timestep() {
 #[test]
 fn paper_lists_are_the_floors_of_c_i_and_c_i_squared() {
     // D.2 counts timesteps from 1: tau_i = floor(c i) with tau_S = T
-    let linear = timesteps(&Spacing::PaperLinear, 1000, 7, 0).unwrap();
+    let linear = timesteps(&Tau::PaperLinear, 1000, 7, 0).unwrap();
     assert_eq!(linear, [141, 284, 427, 570, 713, 856, 999]);
-    let quadratic = timesteps(&Spacing::PaperQuadratic, 1000, 7, 0).unwrap();
+    let quadratic = timesteps(&Tau::PaperQuadratic, 1000, 7, 0).unwrap();
     assert_eq!(quadratic, [19, 80, 182, 325, 509, 733, 999]);
-    let thinned = timesteps(&Spacing::PaperQuadratic, 10, 6, 0).unwrap();
+    let thinned = timesteps(&Tau::PaperQuadratic, 10, 6, 0).unwrap();
     // floor(10 i^2 / 36) = 0, 1, 2, 4, 6, 10
     assert_eq!(thinned, [0, 1, 3, 5, 9]);
 }
 
 #[test]
 fn every_spacing_rises_strictly_within_the_chain() {
-    let spacings = "leading trailing linspace uniform quad paper-linear paper-quadratic";
-    for spacing in spacings
-        .split(' ')
-        .map(|name| name.parse::<Spacing>().unwrap())
-    {
+    let rules = "leading trailing linspace uniform quad paper-linear paper-quadratic";
+    for rule in rules.split(' ').map(|name| name.parse::<Tau>().unwrap()) {
         for len in [1, 2, 3, 10, 100, 257] {
             for steps in 1..=len {
-                let tau = timesteps(&spacing, len, steps, 0).unwrap();
+                let tau = timesteps(&rule, len, steps, 0).unwrap();
                 assert!(
                     tau.windows(2).all(|pair| pair[0] < pair[1]),
-                    "{spacing} {len} {steps}"
+                    "{rule} {len} {steps}"
                 );
                 assert!(
                     !tau.is_empty() && tau[tau.len() - 1] < len,
-                    "{spacing} {len} {steps}"
+                    "{rule} {len} {steps}"
                 );
             }
         }
@@ -87,8 +84,8 @@ fn all_spacings_give_every_timestep_when_s_is_t() {
         "ddim50",
         "50",
     ] {
-        let spacing: Spacing = name.parse().unwrap();
-        assert_eq!(timesteps(&spacing, 50, 50, 0).as_ref(), Ok(&all), "{name}");
+        let rule: Tau = name.parse().unwrap();
+        assert_eq!(timesteps(&rule, 50, 50, 0).as_ref(), Ok(&all), "{name}");
     }
 }
 
@@ -101,22 +98,22 @@ fn spacings_that_fix_their_number_ignore_steps() {
         ("25", 25),
     ];
     for (text, count) in forms {
-        let spacing: Spacing = text.parse().unwrap();
-        assert_eq!(spacing.fixed_steps(), Some(count));
+        let rule: Tau = text.parse().unwrap();
+        assert_eq!(rule.fixed_steps(), Some(count));
         for steps in [0, 1, 50, 5000] {
-            assert_eq!(timesteps(&spacing, 1000, steps, 0).unwrap().len(), count);
+            assert_eq!(timesteps(&rule, 1000, steps, 0).unwrap().len(), count);
         }
     }
-    assert_eq!(Spacing::Leading.fixed_steps(), None);
+    assert_eq!(Tau::Leading.fixed_steps(), None);
 }
 
 #[test]
 fn text_forms_survive_a_round_trip() {
     let forms = "leading trailing linspace uniform quad paper-linear paper-quadratic ddim25 10,15,20 25 list:0,5,10";
     for form in forms.split(' ') {
-        assert_eq!(form.parse::<Spacing>().unwrap().to_string(), form);
+        assert_eq!(form.parse::<Tau>().unwrap().to_string(), form);
     }
-    assert_eq!("list:1, 2".parse(), Ok(Spacing::Custom(vec![1, 2])));
+    assert_eq!("list:1, 2".parse(), Ok(Tau::Custom(vec![1, 2])));
 }
 
 #[test]
@@ -134,15 +131,11 @@ fn nonsense_is_refused_with_the_accepted_forms() {
         "list:a",
         "99999999999999999999",
     ] {
-        let error = bad.parse::<Spacing>().unwrap_err();
+        let error = bad.parse::<Tau>().unwrap_err();
         assert!(matches!(error, TimestepsError::UnknownName { .. }), "{bad}");
         assert!(error.to_string().contains("list:0,5,10"));
     }
-    let long = "x\n"
-        .repeat(1000)
-        .parse::<Spacing>()
-        .unwrap_err()
-        .to_string();
+    let long = "x\n".repeat(1000).parse::<Tau>().unwrap_err().to_string();
     assert!(long.len() < 300 && !long.contains('\n'));
 }
 

@@ -6,14 +6,14 @@
 
 use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::{Clip, Method};
-use ddim_web::timesteps::Spacing;
+use ddim_web::timesteps::Tau;
 
 use crate::model::{From, Model, NOISY_STEPS, on_every_model};
 
-fn images(model: &Model, method: Method, spacing: Spacing, steps: usize) -> Vec<f32> {
+fn images(model: &Model, method: Method, tau: Tau, steps: usize) -> Vec<f32> {
     let scheduler = model.with_scheduler(|s| s.set_alpha_to_one = true);
     let options = TrajectoryOptions {
-        spacing: Some(spacing),
+        tau: Some(tau),
         clip: Some(Clip::None),
         ..TrajectoryOptions::new(method, steps)
     };
@@ -26,7 +26,7 @@ fn deterministic_samples_equal_those_of_the_ddim_code_with_uniform_skips() {
     let method = Method::Ddim { eta: 0.0 };
     on_every_model(|model| {
         for steps in [10, 50] {
-            let images = images(model, method, Spacing::Uniform, steps);
+            let images = images(model, method, Tau::Uniform, steps);
             model.assert_equals(&images, &format!("code uniform {steps}"));
             model.assert_equals(&images, &format!("ddim free {steps}"));
         }
@@ -38,7 +38,7 @@ fn deterministic_samples_equal_those_of_the_ddim_code_with_quadratic_skips() {
     let method = Method::Ddim { eta: 0.0 };
     on_every_model(|model| {
         for steps in [10, 50] {
-            let images = images(model, method, Spacing::Quad, steps);
+            let images = images(model, method, Tau::Quad, steps);
             model.assert_equals(&images, &format!("code quad {steps}"));
         }
     });
@@ -48,12 +48,12 @@ fn deterministic_samples_equal_those_of_the_ddim_code_with_quadratic_skips() {
 fn stochastic_samples_equal_those_of_the_ddim_code_given_its_noise() {
     let method = Method::Ddim { eta: 1.0 };
     on_every_model(|model| {
-        let uniform = images(model, method, Spacing::Uniform, NOISY_STEPS);
+        let uniform = images(model, method, Tau::Uniform, NOISY_STEPS);
         model.assert_equals(&uniform, "code uniform eta1 10");
         model.assert_equals(&uniform, "ddim eta1 free 10");
-        let quad = images(model, method, Spacing::Quad, NOISY_STEPS);
+        let quad = images(model, method, Tau::Quad, NOISY_STEPS);
         model.assert_equals(&quad, "code quad eta1 10");
-        let noisy = images(model, Method::DdpmNoisy, Spacing::Uniform, NOISY_STEPS);
+        let noisy = images(model, Method::DdpmNoisy, Tau::Uniform, NOISY_STEPS);
         model.assert_equals(&noisy, "code noisy 10");
     });
 }

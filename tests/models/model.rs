@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ddim_web::engine::{BurnEngine, DeviceKind};
+use ddim_web::engine::CpuEngine;
 use ddim_web::sampler::{SampleOptions, Sampler};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use half::f16;
@@ -55,7 +55,7 @@ pub enum From {
 
 pub struct Model {
     name: String,
-    engine: BurnEngine,
+    engine: CpuEngine,
     scheduler: SchedulerConfig,
     fixture: Vec<u8>,
 }
@@ -67,10 +67,9 @@ impl Model {
         let fixture = read_fixture(name, file);
         let [config, scheduler, weights] = MADE_FROM;
         let (config, weights) = (text(config), file(weights));
-        let engine = BurnEngine::load(&config, &weights, DeviceKind::Cpu);
         Self {
             name: name.to_owned(),
-            engine: pollster::block_on(engine).unwrap(),
+            engine: CpuEngine::load(&config, &weights).unwrap(),
             scheduler: SchedulerConfig::from_json(&text(scheduler)).unwrap(),
             fixture,
         }

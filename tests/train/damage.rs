@@ -1,7 +1,8 @@
 //! Damaged files are one-line errors that name the damage, never a panic.
 
 use burn::tensor::Device;
-use ddim_web::train::{Checkpoint, ImageSet};
+use ddim_web::images::ImageSet;
+use ddim_web::train::Checkpoint;
 
 use crate::support::{bar_pixels, options, trainer};
 

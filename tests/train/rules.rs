@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::{Device, Tensor};
+use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::{Prediction, Variance};
 use ddim_web::train::batch::Batches;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::optimizer::{clip_factor, learning_rate, squared_norm};
-use ddim_web::train::{ImageSet, Loss, TrainOptions, ema, init};
+use ddim_web::train::{Loss, TrainOptions, ema, init};
 use ddim_web::unet::weights::Precision;
 
 use crate::support::{bars, options, tiny};

@@ -1,8 +1,9 @@
 //! A tiny network and images that it can learn in seconds.
 
 use burn::tensor::Device;
+use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
-use ddim_web::train::{ImageSet, TrainOptions, Trainer};
+use ddim_web::train::{TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
 
 pub const TINY: &str = r#"{

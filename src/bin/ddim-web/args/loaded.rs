@@ -1,0 +1,105 @@
+//! A model folder at work: its network on a device, its schedule, and Ctrl-C.
+
+use std::path::Path;
+
+use ddim_web::engine::Engine;
+use ddim_web::runs::{Event, Job, Model, Watch};
+use ddim_web::scheduler::SchedulerConfig;
+
+use super::machine::Machine;
+use crate::error::CliError;
+use crate::files::model::ModelFiles;
+use crate::stop::Stop;
+use crate::terminal::remark;
+
+/// A model folder, opened on one device.
+pub struct Loaded {
+    /// The model.
+    pub model: Model<Engine>,
+    /// Ctrl-C.
+    pub stop: Stop,
+}
+
+impl Loaded {
+    /// Reads the model in `folder` and puts it on `machine`; says on standard error what it is.
+    ///
+    /// # Errors
+    /// The file that cannot be used and why, or why there is no GPU.
+    pub fn open(folder: &Path, machine: Machine, stop: Stop) -> Result<Self, CliError> {
+        let options = machine.options()?;
+        let files = ModelFiles::read(folder)?;
+        let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
+        let engine = pollster::block_on(Engine::load(
+            &files.config,
+            files.weights,
+            &options,
+            &mut |_, _| {},
+        ))
+        .map_err(CliError::failed)?;
+        let model = Model::new(engine, scheduler);
+        let info = model.info();
+        remark(format_args!(
+            "{} parameters on {}",
+            info.parameters, info.adapter
+        ));
+        for (file, keys) in [
+            ("config.json", info.unknown_keys.clone()),
+            ("scheduler_config.json", model.scheduler().unknown_keys()),
+        ] {
+            if !keys.is_empty() {
+                remark(format_args!("{file}: ignored {}", keys.join(", ")));
+            }
+        }
+        Ok(Self { model, stop })
+    }
+
+    /// The images of `job`, `[count, C, H, W]`. `see` hears of every step of every batch.
+    ///
+    /// # Errors
+    /// Those of [`Model::run`]; [`CliError::Stopped`] after Ctrl-C.
+    pub fn run(&self, job: &Job, see: &mut dyn FnMut(&Event)) -> Result<Vec<f32>, CliError> {
+        Ok(pollster::block_on(
+            self.model.run(job, &mut self.until_stopped(see)),
+        )?)
+    }
+
+    /// The network's raw output at `x` `[B, C, H, W]`, with one time step per image.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict`]; [`CliError::Stopped`] after Ctrl-C.
+    pub fn predict(
+        &self,
+        x: &[f32],
+        shape: [usize; 4],
+        timesteps: &[f32],
+    ) -> Result<Vec<f32>, CliError> {
+        let go_on = || !self.stop.requested();
+        Ok(pollster::block_on(
+            self.model.predict(x, shape, timesteps, &go_on),
+        )?)
+    }
+
+    /// Shows `see` every step, and ends the run after Ctrl-C.
+    pub fn until_stopped<'a>(&'a self, see: &'a mut dyn FnMut(&Event)) -> UntilStopped<'a> {
+        UntilStopped {
+            stop: &self.stop,
+            see,
+        }
+    }
+}
+
+/// Ends a run after Ctrl-C.
+pub struct UntilStopped<'a> {
+    stop: &'a Stop,
+    see: &'a mut dyn FnMut(&Event),
+}
+
+impl Watch for UntilStopped<'_> {
+    fn go_on(&mut self) -> bool {
+        !self.stop.requested()
+    }
+
+    fn see(&mut self, event: &Event) {
+        (self.see)(event);
+    }
+}

@@ -1,0 +1,6 @@
+//! Arguments that several subcommands share, and what they open.
+
+pub mod common;
+pub mod eta;
+pub mod loaded;
+pub mod machine;

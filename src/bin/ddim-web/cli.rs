@@ -1,0 +1,90 @@
+//! The arguments, and what becomes of an error.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{compare, evaluate, interpolate, invert, plan, sample, train};
+use crate::error::CliError;
+use crate::terminal::remark;
+
+/// Denoising diffusion (DDPM and DDIM): make images with a model, invert pictures, measure models, train them.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = false, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make images with a model
+    Sample(sample::Args),
+    /// Turn pictures into the noise that they come from, and back
+    Invert(invert::Args),
+    /// Make the images between two or four seeds or pictures
+    Interpolate(interpolate::Args),
+    /// Show one noise with several numbers of steps and eta on one sheet
+    Compare(compare::Args),
+    /// Measure a model as the DDIM paper does
+    Evaluate(evaluate::Args),
+    /// Train a model on a folder of images
+    Train(train::Args),
+    /// Show what one step of a model costs
+    Plan(plan::Args),
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let result = match cli.command {
+        Command::Sample(args) => sample::run(&args),
+        Command::Invert(args) => invert::run(&args),
+        Command::Interpolate(args) => interpolate::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Plan(args) => plan::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            remark(format_args!(
+                "ddim-web: {}",
+                error.to_string().replace('\n', " ")
+            ));
+            ExitCode::from(match error {
+                CliError::Usage(_) => 2,
+                CliError::Failed(_) | CliError::Stopped => 1,
+            })
+        }
+    }
+}
+
+/// Help and version as they are; a wrong argument in one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        return match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            // `--help | head` has read enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(error) => {
+                remark(format_args!("ddim-web: standard output: {error}"));
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let text = error.to_string();
+    // clap's own text: the error, then paragraphs with tips and the usage.
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = first
+        .trim_start_matches("error:")
+        .split_whitespace()
+        .collect();
+    remark(format_args!("ddim-web: {} (see --help)", words.join(" ")));
+    ExitCode::from(2)
+}

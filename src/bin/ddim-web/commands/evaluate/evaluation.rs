@@ -1,0 +1,293 @@
+//! What the sections work with: the model, the images, the classifier, and the way to say how far things are.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use burn::tensor::Device as BurnDevice;
+use ddim_web::evaluate::statistics::Statistics;
+use ddim_web::evaluate::{FeatureNetwork, FeatureSet, Reference, file, fingerprint, parallel};
+use ddim_web::images::ImageSet;
+use ddim_web::runs::Job;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use super::store::{Settings, Store};
+use crate::args::loaded::Loaded;
+use crate::args::machine::Machine;
+use crate::error::CliError;
+use crate::files::dataset;
+use crate::files::model::ModelFiles;
+use crate::files::whole::{self, write_atomically};
+use crate::stop::Stop;
+use crate::terminal::remark;
+
+/// Images that run through the classifier at once.
+const CHUNK: usize = 100;
+
+/// A classifier, and the fingerprint of its file.
+pub struct Classifier {
+    /// The network.
+    pub network: FeatureNetwork,
+    /// Fingerprint of its file.
+    pub fingerprint: String,
+}
+
+/// Real images and their fingerprint.
+pub struct Images {
+    /// The images.
+    pub set: ImageSet,
+    /// Their fingerprint.
+    pub fingerprint: String,
+    /// Whether no model is trained on them.
+    pub held_out: bool,
+}
+
+/// What an evaluation is made from.
+pub struct Inputs<'a> {
+    /// Folder of the model.
+    pub model: &'a Path,
+    /// Folder of the training images.
+    pub data: &'a Path,
+    /// Folder of images that no model is trained on.
+    pub test: Option<&'a Path>,
+    /// File of the classifier.
+    pub network: Option<&'a Path>,
+}
+
+/// Everything that the sections share.
+pub struct Evaluation {
+    /// The model at work, and Ctrl-C.
+    pub loaded: Loaded,
+    /// `[channels, height, width]` of its images.
+    pub shape: [usize; 3],
+    /// Fingerprint of its three files.
+    pub fingerprint: String,
+    /// The classifier, where one was given.
+    pub classifier: Option<Classifier>,
+    /// The folder of the real images.
+    pub images: Images,
+    /// Those that no model is trained on; the same as `images` when there are none.
+    pub test: Images,
+    /// Pictures of both that could not be read.
+    pub skipped: usize,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+    /// Shows the image-steps done and to do.
+    pub bar: ProgressBar,
+    reference: OnceLock<(FeatureSet, Reference)>,
+}
+
+impl Evaluation {
+    /// Opens the model, the images and the classifier, and checks that they fit each other.
+    ///
+    /// # Errors
+    /// The file that cannot be used, or the shape that does not fit.
+    pub fn open(
+        inputs: &Inputs,
+        machine: Machine,
+        seed: u64,
+        bar: ProgressBar,
+    ) -> Result<Self, CliError> {
+        let &Inputs {
+            model,
+            data,
+            test,
+            network,
+        } = inputs;
+        let stop = Stop::watch()?;
+        let files = ModelFiles::read(model)?;
+        let parts = [
+            files.config.as_bytes(),
+            files.scheduler.as_bytes(),
+            &files.weights,
+        ];
+        let fingerprint = hex(fingerprint(parts));
+        let loaded = Loaded::open(model, machine, stop)?;
+        let shape = loaded.model.image_shape(None)?;
+        let classifier = network.map(|path| classifier(path, shape)).transpose()?;
+        let side = u32::try_from(shape[1]).ok();
+        let read = dataset::read(data, side)?;
+        let mut skipped = read.skipped;
+        let images = Images::of(read.images, data, shape, false)?;
+        let held_out = match test {
+            Some(folder) => {
+                let read = dataset::read(folder, side)?;
+                skipped += read.skipped;
+                Some((read.images, folder))
+            }
+            None => dataset::read_test(data)?.map(|set| (set, data)),
+        };
+        let test = match held_out {
+            Some((set, folder)) => Images::of(set, folder, shape, true)?,
+            None => Images {
+                set: images.set.clone(),
+                fingerprint: images.fingerprint.clone(),
+                held_out: false,
+            },
+        };
+        Ok(Self {
+            loaded,
+            shape,
+            fingerprint,
+            classifier,
+            images,
+            test,
+            skipped,
+            seed,
+            bar,
+            reference: OnceLock::new(),
+        })
+    }
+
+    /// Settings of a cell of `section`: those of every cell that the model takes part in, and `more`.
+    pub fn settings(&self, section: &str, more: &[(&str, Value)]) -> Settings {
+        let mut all = self.settings_without_model(section, more);
+        all.insert("model".into(), json!(self.fingerprint));
+        all.insert("device".into(), json!(self.loaded.model.info().adapter));
+        all
+    }
+
+    /// Settings of a cell of `section` that is about real images only.
+    pub fn settings_without_model(&self, section: &str, more: &[(&str, Value)]) -> Settings {
+        let base = [("section", json!(section)), ("seed", json!(self.seed))];
+        let all = base.iter().chain(more);
+        all.map(|(name, value)| ((*name).to_string(), value.clone()))
+            .collect()
+    }
+
+    /// The classifier.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when none was given.
+    pub fn classifier(&self) -> Result<&Classifier, CliError> {
+        self.classifier.as_ref().ok_or_else(|| {
+            CliError::Usage(
+                "network: --frechet and --consistency need a classifier: add --network FILE".into(),
+            )
+        })
+    }
+
+    /// Runs `job`; the bar moves by one for each image and step.
+    ///
+    /// # Errors
+    /// As [`Loaded::run`].
+    pub fn run(&self, job: &Job) -> Result<Vec<f32>, CliError> {
+        self.loaded
+            .run(job, &mut |event| self.bar.inc(event.batch as u64))
+    }
+
+    /// The features of `count` images of this model's shape, of which `images` gives a range.
+    ///
+    /// # Errors
+    /// [`CliError::Stopped`] after Ctrl-C; [`CliError::Failed`] when they do not fit the classifier.
+    pub fn features(
+        &self,
+        count: usize,
+        images: &(dyn Fn(std::ops::Range<usize>) -> Vec<f32> + Sync),
+    ) -> Result<Vec<f32>, CliError> {
+        let network = &self.classifier()?.network;
+        let [channels, height, width] = self.shape;
+        let go_on = || !self.loaded.stop.requested();
+        let chunks = parallel::map(count, CHUNK, &go_on, &|range| {
+            let shape = [range.len(), channels, height, width];
+            network.features(images(range), shape)
+        });
+        let chunks: Result<Vec<_>, _> = chunks.ok_or(CliError::Stopped)?.into_iter().collect();
+        Ok(chunks.map_err(CliError::failed)?.concat())
+    }
+
+    /// Features of all real images and their statistics; the features are kept in the folder of `store`.
+    ///
+    /// # Errors
+    /// As [`Evaluation::features`], and when a file cannot be read or written.
+    pub fn reference(&self, store: &Store) -> Result<&(FeatureSet, Reference), CliError> {
+        if let Some(reference) = self.reference.get() {
+            return Ok(reference);
+        }
+        let classifier = self.classifier()?;
+        let name = format!(
+            "real-{}-{}.safetensors",
+            self.images.fingerprint, classifier.fingerprint
+        );
+        let path = store.path(&name);
+        let failed =
+            |e: &dyn std::fmt::Display| CliError::Failed(format!("{}: {e}", path.display()));
+        let real = if path.exists() {
+            let bytes = whole::read(&path)?;
+            file::read(&bytes).map_err(|e| failed(&e))?.0
+        } else {
+            let set = &self.images.set;
+            let values =
+                self.features(set.count(), &|range| set.scaled(&range.collect::<Vec<_>>()))?;
+            let real = FeatureSet::new(values, classifier.network.dimension())
+                .map_err(CliError::failed)?;
+            let bytes = file::write(&real).map_err(|e| failed(&e))?;
+            write_atomically(&path, &bytes)?;
+            real
+        };
+        let reference = Reference::new(Statistics::of(&real)).map_err(CliError::failed)?;
+        Ok(self.reference.get_or_init(|| (real, reference)))
+    }
+}
+
+impl Images {
+    fn of(
+        set: ImageSet,
+        folder: &Path,
+        shape: [usize; 3],
+        held_out: bool,
+    ) -> Result<Self, CliError> {
+        let named = |e| CliError::Failed(format!("{}: {e}", folder.display()));
+        let set = match (set.shape()[0], shape[0]) {
+            (1, 3) => {
+                remark(format_args!("{}: grey made colour", folder.display()));
+                set.with_channels(3).map_err(named)?
+            }
+            (3, 1) => {
+                remark(format_args!("{}: colour made grey", folder.display()));
+                set.with_channels(1).map_err(named)?
+            }
+            _ => set,
+        };
+        if set.shape() != shape {
+            return Err(CliError::Failed(format!(
+                "{}: expected images {shape:?} (channels, height, width) as the model's, found {:?}",
+                folder.display(),
+                set.shape()
+            )));
+        }
+        Ok(Self {
+            fingerprint: hex(set.fingerprint()),
+            set,
+            held_out,
+        })
+    }
+
+    /// The first `count` images (all, when there are fewer) `[_, C, H, W]` in -1…1.
+    pub fn first(&self, count: usize) -> Vec<f32> {
+        let indices: Vec<usize> = (0..count.min(self.set.count())).collect();
+        self.set.scaled(&indices)
+    }
+}
+
+fn classifier(path: &Path, shape: [usize; 3]) -> Result<Classifier, CliError> {
+    let failed = |e: &dyn std::fmt::Display| CliError::Failed(format!("{}: {e}", path.display()));
+    let bytes = whole::read(path)?;
+    let network =
+        FeatureNetwork::from_bytes(&bytes, &BurnDevice::flex()).map_err(|e| failed(&e))?;
+    let channels = network.in_channels();
+    if channels != shape[0] {
+        return Err(failed(&format!(
+            "conv.0.weight: expected {} input channels as the model's images, found {channels}",
+            shape[0]
+        )));
+    }
+    Ok(Classifier {
+        network,
+        fingerprint: hex(fingerprint([bytes.as_slice()])),
+    })
+}
+
+fn hex(number: u64) -> String {
+    format!("{number:016x}")
+}

@@ -1,0 +1,120 @@
+//! Table 2: reconstruction error for S, beside the paper's.
+
+use std::collections::BTreeSet;
+
+use ddim_web::evaluate::fit::mean_and_error;
+use ddim_web::evaluate::order::Measured;
+use ddim_web::evaluate::paper;
+use serde_json::json;
+
+use super::super::group::{Entry, Group, groups};
+use super::super::number::significant;
+use super::super::reconstruction::{Outcome, SECTION};
+use super::super::store::Store;
+use super::chapter::Chapter;
+use super::text::{Line, MISSING, about_order, differences, table, with_error};
+use crate::error::CliError;
+
+/// Standard errors on either side of a 95 % interval of a mean.
+const Z: f64 = 1.96;
+
+/// The chapter.
+pub fn chapter(store: &Store) -> Result<Chapter, CliError> {
+    let tables = groups::<Outcome>(store.all(SECTION)?, &["steps"])?;
+    let mut text = String::new();
+    let mut json = Vec::new();
+    for group in &tables {
+        let found = differences(&[line(group)]);
+        text.push_str(&introduction(group));
+        text.push_str(&rows(group));
+        text.push_str(&about_order("that the paper gives as different", &found));
+        let cells = group.entries.iter().map(|entry| {
+            let (mean, error) = mean_and_error(&entry.result.errors);
+            json!({ "steps": entry.steps(), "mse": mean, "standard_error": error })
+        });
+        json.push(json!({
+            "settings": group.shared, "cells": cells.collect::<Vec<_>>(),
+            "order": {
+                "same": found.0.same, "undecided": found.0.undecided, "reversed": found.0.reversed.len(),
+                "sentences": found.1,
+            },
+        }));
+    }
+    Ok(Chapter {
+        name: "reconstruction",
+        json: json!(json),
+        text,
+    })
+}
+
+fn introduction(group: &Group<Outcome>) -> String {
+    let held_out = group.entries.iter().all(|entry| entry.result.held_out);
+    let kind = if held_out {
+        "test images"
+    } else {
+        "training images (there are no others)"
+    };
+    format!(
+        "## Table 2: reconstruction error\n\n\
+         {} {kind} are encoded to x_T in S steps and decoded again in S steps, both along the ODE (DDIM, eq. 13), τ \
+         {}, nothing clipped, on {}. Mean squared error per dimension, images scaled to 0…1, ± standard error over \
+         the images.\n\n",
+        group.number("images"),
+        group.word("tau"),
+        group.word("device")
+    )
+}
+
+fn rows(group: &Group<Outcome>) -> String {
+    let mut steps = BTreeSet::from(paper::STEPS_2);
+    steps.extend(group.entries.iter().map(Entry::steps));
+    let mut head = vec!["S".to_string()];
+    head.extend(steps.iter().map(usize::to_string));
+    let mut ours = vec!["**here**".to_string()];
+    ours.extend(steps.iter().map(|steps| {
+        find(group, *steps).map_or(MISSING.into(), |entry| {
+            let (mean, error) = mean_and_error(&entry.result.errors);
+            with_error(mean, error)
+        })
+    }));
+    let mut theirs = vec!["*the paper*".to_string()];
+    theirs.extend(steps.iter().map(|steps| {
+        let column = paper::STEPS_2.iter().position(|s| s == steps);
+        column.map_or(MISSING.into(), |at| {
+            format!("*{}*", significant_of_paper(paper::TABLE_2[at]))
+        })
+    }));
+    table(&head, &[ours, theirs])
+}
+
+/// The paper's digits, no more.
+fn significant_of_paper(value: f64) -> String {
+    if value < 0.001 {
+        format!("{value:.4}")
+    } else {
+        significant(value).trim_end_matches('0').to_string()
+    }
+}
+
+fn find(group: &Group<Outcome>, steps: usize) -> Option<&Entry<Outcome>> {
+    group.entries.iter().find(|entry| entry.steps() == steps)
+}
+
+fn line(group: &Group<Outcome>) -> Line {
+    let both = paper::STEPS_2.iter().zip(paper::TABLE_2);
+    let cells = both.filter_map(|(steps, paper)| {
+        let (mean, error) = mean_and_error(&find(group, *steps)?.result.errors);
+        let error = error?;
+        Some(Measured {
+            name: format!("S = {steps}"),
+            ours: mean,
+            low: mean - Z * error,
+            high: mean + Z * error,
+            paper,
+        })
+    });
+    Line {
+        name: "Reconstruction".into(),
+        cells: cells.collect(),
+    }
+}

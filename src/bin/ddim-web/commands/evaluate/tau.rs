@@ -1,0 +1,40 @@
+//! The paper's ways to choose tau.
+
+use std::fmt;
+
+use ddim_web::scheduler::TrajectoryOptions;
+use ddim_web::step::Method;
+use ddim_web::timesteps::Tau;
+
+/// The paper's two ways to choose tau (appendix D.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PaperTau {
+    /// tau_i = floor(c i)
+    #[value(alias = "paper-linear")]
+    Linear,
+    /// tau_i = floor(c i²)
+    #[value(alias = "paper-quadratic")]
+    Quadratic,
+}
+
+impl PaperTau {
+    /// `steps` steps of `method` along it.
+    pub fn trajectory(self, method: Method, steps: usize) -> TrajectoryOptions {
+        TrajectoryOptions {
+            tau: Some(match self {
+                Self::Linear => Tau::PaperLinear,
+                Self::Quadratic => Tau::PaperQuadratic,
+            }),
+            ..TrajectoryOptions::new(method, steps)
+        }
+    }
+}
+
+impl fmt::Display for PaperTau {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Linear => "linear",
+            Self::Quadratic => "quadratic",
+        })
+    }
+}

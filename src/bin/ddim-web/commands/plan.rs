@@ -1,0 +1,58 @@
+//! `ddim-web plan`: what one step of a model costs. Needs its config.json alone.
+
+use std::path::PathBuf;
+
+use ddim_web::engine::plan::Plan;
+use ddim_web::unet::config::UnetConfig;
+
+use crate::error::CliError;
+use crate::files::model::{CONFIG, place};
+use crate::files::whole::read_text;
+use crate::terminal::{remark, say};
+
+/// Arguments of `plan`.
+#[derive(clap::Args)]
+#[command(after_help = "\
+A step runs the network once. Printed are the number of operations that it is made of, its multiplications, the \
+numbers that were trained, and the memory that one image needs on its way. The weights are not read.
+
+Example:
+  ddim-web plan --model www/models/fashion-mnist --ops")]
+pub struct Args {
+    /// Folder of the model: one that holds config.json, or a diffusers pipeline folder
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Height and width of the images [default: the model's own]
+    #[arg(long, num_args = 2, value_names = ["H", "W"])]
+    size: Option<Vec<usize>>,
+    /// Every operation in a line of its own: what it reads, where its result goes, and its weights
+    #[arg(long)]
+    ops: bool,
+}
+
+/// Prints the plan.
+///
+/// # Errors
+/// The file that cannot be used and why; the size when the network cannot run on it.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let text = read_text(&place(&args.model, "unet", CONFIG))?;
+    let config = UnetConfig::from_json(&text).map_err(CliError::failed)?;
+    if !config.unknown_keys.is_empty() {
+        remark(format_args!(
+            "config.json: ignored {}",
+            config.unknown_keys.join(", ")
+        ));
+    }
+    let size = match args.size.as_deref() {
+        Some([height, width]) => [*height, *width],
+        _ => config.sample_size.ok_or_else(|| {
+            CliError::usage("size: config.json does not give sample_size, so --size H W must")
+        })?,
+    };
+    let plan = Plan::new(&config, size).map_err(CliError::usage)?;
+    if args.ops {
+        say(plan)
+    } else {
+        say(plan.summary())
+    }
+}

@@ -1,0 +1,275 @@
+//! `ddim-web train`: a model folder from a folder of images.
+
+mod training;
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device as BurnDevice;
+use ddim_web::engine::{DeviceKind, open_device};
+use ddim_web::images::ImageSet;
+use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
+use ddim_web::step::Prediction;
+use ddim_web::train::loss::Objective;
+use ddim_web::train::{Checkpoint, Loss, TrainOptions, Trainer};
+use ddim_web::unet::Unet;
+use ddim_web::unet::config::UnetConfig;
+
+use self::training::{CHECKPOINT, Training};
+use crate::args::machine::Device;
+use crate::error::CliError;
+use crate::files::dataset;
+use crate::files::model::{CONFIG, SCHEDULER, WEIGHTS, place};
+use crate::files::whole::{check_writable, read, read_text};
+use crate::stop::Stop;
+
+/// The network that is trained without --config: 2.7 million parameters with one channel.
+const NETWORK: &str = r#"{
+    "block_out_channels": [32, 64, 128], "layers_per_block": 1, "attention_head_dim": 32, "norm_num_groups": 8,
+    "norm_eps": 1e-6, "downsample_padding": 0, "flip_sin_to_cos": false, "freq_shift": 1,
+    "down_block_types": ["DownBlock2D", "DownBlock2D", "AttnDownBlock2D"],
+    "up_block_types": ["AttnUpBlock2D", "UpBlock2D", "UpBlock2D"]
+}"#;
+
+/// Arguments of `ddim-web train`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Folder of the images: train-images-idx3-ubyte[.gz] as MNIST and Fashion-MNIST have it, or PNG and JPEG
+    /// pictures
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/usr/share/datasets/fashion-mnist"
+    )]
+    data: PathBuf,
+    /// Folder that becomes the model: config.json, scheduler_config.json, diffusion_pytorch_model.safetensors;
+    /// also checkpoint.safetensors, loss.png and samples.png
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on with the run in --out; options that are not given stay as they were
+    #[arg(long)]
+    resume: bool,
+    /// Begin with the weights of this model: its folder, which may predict something else so far
+    #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
+    init: Option<PathBuf>,
+    /// The network, a config.json of diffusers' UNet2DModel [default: that of --init, else a small one of three levels]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    config: Option<PathBuf>,
+    /// The schedule and prediction type, a scheduler_config.json [default: that of --init, else 1000 steps, linear,
+    /// 0.0001 to 0.02, epsilon]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    scheduler: Option<PathBuf>,
+    /// What the network predicts: epsilon (the noise), sample (the image) or v_prediction [default: what the schedule
+    /// says]
+    #[arg(long, value_name = "TYPE", conflicts_with = "resume")]
+    prediction: Option<Prediction>,
+    /// What is minimised, the mean over all time steps of a weighted squared error: simple (weight 1), bound (the
+    /// variational bound, in nats per dimension) or min-snr[=LIMIT] (time steps with a signal-to-noise ratio above
+    /// LIMIT, 5 if not given, count less) [default: simple]
+    #[arg(long, conflicts_with = "resume")]
+    loss: Option<Loss>,
+    /// Cut and scale pictures to this height and width [default: those of the first one]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    size: Option<u32>,
+    /// Steps of the whole run, counted from its first beginning [default: 10000]
+    #[arg(long)]
+    steps: Option<u32>,
+    /// Images per step [default: 64]
+    #[arg(long, conflicts_with = "resume")]
+    batch: Option<usize>,
+    /// Learning rate of Adam [default: 0.0006]
+    #[arg(long, allow_negative_numbers = true)]
+    lr: Option<f64>,
+    /// First steps, over which the learning rate rises from 0 [default: 200]
+    #[arg(long, value_name = "STEPS")]
+    warmup: Option<u32>,
+    /// Last steps, over which the learning rate falls to 0 [default: 0]
+    #[arg(long, value_name = "STEPS")]
+    decay_steps: Option<u32>,
+    /// Decay of the averaged weights, which are the ones that are saved and sampled [default: 0.9995]
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    ema: Option<f64>,
+    /// Largest norm of the gradient, 0 for any [default: 1]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    clip: Option<f64>,
+    /// Seed of the first weights, the order of the images, the time steps and the noise [default: 0]
+    #[arg(long, conflicts_with = "resume")]
+    seed: Option<u64>,
+    /// Steps from one checkpoint, loss.png and model to the next
+    #[arg(long, value_name = "STEPS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    checkpoint_every: u32,
+    /// Steps from one samples.png to the next, 0 for none
+    #[arg(long, value_name = "STEPS", default_value_t = 1000)]
+    sample_every: u32,
+    /// Where the network runs
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    device: Device,
+    /// No progress bar
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs the subcommand. Ctrl-C (and a request to terminate) ends it after the current step, with a checkpoint.
+///
+/// # Errors
+/// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
+pub fn run(args: &Args) -> Result<(), CliError> {
+    let stop = Stop::watch()?;
+    let beginning = if args.resume {
+        None
+    } else {
+        Some(beginning(args)?)
+    };
+    let images = dataset::read(&args.data, args.size)?.images;
+    check_writable(&args.out.join(CHECKPOINT))?;
+    let (device, adapter) =
+        pollster::block_on(open_device(args.device.into())).map_err(CliError::failed)?;
+    let trainer = match beginning {
+        Some(beginning) => beginning.start(images, &device)?,
+        None => resume(args, images, &device)?,
+    };
+    let mut training = Training {
+        out: args.out.clone(),
+        checkpoint_every: args.checkpoint_every,
+        sample_every: args.sample_every,
+        quiet: args.quiet,
+        kind: DeviceKind::from(args.device),
+        device,
+        adapter,
+        trainer,
+        stop,
+    };
+    training.report();
+    training.train()
+}
+
+/// What a new run begins with, as far as it can be checked before the images are read.
+struct Beginning {
+    config: Option<UnetConfig>,
+    weights: Option<Weights>,
+    scheduler: SchedulerConfig,
+    options: TrainOptions,
+}
+
+/// The file of weights of another model.
+struct Weights {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+fn beginning(args: &Args) -> Result<Beginning, CliError> {
+    for name in [CHECKPOINT, WEIGHTS] {
+        if args.out.join(name).exists() {
+            let out = args.out.display();
+            return Err(CliError::Usage(format!(
+                "{out}: already holds {name}: add --resume to go on with that run, or choose another --out"
+            )));
+        }
+    }
+    fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
+        CliError::Failed(format!("{}: {error}", path.display()))
+    }
+    let init = |part, name| args.init.as_ref().map(|folder| place(folder, part, name));
+    let config = (args.config.clone())
+        .or_else(|| init("unet", CONFIG))
+        .map(|path| UnetConfig::from_json(&read_text(&path)?).map_err(|e| named(&path, e)))
+        .transpose()?;
+    let weights = init("unet", WEIGHTS)
+        .map(|path| {
+            Ok::<_, CliError>(Weights {
+                bytes: read(&path)?,
+                path,
+            })
+        })
+        .transpose()?;
+    let mut scheduler = match args
+        .scheduler
+        .clone()
+        .or_else(|| init("scheduler", SCHEDULER))
+    {
+        Some(path) => {
+            SchedulerConfig::from_json(&read_text(&path)?).map_err(|e| named(&path, e))?
+        }
+        None => SchedulerConfig::new(SchedulerClass::Ddim),
+    };
+    if let Some(prediction) = args.prediction {
+        let configured = scheduler.prediction_type;
+        if let Some(path) = args.scheduler.as_ref().filter(|_| configured != prediction) {
+            let path = path.display();
+            return Err(CliError::Usage(format!(
+                "--prediction: expected {configured}, as in {path}, found {prediction}: leave it out, or change the file"
+            )));
+        }
+        scheduler.prediction_type = prediction;
+    }
+    let mut options = TrainOptions::default();
+    change(&mut options, args);
+    options.check().map_err(CliError::usage)?;
+    // Not every schedule has every loss.
+    Objective::new(&scheduler, options.loss).map_err(CliError::failed)?;
+    Ok(Beginning {
+        config,
+        weights,
+        scheduler,
+        options,
+    })
+}
+
+impl Beginning {
+    fn start(self, images: ImageSet, device: &BurnDevice) -> Result<Trainer, CliError> {
+        let [channels, height, width] = images.shape();
+        let config = match self.config {
+            Some(config) => config,
+            None => {
+                let network = UnetConfig::from_json(NETWORK).map_err(CliError::failed)?;
+                UnetConfig {
+                    in_channels: channels,
+                    out_channels: channels,
+                    sample_size: Some([height, width]),
+                    ..network
+                }
+            }
+        };
+        match self.weights {
+            Some(Weights { path, bytes }) => {
+                let network = Unet::from_safetensors(&config, &bytes, device)
+                    .map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))?;
+                Trainer::from_network(&network, self.scheduler, self.options, images, device)
+            }
+            None => Trainer::new(&config, self.scheduler, self.options, images, device),
+        }
+        .map_err(CliError::failed)
+    }
+}
+
+fn resume(args: &Args, images: ImageSet, device: &BurnDevice) -> Result<Trainer, CliError> {
+    let path = args.out.join(CHECKPOINT);
+    let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
+    let bytes = read(&path)?;
+    let mut checkpoint =
+        Checkpoint::from_bytes(&bytes, device).map_err(|e| failed(e.to_string()))?;
+    change(&mut checkpoint.options, args);
+    checkpoint.options.check().map_err(CliError::usage)?;
+    let (step, steps) = (checkpoint.step, checkpoint.options.steps);
+    if step >= steps {
+        return Err(CliError::Usage(format!(
+            "steps: {step} steps of this run are done: give a larger --steps than {steps}"
+        )));
+    }
+    Trainer::resume(checkpoint, images, device).map_err(CliError::failed)
+}
+
+/// Puts the options that were given in place of those in `options`.
+fn change(options: &mut TrainOptions, args: &Args) {
+    let old = options.clone();
+    *options = TrainOptions {
+        steps: args.steps.unwrap_or(old.steps),
+        batch: args.batch.unwrap_or(old.batch),
+        lr: args.lr.unwrap_or(old.lr),
+        warmup: args.warmup.unwrap_or(old.warmup),
+        decay_steps: args.decay_steps.unwrap_or(old.decay_steps),
+        ema: args.ema.unwrap_or(old.ema),
+        clip: args.clip.unwrap_or(old.clip),
+        seed: args.seed.unwrap_or(old.seed),
+        loss: args.loss.unwrap_or(old.loss),
+    };
+}

@@ -1,0 +1,216 @@
+//! The loop of `ddim-web train`: steps, the progress bar, and the files of a run.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use ddim_web::engine::{BurnEngine, DeviceKind};
+use ddim_web::sampler::{SampleOptions, Sampler, SamplerError};
+use ddim_web::scheduler::TrajectoryOptions;
+use ddim_web::step::Method;
+use ddim_web::train::Trainer;
+use ddim_web::unet::weights::Precision;
+use indicatif::HumanDuration;
+
+use crate::draw::{picture, plot};
+use crate::error::CliError;
+use crate::files::model::{CONFIG, SCHEDULER, WEIGHTS};
+use crate::files::whole::write_atomically;
+use crate::progress::progress_bar;
+use crate::stop::Stop;
+use crate::terminal::{remark, say};
+
+/// Everything that a run needs to go on.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+const LOSS: &str = "loss.png";
+const SAMPLES: &str = "samples.png";
+
+/// Images in samples.png, their steps and their seed: the same noise every time, so that two can be compared.
+const SAMPLE_COUNT: usize = 16;
+const SAMPLE_STEPS: usize = 20;
+const SAMPLE_SEED: u64 = 0;
+
+/// A trainer, and where its results go.
+pub struct Training {
+    /// The run itself.
+    pub trainer: Trainer,
+    /// Folder of everything it writes.
+    pub out: PathBuf,
+    /// Steps from one checkpoint, loss curve and model to the next; at least 1.
+    pub checkpoint_every: u32,
+    /// Steps from one picture of samples to the next; 0 for none.
+    pub sample_every: u32,
+    /// Whether nothing is shown while it works.
+    pub quiet: bool,
+    /// Where the network runs.
+    pub kind: DeviceKind,
+    /// burn's handle of it.
+    pub device: Device,
+    /// Its name.
+    pub adapter: String,
+    /// Becomes true when the run shall end after its current step.
+    pub stop: Stop,
+}
+
+impl Training {
+    /// Says what is about to happen.
+    pub fn report(&self) {
+        let options = self.trainer.options();
+        let done = self.trainer.steps_done();
+        let from = if done == 0 {
+            String::new()
+        } else {
+            format!(", from step {done}")
+        };
+        let parameters = self.trainer.parameters();
+        remark(format_args!(
+            "{parameters} parameters on {}: {} steps of {} images, loss {}{from}",
+            self.adapter, options.steps, options.batch, options.loss
+        ));
+    }
+
+    /// Trains until all steps are done or `stop` is set.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`]: the step that failed, or the file that could not be written; [`CliError::Stopped`] when
+    /// it was stopped before the first step.
+    pub fn train(&mut self) -> Result<(), CliError> {
+        let (first, steps) = (self.trainer.steps_done(), self.trainer.options().steps);
+        let bar = progress_bar(u64::from(steps), "loss ", self.quiet);
+        bar.set_position(u64::from(first));
+        bar.reset_eta();
+        let started = Instant::now();
+        while !self.trainer.is_over() && !self.stopped() {
+            let step = pollster::block_on(self.trainer.step())
+                .map_err(|e| self.failed(&e))?
+                .step;
+            let loss = self.recent_loss();
+            bar.set_message(format!("{loss:.4}"));
+            bar.set_position(u64::from(step));
+            let over = self.trainer.is_over();
+            if over || self.stopped() || step % self.checkpoint_every == 0 {
+                self.save()?;
+                if bar.is_hidden() && !self.quiet {
+                    let pace = started.elapsed() / (step - first);
+                    let left = HumanDuration(pace * (steps - step));
+                    remark(format_args!(
+                        "step {step} of {steps}, loss {loss:.4}, {:.3} s per step, {left} left",
+                        pace.as_secs_f64()
+                    ));
+                }
+            }
+            if self.sample_every > 0 && (over || step % self.sample_every == 0) {
+                self.sample()?;
+            }
+        }
+        bar.finish_and_clear();
+        if self.trainer.steps_done() == 0 {
+            // Nothing is kept yet that a run could go on from.
+            return Err(CliError::Stopped);
+        }
+        if !self.trainer.is_over() {
+            remark(format_args!(
+                "stopped after step {} of {steps}: --resume goes on",
+                self.trainer.steps_done()
+            ));
+        }
+        say(self.out.display())?;
+        Ok(())
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.requested()
+    }
+
+    /// The message of `error`, with the step that can be returned to.
+    fn failed(&self, error: &impl std::fmt::Display) -> CliError {
+        let kept = self.path(CHECKPOINT);
+        let place = if kept.exists() {
+            format!(" (kept: {})", kept.display())
+        } else {
+            " (there is none yet)".into()
+        };
+        CliError::Failed(format!("{error}{place}"))
+    }
+
+    /// Mean loss of the last 100 steps.
+    fn recent_loss(&self) -> f32 {
+        let losses = self.trainer.losses();
+        let recent = &losses[losses.len().saturating_sub(100)..];
+        recent.iter().sum::<f32>() / recent.len() as f32
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.out.join(name)
+    }
+
+    /// Writes checkpoint, model and loss curve, each whole or not at all.
+    fn save(&self) -> Result<(), CliError> {
+        let trainer = &self.trainer;
+        write_atomically(
+            &self.path(CHECKPOINT),
+            &trainer.checkpoint().map_err(CliError::failed)?,
+        )?;
+        write_atomically(
+            &self.path(WEIGHTS),
+            &trainer.weights(Precision::F16).map_err(CliError::failed)?,
+        )?;
+        write_atomically(&self.path(CONFIG), trainer.config().to_json().as_bytes())?;
+        write_atomically(
+            &self.path(SCHEDULER),
+            trainer
+                .scheduler()
+                .to_json()
+                .map_err(CliError::failed)?
+                .as_bytes(),
+        )?;
+        picture::write_png(
+            &self.path(LOSS),
+            &plot::loss_curve(trainer.losses(), &trainer.options().loss.to_string()),
+        )
+    }
+
+    /// Writes images of the averaged weights, unless the run is stopped on the way.
+    fn sample(&self) -> Result<(), CliError> {
+        let engine = BurnEngine::new(
+            self.trainer.average(),
+            self.device.clone(),
+            self.kind,
+            self.adapter.clone(),
+        );
+        let [channels, height, width] = self.trainer.image_shape();
+        match self.images(&engine).map_err(CliError::failed)? {
+            Some(images) => {
+                let shape = [SAMPLE_COUNT, channels, height, width];
+                picture::write_png(&self.path(SAMPLES), &picture::grid(&images, shape))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The images `[SAMPLE_COUNT, channels, height, width]`; `None` when the run is stopped on the way.
+    fn images(&self, engine: &BurnEngine) -> Result<Option<Vec<f32>>, SamplerError> {
+        let scheduler = self.trainer.scheduler();
+        let steps = SAMPLE_STEPS.min(scheduler.num_train_timesteps);
+        let [_, height, width] = self.trainer.image_shape();
+        let options = SampleOptions {
+            trajectory: TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, steps),
+            seed: SAMPLE_SEED,
+            first_image: 0,
+            batch: SAMPLE_COUNT,
+            size: Some([height, width]),
+            labels: None,
+            latents: None,
+        };
+        let mut sampler = Sampler::new(engine, scheduler, options)?;
+        loop {
+            if self.stopped() {
+                return Ok(None);
+            }
+            let step = pollster::block_on(sampler.next(engine))?;
+            if step.done {
+                return Ok(Some(step.x_t));
+            }
+        }
+    }
+}

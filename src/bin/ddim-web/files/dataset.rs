@@ -1,0 +1,228 @@
+//! Images from a folder: IDX files as MNIST has them, or PNG and JPEG.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use ddim_web::images::ImageSet;
+use ddim_web::images::{MAX_BYTES, MAX_SIDE};
+use flate2::read::GzDecoder;
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageReader};
+
+use crate::error::CliError;
+use crate::files::whole::is_device;
+use crate::terminal::remark;
+
+/// Sides of training images are multiples of this: every network of this program can halve them three times.
+pub const MULTIPLE: usize = 8;
+const IDX: &str = "train-images-idx3-ubyte";
+const IDX_TEST: &str = "t10k-images-idx3-ubyte";
+const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
+/// Names of unreadable pictures that are printed one by one.
+const NAMED: usize = 10;
+
+/// The images of a folder.
+pub struct Dataset {
+    /// Those that could be read.
+    pub images: ImageSet,
+    /// How many pictures could not.
+    pub skipped: usize,
+}
+
+/// The training images of `folder`, square, with sides that are multiples of 8. `size` is the height and width to which
+/// pictures are cut and scaled; without it that of the first one. Remarks go to standard error.
+///
+/// # Errors
+/// The folder or file, and what is wrong with it.
+pub fn read(folder: &Path, size: Option<u32>) -> Result<Dataset, CliError> {
+    if !folder.is_dir() {
+        return Err(CliError::Failed(format!(
+            "{}: not a folder",
+            folder.display()
+        )));
+    }
+    let (source, set, skipped) = match idx(folder, IDX) {
+        Some(path) => {
+            let set = read_idx(&path)?;
+            (path, set, 0)
+        }
+        None => {
+            let (set, skipped) = read_pictures(folder, size)?;
+            (folder.to_path_buf(), set, skipped)
+        }
+    };
+    Ok(Dataset {
+        images: finished(&source, set)?,
+        skipped,
+    })
+}
+
+/// The images of `folder` that no model is trained on (t10k-images-idx3-ubyte[.gz]), as [`read`] gives the others;
+/// `None` where there is no such file.
+///
+/// # Errors
+/// The file, and what is wrong with it.
+pub fn read_test(folder: &Path) -> Result<Option<ImageSet>, CliError> {
+    idx(folder, IDX_TEST)
+        .map(|path| finished(&path, read_idx(&path)?))
+        .transpose()
+}
+
+/// The file `name` or `name.gz` of `folder`.
+fn idx(folder: &Path, name: &str) -> Option<PathBuf> {
+    [folder.join(name), folder.join(format!("{name}.gz"))]
+        .into_iter()
+        .find(|path| path.is_file())
+}
+
+/// Pads the images of `source` and says what they are.
+fn finished(source: &Path, set: ImageSet) -> Result<ImageSet, CliError> {
+    let [channels, height, width] = set.shape();
+    let set = set.padded(MULTIPLE).map_err(|e| named(source, e))?;
+    let [_, side, _] = set.shape();
+    let padded = if [height, width] == [side, side] {
+        String::new()
+    } else {
+        format!(", padded to {side} × {side}")
+    };
+    let colour = if channels == 1 { "grey" } else { "colour" };
+    remark(format_args!(
+        "{}: {} {colour} images of {height} × {width}{padded}",
+        source.display(),
+        set.count()
+    ));
+    Ok(set)
+}
+
+fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
+    CliError::Failed(format!("{}: {error}", path.display()))
+}
+
+fn read_idx(path: &Path) -> Result<ImageSet, CliError> {
+    let file = fs::File::open(path).map_err(|e| named(path, e))?;
+    let source: Box<dyn Read> = if path.extension().is_some_and(|e| e == "gz") {
+        Box::new(GzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    let mut bytes = Vec::new();
+    // One byte more than allowed is enough to notice that there are too many.
+    source
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| named(path, e))?;
+    ImageSet::from_idx(&bytes).map_err(|e| named(path, e))
+}
+
+/// The pictures of `folder`, and how many could not be read.
+fn read_pictures(folder: &Path, size: Option<u32>) -> Result<(ImageSet, usize), CliError> {
+    let is_picture = |path: &PathBuf| {
+        let extension = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .map(str::to_lowercase);
+        extension.is_some_and(|e| PICTURES.contains(&e.as_str())) && path.is_file()
+    };
+    let entries = fs::read_dir(folder).map_err(|e| named(folder, e))?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_picture)
+        .collect();
+    paths.sort();
+    if paths.is_empty() {
+        return Err(named(
+            folder,
+            format!("no {IDX}[.gz] and no PNG or JPEG pictures in it"),
+        ));
+    }
+
+    let mut target = size.map(|side| (side, side));
+    let (mut pixels, mut count, mut resized, mut unreadable) = (Vec::new(), 0, 0, 0);
+    for path in &paths {
+        let picture = match decode(path) {
+            Ok(picture) => picture,
+            Err(error) => {
+                unreadable += 1;
+                if unreadable <= NAMED {
+                    remark(format_args!("{}: skipped: {error}", path.display()));
+                }
+                continue;
+            }
+        };
+        let (width, height) = *target.get_or_insert((picture.width(), picture.height()));
+        if width.max(height) as usize > MAX_SIDE {
+            return Err(named(
+                path,
+                format!(
+                    "expected at most {MAX_SIDE} pixels a side, found {width} × {height}: use --size"
+                ),
+            ));
+        }
+        let picture = if (picture.width(), picture.height()) == (width, height) {
+            picture
+        } else {
+            resized += 1;
+            picture.resize_to_fill(width, height, FilterType::CatmullRom)
+        };
+        pixels.extend_from_slice(&picture.into_rgb8());
+        if pixels.len() as u64 > MAX_BYTES {
+            return Err(named(
+                folder,
+                format!("more than {MAX_BYTES} bytes of pixels: use --size"),
+            ));
+        }
+        count += 1;
+    }
+    if unreadable > NAMED {
+        remark(format_args!(
+            "{}: {unreadable} pictures skipped in all",
+            folder.display()
+        ));
+    }
+    let Some((width, height)) = target.filter(|_| count > 0) else {
+        return Err(named(
+            folder,
+            format!("none of its {} pictures can be read", paths.len()),
+        ));
+    };
+    if resized > 0 {
+        remark(format_args!(
+            "{}: {resized} of {count} pictures cut and scaled to {width} × {height}",
+            folder.display()
+        ));
+    }
+    let (channels, pixels) = planes(&pixels, width as usize * height as usize);
+    let set = ImageSet::new(count, channels, height as usize, width as usize, pixels)
+        .map_err(|e| named(folder, e))?;
+    Ok((set, unreadable))
+}
+
+/// The picture in `path`, whatever its name says about the format.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn decode(path: &Path) -> Result<DynamicImage, String> {
+    if is_device(path) {
+        return Err("expected a file, found a device or pipe".into());
+    }
+    ImageReader::open(path)
+        .and_then(ImageReader::with_guessed_format)
+        .map_err(image::ImageError::from)
+        .and_then(ImageReader::decode)
+        .map_err(|e| e.to_string())
+}
+
+/// `[images, pixels, 3]` -> `[images, channels, pixels]`; one channel where every picture is grey.
+fn planes(interleaved: &[u8], image: usize) -> (usize, Vec<u8>) {
+    let grey = interleaved
+        .chunks_exact(3)
+        .all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]);
+    let channels = if grey { 1 } else { 3 };
+    let plane = |of: &[u8], c: usize| of.iter().skip(c).step_by(3).copied().collect::<Vec<u8>>();
+    let pixels = interleaved
+        .chunks_exact(3 * image)
+        .flat_map(|of| (0..channels).flat_map(move |c| plane(of, c)))
+        .collect();
+    (channels, pixels)
+}

@@ -1,0 +1,8 @@
+//! Files: model folders, pictures, data sets, tensors, and writing without leaving half a file behind.
+
+pub mod dataset;
+pub mod latents;
+pub mod model;
+pub mod outputs;
+pub mod pictures;
+pub mod whole;

@@ -1,0 +1,155 @@
+//! What is refused before any work, in the same words for page and terminal: settings that would be taken, and would
+//! not do what they say.
+
+use crate::scheduler::{SchedulerConfig, SchedulerError, TrajectoryOptions};
+use crate::step::{Clip, Method, StepError};
+use crate::timesteps::Tau;
+
+/// Most images of one job.
+pub const MAX_IMAGES: usize = 16_384;
+
+/// Most values in all images of a job: 2 GiB.
+const MAX_VALUES: usize = 1 << 29;
+
+/// Why settings are refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The method or its eta is none that there is.
+    #[error(transparent)]
+    Method(#[from] StepError),
+    /// The model's schedule cannot be walked like this.
+    #[error(transparent)]
+    Scheduler(#[from] SchedulerError),
+    /// An eta for a method that has none.
+    #[error("eta: only the method ddim has one, found {eta} with {method}")]
+    Eta {
+        /// The eta.
+        eta: f64,
+        /// The method's name.
+        method: String,
+    },
+    /// Inversion that would clip: what a clipped step cuts off cannot be brought back.
+    #[error(
+        "method: inversion cannot undo clipped steps, and scheduler_config.json has {key}: add --no-clip (in \
+         JavaScript, clip: false)"
+    )]
+    InversionClips {
+        /// The key that makes the scheduler clip.
+        key: &'static str,
+    },
+    /// The DDIM code's noisy DDPM without its clipping.
+    #[error(
+        "clip: ddpm_noisy always clips, that is its definition: leave out --no-clip (in JavaScript, clip: false)"
+    )]
+    NoisyClips,
+    /// The DDIM code's range(0, T, T // S), where S does not divide T.
+    #[error(
+        "steps: tau uniform has {found} steps instead of {asked}, because {asked} does not divide {length}: choose a \
+         number that does, or another tau"
+    )]
+    Uniform {
+        /// S.
+        asked: usize,
+        /// The steps there would be.
+        found: usize,
+        /// T.
+        length: usize,
+    },
+    /// No images, or absurdly many.
+    #[error("count: expected 1 to {MAX_IMAGES} images, found {found}")]
+    Count {
+        /// What was asked for.
+        found: usize,
+    },
+    /// More images than memory is likely to hold.
+    #[error("count: expected at most {most} images of {image} values, found {found}")]
+    Values {
+        /// Images there may be.
+        most: usize,
+        /// Values of one image.
+        image: usize,
+        /// What was asked for.
+        found: usize,
+    },
+}
+
+/// The method `name` with `eta`.
+///
+/// # Errors
+/// [`Refusal::Method`] for a name that there is none of and an eta outside 0…1, [`Refusal::Eta`] for an eta that the
+/// method would not use.
+pub fn method(name: &str, eta: f64) -> Result<Method, Refusal> {
+    let method = Method::from_name(name, eta)?;
+    if eta != 0.0 && !matches!(method, Method::Ddim { .. }) {
+        return Err(Refusal::Eta {
+            eta,
+            method: name.into(),
+        });
+    }
+    Ok(method)
+}
+
+/// Number of steps of `options` with the schedule of `scheduler`.
+///
+/// # Errors
+/// [`Refusal`] when the schedule cannot be walked like this, or not in as many steps.
+pub fn steps(scheduler: &SchedulerConfig, options: &TrajectoryOptions) -> Result<usize, Refusal> {
+    let asked = options.steps;
+    let found = scheduler.trajectory(options)?.steps.len();
+    let rule = options.tau.as_ref().unwrap_or(&scheduler.timestep_spacing);
+    if *rule == Tau::Uniform && found > asked {
+        return Err(Refusal::Uniform {
+            asked,
+            found,
+            length: scheduler.num_train_timesteps,
+        });
+    }
+    Ok(found)
+}
+
+/// Refuses to clip where that makes no sense, or not to clip where that is none: `clip` is what is asked for, `None` the
+/// scheduler's own.
+///
+/// # Errors
+/// [`Refusal::InversionClips`] and [`Refusal::NoisyClips`].
+pub fn clip(
+    scheduler: &SchedulerConfig,
+    method: Method,
+    clip: Option<Clip>,
+) -> Result<(), Refusal> {
+    match (method, clip) {
+        (Method::DdpmNoisy, Some(Clip::None)) => Err(Refusal::NoisyClips),
+        (Method::Inversion, None) => match scheduler.clipping_key() {
+            Some(key) => Err(Refusal::InversionClips { key }),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an absurd number of images.
+///
+/// # Errors
+/// [`Refusal::Count`].
+pub fn count(found: usize) -> Result<(), Refusal> {
+    if (1..=MAX_IMAGES).contains(&found) {
+        Ok(())
+    } else {
+        Err(Refusal::Count { found })
+    }
+}
+
+/// Values in `found` images of `image` values, as long as memory is likely to hold them.
+///
+/// # Errors
+/// [`Refusal::Values`].
+pub fn values(found: usize, image: usize) -> Result<usize, Refusal> {
+    found
+        .checked_mul(image)
+        .filter(|total| *total <= MAX_VALUES)
+        .ok_or(Refusal::Values {
+            most: MAX_VALUES / image.max(1),
+            image,
+            found,
+        })
+}
