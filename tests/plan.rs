@@ -1,7 +1,7 @@
 //! Plans: what the list of operations promises to whoever replays it, and that replaying it gives what diffusers and
 //! burn give.
 //!
-//! Runs natively and in the browser.
+//! Runs natively and, with fewer networks, in the browser; there the suite `network` compares with diffusers.
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -12,10 +12,13 @@ mod cost;
 mod cpu;
 #[path = "network/fixture.rs"]
 mod fixture;
+#[cfg(feature = "gpu")]
 #[path = "plan/gpu.rs"]
 mod gpu;
+#[cfg(feature = "gpu")]
 #[path = "plan/gpu_storage.rs"]
 mod gpu_storage;
+#[cfg(feature = "gpu")]
 #[path = "plan/gpu_tuning.rs"]
 mod gpu_tuning;
 #[path = "plan/lowering.rs"]

@@ -1,19 +1,17 @@
 //! Files that are not what they should be: one line that names the thing, never a panic.
 
-use burn::tensor::Device;
-use ddim_web::engine::{BurnEngine, DeviceKind};
-use ddim_web::unet::Unet;
+use ddim_web::engine::CpuEngine;
+use ddim_web::engine::plan::Plan;
 use ddim_web::unet::config::UnetConfig;
-use ddim_web::unet::weights::{Precision, WeightsError};
+use ddim_web::unet::weights::{WeightsError, tensors};
 use half::{bf16, f16};
 use safetensors::Dtype;
 
 use crate::fixture::{GREY_28, NO_MIDDLE};
 use crate::{rule, test};
 
-async fn refusal(config: &str, weights: &[u8]) -> String {
-    let error = BurnEngine::load(config, weights, DeviceKind::Cpu)
-        .await
+fn refusal(config: &str, weights: &[u8]) -> String {
+    let error = CpuEngine::load(config, weights)
         .err()
         .expect("this must be refused");
     let text = error.to_string();
@@ -38,7 +36,7 @@ test!(damaged_weights_files_are_named_as_such, async {
         ),
     ];
     for (bytes, words) in cases {
-        let text = refusal(NO_MIDDLE.config, bytes).await;
+        let text = refusal(NO_MIDDLE.config, bytes);
         assert!(text.contains(words), "expected “{words}” in: {text}");
     }
 });
@@ -48,7 +46,7 @@ test!(
     async {
         let whole = rule::weights(&NO_MIDDLE.unet_config());
         for end in (0..300).chain((300..whole.len()).step_by(40_009)) {
-            refusal(NO_MIDDLE.config, &whole[..end]).await;
+            refusal(NO_MIDDLE.config, &whole[..end]);
         }
     }
 );
@@ -68,7 +66,7 @@ test!(
             .find(|t| t.name == "conv_in.bias")
             .unwrap()
             .name = "conv_in.surprise".into();
-        let text = refusal(NO_MIDDLE.config, &rule::file(&tensors)).await;
+        let text = refusal(NO_MIDDLE.config, &rule::file(&tensors));
         for part in [
             removed.as_str(),
             "conv_in.bias",
@@ -87,7 +85,7 @@ test!(numbers_that_are_not_finite_are_found, async {
         .find(|t| t.name == "conv_in.bias")
         .unwrap();
     bias.bytes[8..12].copy_from_slice(&f32::NAN.to_le_bytes());
-    let text = refusal(NO_MIDDLE.config, &rule::file(&tensors)).await;
+    let text = refusal(NO_MIDDLE.config, &rule::file(&tensors));
     assert!(
         text.contains("conv_in.bias") && text.contains("NaN") && text.contains("element 2"),
         "{text}"
@@ -101,7 +99,7 @@ test!(element_types_other_than_floats_are_named, async {
         .find(|t| t.name == "conv_in.bias")
         .unwrap();
     bias.dtype = Dtype::I32;
-    let text = refusal(NO_MIDDLE.config, &rule::file(&tensors)).await;
+    let text = refusal(NO_MIDDLE.config, &rule::file(&tensors));
     assert!(
         text.contains("conv_in.bias") && text.contains("I32"),
         "{text}"
@@ -112,17 +110,14 @@ test!(
     half_precision_and_old_attention_names_load_the_same_network,
     async {
         let config = GREY_28.unet_config();
-        let device = Device::flex();
+        let expected = Plan::expected_tensors(&config).unwrap();
         let values = |bytes: &[u8]| -> Vec<f32> {
             bytes
                 .chunks_exact(4)
                 .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
                 .collect()
         };
-        let read_back = |bytes: Vec<u8>| {
-            let unet = Unet::from_safetensors(&config, &bytes, &device).unwrap();
-            unet.to_safetensors(Precision::F32).unwrap()
-        };
+        let read_back = |bytes: Vec<u8>| tensors(&expected, &bytes).unwrap();
         for (dtype, round) in [
             (
                 Dtype::F16,
@@ -162,7 +157,11 @@ test!(
     }
 );
 
+#[cfg(feature = "burn")]
 test!(saved_weights_are_what_was_loaded, async {
+    use burn::tensor::Device;
+    use ddim_web::unet::Unet;
+    use ddim_web::unet::weights::Precision;
     let config = GREY_28.unet_config();
     let unet = Unet::from_safetensors(&config, &rule::weights(&config), &Device::flex()).unwrap();
     let saved = unet.to_safetensors(Precision::F32).unwrap();
@@ -194,7 +193,7 @@ test!(
         old.name = old.name.replace("to_q", "query");
         let name = old.name.clone();
         tensors.push(old);
-        let text = refusal(GREY_28.config, &rule::file(&tensors)).await;
+        let text = refusal(GREY_28.config, &rule::file(&tensors));
         assert!(
             text.contains(&format!("not part of this network: {name}")),
             "{text}"
@@ -203,7 +202,8 @@ test!(
 );
 
 test!(weights_errors_compare_by_what_they_say, async {
-    let error = Unet::from_safetensors(&NO_MIDDLE.unet_config(), b"", &Device::flex()).err();
+    let expected = Plan::expected_tensors(&NO_MIDDLE.unet_config()).unwrap();
+    let error = tensors(&expected, b"").err();
     assert_eq!(
         error,
         Some(WeightsError::NotSafetensors("an empty file".into()))
@@ -259,22 +259,14 @@ test!(
             ("_class_name", r#""UNet2DConditionModel""#),
         ];
         for (key, value) in cases {
-            let text = refusal(&edit(key, value), b"").await;
+            let text = refusal(&edit(key, value), b"");
             assert!(
                 text.starts_with("config.json: ") && text.contains(key),
                 "{key} = {value}: {text}"
             );
         }
-        assert!(
-            refusal("not json", b"")
-                .await
-                .starts_with("config.json: not a JSON object")
-        );
-        assert!(
-            refusal("[1]", b"")
-                .await
-                .starts_with("config.json: not a JSON object")
-        );
+        assert!(refusal("not json", b"").starts_with("config.json: not a JSON object"));
+        assert!(refusal("[1]", b"").starts_with("config.json: not a JSON object"));
     }
 );
 

@@ -1,7 +1,7 @@
 //! Weights and inputs drawn from a name: the twin of `unit` and `fill` in
 //! tools/make_unet_fixtures.py, so that fixtures need not store 35 million numbers.
 
-use ddim_web::unet::Unet;
+use ddim_web::engine::plan::Plan;
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::weights::TensorSpec;
 use safetensors::Dtype;
@@ -44,7 +44,8 @@ pub struct Stored {
 
 /// Every tensor of the network of `config`, f32, drawn by the rule.
 pub fn tensors(config: &UnetConfig) -> Vec<Stored> {
-    Unet::expected_tensors(config)
+    Plan::expected_tensors(config)
+        .unwrap()
         .into_iter()
         .map(|spec| Stored {
             dtype: Dtype::F32,

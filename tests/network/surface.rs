@@ -1,12 +1,12 @@
 //! The JavaScript surface, called as JavaScript calls it.
 #![cfg(target_arch = "wasm32")]
 
-use ddim_web::web::{WebDenoiser, expected_tensors, scheduler_info};
+use ddim_web::web::{WebDenoiser, between, expected_tensors, scheduler_info};
 use js_sys::{Array, Float32Array, JSON, Reflect};
 use wasm_bindgen::{JsCast, JsError, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::fixture::{GREY_28, assert_close};
+use crate::fixture::{GREY_28, assert_close, largest_difference};
 use crate::rule;
 
 async fn denoiser() -> WebDenoiser {
@@ -90,6 +90,43 @@ async fn a_run_gives_a_step_object_each_time() {
 }
 
 #[wasm_bindgen_test]
+async fn a_picture_is_inverted_and_decoded_unclipped() {
+    let model = denoiser().await;
+    let along = async |method: &str, from: &Float32Array| {
+        let text = format!(r#"{{"method": "{method}", "steps": 2, "clip": false}}"#);
+        let options = options(&text);
+        Reflect::set(&options, &"latents".into(), from).unwrap();
+        let mut run = model.sampler(options.into()).map_err(message).unwrap();
+        let step: JsValue = run.next(Some(2.0)).await.map_err(message).unwrap().into();
+        get(&step, "x_t").dyn_into::<Float32Array>().unwrap()
+    };
+    let (_, picture) = GREY_28.tensor("x1");
+    let picture = Float32Array::from(picture.as_slice());
+    let x_t = along("inversion", &picture).await;
+    assert!(largest_difference(&x_t.to_vec(), &picture.to_vec()) > 0.1);
+    let decoded = along("ddim", &x_t).await;
+    // A clipped step stays within ±1; noise as a picture does not.
+    assert!(decoded.to_vec().iter().any(|v| v.abs() > 1.0));
+}
+
+#[wasm_bindgen_test]
+fn noises_are_joined_by_a_path() {
+    let end = |values: &[f32]| Float32Array::from(values);
+    let ends = || vec![end(&[1.0, 0.0]), end(&[0.0, 1.0])];
+    let path = between(ends(), 1.0, 3.0).map_err(message).unwrap().to_vec();
+    let half = 0.5f32.sqrt();
+    assert_close(&path, &[1.0, 0.0, half, half, 0.0, 1.0], 1e-6);
+    for (rows, columns, word) in [
+        (1.0, 1.0, "frames"),
+        (0.5, 2.0, "rows"),
+        (1.0, -1.0, "columns"),
+    ] {
+        let refused = between(ends(), rows, columns).map_err(message).err();
+        assert!(refused.unwrap().contains(word));
+    }
+}
+
+#[wasm_bindgen_test]
 async fn nonsense_is_an_error_that_names_the_option() {
     let model = denoiser().await;
     for (json, word) in [
@@ -99,7 +136,15 @@ async fn nonsense_is_an_error_that_names_the_option() {
         (r#"{"eta": -1}"#, "eta"),
         (r#"{"eta": 1e999}"#, "eta"),
         (r#"{"eta": 2, "method": "ddpm_noisy"}"#, "eta"),
-        (r#"{"method": "inversion"}"#, "inversion"),
+        (r#"{"method": "inversion", "clip": false}"#, "inversion"),
+        (r#"{"method": "inversion"}"#, "cannot undo clipped steps"),
+        (r#"{"method": "ddpm_noisy", "clip": false}"#, "clip"),
+        (
+            r#"{"method": "sigma_hat", "eta": 0.5}"#,
+            "only the method ddim",
+        ),
+        (r#"{"tau": "uniform", "steps": 30}"#, "34 steps instead"),
+        (r#"{"clip": "yes"}"#, "options"),
         (r#"{"size": [0, 0]}"#, "multiples of 4"),
         (r#"{"seed": -1}"#, "seed"),
         (r#"{"batch": 0}"#, "batch"),

@@ -1,46 +1,34 @@
 //! The engine on the processor.
 
-use ddim_web::engine::{BatchSpec, BurnEngine, CpuEngine, Denoiser, DeviceKind};
+use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser};
 use ddim_web::unet::config::UnetConfig;
 use serde_json::json;
 
-use crate::fixture::{
-    CIFAR10, CLASSES, FOURIER, GREY_28, NO_MIDDLE, SCALE_SHIFT, THREE_LEVELS, assert_close,
-};
-use crate::test;
-use crate::{parity, rule};
+use crate::fixture::assert_close;
+use crate::replay::Replay;
+use crate::{parity, rule, test};
 
 async fn cpu(config: &str, weights: &[u8]) -> CpuEngine {
     CpuEngine::load(config, weights).unwrap()
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 test!(
     the_cpu_engine_equals_diffusers,
-    parity::equals_diffusers(
-        &[
-            CIFAR10,
-            THREE_LEVELS,
-            SCALE_SHIFT,
-            GREY_28,
-            FOURIER,
-            CLASSES,
-            NO_MIDDLE
-        ],
-        cpu
-    )
+    parity::equals_diffusers(&crate::subjects::FIXTURES, cpu)
 );
 test!(
-    the_cpu_engine_equals_burn_on_random_networks,
-    parity::equals_burn(cpu)
+    the_cpu_engine_equals_the_reference_on_random_networks,
+    parity::equals_reference(cpu)
 );
 test!(
-    runs_on_the_cpu_engine_equal_burn,
-    parity::runs_equal_burn(cpu)
+    runs_on_the_cpu_engine_equal_the_reference,
+    parity::runs_equal_reference(cpu)
 );
 
 /// Networks wide enough for convolutions over tiles of 2×2 pixels: the networks drawn at random are too narrow. Odd
 /// sizes cut the last tiles; the network of two levels is run at a size that it was not packed for, too.
-async fn wide_networks_equal_burn() {
+async fn wide_networks_equal_the_plain_loops() {
     for (sizes, channels, down, up) in [
         (
             &[[33, 47]][..],
@@ -63,9 +51,7 @@ async fn wide_networks_equal_burn() {
         .to_string();
         let weights = rule::weights(&UnetConfig::from_json(&json).unwrap());
         let engine = cpu(&json, &weights).await;
-        let burn = BurnEngine::load(&json, &weights, DeviceKind::Cpu)
-            .await
-            .unwrap();
+        let loops = Replay::load(&json, &weights);
         for [height, width] in sizes {
             let spec = BatchSpec {
                 shape: [1, 2, *height, *width],
@@ -75,7 +61,7 @@ async fn wide_networks_equal_burn() {
                 .take(2 * height * width)
                 .map(|v| v as f32)
                 .collect();
-            let expected = burn.predict(&spec, x.clone(), &[300.0]).await.unwrap();
+            let expected = loops.predict(&spec, x.clone(), &[300.0]).await.unwrap();
             let found = engine.predict(&spec, x, &[300.0]).await.unwrap();
             assert!(
                 expected.iter().any(|v| v.abs() > 0.1),
@@ -87,6 +73,6 @@ async fn wide_networks_equal_burn() {
 }
 
 test!(
-    wide_networks_with_odd_sizes_equal_burn,
-    wide_networks_equal_burn()
+    wide_networks_with_odd_sizes_equal_the_plain_loops,
+    wide_networks_equal_the_plain_loops()
 );

@@ -6,9 +6,9 @@ use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::step::{Clip, EpsFrom, Method, StepCoefficients};
 use ddim_web::unet::config::UnetConfig;
 
-use crate::fixture::{
-    CIFAR10, CLASSES, FOURIER, Fixture, GREY_28, NO_MIDDLE, SCALE_SHIFT, THREE_LEVELS, assert_close,
-};
+use crate::fixture::{GREY_28, NO_MIDDLE, assert_close};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{fixture::CIFAR10, subjects::FIXTURES};
 use crate::{parity, rule, test};
 
 /// The device, or `None` with a word about why there is nothing to test on.
@@ -29,32 +29,26 @@ async fn load(gpu: &Gpu, config: &str, weights: &[u8]) -> GpuEngine {
         .unwrap()
 }
 
-const ALL: [Fixture; 7] = [
-    CIFAR10,
-    THREE_LEVELS,
-    SCALE_SHIFT,
-    GREY_28,
-    FOURIER,
-    CLASSES,
-    NO_MIDDLE,
-];
-
+#[cfg(not(target_arch = "wasm32"))]
 test!(the_gpu_engine_equals_diffusers, async {
     let Some(gpu) = gpu().await else { return };
     let make = async |config: &str, weights: &[u8]| load(&gpu, config, weights).await;
-    parity::equals_diffusers(&ALL, make).await;
+    parity::equals_diffusers(&FIXTURES, make).await;
 });
 
-test!(the_gpu_engine_equals_burn_on_random_networks, async {
-    let Some(gpu) = gpu().await else { return };
-    let make = async |config: &str, weights: &[u8]| load(&gpu, config, weights).await;
-    parity::equals_burn(make).await;
-});
+test!(
+    the_gpu_engine_equals_the_reference_on_random_networks,
+    async {
+        let Some(gpu) = gpu().await else { return };
+        let make = async |config: &str, weights: &[u8]| load(&gpu, config, weights).await;
+        parity::equals_reference(make).await;
+    }
+);
 
-test!(runs_on_the_gpu_engine_equal_burn, async {
+test!(runs_on_the_gpu_engine_equal_the_reference, async {
     let Some(gpu) = gpu().await else { return };
     let make = async |config: &str, weights: &[u8]| load(&gpu, config, weights).await;
-    parity::runs_equal_burn(make).await;
+    parity::runs_equal_reference(make).await;
 });
 
 /// The network that `ddim-web train` makes for Fashion-MNIST.
@@ -96,7 +90,11 @@ fn noise(name: &str, spec: &BatchSpec) -> Vec<f32> {
 
 test!(a_step_is_few_dispatches_and_one_submission, async {
     let Some(gpu) = gpu().await else { return };
-    for (json, most) in [(CIFAR10.config, 140), (FASHION_MNIST, 110)] {
+    #[cfg(not(target_arch = "wasm32"))]
+    let networks = [(CIFAR10.config, 140), (FASHION_MNIST, 110)];
+    #[cfg(target_arch = "wasm32")]
+    let networks = [(FASHION_MNIST, 110)];
+    for (json, most) in networks {
         let config = UnetConfig::from_json(json).unwrap();
         let engine = load(&gpu, json, &rule::weights(&config)).await;
         let spec = spec(&config, 1);

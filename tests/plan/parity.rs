@@ -1,6 +1,8 @@
-//! What every engine that replays a plan has to equal: diffusers' answers, and burn on networks drawn at random.
+//! What every engine that replays a plan has to equal: diffusers' answers, and another engine on networks drawn at
+//! random. Natively that is burn; where there is none (in the browser's tests) it is the plan's plain loops, which
+//! equal burn natively.
 
-use ddim_web::engine::{BatchSpec, BurnEngine, Denoiser, DeviceKind};
+use ddim_web::engine::{BatchSpec, Denoiser};
 use ddim_web::sampler::{SampleOptions, Sampler};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::step::Method;
@@ -10,8 +12,11 @@ use crate::fixture::{Fixture, largest_difference};
 use crate::random::{Drawn, draw};
 use crate::rule;
 
-/// How many networks are drawn.
-pub const NETWORKS: u32 = 50;
+/// How many networks are drawn; in the browser a handful, of which native runs have proved the rest.
+pub const NETWORKS: u32 = if cfg!(target_arch = "wasm32") { 6 } else { 50 };
+
+/// How many of them are run for several steps.
+const RUNS: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
 
 /// Largest difference of two outputs, whose numbers are about 1.
 const TOLERANCE: f32 = 1e-4;
@@ -31,12 +36,12 @@ pub async fn equals_diffusers<D: Denoiser>(
     }
 }
 
-/// It answers as burn does, for one image and for three at time steps of their own.
-pub async fn equals_burn<D: Denoiser>(make: impl AsyncFn(&str, &[u8]) -> D) {
+/// It answers as the reference does, for one image and for three at time steps of their own.
+pub async fn equals_reference<D: Denoiser>(make: impl AsyncFn(&str, &[u8]) -> D) {
     for seed in 0..NETWORKS {
         let drawn = draw(seed);
         let weights = rule::weights(&drawn.config);
-        let burn = burn(&drawn, &weights).await;
+        let reference = reference(&drawn, &weights).await;
         let engine = make(&drawn.json, &weights).await;
         let timesteps: [&[f32]; 2] = match drawn.config.time_embedding {
             TimeEmbedding::Positional { .. } => [&[500.0], &[0.0, 37.0, 999.0]],
@@ -46,7 +51,10 @@ pub async fn equals_burn<D: Denoiser>(make: impl AsyncFn(&str, &[u8]) -> D) {
         for timesteps in timesteps {
             let spec = spec(&drawn, timesteps.len());
             let x = noise("x", spec.shape.iter().product());
-            let expected = burn.predict(&spec, x.clone(), timesteps).await.unwrap();
+            let expected = reference
+                .predict(&spec, x.clone(), timesteps)
+                .await
+                .unwrap();
             let found = engine.predict(&spec, x, timesteps).await.unwrap();
             assert!(
                 expected.iter().any(|v| v.abs() > 0.1),
@@ -58,8 +66,8 @@ pub async fn equals_burn<D: Denoiser>(make: impl AsyncFn(&str, &[u8]) -> D) {
     }
 }
 
-/// Five steps of DDIM with eta 1, clipping and the same noise end where burn's end.
-pub async fn runs_equal_burn<D: Denoiser>(make: impl AsyncFn(&str, &[u8]) -> D) {
+/// Five steps of DDIM with eta 1, clipping and the same noise end where the reference's end.
+pub async fn runs_equal_reference<D: Denoiser>(make: impl AsyncFn(&str, &[u8]) -> D) {
     let images = |drawn: &Drawn| {
         drawn.config.in_channels == drawn.config.out_channels
             && matches!(
@@ -67,9 +75,9 @@ pub async fn runs_equal_burn<D: Denoiser>(make: impl AsyncFn(&str, &[u8]) -> D) 
                 TimeEmbedding::Positional { .. }
             )
     };
-    for drawn in (0..NETWORKS).map(draw).filter(images).take(4) {
+    for drawn in (0..NETWORKS).map(draw).filter(images).take(RUNS) {
         let weights = rule::weights(&drawn.config);
-        let expected = run(&burn(&drawn, &weights).await, &drawn).await;
+        let expected = run(&reference(&drawn, &weights).await, &drawn).await;
         let found = run(&make(&drawn.json, &weights).await, &drawn).await;
         for (found, expected) in found.iter().zip(&expected) {
             assert_equal(found, expected, RUN_TOLERANCE, &drawn, 2);
@@ -77,10 +85,17 @@ pub async fn runs_equal_burn<D: Denoiser>(make: impl AsyncFn(&str, &[u8]) -> D) 
     }
 }
 
-async fn burn(drawn: &Drawn, weights: &[u8]) -> BurnEngine {
+#[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
+async fn reference(drawn: &Drawn, weights: &[u8]) -> ddim_web::engine::BurnEngine {
+    use ddim_web::engine::{BurnEngine, DeviceKind};
     BurnEngine::load(&drawn.json, weights, DeviceKind::Cpu)
         .await
         .unwrap()
+}
+
+#[cfg(not(all(feature = "burn", not(target_arch = "wasm32"))))]
+async fn reference(drawn: &Drawn, weights: &[u8]) -> crate::replay::Replay {
+    crate::replay::Replay::load(&drawn.json, weights)
 }
 
 fn spec(drawn: &Drawn, batch: usize) -> BatchSpec {

@@ -8,7 +8,6 @@ use ddim_web::engine::{
     BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results,
 };
 use ddim_web::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
-use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::input;
 use ddim_web::unet::weights::tensors;
@@ -32,7 +31,7 @@ pub struct Batch {
 impl Replay {
     pub fn load(config: &str, weights: &[u8]) -> Self {
         let config = UnetConfig::from_json(config).unwrap();
-        let expected = Unet::expected_tensors(&config);
+        let expected = Plan::expected_tensors(&config).unwrap();
         Self {
             tensors: tensors(&expected, weights).unwrap(),
             info: EngineInfo::new(

@@ -1,18 +1,22 @@
 //! What an operation reads and what it writes fit together, and fit the weights.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use ddim_web::engine::plan::{Conv, Op, Param, Plan, Resample, Residual, Source, View};
-use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::input::InputError;
-use ddim_web::unet::weights::TensorSpec;
 
 use crate::fixture::GREY_28;
 use crate::subjects::plans;
 use crate::test;
 
+#[cfg(feature = "burn")]
 test!(the_tensors_are_those_of_the_network, async {
+    use std::collections::BTreeSet;
+
+    use ddim_web::unet::Unet;
+    use ddim_web::unet::weights::TensorSpec;
+
     for (json, plan) in plans() {
         let set = |specs: &[TensorSpec]| -> BTreeSet<(String, Vec<usize>)> {
             let pairs = specs.iter().map(|s| (s.name.clone(), s.shape.clone()));

@@ -9,7 +9,7 @@ use crate::fixture::{
 use crate::random::draw;
 
 /// Every architecture of the fixtures.
-const FIXTURES: [Fixture; 7] = [
+pub const FIXTURES: [Fixture; 7] = [
     CIFAR10,
     THREE_LEVELS,
     SCALE_SHIFT,
@@ -25,10 +25,17 @@ pub fn plan(json: &str) -> Plan {
     Plan::new(&config, config.sample_size.unwrap()).unwrap()
 }
 
-/// The plans of all fixtures and of 200 networks drawn at random, each with its `config.json`.
+/// How many networks are drawn; in the browser a handful, of which native runs have proved the rest.
+const NETWORKS: u32 = if cfg!(target_arch = "wasm32") {
+    10
+} else {
+    200
+};
+
+/// The plans of all fixtures and of networks drawn at random, each with its `config.json`.
 pub fn plans() -> impl Iterator<Item = (String, Plan)> {
     let fixtures = FIXTURES.iter().map(|fixture| fixture.config.to_string());
-    let drawn = (0..200).map(|seed| draw(seed).json);
+    let drawn = (0..NETWORKS).map(|seed| draw(seed).json);
     fixtures.chain(drawn).map(|json| {
         let plan = plan(&json);
         (json, plan)
