@@ -35,16 +35,43 @@ if have sha256sum; then sha256=(sha256sum); else sha256=(shasum -a 256); fi
 # Bytes of a file.
 bytes() { wc -c <"$1" | tr -d ' '; }
 
-# Where Debian and macOS keep Chromium or Chrome; $CHROMIUM names another one.
-find_chromium() {
+# find_program NAME-OR-PATH...: prints where the first one is that there is.
+find_program() {
   local c
-  for c in "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable \
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" \
-    "/Applications/Chromium.app/Contents/MacOS/Chromium"; do
+  for c in "$@"; do
     if [ -n "$c" ] && have "$c"; then
       command -v "$c"
       return 0
     fi
   done
   return 1
+}
+
+# Where Debian and macOS keep Chromium or Chrome; $CHROMIUM names another one.
+find_chromium() {
+  find_program "${CHROMIUM:-}" chromium chromium-browser google-chrome google-chrome-stable \
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" \
+    "/Applications/Chromium.app/Contents/MacOS/Chromium"
+}
+
+# Where Debian, macOS and Mozilla's own build for Linux keep Firefox; $FIREFOX names another one. Not Ubuntu's snap,
+# which cannot read the profile folder that a test makes for it in /tmp.
+find_firefox() {
+  local c
+  for c in "${FIREFOX:-}" .tools/firefox/*/firefox/firefox firefox-esr firefox \
+    /Applications/Firefox.app/Contents/MacOS/firefox; do
+    c=$(find_program "$c") || continue
+    case "$c" in /snap/*) continue ;; esac
+    # The package that stands in for the snap is a script.
+    if head -c 2000 "$c" | grep -q /snap/bin/; then continue; fi
+    echo "$c"
+    return 0
+  done
+  return 1
+}
+
+# WebKitGTK's small browser, if there is also what drives it and a screen that nobody sees; $MINIBROWSER names another one.
+find_minibrowser() {
+  have WebKitWebDriver && have Xvfb || return 1
+  find_program "${MINIBROWSER:-}" /usr/lib/*/webkit2gtk-4.1/MiniBrowser /usr/libexec/webkit2gtk-4.1/MiniBrowser
 }
