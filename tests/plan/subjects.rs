@@ -19,6 +19,17 @@ pub const FIXTURES: [Fixture; 7] = [
     NO_MIDDLE,
 ];
 
+/// Those that a program in place of a graphics card can take.
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+pub const SMALL: [Fixture; 6] = [
+    THREE_LEVELS,
+    SCALE_SHIFT,
+    GREY_28,
+    FOURIER,
+    CLASSES,
+    NO_MIDDLE,
+];
+
 /// The plan of a network at the size of its own `config.json`.
 pub fn plan(json: &str) -> Plan {
     let config = UnetConfig::from_json(json).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ddim_web::runs::{Event, Job};
+use ddim_web::runs::Job;
 use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::{Clip, Method};
 use ddim_web::timesteps::Tau;
@@ -12,7 +12,7 @@ use crate::args::loaded::Loaded;
 use crate::args::machine::Machine;
 use crate::draw::film::Film;
 use crate::error::CliError;
-use crate::progress::progress_bar;
+use crate::progress::{advance, progress_bar};
 use crate::stop::Stop;
 use crate::terminal::remark;
 

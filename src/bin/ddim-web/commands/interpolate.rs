@@ -166,7 +166,10 @@ impl Ends {
 
     /// x_T of the pictures in `--images`, as images of `shape` `[C, H, W]`.
     fn of_pictures(args: &Args, loaded: &Loaded, shape: [usize; 3]) -> Result<Self, CliError> {
-        let ode = Ode::new(runner, &args.common, args.steps.steps)?;
+        let trajectory = args
+            .common
+            .trajectory(Method::Inversion, args.steps.steps, None);
+        let ode = Ode::new(&loaded.model, &args.common.job(trajectory, 0, 0))?;
         let pictures = Pictures::read(&args.images, shape)?;
         if pictures.skipped > 0 {
             return Err(CliError::Failed(format!(

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ddim_web::runs::{Job, rules};
+use ddim_web::sampler::SamplerError;
 use ddim_web::step::{Clip, Method};
 
 use crate::args::common::{Common, Steps};
@@ -83,7 +84,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             let [count, channels, height, width] = shape;
             let named = |e| CliError::Failed(format!("{}: {e}", path.display()));
             rules::count(count).map_err(|e| named(CliError::failed(e)))?;
-            runner
+            (loaded.model)
                 .check([channels, height, width], args.common.class)
                 .map_err(|e| named(CliError::failed(e)))?;
             (shape, Some(values))

@@ -25,7 +25,7 @@ pub fn chapter(store: &Store) -> Result<Chapter, CliError> {
             .iter()
             .map(|terms| column(outcome, terms))
             .collect();
-        text.push_str(&chapter(&group, outcome, &columns));
+        text.push_str(&paragraphs(&group, outcome, &columns));
         let values = outcome.variances.iter().zip(&columns).map(|(terms, column)| {
             let [prior, divergences, decoder, total] =
                 column.map(|(mean, error)| json!({ "mean": mean, "standard_error": error }));
@@ -54,7 +54,7 @@ fn column(outcome: &Outcome, terms: &Terms) -> [(f64, Option<f64>); 4] {
     [&outcome.prior, &terms.divergences, &terms.decoder, &total].map(|v| mean_and_error(v))
 }
 
-fn chapter(
+fn paragraphs(
     group: &Group<Outcome>,
     outcome: &Outcome,
     columns: &[[(f64, Option<f64>); 4]],
