@@ -7,7 +7,7 @@ mod lane;
 mod point;
 
 #[cfg(target_arch = "aarch64")]
-mod neon;
+mod arm;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "wasm32")]
