@@ -2,63 +2,25 @@
 
 use std::arch::aarch64::*;
 
-use super::lane::Lane;
+use super::lane::{Lane, lane};
 
-unsafe impl Lane for float32x4_t {
-    const N: usize = 4;
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        unsafe { vdupq_n_f32(value) }
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        unsafe { vld1q_f32(from) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        unsafe { vst1q_f32(to, self) }
-    }
-    #[inline(always)]
-    unsafe fn add(self, by: Self) -> Self {
-        unsafe { vaddq_f32(self, by) }
-    }
-    #[inline(always)]
-    unsafe fn sub(self, by: Self) -> Self {
-        unsafe { vsubq_f32(self, by) }
-    }
-    #[inline(always)]
-    unsafe fn mul(self, by: Self) -> Self {
-        unsafe { vmulq_f32(self, by) }
-    }
-    #[inline(always)]
-    unsafe fn div(self, by: Self) -> Self {
-        unsafe { vdivq_f32(self, by) }
-    }
-    #[inline(always)]
-    unsafe fn max(self, other: Self) -> Self {
-        unsafe { vmaxq_f32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn min(self, other: Self) -> Self {
-        unsafe { vminq_f32(self, other) }
-    }
-    #[inline(always)]
-    unsafe fn add_product(self, a: Self, b: Self) -> Self {
-        unsafe { vfmaq_f32(self, a, b) }
-    }
-    #[inline(always)]
-    unsafe fn interleave(self, other: Self) -> (Self, Self) {
-        unsafe { (vzip1q_f32(self, other), vzip2q_f32(self, other)) }
-    }
-    #[inline(always)]
-    unsafe fn round(self) -> Self {
-        unsafe { vrndnq_f32(self) }
-    }
-    #[inline(always)]
-    unsafe fn power_of_two(self) -> Self {
-        unsafe {
-            let biased = vaddq_s32(vcvtq_s32_f32(self), vdupq_n_s32(127));
-            vreinterpretq_f32_s32(vshlq_n_s32::<23>(biased))
-        }
-    }
+// Nothing asks the processor whether it has them: every one that a program with std is compiled for does.
+const _: () = assert!(cfg!(target_feature = "neon"));
+
+lane! {
+    /// Four numbers.
+    Neon(float32x4_t) of 4, vdupq_n_f32, vld1q_f32, vst1q_f32;
+    interleave(x, other) = (vzip1q_f32(x, other), vzip2q_f32(x, other));
+    add(x, by) = vaddq_f32(x, by);
+    sub(x, by) = vsubq_f32(x, by);
+    mul(x, by) = vmulq_f32(x, by);
+    div(x, by) = vdivq_f32(x, by);
+    max(x, other) = vmaxq_f32(x, other);
+    min(x, other) = vminq_f32(x, other);
+    add_product(x, a, b) = vfmaq_f32(x, a, b);
+    round(x) = vrndnq_f32(x);
+    power_of_two(x) = {
+        let biased = vaddq_s32(vcvtq_s32_f32(x), vdupq_n_s32(127));
+        vreinterpretq_f32_s32(vshlq_n_s32::<23>(biased))
+    };
 }
