@@ -70,6 +70,11 @@ impl Places {
 
     /// `workspace` for threads that work on the image together.
     pub fn memory(&self, workspace: &mut Workspace) -> Memory {
+        assert_eq!(
+            workspace.0.len(),
+            self.length,
+            "another program's workspace"
+        );
         Memory(workspace.0.as_mut_ptr())
     }
 }

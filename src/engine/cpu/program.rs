@@ -20,6 +20,8 @@ pub struct Program {
     tasks: Vec<Task>,
     pub(super) kernels: Kernels,
     places: Places,
+    /// Threads that there is room for.
+    pub(super) threads: usize,
     /// Memory that was used before.
     spare: Mutex<Vec<Workspace>>,
 }
@@ -88,6 +90,7 @@ impl Program {
             packed,
             tasks,
             kernels,
+            threads,
             spare: Mutex::default(),
         }
     }
@@ -119,7 +122,7 @@ impl Program {
         let image = Image {
             program: self,
             memory: self.places.memory(workspace),
-            threads,
+            threads: threads.min(self.threads),
         };
         let plan = &self.plan;
         // SAFETY: the workspace is borrowed for as long as the image is there, and until the first operation nobody
