@@ -18,15 +18,17 @@ struct Counting;
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static FREED: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: it does what the system's does.
+// SAFETY: all memory comes from the system's allocator and goes back there with the layout that it came with.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATED.fetch_add(layout.size(), Ordering::SeqCst);
+        // SAFETY: what the caller promises about `layout` is what is asked for here.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         FREED.fetch_add(layout.size(), Ordering::SeqCst);
+        // SAFETY: `pointer` came from `alloc`, which asked the system's allocator with the same layout.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

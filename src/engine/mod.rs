@@ -46,6 +46,9 @@ pub enum EngineError {
     /// The device failed while it was working.
     #[error("device: {0}")]
     Device(String),
+    /// A kernel of ours does not fit what it is used for: a mistake in this program.
+    #[error("kernels/{0}")]
+    Kernel(String),
     /// The device is gone; see [`Denoiser::recover`].
     #[error("the GPU was lost: {0}")]
     Lost(String),

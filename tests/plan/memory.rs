@@ -122,20 +122,16 @@ test!(
     }
 );
 
+// The CPU's vectors read beyond the end of a view, so that not even other channels of the same buffer may be written.
 test!(no_operation_writes_where_it_reads, async {
     for (json, plan) in plans() {
         for (i, op) in plan.ops.iter().enumerate() {
             let to = op.writes();
             for from in op.reads() {
-                if from.buffer == to.buffer {
-                    let apart = from.first + from.channels <= to.first
-                        || to.first + to.channels <= from.first;
-                    assert!(
-                        apart,
-                        "operation {i} changes {from:?} while reading: {json}"
-                    );
-                    continue;
-                }
+                assert_ne!(
+                    from.buffer, to.buffer,
+                    "operation {i} reads {from:?} of the buffer that it writes: {json}"
+                );
                 let (a, b) = (plan.buffer(from), plan.buffer(to));
                 assert!(
                     a.offset + a.len() <= b.offset || b.offset + b.len() <= a.offset,

@@ -39,7 +39,8 @@ impl AttentionTask {
         room: &mut Room,
     ) -> Self {
         let pitch = pixels.next_multiple_of(kernels.lanes);
-        let mut part = Room::default();
+        // A thread shares its part only with those that help it.
+        let mut part = Room::new(1);
         let scores = part.take(pixels * pitch);
         let keys = grouped_length(kernels.rows, pixels, head_dim);
         let values = grouped_length(kernels.rows, head_dim, pixels);
@@ -52,7 +53,7 @@ impl AttentionTask {
             score_pixels: vectors([1, pitch], pitch, kernels.lanes, [pitch, 1], 0),
             mixed_pixels: vectors([1, pixels], pixels, kernels.lanes, [pixels, 1], 0),
             zeros: vec![0.0; pixels.max(head_dim)],
-            first: room.take(heads.min(threads::available()) * part.length),
+            first: room.take(heads.min(room.threads) * part.length),
             part: part.length,
             scores,
             packed,
@@ -62,7 +63,7 @@ impl AttentionTask {
 
 impl Image<'_> {
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`Image::carry_out`], whose operation must be this one, with `task` and `room` its own.
     pub(super) unsafe fn attention(
         &self,
         qkv: View,
@@ -76,17 +77,20 @@ impl Image<'_> {
             threads: self.threads / parts,
             ..*self
         };
-        let some = |part: usize| unsafe {
+        let some = |part: usize| {
             let room = room.from(task.first + part * task.part);
             for head in threads::piece(task.heads, 1, parts, part) {
-                within.head(qkv, output, task, head, room);
+                // SAFETY: `AttentionTask::new` took a part of the room for every thread that works on heads, and every
+                // head is in one part only.
+                unsafe { within.head(qkv, output, task, head, room) };
             }
         };
         threads::each(parts, parts, some);
     }
 
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`Image::attention`], but that `room` is the part of one thread. Threads that work at once must have
+    /// parts and heads of their own.
     unsafe fn head(
         &self,
         qkv: View,
@@ -104,58 +108,73 @@ impl Image<'_> {
         } = task;
         let kernels = self.program.kernels;
         let part = |i: usize| self.offset(qkv) + (i * heads + head) * head_dim * pixels;
-        let (scores, packed) = (room.from(task.scores), room.at(task.packed));
-        unsafe {
-            // Scores of all keys for a query stand one below the other, so that vectors hold queries.
-            let keys = self.memory.read(part(1), head_dim * pixels);
-            let length = grouped_length(kernels.rows, pixels, head_dim);
-            let to = room.write(task.packed, length);
-            group(to, kernels.rows, pixels, head_dim, |o, k| {
-                keys[k * pixels + o]
-            });
-            let product = Product {
-                parts: &[Part {
-                    x: self.memory.at(part(0)),
-                    plane: pixels,
-                    channels: head_dim,
-                    taps: &[0],
-                }],
-                weights: packed,
-                depth: head_dim,
-                bias: task.zeros.as_ptr(),
-                out: scores.at(0),
-                out_plane: pitch,
-                out_step: 1,
-                residual: None,
-                scale: (head_dim as f32).powf(-0.5),
-            };
+        // SAFETY: queries, keys and values of each head lie in `qkv`, which this operation reads and so does not write.
+        // In its part of the room a thread has scores, and next to them weights for the longer of both products.
+        let (keys, values, weights_of_keys) = unsafe {
+            let of_keys = grouped_length(kernels.rows, pixels, head_dim);
+            (
+                self.memory.read(part(1), head_dim * pixels),
+                self.memory.read(part(2), head_dim * pixels),
+                room.write(task.packed, of_keys),
+            )
+        };
+        let (scores, packed) = (room.at(task.scores), room.at(task.packed));
+        // Scores of all keys for a query stand one below the other, so that vectors hold queries.
+        group(weights_of_keys, kernels.rows, pixels, head_dim, |o, k| {
+            keys[k * pixels + o]
+        });
+        let product = Product {
+            parts: &[Part {
+                x: self.memory.at(part(0)),
+                plane: pixels,
+                channels: head_dim,
+                taps: &[0],
+            }],
+            weights: packed,
+            depth: head_dim,
+            bias: task.zeros.as_ptr(),
+            out: scores,
+            out_plane: pitch,
+            out_step: 1,
+            residual: None,
+            scale: (head_dim as f32).powf(-0.5),
+        };
+        // SAFETY: vectors reach over all of `pitch`, which is less than a vector longer than `pixels`: behind the last
+        // queries lie keys, and behind the last keys values. Weights were filled in above, and `zeros` has one for each
+        // key. The scores are this thread's own, `pitch` for every key.
+        let scores_of_all = unsafe {
             self.product(product, pixels, &task.score_pixels);
-            (kernels.softmax)(scores.write(0, pixels * pitch), pitch);
-            let values = self.memory.read(part(2), head_dim * pixels);
-            let length = grouped_length(kernels.rows, head_dim, pixels);
-            let to = room.write(task.packed, length);
-            group(to, kernels.rows, head_dim, pixels, |o, k| {
-                values[o * pixels + k]
-            });
-            let product = Product {
-                parts: &[Part {
-                    x: scores.at(0),
-                    plane: pitch,
-                    channels: pixels,
-                    taps: &[0],
-                }],
-                weights: packed,
-                depth: pixels,
-                bias: task.zeros.as_ptr(),
-                out: self
-                    .memory
-                    .at(self.offset(output) + head * head_dim * pixels),
-                out_plane: pixels,
-                out_step: 1,
-                residual: None,
-                scale: 1.0,
-            };
-            self.product(product, head_dim, &task.mixed_pixels);
-        }
+            room.write(task.scores, pixels * pitch)
+        };
+        kernels.softmax(scores_of_all, pitch);
+        // SAFETY: as for the keys, which are not used any more.
+        let weights_of_values = unsafe {
+            let of_values = grouped_length(kernels.rows, head_dim, pixels);
+            room.write(task.packed, of_values)
+        };
+        group(weights_of_values, kernels.rows, head_dim, pixels, |o, k| {
+            values[o * pixels + k]
+        });
+        let product = Product {
+            parts: &[Part {
+                x: scores,
+                plane: pitch,
+                channels: pixels,
+                taps: &[0],
+            }],
+            weights: packed,
+            depth: pixels,
+            bias: task.zeros.as_ptr(),
+            out: self
+                .memory
+                .at(self.offset(output) + head * head_dim * pixels),
+            out_plane: pixels,
+            out_step: 1,
+            residual: None,
+            scale: 1.0,
+        };
+        // SAFETY: the last vector reads up to `pitch`, which is where the next scores begin. Weights were filled in
+        // above, and `zeros` has one for each channel. The head's channels of the output nobody else uses.
+        unsafe { self.product(product, head_dim, &task.mixed_pixels) };
     }
 }

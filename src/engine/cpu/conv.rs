@@ -2,7 +2,7 @@
 
 use super::geometry::Geometry;
 use super::kernels::product::{Part, Pixels, Product};
-use super::memory::{Memory, Room};
+use super::memory::{Memory, Room, Shared};
 use super::pack::{ProductWeights, upsamples};
 use super::program::Image;
 use super::staging::Staged;
@@ -39,15 +39,9 @@ impl ConvTask {
     }
 }
 
-/// A [`Product`] that threads may share: they write different pixels or outputs.
-struct Shared<'a>(Product<'a>);
-
-// SAFETY: all its pointers but `out` are only read, and every thread writes its own part of `out`.
-unsafe impl Sync for Shared<'_> {}
-
 impl Image<'_> {
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`Image::carry_out`], whose operation must be `conv`, with `packed`, `task` and `room` its own.
     pub(super) unsafe fn conv(
         &self,
         conv: &Conv,
@@ -56,87 +50,93 @@ impl Image<'_> {
         room: Memory,
     ) {
         let geometry = &task.geometry;
-        unsafe {
-            let (x, plane) = self.stage(&task.source, room);
-            let residual = task
-                .residual
-                .as_ref()
-                .map(|residual| self.stage(residual, room));
-            let sums = self.sums(conv, &packed.bias, room.from(task.sums));
-            let kernels = packed.weights.iter().zip(&geometry.taps);
-            for ((weights, taps), pixels) in kernels.zip(&geometry.pixels) {
-                let main = Part {
+        // SAFETY: `ConvTask::new` made both for this operation and took the sums from its room, one for each output.
+        let ((x, plane), residual, sums) = unsafe {
+            let residual = task.residual.as_ref();
+            (
+                self.stage(&task.source, room),
+                residual.map(|residual| self.stage(residual, room)),
+                self.sums(conv, &packed.bias, room.from(task.sums)),
+            )
+        };
+        let kernels = packed.weights.iter().zip(&geometry.taps);
+        for ((weights, taps), pixels) in kernels.zip(&geometry.pixels) {
+            let main = Part {
+                x,
+                plane,
+                channels: conv.source.view.channels,
+                taps,
+            };
+            let mut parts = [main, main];
+            let mut count = 1;
+            let mut add = residual;
+            if let (Residual::Project { source, .. }, Some((x, plane))) = (conv.residual, residual)
+            {
+                parts[1] = Part {
                     x,
                     plane,
-                    channels: conv.source.view.channels,
-                    taps,
+                    channels: source.view.channels,
+                    taps: std::slice::from_ref(&geometry.centre),
                 };
-                let mut parts = [main, main];
-                let mut count = 1;
-                let mut add = residual;
-                if let (Residual::Project { source, .. }, Some((x, plane))) =
-                    (conv.residual, residual)
-                {
-                    parts[1] = Part {
-                        x,
-                        plane,
-                        channels: source.view.channels,
-                        taps: std::slice::from_ref(&geometry.centre),
-                    };
-                    count = 2;
-                    add = None;
-                }
-                let product = Product {
-                    parts: &parts[..count],
-                    weights: weights.as_ptr(),
-                    depth: packed.depth,
-                    bias: sums,
-                    out: self.memory.at(self.offset(conv.output)),
-                    out_plane: self.pixels(conv.output),
-                    out_step: geometry.out_step,
-                    residual: add,
-                    scale: conv.scale,
-                };
-                self.product(product, packed.bias.len(), pixels);
+                count = 2;
+                add = None;
             }
+            let product = Product {
+                parts: &parts[..count],
+                weights: weights.as_ptr(),
+                depth: packed.depth,
+                bias: sums,
+                out: self.memory.at(self.offset(conv.output)),
+                out_plane: self.pixels(conv.output),
+                out_step: geometry.out_step,
+                residual: add,
+                scale: conv.scale,
+            };
+            // SAFETY: the planes are laid out as `geometry` says, and what is read behind them by the last vector is
+            // there, too (see `stage`). `pack` made the weights of as many kernel positions as there are taps, in
+            // groups of `kernels.rows`. A residual that is added has the output's size, and the output's planes nobody
+            // else uses.
+            unsafe { self.product(product, packed.bias.len(), pixels) };
         }
     }
 
     /// Bias and time embedding.
     ///
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`Image::carry_out`], whose operation must be `conv`; at `to` there must be room for all of `bias`.
     pub(super) unsafe fn sums(&self, conv: &Conv, bias: &[f32], to: Memory) -> *const f32 {
-        unsafe {
-            let sums = to.write(0, bias.len());
-            sums.copy_from_slice(bias);
-            if let Some(time) = conv.time {
-                let time = self.read(time);
-                sums.iter_mut()
-                    .zip(time)
-                    .for_each(|(sum, time)| *sum += time);
-            }
+        // SAFETY: the room is this operation's, and not a part of what it reads.
+        let (sums, time) = unsafe {
+            let time = conv.time.map(|time| self.read(time));
+            (to.write(0, bias.len()), time)
+        };
+        sums.copy_from_slice(bias);
+        for (sum, time) in sums.iter_mut().zip(time.unwrap_or_default()) {
+            *sum += time;
         }
         to.at(0)
     }
 
-    /// All outputs at all pixels, cut into one piece per thread.
+    /// The first `outputs` at all `pixels`, cut into one piece per thread.
     ///
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`run`](super::kernels::product::run) with all of them, and with weights in groups of `kernels.rows`. No
+    /// two of `pixels` may have a place in the output in common, nor two outputs.
     pub(super) unsafe fn product(&self, product: Product, outputs: usize, pixels: &[Pixels]) {
-        let shared = Shared(product);
         let (kernels, threads) = (self.program.kernels, self.threads);
+        // SAFETY: of what it points to only `out` is written, and each thread has pixels or outputs of its own.
+        let product = unsafe { Shared::new(product) };
         let by_pixels = pixels.len() >= 4 * threads;
-        let work = |i: usize| unsafe {
-            let product = &{ &shared }.0;
-            if by_pixels {
+        let work = |i: usize| {
+            let (outputs, pixels) = if by_pixels {
                 let some = threads::piece(pixels.len(), 1, threads, i);
-                (kernels.product)(product, 0..outputs, &pixels[some]);
+                (0..outputs, &pixels[some])
             } else {
                 let some = threads::piece(outputs, kernels.rows, threads, i);
-                (kernels.product)(product, some, pixels);
-            }
+                (some, pixels)
+            };
+            // SAFETY: a part of what the caller answers for; a piece begins at a multiple of `kernels.rows`.
+            unsafe { (kernels.product)(product.get(), outputs, pixels) };
         };
         threads::each(threads, threads, work);
     }

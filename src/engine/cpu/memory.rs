@@ -10,6 +10,7 @@ pub struct Places {
     buffers: Vec<usize>,
     /// Of every operation's room.
     rooms: Vec<usize>,
+    /// Of all of them together.
     length: usize,
 }
 
@@ -31,7 +32,8 @@ impl Places {
         touch(plan.output, plan.ops.len());
         alive.extend((0..plan.ops.len()).map(|at| (at, at)));
         let lengths = plan.buffers.iter().map(Buffer::len);
-        // Vectors at the end of a plane are read beyond it: into memory that no thread writes meanwhile.
+        // Vectors at the end of a plane are read beyond it: into memory that no thread writes meanwhile, because no
+        // operation reads a buffer that it writes.
         let mut places: Vec<Buffer> = lengths
             .chain(rooms.iter().copied())
             .map(|length| Buffer {
@@ -65,25 +67,29 @@ impl Places {
     pub fn workspace(&self) -> Workspace {
         Workspace(vec![0.0; self.length])
     }
+
+    /// `workspace` for threads that work on the image together.
+    pub fn memory(&self, workspace: &mut Workspace) -> Memory {
+        assert_eq!(
+            workspace.0.len(),
+            self.length,
+            "another program's workspace"
+        );
+        Memory(workspace.0.as_mut_ptr())
+    }
 }
 
 /// The memory of one image.
 #[derive(Debug)]
 pub struct Workspace(Vec<f32>);
 
-impl Workspace {
-    /// For threads that work on the image together.
-    pub fn memory(&mut self) -> Memory {
-        Memory(self.0.as_mut_ptr())
-    }
-}
-
 /// A pointer that threads may share because each writes elsewhere.
 #[derive(Debug, Clone, Copy)]
 pub struct Memory(*mut f32);
 
-// SAFETY: it is only a number; whoever follows it answers for what is there.
+// SAFETY: it is only an address; whoever follows it answers for what is there.
 unsafe impl Send for Memory {}
+// SAFETY: as above.
 unsafe impl Sync for Memory {}
 
 impl Memory {
@@ -97,27 +103,61 @@ impl Memory {
         Self(self.at(offset))
     }
 
+    /// `length` numbers from `offset` on.
+    ///
     /// # Safety
-    /// They must be there, and nothing may write there meanwhile.
+    /// They must lie in the workspace, which must be there as long as the slice is, and nothing may write them
+    /// meanwhile.
     pub unsafe fn read<'a>(self, offset: usize, length: usize) -> &'a [f32] {
+        // SAFETY: that is what the caller promises; the numbers of a workspace are aligned, and zeros at first.
         unsafe { std::slice::from_raw_parts(self.at(offset), length) }
     }
 
+    /// `length` numbers from `offset` on, to be written.
+    ///
     /// # Safety
-    /// They must be there, and nothing else may use them meanwhile.
+    /// They must lie in the workspace, which must be there as long as the slice is, and nothing else may use them
+    /// meanwhile.
     pub unsafe fn write<'a>(self, offset: usize, length: usize) -> &'a mut [f32] {
+        // SAFETY: that is what the caller promises; the numbers of a workspace are aligned, and zeros at first.
         unsafe { std::slice::from_raw_parts_mut(self.at(offset), length) }
     }
 }
 
+/// Something with addresses in it that threads use together.
+pub struct Shared<T>(T);
+
+impl<T> Shared<T> {
+    /// # Safety
+    /// Threads that use `of` at once must not write where another one reads or writes.
+    pub unsafe fn new(of: T) -> Self {
+        Self(of)
+    }
+
+    /// What is shared.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+// SAFETY: whoever called `new` answers for what threads do with it at once.
+unsafe impl<T> Sync for Shared<T> {}
+
 /// The room of one operation while it is divided.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Room {
     /// Numbers so far.
     pub length: usize,
+    /// Threads that may use it at once, each a part of its own.
+    pub threads: usize,
 }
 
 impl Room {
+    /// For up to `threads` threads.
+    pub fn new(threads: usize) -> Self {
+        Self { length: 0, threads }
+    }
+
     /// The offset of `length` numbers and of [`MAX_LANES`] more, which may be read.
     pub fn take(&mut self, length: usize) -> usize {
         let offset = self.length;

@@ -11,6 +11,8 @@ mod memory;
 pub(super) mod pack;
 mod program;
 mod staging;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 mod threads;
 mod vector;
 mod winograd;
@@ -37,7 +39,7 @@ pub struct CpuEngine {
     frequencies: Option<Vec<f32>>,
     kernels: Kernels,
     info: EngineInfo,
-    /// The program of the size that was asked for last.
+    /// The program of the size, and for the number of threads, that was asked for last.
     program: Mutex<Option<Arc<Program>>>,
 }
 
@@ -84,8 +86,12 @@ impl CpuEngine {
     }
 
     fn program(&self, size: [usize; 2]) -> Result<Arc<Program>, EngineError> {
+        let threads = threads::available();
         let mut last = self.program.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = last.as_ref().filter(|program| program.plan.size == size) {
+        if let Some(program) = last
+            .as_ref()
+            .filter(|program| program.plan.size == size && program.threads == threads)
+        {
             return Ok(program.clone());
         }
         let plan = Plan::new(&self.config, size)?;

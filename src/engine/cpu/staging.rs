@@ -12,7 +12,7 @@ use crate::engine::plan::{Plan, Resample, Source};
 pub struct Staged {
     source: Source,
     layout: Layout,
-    /// In the operation's room: the copies.
+    /// In the operation's room: the copies, one plane per channel.
     copies: usize,
     /// In the operation's room: for each thread a plane that is activated but not yet laid out.
     activated: usize,
@@ -31,7 +31,7 @@ impl Staged {
             staged.copies = room.take(planes.plane() * source.view.channels);
             if !staged.straight(planes) {
                 let from = plan.buffer(source.view);
-                staged.activated = room.take(threads::available() * from.height * from.width);
+                staged.activated = room.take(room.threads * from.height * from.width);
             }
         }
         staged
@@ -44,73 +44,72 @@ impl Staged {
 }
 
 impl Image<'_> {
-    /// The first channel's plane, and the distance from one to the next, once they are made.
+    /// The first channel's plane, and the distance from one to the next, once they are made. As long as the operation
+    /// runs, all of them may be read, and [`MAX_LANES`](super::kernels::product::MAX_LANES) numbers after the last.
     ///
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`Image::carry_out`], whose operation must be the one that `staged` was made for and `room` belongs to.
     pub(super) unsafe fn stage(&self, staged: &Staged, room: Memory) -> (*const f32, usize) {
         let source = staged.source;
-        let pixels = self.pixels(source.view);
+        let (channels, pixels) = (source.view.channels, self.pixels(source.view));
         let planes = match staged.layout {
             Layout::Direct => return (self.memory.at(self.offset(source.view)), pixels),
             Layout::Staged(planes) => planes,
         };
-        let channels = source.view.channels;
+        // SAFETY: this operation reads both, so that it writes neither.
+        let (values, norm) = unsafe {
+            let norm = source.norm.map(|norm| self.read(norm));
+            (self.read(source.view), norm)
+        };
+        let plane = planes.plane();
+        let between = if staged.straight(planes) { 0 } else { pixels };
         let parts = self.threads.min(channels);
-        let some = |part: usize| unsafe {
+        let some = |part: usize| {
+            // SAFETY: where a plane lies between, `Staged::new` took one for every thread that the room is for, and
+            // there are no more parts; each has its own.
+            let activated = unsafe { room.write(staged.activated + part * between, between) };
             for c in threads::piece(channels, 1, parts, part) {
-                let to = room.write(staged.copies + c * planes.plane(), planes.plane());
-                let at = staged.activated + part * pixels;
-                self.stage_plane(staged, planes, c, to, room.from(at));
+                // SAFETY: `Staged::new` took a plane for every channel; each channel is in one part only.
+                let to = unsafe { room.write(staged.copies + c * plane, plane) };
+                let affine = norm.map_or((1.0, 0.0), |norm| (norm[c], norm[channels + c]));
+                let values = &values[c * pixels..][..pixels];
+                self.stage_plane(staged, planes, values, affine, activated, to);
             }
         };
         threads::each(parts, parts, some);
-        (room.at(staged.copies), planes.plane())
+        (room.at(staged.copies), plane)
     }
 
-    /// # Safety
-    /// As for [`Image::carry_out`].
-    unsafe fn stage_plane(
+    /// One channel: `values` times scale plus shift, by way of `activated`, into `plane`.
+    fn stage_plane(
         &self,
         staged: &Staged,
         planes: Planes,
-        channel: usize,
+        values: &[f32],
+        (scale, shift): (f32, f32),
+        activated: &mut [f32],
         plane: &mut [f32],
-        activated: Memory,
     ) {
         let source = staged.source;
-        let (pixels, width) = (
-            self.pixels(source.view),
-            self.program.plan.buffer(source.view).width,
-        );
-        let activate = self.program.kernels.activate;
-        unsafe {
-            let values = self
-                .memory
-                .read(self.offset(source.view) + channel * pixels, pixels);
-            let (scale, shift) = source.norm.map_or((1.0, 0.0), |norm| {
-                let norm = self.read(norm);
-                (norm[channel], norm[source.view.channels + channel])
-            });
-            let straight = staged.straight(planes);
-            if straight && planes.padding == 0 {
-                activate(values, plane, scale, shift, source.act);
-                return;
+        let width = self.program.plan.buffer(source.view).width;
+        let kernels = self.program.kernels;
+        let straight = staged.straight(planes);
+        if straight && planes.padding == 0 {
+            kernels.activate(values, plane, scale, shift, source.act);
+            return;
+        }
+        plane.fill(0.0);
+        if straight {
+            for (y, row) in values.chunks_exact(width).enumerate() {
+                let first = (y + 1) * planes.pitch + 1;
+                let place = &mut plane[first..first + width];
+                kernels.activate(row, place, scale, shift, source.act);
             }
-            plane.fill(0.0);
-            if straight {
-                for (y, row) in values.chunks_exact(width).enumerate() {
-                    let first = (y + 1) * planes.pitch + 1;
-                    let place = &mut plane[first..first + width];
-                    activate(row, place, scale, shift, source.act);
-                }
-            } else if source.act.is_some() || source.norm.is_some() {
-                let activated = activated.write(0, pixels);
-                activate(values, activated, scale, shift, source.act);
-                resample(activated, width, source.resample, planes, plane);
-            } else {
-                resample(values, width, source.resample, planes, plane);
-            }
+        } else if source.act.is_some() || source.norm.is_some() {
+            kernels.activate(values, activated, scale, shift, source.act);
+            resample(activated, width, source.resample, planes, plane);
+        } else {
+            resample(values, width, source.resample, planes, plane);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::plan::{Conv, View};
 
 impl Image<'_> {
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`Image::carry_out`], whose operation must be this one.
     pub(super) unsafe fn normalise(
         &self,
         input: View,
@@ -20,23 +20,37 @@ impl Image<'_> {
     ) {
         let channels = input.channels / groups;
         let length = self.pixels(input) * channels;
-        let memory = self.memory;
-        let one = |group: usize| unsafe {
-            let values = memory.read(self.offset(input) + group * length, length);
-            let (mean, variance) = (self.program.kernels.moments)(values);
+        // SAFETY: this operation reads both, so that it writes neither.
+        let (values, by) = unsafe { (self.read(input), modulation.map(|by| self.read(by))) };
+        let one = |group: usize| {
+            let (mean, variance) = self
+                .program
+                .kernels
+                .moments(&values[group * length..][..length]);
             let deviation = (variance + eps).sqrt();
             let at = group * channels;
-            let scales = memory.write(self.offset(output) + at, channels);
-            let shifts = memory.write(self.offset(output) + input.channels + at, channels);
+            let (first, second) = (
+                self.offset(output) + at,
+                self.offset(output) + input.channels + at,
+            );
+            // SAFETY: the output is a scale and a shift for every channel of the input, and each channel is in one
+            // group only.
+            let (scales, shifts) = unsafe {
+                let memory = self.memory;
+                (
+                    memory.write(first, channels),
+                    memory.write(second, channels),
+                )
+            };
             for c in 0..channels {
                 let scale = f64::from(affine.weight[at + c]) / deviation;
                 scales[c] = scale as f32;
                 shifts[c] = (f64::from(affine.bias[at + c]) - mean * scale) as f32;
-                if let Some(by) = modulation {
-                    let factor = *memory.at(self.offset(by) + at + c) + 1.0;
+                if let Some(by) = by {
+                    let factor = by[at + c] + 1.0;
                     scales[c] *= factor;
                     shifts[c] *= factor;
-                    shifts[c] += *memory.at(self.offset(by) + input.channels + at + c);
+                    shifts[c] += by[input.channels + at + c];
                 }
             }
         };
@@ -44,7 +58,7 @@ impl Image<'_> {
     }
 
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`Image::carry_out`], whose operation must be `conv`, with `room` its own.
     pub(super) unsafe fn single(
         &self,
         conv: &Conv,
@@ -54,21 +68,24 @@ impl Image<'_> {
     ) {
         let kernels = self.program.kernels;
         let outputs = weights.bias.len();
-        unsafe {
-            let mut x = self.read(conv.source.view);
-            if conv.source.act.is_some() {
-                let activated = room.write(0, x.len());
-                (kernels.activate)(x, activated, 1.0, 0.0, conv.source.act);
-                x = activated;
-            }
-            let out = self.memory.write(self.offset(conv.output), outputs);
-            out.copy_from_slice(&weights.bias);
-            if let (Some(table), Some(class)) = (&weights.table, class) {
-                for (out, row) in out.iter_mut().zip(&table[class * outputs..]) {
-                    *out += row;
-                }
-            }
-            (kernels.single)(x, weights.weight.as_ptr(), out);
+        // SAFETY: this operation reads the one and writes the other, so that they lie apart. The room is as long as a
+        // vector of the source, see `Program::new`.
+        let (source, activated, out) = unsafe {
+            let source = self.read(conv.source.view);
+            let activated = room.write(0, source.len());
+            (source, activated, self.write(conv.output))
+        };
+        let mut x = source;
+        if conv.source.act.is_some() {
+            kernels.activate(x, activated, 1.0, 0.0, conv.source.act);
+            x = activated;
         }
+        out.copy_from_slice(&weights.bias);
+        if let (Some(table), Some(class)) = (&weights.table, class) {
+            for (out, row) in out.iter_mut().zip(&table[class * outputs..]) {
+                *out += row;
+            }
+        }
+        kernels.single(x, &weights.weight, out);
     }
 }

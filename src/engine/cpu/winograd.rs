@@ -5,7 +5,7 @@ use super::geometry::{Layout, Planes, dense_layout, vectors};
 use super::kernels::Kernels;
 use super::kernels::product::{Part, Pixels, Product};
 use super::kernels::winograd::{POSITIONS, Products, ToPixels, ToTiles};
-use super::memory::{Memory, Room};
+use super::memory::{Memory, Room, Shared};
 use super::pack::WinogradWeights;
 use super::program::Image;
 use super::staging::Staged;
@@ -92,17 +92,9 @@ fn step(vectors: usize, channels: usize, kernels: Kernels) -> usize {
     vectors * channels * kernels.lanes + 16
 }
 
-/// What threads share because each writes its own part.
-struct Shared<T>(T);
-
-// SAFETY: their pointers are only read, but for results of which every thread writes its own part.
-unsafe impl Sync for Shared<ToTiles> {}
-unsafe impl Sync for Shared<Products> {}
-unsafe impl Sync for Shared<ToPixels> {}
-
 impl Image<'_> {
     /// # Safety
-    /// As for [`Image::carry_out`].
+    /// As for [`Image::carry_out`], whose operation must be `conv`, with `packed`, `task` and `room` its own.
     pub(super) unsafe fn winograd(
         &self,
         conv: &Conv,
@@ -115,75 +107,94 @@ impl Image<'_> {
         let (channels, outputs) = (conv.source.view.channels, conv.output.channels);
         let out = self.memory.at(self.offset(conv.output));
         let pixels = self.pixels(conv.output);
-        unsafe {
-            let (x, plane) = self.stage(&task.source, room);
-            let mut residual = task
-                .residual
-                .as_ref()
-                .map(|residual| self.stage(residual, room));
-            let sums = self.sums(conv, &packed.bias, room.from(task.sums));
-            let zeros = &packed.zeros;
-            if let (Residual::Project { source, .. }, Some((x, plane))) = (conv.residual, residual)
-            {
-                let product = Product {
-                    parts: &[Part {
-                        x,
-                        plane,
-                        channels: source.view.channels,
-                        taps: &[0],
-                    }],
-                    weights: packed.shortcut.as_ptr(),
-                    depth: source.view.channels,
-                    bias: zeros.as_ptr(),
-                    out,
-                    out_plane: pixels,
-                    out_step: 1,
-                    residual: None,
-                    scale: 1.0,
-                };
-                self.product(product, outputs, &task.pixels);
-                residual = Some((out.cast_const(), pixels));
-            }
-            for tiles in task.tiles.chunks(task.block) {
-                let to_tiles = ToTiles {
+        // SAFETY: `WinogradTask::new` made both for this operation and took the sums from its room, one for each
+        // output.
+        let ((x, plane), mut residual, sums) = unsafe {
+            let residual = task.residual.as_ref();
+            (
+                self.stage(&task.source, room),
+                residual.map(|residual| self.stage(residual, room)),
+                self.sums(conv, &packed.bias, room.from(task.sums)),
+            )
+        };
+        if let (Residual::Project { source, .. }, Some((x, plane))) = (conv.residual, residual) {
+            let product = Product {
+                parts: &[Part {
                     x,
                     plane,
-                    phase: task.planes.phase(),
-                    pitch: task.planes.pitch,
-                    tiles: room.at(task.inputs),
-                    step: step(tiles.len(), channels, kernels),
-                    channels,
-                };
-                let products = Products {
-                    weights: packed.weights.as_ptr(),
-                    channels,
-                    outputs: task.outputs,
-                    vectors: tiles.len(),
-                    tiles: to_tiles.tiles,
-                    step: to_tiles.step,
-                    sums: room.at(task.products),
-                    sums_step: step(tiles.len(), task.outputs, kernels),
-                };
-                let to_pixels = ToPixels {
-                    sums: products.sums,
-                    step: products.sums_step,
-                    outputs: task.outputs,
-                    bias: sums,
-                    out,
-                    size: [output.height, output.width],
-                    residual,
-                    scale: conv.scale,
-                };
-                let shared = (Shared(to_tiles), Shared(products), Shared(to_pixels));
-                let (to_tiles, products, to_pixels) = (&shared.0, &shared.1, &shared.2);
-                self.pieces(channels, |some| {
-                    (kernels.to_tiles)(&{ to_tiles }.0, some, tiles)
-                });
-                self.pieces(POSITIONS, |some| (kernels.products)(&{ products }.0, some));
-                self.pieces(outputs, |some| {
-                    (kernels.to_pixels)(&{ to_pixels }.0, some, tiles)
-                });
-            }
+                    channels: source.view.channels,
+                    taps: &[0],
+                }],
+                weights: packed.shortcut.as_ptr(),
+                depth: source.view.channels,
+                bias: packed.zeros.as_ptr(),
+                out,
+                out_plane: pixels,
+                out_step: 1,
+                residual: None,
+                scale: 1.0,
+            };
+            // SAFETY: the residual's planes have the output's size, and what is read behind them by the last vector is
+            // there, too (see `stage`). `pack` made the weights in groups of `kernels.rows`, and a zero for each
+            // output. The output's planes nobody else uses.
+            unsafe { self.product(product, outputs, &task.pixels) };
+            residual = Some((out.cast_const(), pixels));
+        }
+        for tiles in task.tiles.chunks(task.block) {
+            let to_tiles = ToTiles {
+                x,
+                plane,
+                phase: task.planes.phase(),
+                pitch: task.planes.pitch,
+                tiles: room.at(task.inputs),
+                step: step(tiles.len(), channels, kernels),
+                channels,
+            };
+            let products = Products {
+                weights: packed.weights.as_ptr(),
+                channels,
+                outputs: task.outputs,
+                vectors: tiles.len(),
+                tiles: to_tiles.tiles,
+                step: to_tiles.step,
+                sums: room.at(task.products),
+                sums_step: step(tiles.len(), task.outputs, kernels),
+            };
+            let to_pixels = ToPixels {
+                sums: products.sums,
+                step: products.sums_step,
+                outputs: task.outputs,
+                bias: sums,
+                out,
+                size: [output.height, output.width],
+                residual,
+                scale: conv.scale,
+            };
+            // SAFETY: `WinogradTask::new` took room for `POSITIONS` steps of `task.block` vectors, and there are no
+            // more tiles. Each of the three writes what only the next ones read, and a thread has channels, positions
+            // and then outputs of its own, which lie apart.
+            let (to_tiles, products, to_pixels) = unsafe {
+                (
+                    Shared::new(to_tiles),
+                    Shared::new(products),
+                    Shared::new(to_pixels),
+                )
+            };
+            // SAFETY: the source is laid out in `task.planes`, which is what `tiles` are counted in, and what is read
+            // behind them by the last vector is there, too (see `stage`).
+            self.pieces(channels, |some| unsafe {
+                (kernels.to_tiles)(to_tiles.get(), some, tiles);
+            });
+            // SAFETY: `pack` made weights for as many outputs as `task.outputs`, which are whole groups of
+            // `kernels.rows`.
+            self.pieces(POSITIONS, |some| unsafe {
+                (kernels.products)(products.get(), some);
+            });
+            // SAFETY: every output has a sum of its own, a plane in the output that nobody else uses, and one in the
+            // residual, which has the same size. `vectors` puts no run of tiles over the end of a row.
+            self.pieces(outputs, |some| unsafe {
+                (kernels.to_pixels)(to_pixels.get(), some, tiles);
+            });
         }
     }
 

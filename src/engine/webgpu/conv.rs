@@ -2,10 +2,11 @@
 
 use super::draft::{Draft, Drafter};
 use super::pack::Place;
+use super::template::{Template, template};
 use crate::engine::cpu::pack::upsamples;
 use crate::engine::plan::{Conv, Resample, Residual, Source};
 
-const CONV: &str = include_str!("kernels/conv.wgsl");
+pub(super) static CONV: Template = template!("conv.wgsl");
 
 impl Drafter<'_> {
     /// A convolution of feature maps.
@@ -98,7 +99,7 @@ impl Drafter<'_> {
             ),
         ]);
         let groups = [cut.groups[0], cut.groups[1], kinds];
-        self.draft(CONV, names, &fields, groups).with(place)
+        self.draft(&CONV, names, &fields, groups).with(place)
     }
 
     fn residual(&self, conv: &Conv) -> Rest {

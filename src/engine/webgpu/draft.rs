@@ -4,15 +4,20 @@ use super::layout::{Lanes, Places, after};
 use super::pack::{Place, whole_blocks};
 use super::state::Shape;
 use super::storage::Storage;
-use super::template::render;
+use super::template::{Template, template};
 use super::tuning::Tuning;
+use crate::engine::EngineError;
 use crate::engine::plan::{ALIGNMENT, Conv, Op, Plan, Resample, Residual, View};
 use crate::unet::config::Activation;
 
 /// One kernel's run before it is compiled.
 pub struct Draft {
-    kernel: &'static str,
+    kernel: &'static Template,
     names: Vec<(&'static str, usize)>,
+    storage: Storage,
+    act: Option<Activation>,
+    /// The arena and the weights are seen as numbers, not as vectors of four.
+    scalars: bool,
     fields: Vec<(&'static str, u32)>,
     /// Workgroups.
     pub groups: [usize; 3],
@@ -23,29 +28,46 @@ pub struct Draft {
 /// The vectors of zeros that the arena begins with, what is read outside a picture.
 const ZEROS: usize = ALIGNMENT / 4;
 
-const BINDINGS: &str = include_str!("kernels/bindings.wgsl");
-const ACTIVATION: &str = include_str!("kernels/activation.wgsl");
-const INPUT: &str = include_str!("kernels/input.wgsl");
-const LINEAR: &str = include_str!("kernels/linear.wgsl");
-const MIX: &str = include_str!("kernels/mix.wgsl");
-const NORMALISE: &str = include_str!("kernels/normalise.wgsl");
-const NORMALISE_CHANNELS: &str = include_str!("kernels/normalise_channels.wgsl");
-const SCORES: &str = include_str!("kernels/scores.wgsl");
-const STEP: &str = include_str!("kernels/step.wgsl");
+pub(super) static BINDINGS: Template = template!("bindings.wgsl");
+pub(super) static ACTIVATION: Template = template!("activation.wgsl");
+pub(super) static INPUT: Template = template!("input.wgsl");
+pub(super) static LINEAR: Template = template!("linear.wgsl");
+pub(super) static MIX: Template = template!("mix.wgsl");
+pub(super) static NORMALISE: Template = template!("normalise.wgsl");
+pub(super) static NORMALISE_CHANNELS: Template = template!("normalise_channels.wgsl");
+pub(super) static SCORES: Template = template!("scores.wgsl");
+pub(super) static STEP: Template = template!("step.wgsl");
 
 impl Draft {
     /// The kernel's text.
-    pub fn code(&self) -> String {
-        let half = self.names.contains(&("HALF", 1));
-        let mut code = String::from(if half { "enable f16;\n\n" } else { "" });
+    ///
+    /// # Errors
+    /// [`EngineError::Kernel`] when its template and the names that it is given do not fit each other.
+    pub fn code(&self) -> Result<String, EngineError> {
+        let mut code = String::from(match self.storage {
+            Storage::F32 => "",
+            Storage::F16 => "enable f16;\n\n",
+        });
         code += "struct Op {\n";
         for (name, _) in &self.fields {
             code += &format!("  {name}: u32,\n");
         }
         code += "}\n\n";
-        code += &render(BINDINGS, &self.names);
-        code += &render(ACTIVATION, &self.names);
-        code + &render(self.kernel, &self.names)
+        for (template, numbers) in self.parts() {
+            code += &template.render(&numbers)?;
+        }
+        Ok(code)
+    }
+
+    /// What the text consists of, and what is filled in.
+    pub(super) fn parts(&self) -> [(&'static Template, Vec<(&'static str, usize)>); 3] {
+        let half = ("HALF", usize::from(self.storage == Storage::F16));
+        let scalars = ("SCALARS", usize::from(self.scalars));
+        [
+            (&BINDINGS, vec![half, scalars]),
+            (&ACTIVATION, activation(self.act)),
+            (self.kernel, self.names.clone()),
+        ]
     }
 
     /// With the weights at `place`.
@@ -54,6 +76,11 @@ impl Draft {
             piece: place.piece,
             ..self
         }
+    }
+
+    /// With the nonlinearity `act`.
+    fn activated(self, act: Option<Activation>) -> Self {
+        Self { act, ..self }
     }
 
     /// The values of `Op`.
@@ -110,16 +137,18 @@ impl Drafter<'_> {
 
     pub(super) fn draft(
         &self,
-        kernel: &'static str,
+        kernel: &'static Template,
         names: Vec<(&'static str, usize)>,
         fields: &[(&'static str, usize)],
         groups: [usize; 3],
     ) -> Draft {
         let everywhere = [("image", self.places.image), ("base", ZEROS)];
-        let half = ("HALF", usize::from(self.style.storage == Storage::F16));
         Draft {
             kernel,
-            names: names.into_iter().chain([half]).collect(),
+            names,
+            storage: self.style.storage,
+            act: None,
+            scalars: false,
             fields: everywhere
                 .iter()
                 .chain(fields)
@@ -159,7 +188,7 @@ impl Drafter<'_> {
         ];
         let names = vec![("CENTRE", usize::from(self.plan.config.center_input_sample))];
         self.draft(
-            INPUT,
+            &INPUT,
             names,
             &fields,
             [shape.pixels.div_ceil(64), 1, self.batch],
@@ -178,7 +207,7 @@ impl Drafter<'_> {
             ("noise", shape.noise()),
         ];
         self.draft(
-            STEP,
+            &STEP,
             Vec::new(),
             &fields,
             [shape.pixels.div_ceil(64), 1, self.batch],
@@ -229,20 +258,21 @@ impl Drafter<'_> {
             ("outplane", staged.height * staged.width),
             ("eps", (*eps as f32).to_bits() as usize),
         ];
-        let mut names = activation(act);
-        names.extend([
+        let names = vec![
             ("THREADS", threads),
-            ("SCALARS", usize::from(!blocks)),
             ("MODULATED", usize::from(modulation.is_some())),
             ("AVERAGE", usize::from(resample == Resample::Average2x)),
-        ]);
+        ];
         let kernel = if blocks {
-            NORMALISE
+            &NORMALISE
         } else {
-            NORMALISE_CHANNELS
+            &NORMALISE_CHANNELS
         };
-        self.draft(kernel, names, &fields, [*groups, 1, self.batch])
-            .with(place)
+        let draft = self.draft(kernel, names, &fields, [*groups, 1, self.batch]);
+        Draft {
+            scalars: !blocks,
+            ..draft.activated(act).with(place)
+        }
     }
 
     fn linear(&self, conv: &Conv, place: &Place) -> Draft {
@@ -264,8 +294,7 @@ impl Drafter<'_> {
             ("classes", shape.labels()),
             ("output", self.view(conv.output).0),
         ];
-        let mut names = activation(conv.source.act);
-        names.extend([
+        let names = vec![
             ("LANES", 8),
             ("SLICES", 8),
             ("THREADS", 64),
@@ -274,9 +303,15 @@ impl Drafter<'_> {
                 "CLASS",
                 usize::from(matches!(conv.residual, Residual::Class(_))),
             ),
-        ]);
-        self.draft(LINEAR, names, &fields, [outputs.div_ceil(8), 1, self.batch])
-            .with(place)
+        ];
+        self.draft(
+            &LINEAR,
+            names,
+            &fields,
+            [outputs.div_ceil(8), 1, self.batch],
+        )
+        .activated(conv.source.act)
+        .with(place)
     }
 
     fn attention(&self, op: &Op, at: usize) -> [Draft; 2] {
@@ -308,6 +343,7 @@ impl Drafter<'_> {
             .chain([("shares", scores), ("output", output)])
             .collect();
         let blocks = depth.min(4);
+        let half = usize::from(self.style.storage == Storage::F16);
         let groups = [
             tiles.div_ceil(16),
             heads * depth.div_ceil(blocks),
@@ -315,13 +351,13 @@ impl Drafter<'_> {
         ];
         [
             self.draft(
-                SCORES,
-                vec![("THREADS", 64), ("FOUR", 4)],
+                &SCORES,
+                vec![("THREADS", 64), ("FOUR", 4), ("HALF", half)],
                 &first,
                 [tiles, *heads, self.batch],
             ),
             self.draft(
-                MIX,
+                &MIX,
                 vec![("THREADS", 16), ("V", blocks), ("FOUR", 4)],
                 &second,
                 groups,
@@ -330,13 +366,14 @@ impl Drafter<'_> {
     }
 }
 
+/// Which of the nonlinearities in kernels/activation.wgsl it is, and whether it is one.
 fn activation(act: Option<Activation>) -> Vec<(&'static str, usize)> {
-    let name = match act {
-        None => return Vec::new(),
-        Some(Activation::Silu) => "SILU",
-        Some(Activation::Mish) => "MISH",
-        Some(Activation::Gelu) => "GELU",
-        Some(Activation::Relu) => "RELU",
-    };
-    vec![("ACT", 1), (name, 1)]
+    let is = |this| usize::from(act == Some(this));
+    vec![
+        ("SILU", is(Activation::Silu)),
+        ("MISH", is(Activation::Mish)),
+        ("GELU", is(Activation::Gelu)),
+        ("RELU", is(Activation::Relu)),
+        ("ACT", usize::from(act.is_some())),
+    ]
 }

@@ -110,8 +110,8 @@ impl GpuEngine {
         })
     }
 
-    /// Which kernels were the fastest on this device: `None` where that was never measured, because every network so far
-    /// was too small for it to matter or the device has nothing to choose from.
+    /// Which kernels were the fastest on this device: `None` where that was never measured, because every network so
+    /// far was too small for it to matter or the device has nothing to choose from.
     pub fn tuning(&self) -> Option<Tuning> {
         self.network().gpu.tuning()
     }

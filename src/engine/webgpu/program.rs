@@ -37,7 +37,7 @@ impl Program {
     /// `plan` for `batch` images, with the weights that were packed for its network.
     ///
     /// # Errors
-    /// [`EngineError::Device`] when the device is too small for it.
+    /// [`EngineError::Device`] when the device is too small for it, [`EngineError::Kernel`] for a kernel of ours.
     pub fn new(
         gpu: &Gpu,
         plan: Plan,
@@ -78,12 +78,14 @@ impl Program {
         gpu.queue().write_buffer(&parameters, 0, &bytes);
         let dispatches = drafts
             .iter()
-            .map(|draft| Dispatch {
-                pipeline: gpu.pipeline(&draft.code()),
-                groups: draft.groups.map(|n| n as u32),
-                piece: draft.piece,
+            .map(|draft| {
+                Ok(Dispatch {
+                    pipeline: gpu.pipeline(&draft.code()?),
+                    groups: draft.groups.map(|n| n as u32),
+                    piece: draft.piece,
+                })
             })
-            .collect();
+            .collect::<Result<_, EngineError>>()?;
         gpu.check()?;
         let shape = drafter.shape();
         Ok(Self {
@@ -125,7 +127,7 @@ impl Program {
 /// Every kernel that a network uses is compiled while it is loaded, not in its first step.
 ///
 /// # Errors
-/// [`EngineError::Device`] says what the device's compiler found.
+/// [`EngineError::Device`] says what the device's compiler found, [`EngineError::Kernel`] what we did.
 pub async fn compile(
     gpu: &Gpu,
     plan: &Plan,
@@ -136,7 +138,7 @@ pub async fn compile(
 ) -> Result<(), EngineError> {
     let places = Places::new(plan, lanes);
     // Those of one image, and those of a batch in which no feature map is small.
-    let codes: BTreeSet<String> = [1, FEW + 1]
+    let codes: Result<BTreeSet<String>, EngineError> = [1, FEW + 1]
         .into_iter()
         .flat_map(|batch| {
             let drafter = Drafter {
@@ -150,6 +152,6 @@ pub async fn compile(
         })
         .map(|draft| draft.code())
         .collect();
-    let codes: Vec<String> = codes.into_iter().collect();
+    let codes: Vec<String> = codes?.into_iter().collect();
     gpu.compile(&codes, progress).await
 }

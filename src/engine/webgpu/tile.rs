@@ -25,6 +25,19 @@ pub struct Shared {
     pub depth: usize,
 }
 
+/// What the kernel is told about a workgroup that shares: 0 where none does.
+const OF_SHARED: [&str; 9] = [
+    "SHARED",
+    "ALONG",
+    "DEPTH",
+    "PIXELS",
+    "BLOCKS",
+    "PICTURE",
+    "PICTURELOADS",
+    "FACTORS",
+    "FACTORLOADS",
+];
+
 /// Invocations in the workgroup of a tile that shares nothing.
 const ALONE: usize = 64;
 
@@ -138,13 +151,16 @@ impl Tile {
         let lanes = (most.div_ceil(2)..=most).rev().min_by_key(idle);
         let lanes = lanes.unwrap_or(1);
         Cut {
-            names: vec![
+            names: [
                 ("P", self.pixels),
                 ("V", blocks),
                 ("GATHERED", self.pixels),
                 ("ACROSS", 1),
                 ("THREADS", ALONE),
-            ],
+            ]
+            .into_iter()
+            .chain(OF_SHARED.map(|name| (name, 0)))
+            .collect(),
             lanes,
             groups: [
                 outputs.div_ceil(lanes * blocks),

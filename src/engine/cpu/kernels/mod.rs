@@ -1,4 +1,4 @@
-//! The inner loops, once for every set of vector instructions; [`Kernels::detect`] picks the best that is there.
+//! The inner loops, once for every set of vector instructions; [`Kernels::available`] picks the best that is there.
 
 pub mod product;
 pub mod winograd;
@@ -7,7 +7,7 @@ mod lane;
 mod point;
 
 #[cfg(target_arch = "aarch64")]
-mod neon;
+mod arm;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "wasm32")]
@@ -17,16 +17,14 @@ mod x86;
 
 use std::ops::Range;
 
-use product::{Pixels, Product};
+use product::{MAX_LANES, Pixels, Product};
 use winograd::{Products, ToPixels, ToTiles};
 
 use crate::unet::config::Activation;
 
 /// The inner loops for one set of instructions.
 ///
-/// # Safety
-/// The functions may be called where those instructions exist: that is what [`Kernels::detect`] makes sure of, and
-/// [`Product`] must be as [`product::run`] asks.
+/// Whoever has a value has a processor with those instructions: [`Kernels::available`] is where they come from.
 #[derive(Debug, Clone, Copy)]
 pub struct Kernels {
     /// What they are called.
@@ -37,20 +35,29 @@ pub struct Kernels {
     pub rows: usize,
     /// [`product::run`].
     pub product: unsafe fn(&Product, Range<usize>, &[Pixels]),
-    /// [`product::single`].
-    pub single: unsafe fn(&[f32], *const f32, &mut [f32]),
     /// [`winograd::to_tiles`].
     pub to_tiles: unsafe fn(&ToTiles, Range<usize>, &[Pixels]),
     /// [`winograd::products`].
     pub products: unsafe fn(&Products, Range<usize>),
     /// [`winograd::to_pixels`].
     pub to_pixels: unsafe fn(&ToPixels, Range<usize>, &[Pixels]),
-    /// [`point::activate`].
-    pub activate: unsafe fn(&[f32], &mut [f32], f32, f32, Option<Activation>),
-    /// [`point::moments`].
-    pub moments: unsafe fn(&[f32]) -> (f64, f64),
-    /// [`point::softmax`].
-    pub softmax: unsafe fn(&mut [f32], usize),
+    single: unsafe fn(&[f32], &[f32], &mut [f32]),
+    activate: unsafe fn(&[f32], &mut [f32], f32, f32, Option<Activation>),
+    moments: unsafe fn(&[f32]) -> (f64, f64),
+    softmax: unsafe fn(&mut [f32], usize),
+}
+
+/// One of [`Kernels`], compiled for its instructions.
+macro_rules! kernel {
+    ([$($features:literal)?] $name:ident($($value:ident: $type:ty),*) $(-> $result:ty)? = $loop:expr) => {
+        /// # Safety
+        /// The processor must have the instructions, and all must be as the loop asks.
+        $(#[target_feature(enable = $features)])?
+        unsafe fn $name($($value: $type),*) $(-> $result)? {
+            // SAFETY: the caller answers for both.
+            unsafe { $loop($($value),*) }
+        }
+    };
 }
 
 macro_rules! kernels {
@@ -72,49 +79,32 @@ macro_rules! kernels {
                 softmax,
             };
 
-            $(#[target_feature(enable = $features)])?
-            unsafe fn product(of: &Product, outputs: Range<usize>, pixels: &[Pixels]) {
-                unsafe { super::product::run::<$lane, $rows, $vectors>(of, outputs, pixels) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn single(x: &[f32], weight: *const f32, out: &mut [f32]) {
-                unsafe { super::product::single::<$lane>(x, weight, out) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn to_tiles(of: &ToTiles, channels: Range<usize>, tiles: &[Pixels]) {
-                unsafe { super::winograd::to_tiles::<$lane>(of, channels, tiles) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn products(of: &Products, positions: Range<usize>) {
-                unsafe { super::winograd::products::<$lane, $rows, $vectors>(of, positions) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn to_pixels(of: &ToPixels, outputs: Range<usize>, tiles: &[Pixels]) {
-                unsafe { super::winograd::to_pixels::<$lane>(of, outputs, tiles) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn activate(from: &[f32], to: &mut [f32], scale: f32, shift: f32, act: Option<Activation>) {
-                unsafe { super::point::activate::<$lane>(from, to, scale, shift, act) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn moments(values: &[f32]) -> (f64, f64) {
-                unsafe { super::point::moments::<$lane>(values) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn softmax(values: &mut [f32], columns: usize) {
-                unsafe { super::point::softmax::<$lane>(values, columns) }
-            }
+            kernel!([$($features)?] product(of: &Product, outputs: Range<usize>, pixels: &[Pixels])
+                = super::product::run::<$lane, $rows, $vectors>);
+            kernel!([$($features)?] single(x: &[f32], weight: &[f32], out: &mut [f32])
+                = super::product::single::<$lane>);
+            kernel!([$($features)?] to_tiles(of: &ToTiles, channels: Range<usize>, tiles: &[Pixels])
+                = super::winograd::to_tiles::<$lane>);
+            kernel!([$($features)?] products(of: &Products, positions: Range<usize>)
+                = super::winograd::products::<$lane, $rows, $vectors>);
+            kernel!([$($features)?] to_pixels(of: &ToPixels, outputs: Range<usize>, tiles: &[Pixels])
+                = super::winograd::to_pixels::<$lane>);
+            kernel!([$($features)?] activate(
+                from: &[f32], to: &mut [f32], scale: f32, shift: f32, act: Option<Activation>
+            ) = super::point::activate::<$lane>);
+            kernel!([$($features)?] moments(values: &[f32]) -> (f64, f64) = super::point::moments::<$lane>);
+            kernel!([$($features)?] softmax(values: &mut [f32], columns: usize) = super::point::softmax::<$lane>);
         }
     };
 }
 
 // Rows times vectors, plus what is multiplied, is as much as the registers hold.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, std::arch::x86_64::__m512, "AVX-512", 8 x 2, "avx512f");
+kernels!(avx512, x86::Avx512, "AVX-512", 8 x 2, "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, std::arch::x86_64::__m256, "AVX2", 4 x 3, "avx2,fma");
+kernels!(avx2, x86::Avx2, "AVX2", 4 x 3, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, std::arch::aarch64::float32x4_t, "NEON", 8 x 3);
+kernels!(neon, arm::Neon, "NEON", 8 x 3);
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
 kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 5 x 2, "simd128");
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
@@ -132,6 +122,40 @@ impl Kernels {
         let mut sets = vectors();
         sets.push(portable::KERNELS);
         sets
+    }
+
+    /// `out[o] += Σ_k x[k] weight[k][o]`, see [`product::single`].
+    pub fn single(&self, x: &[f32], weight: &[f32], out: &mut [f32]) {
+        assert!(weight.len() >= x.len() * out.len() + MAX_LANES);
+        // SAFETY: the processor has the instructions, and the weights are there.
+        unsafe { (self.single)(x, weight, out) }
+    }
+
+    /// `to[i] = act(scale from[i] + shift)`, see [`point::activate`].
+    pub fn activate(
+        &self,
+        from: &[f32],
+        to: &mut [f32],
+        scale: f32,
+        shift: f32,
+        act: Option<Activation>,
+    ) {
+        assert_eq!(from.len(), to.len());
+        // SAFETY: the processor has the instructions, and both are of one length.
+        unsafe { (self.activate)(from, to, scale, shift, act) }
+    }
+
+    /// Mean and variance, see [`point::moments`].
+    pub fn moments(&self, values: &[f32]) -> (f64, f64) {
+        // SAFETY: the processor has the instructions.
+        unsafe { (self.moments)(values) }
+    }
+
+    /// Softmax down every one of `columns`, which are whole vectors, see [`point::softmax`].
+    pub fn softmax(&self, values: &mut [f32], columns: usize) {
+        assert!(columns.is_multiple_of(self.lanes) && values.len() >= columns);
+        // SAFETY: the processor has the instructions, the columns are whole vectors, and there is a row.
+        unsafe { (self.softmax)(values, columns) }
     }
 }
 

@@ -1,12 +1,13 @@
 //! What happens to each number on its own: normalisation, nonlinearity, softmax.
 
 use super::lane::Lane;
+use super::product::MAX_LANES;
 use crate::unet::config::Activation;
 
 /// `to[i] = act(scale from[i] + shift)`, both of the same length.
 ///
 /// # Safety
-/// As for [`Lane`].
+/// The processor must have `L`'s instructions, and `to` must not be shorter than `from`.
 #[inline(always)]
 pub unsafe fn activate<L: Lane>(
     from: &[f32],
@@ -15,6 +16,7 @@ pub unsafe fn activate<L: Lane>(
     shift: f32,
     act: Option<Activation>,
 ) {
+    // SAFETY: `map` asks for what the caller promised.
     unsafe {
         match act {
             None => map::<L, Identity>(from, to, scale, shift),
@@ -41,16 +43,14 @@ fn each(from: &[f32], to: &mut [f32], f: impl Fn(f32) -> f32) {
 
 /// A function of one vector. Not a closure, which would not be compiled for the vector's instructions.
 trait Function {
-    /// # Safety
-    /// As for [`Lane`].
-    unsafe fn of<L: Lane>(x: L) -> L;
+    fn of<L: Lane>(x: L) -> L;
 }
 
 struct Identity;
 
 impl Function for Identity {
     #[inline(always)]
-    unsafe fn of<L: Lane>(x: L) -> L {
+    fn of<L: Lane>(x: L) -> L {
         x
     }
 }
@@ -59,8 +59,8 @@ struct Silu;
 
 impl Function for Silu {
     #[inline(always)]
-    unsafe fn of<L: Lane>(x: L) -> L {
-        unsafe { x.div(L::splat(1.0).add(L::splat(0.0).sub(x).exp())) }
+    fn of<L: Lane>(x: L) -> L {
+        x.div(x.all(1.0).add(x.all(0.0).sub(x).exp()))
     }
 }
 
@@ -68,14 +68,18 @@ struct Relu;
 
 impl Function for Relu {
     #[inline(always)]
-    unsafe fn of<L: Lane>(x: L) -> L {
-        unsafe { x.max(L::splat(0.0)) }
+    fn of<L: Lane>(x: L) -> L {
+        x.max(x.all(0.0))
     }
 }
 
+/// # Safety
+/// As for [`activate`].
 #[inline(always)]
 unsafe fn map<L: Lane, F: Function>(from: &[f32], to: &mut [f32], scale: f32, shift: f32) {
     let whole = from.len() / L::N * L::N;
+    // SAFETY: the caller has the instructions. `i + N <= whole <= from.len() <= to.len()`, and `lanes` has room for
+    // every vector.
     unsafe {
         let (scale, shift) = (L::splat(scale), L::splat(shift));
         for i in (0..whole).step_by(L::N) {
@@ -83,7 +87,7 @@ unsafe fn map<L: Lane, F: Function>(from: &[f32], to: &mut [f32], scale: f32, sh
             F::of(shift.add_product(x, scale)).store(to.as_mut_ptr().add(i));
         }
         if whole < from.len() {
-            let mut lanes = [0.0; super::product::MAX_LANES];
+            let mut lanes = [0.0; MAX_LANES];
             let rest = from.len() - whole;
             lanes[..rest].copy_from_slice(&from[whole..]);
             let x = L::load(lanes.as_ptr());
@@ -96,9 +100,10 @@ unsafe fn map<L: Lane, F: Function>(from: &[f32], to: &mut [f32], scale: f32, sh
 /// Mean and variance of `values`, in two passes.
 ///
 /// # Safety
-/// As for [`Lane`].
+/// The processor must have `L`'s instructions.
 #[inline(always)]
 pub unsafe fn moments<L: Lane>(values: &[f32]) -> (f64, f64) {
+    // SAFETY: the caller has the instructions.
     unsafe {
         let count = values.len() as f64;
         let mean = sum::<L, false>(values, 0.0) / count;
@@ -111,10 +116,15 @@ pub unsafe fn moments<L: Lane>(values: &[f32]) -> (f64, f64) {
 }
 
 /// The sum of `values - centre`, or of its squares: up to 256 vectors in f32, those in f64.
+///
+/// # Safety
+/// As for [`moments`].
 #[inline(always)]
 unsafe fn sum<L: Lane, const SQUARED: bool>(values: &[f32], centre: f32) -> f64 {
     let whole = values.len() / L::N * L::N;
     let mut total = 0.0;
+    // SAFETY: the caller has the instructions. `whole` numbers and the length of every block are whole vectors, so that
+    // one that begins at a multiple of `N` within a block ends within it.
     unsafe {
         let middle = L::splat(centre);
         for block in values[..whole].chunks(256 * L::N) {
@@ -128,9 +138,7 @@ unsafe fn sum<L: Lane, const SQUARED: bool>(values: &[f32], centre: f32) -> f64 
                 };
             }
             let both = sums[0].add(sums[1]).add(sums[2].add(sums[3]));
-            let mut lanes = [0.0; super::product::MAX_LANES];
-            both.store(lanes.as_mut_ptr());
-            total += lanes.iter().map(|v| f64::from(*v)).sum::<f64>();
+            total += both.lanes().iter().map(|v| f64::from(*v)).sum::<f64>();
         }
     }
     let rest = values[whole..].iter().map(|v| {
@@ -143,11 +151,14 @@ unsafe fn sum<L: Lane, const SQUARED: bool>(values: &[f32], centre: f32) -> f64 
 /// Softmax over the first index of `values` `[rows][columns]`, for every column.
 ///
 /// # Safety
-/// As for [`Lane`]; `columns` must be a multiple of `L::N`.
+/// The processor must have `L`'s instructions; `columns` must be a multiple of `L::N`, and `values` whole rows, at
+/// least one.
 #[inline(always)]
 pub unsafe fn softmax<L: Lane>(values: &mut [f32], columns: usize) {
     let rows = values.len() / columns;
     let start = values.as_mut_ptr();
+    // SAFETY: the caller has the instructions. `first + N <= columns` because both are multiples of `N`, so that what
+    // begins at `row * columns + first` ends within its row, and there are `rows` of them, of which row 0 is one.
     unsafe {
         for first in (0..columns).step_by(L::N) {
             let at = |row: usize| start.wrapping_add(row * columns + first);

@@ -44,6 +44,8 @@ pub struct Pixels {
 }
 
 /// A whole product.
+///
+/// Whoever runs one answers for its addresses, see [`run`].
 #[derive(Debug, Clone, Copy)]
 pub struct Product<'a> {
     /// The terms of the sum, in the order in which the weights are packed.
@@ -69,8 +71,13 @@ pub struct Product<'a> {
 /// Computes the outputs `outputs`, whose first is a multiple of `R`, at `pixels`; `R` outputs of `V` vectors at once.
 ///
 /// # Safety
-/// As for [`Lane`]; every pointer of `product` must be valid for what its fields say, and nothing else may touch the
-/// pixels that are written.
+/// - The processor must have `L`'s instructions.
+/// - `outputs` must begin with a multiple of `R`, and there must be `weights` for whole groups of `R` outputs, up to
+///   the one that `outputs` ends in. `depth` must be the sum of channels times taps over all parts.
+/// - For every part, `L::N` numbers must be there to be read at `x + tap + pixels.input + channel * plane`, those of
+///   lanes in no run too, and nobody may write them meanwhile.
+/// - There must be a `bias` for every one of `outputs`, and in `out` and in the residual a plane that reaches over all
+///   runs of `pixels`. A run has at most `L::N` numbers. Nobody else may use those places in `out` meanwhile.
 #[inline(always)]
 pub unsafe fn run<L: Lane, const R: usize, const V: usize>(
     product: &Product,
@@ -79,6 +86,8 @@ pub unsafe fn run<L: Lane, const R: usize, const V: usize>(
 ) {
     // Whatever is smaller is read again and again: it should stay in the nearest cache.
     let weights_are_small = product.depth * outputs.len() < SMALL;
+    // SAFETY: every block is a part of what the caller answers for, and `first` is a multiple of `R` as the first
+    // output is.
     unsafe {
         if weights_are_small {
             for some in pixels.chunks(V) {
@@ -99,6 +108,8 @@ pub unsafe fn run<L: Lane, const R: usize, const V: usize>(
 /// Weights that a second-level cache holds with room to spare: 512 KiB.
 const SMALL: usize = 1 << 17;
 
+/// # Safety
+/// As for [`run`], with the outputs from `first` to below `end`, of which `R` are computed.
 #[inline(always)]
 unsafe fn block<L: Lane, const R: usize, const V: usize>(
     product: &Product,
@@ -106,6 +117,7 @@ unsafe fn block<L: Lane, const R: usize, const V: usize>(
     end: usize,
     pixels: &[Pixels],
 ) {
+    // SAFETY: the same outputs at the same pixels, all at once or one after the other.
     unsafe {
         if let Ok(all) = <&[Pixels; V]>::try_from(pixels) {
             sums::<L, R, V>(product, first, end, all);
@@ -117,6 +129,8 @@ unsafe fn block<L: Lane, const R: usize, const V: usize>(
     }
 }
 
+/// # Safety
+/// As for [`block`].
 #[inline(always)]
 unsafe fn sums<L: Lane, const R: usize, const V: usize>(
     product: &Product,
@@ -124,6 +138,9 @@ unsafe fn sums<L: Lane, const R: usize, const V: usize>(
     end: usize,
     pixels: &[Pixels; V],
 ) {
+    // SAFETY: a group of `R` outputs has `R * depth` weights, so that the group of `first` begins at `first * depth`,
+    // and the parts take `R` for each channel of each tap: `R * depth` in all. Where x is read the caller has named.
+    // Outputs at and after `end` are not stored.
     unsafe {
         let mut sums = [[L::splat(0.0); V]; R];
         let mut weight = product.weights.add(first * product.depth);
@@ -155,7 +172,8 @@ unsafe fn sums<L: Lane, const R: usize, const V: usize>(
 /// `sums[row][v] += Σ_k weight[k][row] x[v][k plane]` for the `terms` first `k`.
 ///
 /// # Safety
-/// As for [`run`].
+/// The processor must have `L`'s instructions. There must be `R` weights for each of `terms`, and `L::N` numbers at
+/// every `x[v]` and at each of the next `terms - 1` places that are `plane` further.
 #[inline(always)]
 pub(super) unsafe fn accumulate<L: Lane, const R: usize, const V: usize>(
     sums: &mut [[L; V]; R],
@@ -164,6 +182,8 @@ pub(super) unsafe fn accumulate<L: Lane, const R: usize, const V: usize>(
     mut weight: *const f32,
     terms: usize,
 ) {
+    // SAFETY: term k reads at `x[v] + k plane` and `weight + k R + row`, which the caller says are there. `x` ends one
+    // plane after the last, which may be nowhere, so it goes on by `wrapping_add`; `weight` ends just after the last.
     unsafe {
         for _ in 0..terms {
             let mut values = [L::splat(0.0); V];
@@ -183,8 +203,13 @@ pub(super) unsafe fn accumulate<L: Lane, const R: usize, const V: usize>(
 }
 
 /// Bias, residual and scale, and where it goes.
+///
+/// # Safety
+/// As for [`run`], with the output `output` at `pixels`.
 #[inline(always)]
 unsafe fn finish<L: Lane>(product: &Product, output: usize, sum: L, pixels: &Pixels) {
+    // SAFETY: `output` has a bias, and a plane in `out` and in the residual in which all pixels of a run lie:
+    // `output .. output + N` where one run is a whole vector and pixels follow each other.
     unsafe {
         let bias = L::splat(*product.bias.add(output));
         let scale = L::splat(product.scale);
@@ -203,8 +228,7 @@ unsafe fn finish<L: Lane>(product: &Product, output: usize, sum: L, pixels: &Pix
             sum.mul(scale).store(to.add(output));
             return;
         }
-        let mut lanes = [0.0; MAX_LANES];
-        sum.store(lanes.as_mut_ptr());
+        let lanes = sum.lanes();
         for run in &pixels.runs {
             for i in 0..run.length {
                 let at = run.output + i * product.out_step;
@@ -219,11 +243,12 @@ unsafe fn finish<L: Lane>(product: &Product, output: usize, sum: L, pixels: &Pix
 /// [`MAX_LANES`] numbers after its end.
 ///
 /// # Safety
-/// As for [`run`].
+/// The processor must have `L`'s instructions, and `weight` at least `x.len() * out.len() + MAX_LANES` numbers.
 #[inline(always)]
-pub unsafe fn single<L: Lane>(x: &[f32], weight: *const f32, out: &mut [f32]) {
+pub unsafe fn single<L: Lane>(x: &[f32], weight: &[f32], out: &mut [f32]) {
     let vectors = out.len().div_ceil(L::N);
     let whole = vectors / 4 * 4;
+    // SAFETY: all of these are among `vectors`.
     unsafe {
         for first in (0..whole).step_by(4) {
             columns::<L, 4>(x, weight, out, first * L::N);
@@ -235,28 +260,31 @@ pub unsafe fn single<L: Lane>(x: &[f32], weight: *const f32, out: &mut [f32]) {
 }
 
 /// [`single`] for the `V` vectors of outputs that begin with `first`.
+///
+/// # Safety
+/// As for [`single`], and each of the vectors must begin within `out`.
 #[inline(always)]
 unsafe fn columns<L: Lane, const V: usize>(
     x: &[f32],
-    weight: *const f32,
+    weight: &[f32],
     out: &mut [f32],
     first: usize,
 ) {
+    // SAFETY: the caller has the instructions. A vector that begins within the last of `x.len()` rows ends less than
+    // `N <= MAX_LANES` numbers after it, and so many are there.
     unsafe {
         let mut sums = [L::splat(0.0); V];
         for (k, x) in x.iter().enumerate() {
-            let row = weight.add(k * out.len() + first);
+            let row = weight.as_ptr().add(k * out.len() + first);
             let x = L::splat(*x);
             for (v, sum) in sums.iter_mut().enumerate() {
                 *sum = sum.add_product(x, L::load(row.add(v * L::N)));
             }
         }
         for (v, sum) in sums.iter().enumerate() {
-            let mut lanes = [0.0; MAX_LANES];
-            sum.store(lanes.as_mut_ptr());
             let at = first + v * L::N;
             let length = L::N.min(out.len() - at);
-            for (out, lane) in out[at..at + length].iter_mut().zip(lanes) {
+            for (out, lane) in out[at..at + length].iter_mut().zip(sum.lanes()) {
                 *out += lane;
             }
         }

@@ -79,7 +79,8 @@ fn a_product_is_the_sum_that_it_says() {
                 scale: 0.5,
             };
             let places = vectors([rows, columns], pitch, kernels.lanes, [columns, 1], 0);
-            // SAFETY: the set is available, and all planes have room behind them.
+            // SAFETY: x, y and the residual go on for `MAX_LANES` numbers after their planes, which `vectors` lays out
+            // within `pitch`; weights are packed in groups of `kernels.rows`, bias and `out` are for `outputs`.
             unsafe { (kernels.product)(&product, 0..outputs, &places) };
 
             let mut expected = Vec::new();
@@ -166,7 +167,9 @@ fn a_convolution_over_tiles_is_the_sum_over_its_kernel() {
                 residual: Some((residual.as_ptr(), height * width)),
                 scale: 0.5,
             };
-            // SAFETY: the set is available, and the planes have room behind them.
+            // SAFETY: x and the residual go on for `MAX_LANES` numbers after their planes, which are those that
+            // `Planes` asks for; `transformed` and `sums` have a step for each position, weights are packed for
+            // `filled` outputs, bias and `out` are for `outputs`.
             unsafe {
                 (kernels.to_tiles)(&to_tiles, 0..inputs, &tiles);
                 (kernels.products)(&products, 0..POSITIONS);
@@ -200,8 +203,7 @@ fn a_linear_layer_adds_to_its_bias() {
             let weight = random(2, inputs * outputs + MAX_LANES);
             let bias = random(3, outputs);
             let mut out = bias.clone();
-            // SAFETY: the set is available, and the weights have room behind them.
-            unsafe { (kernels.single)(&x, weight.as_ptr(), &mut out) };
+            kernels.single(&x, &weight, &mut out);
             let sum = |o: usize| {
                 let products =
                     (0..inputs).map(|k| f64::from(x[k]) * f64::from(weight[k * outputs + o]));
@@ -225,8 +227,7 @@ fn activations_are_exact_to_a_few_units_in_the_last_place() {
             Some(Activation::Mish),
         ] {
             let mut found = vec![0.0; values.len()];
-            // SAFETY: the set is available.
-            unsafe { (kernels.activate)(&values, &mut found, 1.5, -0.25, act) };
+            kernels.activate(&values, &mut found, 1.5, -0.25, act);
             let expected: Vec<f64> = values
                 .iter()
                 .map(|x| {
@@ -266,8 +267,7 @@ fn moments_survive_a_mean_that_dwarfs_the_spread() {
             let exact: Vec<f64> = values.iter().map(|v| f64::from(*v)).collect();
             let mean = exact.iter().sum::<f64>() / length as f64;
             let variance = exact.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / length as f64;
-            // SAFETY: the set is available.
-            let (m, v) = unsafe { (kernels.moments)(&values) };
+            let (m, v) = kernels.moments(&values);
             assert!(
                 (m - mean).abs() < 1e-6 * mean,
                 "{}: {m} and {mean}",
@@ -288,8 +288,7 @@ fn softmax_sums_to_one_down_every_column() {
         let (rows, columns) = (37, 3 * MAX_LANES);
         let scores: Vec<f32> = random(1, rows * columns).iter().map(|v| 30.0 * v).collect();
         let mut found = scores.clone();
-        // SAFETY: the set is available, and the columns are whole vectors.
-        unsafe { (kernels.softmax)(&mut found, columns) };
+        kernels.softmax(&mut found, columns);
         let exp = |at: usize| f64::from(scores[at]).exp();
         let expected: Vec<f64> = (0..rows * columns)
             .map(|at| {

@@ -47,9 +47,16 @@ pub struct ToTiles {
 /// The tiles of `channels`; `tiles[..].input` is where a vector's first tile begins in a plane.
 ///
 /// # Safety
-/// As for [`super::product::run`]: pointers must be valid for what the fields say.
+/// - The processor must have `L`'s instructions.
+/// - Of every channel there must be four planes, `phase` apart, with `L::N` numbers to be read at `input`, `input + 1`
+///   and a `pitch` further of every vector, those of lanes in no run too; nobody may write them meanwhile.
+/// - `of.channels` must be more than every one of `channels`, `of.tiles` must have room for [`POSITIONS`] times `step`,
+///   and `step` for all channels of all `tiles`. Nobody else may use the places of `channels` there.
 #[inline(always)]
 pub unsafe fn to_tiles<L: Lane>(of: &ToTiles, channels: Range<usize>, tiles: &[Pixels]) {
+    // SAFETY: plane 2 (y % 2) + x % 2 of the channel is read at row y / 2 and column x / 2 with y and x below 4, which
+    // are the places that the caller has named. `(4 y + x) step` is below `POSITIONS * step`, and the vector of a
+    // channel is within one `step`.
     unsafe {
         for channel in channels {
             for (j, tile) in tiles.iter().enumerate() {
@@ -110,13 +117,17 @@ pub struct Products {
 /// The products of `positions`; `R` outputs of `V` vectors at once.
 ///
 /// # Safety
-/// As for [`super::product::run`].
+/// - The processor must have `L`'s instructions.
+/// - `of.outputs` must be a multiple of `R`, and there must be `weights` of all of them for every one of `positions`.
+/// - `tiles` and `sums` must have `step` and `sums_step` numbers for each of `positions`, which must be enough for all
+///   channels and all outputs of all vectors. Nobody may write the former or use the latter meanwhile.
 #[inline(always)]
 pub unsafe fn products<L: Lane, const R: usize, const V: usize>(
     of: &Products,
     positions: Range<usize>,
 ) {
     let whole = of.vectors / V * V;
+    // SAFETY: `first + R <= of.outputs` because both are multiples of `R`; `vector + V <= of.vectors`.
     unsafe {
         for position in positions {
             for first in (0..of.outputs).step_by(R) {
@@ -131,6 +142,9 @@ pub unsafe fn products<L: Lane, const R: usize, const V: usize>(
     }
 }
 
+/// # Safety
+/// As for [`products`], with the outputs `first..first + R` and the vectors `vector..vector + V`, which must be among
+/// those of `of`.
 #[inline(always)]
 unsafe fn product<L: Lane, const R: usize, const V: usize>(
     of: &Products,
@@ -138,6 +152,9 @@ unsafe fn product<L: Lane, const R: usize, const V: usize>(
     first: usize,
     vector: usize,
 ) {
+    // SAFETY: a position has `outputs * channels` weights, a group of `R` outputs `R * channels`. A vector of tiles has
+    // `N` numbers for each channel, one after the other, and in `sums` for each output: all within one `step` of a
+    // position.
     unsafe {
         let weights = of
             .weights
@@ -182,9 +199,16 @@ pub struct ToPixels {
 /// end of a row.
 ///
 /// # Safety
-/// As for [`super::product::run`].
+/// - The processor must have `L`'s instructions.
+/// - `of.outputs` must be more than every one of `outputs`, and `sums` must have `step` numbers for each of
+///   [`POSITIONS`], enough for all outputs of all `tiles`. Nobody may write them meanwhile.
+/// - There must be a `bias` for every one of `outputs`, and a plane of `size` in `out` and in the residual, which may
+///   be the same. A run has at most `L::N` tiles, and the first pixel of each lies in the plane, all of them in one
+///   row. Nobody else may use those planes of `out` meanwhile.
 #[inline(always)]
 pub unsafe fn to_pixels<L: Lane>(of: &ToPixels, outputs: Range<usize>, tiles: &[Pixels]) {
+    // SAFETY: `(4 y + x) step` is below `POSITIONS * step`, and the vector of an output is within one `step`. Rows of
+    // pixels are those of the caller's tiles, and one below.
     unsafe {
         for output in outputs {
             for (j, tile) in tiles.iter().enumerate() {
@@ -212,9 +236,16 @@ pub unsafe fn to_pixels<L: Lane>(of: &ToPixels, outputs: Range<usize>, tiles: &[
 }
 
 /// One row of pixels of a vector of tiles, `below` numbers after the tiles' first.
+///
+/// # Safety
+/// As for [`to_pixels`], with the output `output`; `below` must be 0 or the width of a plane.
 #[inline(always)]
 unsafe fn row<L: Lane>(of: &ToPixels, output: usize, columns: [L; 2], tile: &Pixels, below: usize) {
     let [height, width] = of.size;
+    // SAFETY: `output` has a bias, and a plane of `height * width` numbers in `out` and in the residual. A row that is
+    // not in the plane is left out. Where the width is even a tile has two pixels in its row, so that `N` tiles of one
+    // row have `2 N`; else `length` ends with the row. Every pixel of the residual is read before the same one of `out`
+    // is written.
     unsafe {
         let bias = L::splat(*of.bias.add(output));
         let scale = L::splat(of.scale);

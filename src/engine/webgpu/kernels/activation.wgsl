@@ -1,3 +1,4 @@
+#names SILU MISH GELU RELU ACT
 // The nonlinearity of a network, component by component.
 fn act(x: vec4f) -> vec4f {
 #if SILU

@@ -1,3 +1,4 @@
+#names HALF SCALARS
 #if HALF
 #if SCALARS
 alias Stored = f16;

@@ -1,3 +1,5 @@
+#names P V GATHERED ACROSS THREADS FOUR FMA PHASES TIME PROJECT ADD AVERAGE
+#names SHARED ALONG DEPTH PIXELS BLOCKS PICTURE PICTURELOADS FACTORS FACTORLOADS
 // output = scale (weight * source + bias + time + residual): a convolution as a matrix product.
 //
 // Rows are the pixels of all images of the batch, one after the other; columns are blocks of four output channels.
@@ -7,8 +9,9 @@
 // Two ways to feed the sums, which add the same products in the same order, so that they give the same bits:
 //   alone    the pixels are consecutive and read from the arena; op.lanes neighbours have neighbouring channels, so
 //            that they read neighbouring weights and one picture. No workgroup memory, no barriers.
-//   SHARED   a workgroup is $ACROSS invocations along the pixels times op.lanes along the blocks; it brings $DEPTH blocks
-//            of the source of all its pixels and the weights of all its channels into workgroup memory at a time.
+//   SHARED   a workgroup is $ACROSS invocations along the pixels times op.lanes along the blocks; it brings DEPTH
+//            blocks of the source of all its pixels and the weights of all its channels into workgroup memory at a
+//            time.
 
 #if SHARED
 var<workgroup> picture: array<vec4f, $PICTURE>;  // [$DEPTH][pixels]

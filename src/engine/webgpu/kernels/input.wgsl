@@ -1,3 +1,4 @@
+#names CENTRE
 // x_t as the network takes it: planes become blocks of four channels, centred where the network asks for that.
 
 @compute @workgroup_size(64)

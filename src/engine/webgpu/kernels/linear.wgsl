@@ -1,3 +1,4 @@
+#names LANES SLICES THREADS FEATURES CLASS
 // output = weight * act(source) + bias + the row of the image's class: a linear layer on one vector.
 //
 // A workgroup makes $LANES blocks of four outputs; $SLICES invocations share the sum of each. The timestep's features,

@@ -1,3 +1,4 @@
+#names THREADS V FOUR
 // Attention, second half: the mean of all values with the weights of kernels/scores.wgsl.
 //
 // One invocation: four queries times $V blocks of four channels of one head.

@@ -1,3 +1,4 @@
+#names THREADS MODULATED AVERAGE
 // output = resample(act(weight (x - mean) / sqrt(variance + eps) + bias)): group normalisation (Wu & He 2018),
 // modulated by time where the network does that, with what follows it. One workgroup per group and image.
 //

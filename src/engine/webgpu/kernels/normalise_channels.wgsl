@@ -1,3 +1,4 @@
+#names THREADS MODULATED AVERAGE
 // What normalise.wgsl does, for groups that begin or end within a block of four channels: number by number.
 //
 // The lanes of a block that hold no channel become 0, because the next kernel multiplies all four.

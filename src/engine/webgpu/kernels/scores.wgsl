@@ -1,3 +1,4 @@
+#names THREADS FOUR HALF
 // Attention, first half: exp(s - max s) with s = scale q kᵀ, for four queries of one head, over all keys. The second
 // half divides by their sum.
 //

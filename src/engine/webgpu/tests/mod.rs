@@ -2,6 +2,7 @@
 
 mod maker;
 mod naive;
+mod templates;
 
 use maker::{Inputs, Maker, worst};
 

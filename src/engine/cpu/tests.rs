@@ -1,0 +1,91 @@
+//! What keeps an image's memory from being used by others.
+
+use pollster::block_on;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use super::*;
+use crate::noise::gaussian;
+
+/// Normalised, activated and halved sources, and attention with more heads than one: everything that gives threads
+/// parts of a room.
+const CONFIG: &str = r#"{
+    "sample_size": 16, "in_channels": 3, "out_channels": 3, "norm_num_groups": 4,
+    "block_out_channels": [8, 16],
+    "layers_per_block": 1, "attention_head_dim": 2, "downsample_type": "resnet", "upsample_type": "resnet",
+    "down_block_types": ["AttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "AttnUpBlock2D"]
+}"#;
+
+fn engine() -> CpuEngine {
+    let config = UnetConfig::from_json(CONFIG).unwrap();
+    let params = Plan::expected_tensors(&config).unwrap();
+    let bytes: Vec<Vec<u8>> = (0..)
+        .zip(&params)
+        .map(|(draw, param)| {
+            let mut numbers = vec![0.0; param.shape.iter().product()];
+            gaussian(3, 0, draw, &mut numbers);
+            let small = numbers.iter().map(|v| 0.1 * v);
+            small.flat_map(f32::to_le_bytes).collect()
+        })
+        .collect();
+    let views = params.iter().zip(&bytes).map(|(param, bytes)| {
+        let view = TensorView::new(Dtype::F32, param.shape.clone(), bytes);
+        (&param.name, view.unwrap())
+    });
+    let file = safetensors::serialize(views, None).unwrap();
+    CpuEngine::load(CONFIG, &file).unwrap()
+}
+
+/// One step along x_prev = out.
+const OUT: StepCoefficients = StepCoefficients {
+    p: 0.0,
+    q: 1.0,
+    clip: Clip::None,
+    r: 0.0,
+    s: 0.0,
+    eps_from: EpsFrom::Out,
+    a: 1.0,
+    b: 0.0,
+    sigma: 0.0,
+};
+
+/// Every thread works in a part of its own of what an operation has for itself; there are as many parts as threads when
+/// a batch begins, however many there are when it goes on.
+#[test]
+fn a_batch_may_go_on_with_more_threads_than_it_began_with() {
+    let pool = |threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+    };
+    let (one, many) = (pool(1), pool(7));
+    let engine = engine();
+    let spec = BatchSpec {
+        shape: [1, 3, 16, 16],
+        labels: None,
+    };
+    let mut x = vec![0.0; 3 * 16 * 16];
+    gaussian(3, 0, 1000, &mut x);
+    let step = |batch: &mut CpuBatch| block_on(engine.step(batch, 500, &OUT, None)).unwrap();
+    let results = |mut batch: CpuBatch| block_on(engine.results(&mut batch)).unwrap().x_t;
+    let mut batch = one.install(|| engine.begin(&spec, x.clone())).unwrap();
+    one.install(|| step(&mut batch));
+    let expected = results(batch);
+    assert!(expected.iter().any(|v| v.abs() > 0.01));
+    for _ in 0..20 {
+        let mut batch = one.install(|| engine.begin(&spec, x.clone())).unwrap();
+        many.install(|| step(&mut batch));
+        assert_eq!(results(batch), expected);
+    }
+}
+
+#[test]
+#[should_panic = "another program's workspace"]
+fn a_program_takes_no_workspace_of_another() {
+    let engine = engine();
+    let [small, large] = [[8, 8], [16, 16]].map(|size| engine.program(size).unwrap());
+    let features = vec![0.0; large.plan.features.channels];
+    let (x, mut out) = (vec![0.0; 3 * 16 * 16], vec![0.0; 3 * 16 * 16]);
+    large.run(&mut small.workspace(), &features, None, &x, &mut out, 1);
+}
