@@ -14,7 +14,8 @@
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
 //! 8. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 //!
-//! Features: `gpu` is the engine on the graphics card, `burn` the one that ours is tested against, `train` and `evaluate`
+//! Features: `gpu` is the engine on the graphics card, `burn` (and
+//! `burn-gpu`) the one that ours is tested against, `train` and `evaluate`
 //! the two modules, `cli` the program and everything it needs (the default). With `default-features = false` the crate
 //! samples on the CPU.
 

@@ -148,7 +148,7 @@ test!(what_would_not_do_what_it_says_is_refused, async {
     assert!(
         uneven
             .to_string()
-            .contains("34 steps instead of 30, because 30 does not divide 1000"),
+            .contains("31 steps instead of 30, because 30 does not divide 1000"),
         "{uneven}"
     );
     assert_eq!(rules::steps(&plain, &steps("ddim25", 7)), Ok(25));

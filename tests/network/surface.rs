@@ -143,7 +143,7 @@ async fn nonsense_is_an_error_that_names_the_option() {
             r#"{"method": "sigma_hat", "eta": 0.5}"#,
             "only the method ddim",
         ),
-        (r#"{"tau": "uniform", "steps": 30}"#, "34 steps instead"),
+        (r#"{"tau": "uniform", "steps": 30}"#, "31 steps instead"),
         (r#"{"clip": "yes"}"#, "options"),
         (r#"{"size": [0, 0]}"#, "multiples of 4"),
         (r#"{"seed": -1}"#, "seed"),

@@ -1,5 +1,6 @@
 //! The engine on burn: any burn device, WebGPU through burn-wgpu, the CPU through burn-flex.
 
+#[cfg(feature = "burn-gpu")]
 mod device;
 
 use burn::module::Module;
@@ -32,6 +33,13 @@ pub struct BurnBatch {
 pub async fn open_device(kind: DeviceKind) -> Result<(Device, String), EngineError> {
     Ok(match kind {
         DeviceKind::Cpu => (Device::flex(), "burn-flex".to_string()),
+        #[cfg(not(feature = "burn-gpu"))]
+        DeviceKind::Gpu => {
+            return Err(EngineError::NoGpu(
+                "this build has burn on the processor only".into(),
+            ));
+        }
+        #[cfg(feature = "burn-gpu")]
         DeviceKind::Gpu => {
             let gpu = device::gpu().await?;
             (gpu.device, gpu.name)
