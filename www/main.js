@@ -1,10 +1,10 @@
 // Wires the page: settings and their controls, the Generate view, the keyboard.
 
-import { Controls } from './controls.js';
-import { Generate } from './generate.js';
-import { Notices } from './notices.js';
+import { Controls } from './ui/controls.js';
+import { Generate } from './views/generate.js';
+import { Notices } from './ui/notices.js';
 import { Settings, setModels } from './state.js';
-import { fetchJsonText } from './weights.js';
+import { fetchJsonText } from './engine/weights.js';
 
 const MODELS = new URL('./models/', import.meta.url);
 

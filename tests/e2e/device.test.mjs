@@ -80,7 +80,7 @@ test('what was measured on a graphics card is handed back on the next visit, and
   await demo.generate();
   const first = await demo.pixels();
   const adapter = await demo.page.evaluate(async () => {
-    const { adapterName } = await import('./www/device.js');
+    const { adapterName } = await import('./www/engine/device.js');
     return adapterName(await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' }));
   });
   for (const kept of ['large=b64x64 small=b16x32', 'no tuning at all']) {

@@ -42,9 +42,9 @@ export const PACKAGE_WASM = '**/pkg/**/ddim_web_bg.wasm';
 export const cores = (count) => (context) =>
   context.addInitScript((n) => Object.defineProperty(navigator, 'hardwareConcurrency', { get: () => n }), count);
 
-/** For `prepare`: runs `code` wherever www/device.js is imported, on the page and in workers, before anything of it. @param {string} code */
+/** For `prepare`: runs `code` wherever www/engine/device.js is imported, on the page and in workers, before anything of it. @param {string} code */
 export const before = (code) => (context) =>
-  context.route('**/www/device.js', async (route) => {
+  context.route('**/www/engine/device.js', async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${code}\n${await response.text()}` });
   });

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { chooseDevice } from '../../www/device.js';
-import { Film } from '../../www/film.js';
-import { columnsFor, toGreyLevels } from '../../www/pixels.js';
-import { Joiner, split, workersFor } from '../../www/pool.js';
+import { chooseDevice } from '../../www/engine/device.js';
+import { Film } from '../../www/ui/film.js';
+import { columnsFor, toGreyLevels } from '../../www/ui/pixels.js';
+import { Joiner, split, workersFor } from '../../www/engine/pool.js';
 import { OWN_SPACING, SETTINGS, defaults, formatHash, parse, parseHash, setModels, settingOf } from '../../www/state.js';
 
 setModels([{ id: 'fashion-mnist', name: 'Fashion-MNIST' }, { id: 'other', name: 'Other' }]);
@@ -198,19 +198,20 @@ test('software adapters are for those who ask for them', async () => {
   assert.equal(real.device, 'webgpu');
 });
 
-const read = (path) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
-
-/** @param {string} name  of a module in www/ @returns {Promise<Set<string>>} `found`, with what it imports, directly or not */
-async function importsOf(name, found = new Set()) {
-  for (const [, imported] of (await read(`www/${name}`)).matchAll(/^import .* from '\.\/(.*)';$/gm)) {
-    if (found.has(imported)) continue;
-    found.add(imported);
-    await importsOf(imported, found);
+/** @param {URL} module @returns {Promise<Set<string>>} `found`, with the addresses of what it imports, directly or not */
+async function importsOf(module, found = new Set()) {
+  for (const [, imported] of (await readFile(module, 'utf8')).matchAll(/^import .* from '(\..*)';$/gm)) {
+    const url = new URL(imported, module);
+    if (found.has(url.href)) continue;
+    found.add(url.href);
+    await importsOf(url, found);
   }
   return found;
 }
 
 test('index.html announces exactly the modules that main.js imports', async () => {
-  const announced = [...(await read('index.html')).matchAll(/<link rel="modulepreload" href="www\/(.*?)">/g)].map(([, name]) => name);
-  assert.deepEqual(announced.sort(), [...(await importsOf('main.js'))].sort());
+  const page = new URL('../../index.html', import.meta.url);
+  const links = (await readFile(page, 'utf8')).matchAll(/<link rel="modulepreload" href="(.*?)">/g);
+  const announced = [...links].map(([, href]) => new URL(href, page).href);
+  assert.deepEqual(announced.sort(), [...(await importsOf(new URL('www/main.js', page)))].sort());
 });

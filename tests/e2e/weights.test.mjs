@@ -168,7 +168,7 @@ test('the second visit takes the weights from the cache, and new weights on the 
 test('a cache that cannot be used is not an error', async (t) => {
   const demo = await open(t, {
     prepare: (context) =>
-      context.route('**/www/weights.js', async (route) => {
+      context.route('**/www/engine/weights.js', async (route) => {
         const response = await route.fetch();
         const refuse = "Cache.prototype.put = () => Promise.reject(new DOMException('full', 'QuotaExceededError'));\n";
         await route.fulfill({ response, body: refuse + (await response.text()) });

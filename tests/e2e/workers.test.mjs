@@ -163,7 +163,7 @@ test('a processor core without the memory for an instance is done without', asyn
     prepare: async (context) => {
       await cores(2)(context);
       let workers = 0;
-      await context.route('**/www/worker.js', async (route) => {
+      await context.route('**/www/engine/worker.js', async (route) => {
         workers += 1;
         const response = await route.fetch();
         const noMemory = "WebAssembly.instantiate = () => Promise.reject(new RangeError('out of memory'));\n";

@@ -1,13 +1,13 @@
 // The Generate view: loads the model, runs the sampler, shows every step as it comes, and lets one
 // go back through them afterwards. All that can go wrong ends here, as a sentence in the status line.
 
-import { Engine } from './engine.js';
-import { Film } from './film.js';
-import { EngineCrash, EngineReplaced } from './instance.js';
-import { copyLink, savePng } from './share.js';
-import { Stage } from './stage.js';
-import { OWN_SPACING, shorten } from './state.js';
-import { duration, megabytes, milliseconds, plural } from './words.js';
+import { Engine } from '../engine/client.js';
+import { Film } from '../ui/film.js';
+import { EngineCrash, EngineReplaced } from '../engine/remote.js';
+import { copyLink, savePng } from '../ui/share.js';
+import { Stage } from '../ui/stage.js';
+import { OWN_SPACING, shorten } from '../state.js';
+import { duration, megabytes, milliseconds, plural } from '../ui/words.js';
 
 /** A notice has one line: of a file full of unknown keys it names the first few. */
 const MAX_NAMED_KEYS = 6;
@@ -20,12 +20,12 @@ const find = (id) => document.getElementById(id);
 export class Generate {
   /** @type {Engine|null} */
   #engine = null;
-  /** @type {import('./engine.js').Loaded|null} */
+  /** @type {import('../engine/client.js').Loaded|null} */
   #loaded = null;
   /** @type {Film|null} */
   #film = null;
   #state = 'loading';
-  /** @type {import('./state.js').Values|null} the settings of the current or last run */
+  /** @type {import('../state.js').Values|null} the settings of the current or last run */
   #running = null;
   #times = []; // ms of each step of the current run
   #painting = 0; // the animation frame that will show the newest step
@@ -33,9 +33,9 @@ export class Generate {
 
   /**
    * @param {object} parts
-   * @param {import('./state.js').Settings} parts.settings
-   * @param {import('./controls.js').Controls} parts.controls
-   * @param {import('./notices.js').Notices} parts.notices
+   * @param {import('../state.js').Settings} parts.settings
+   * @param {import('../ui/controls.js').Controls} parts.controls
+   * @param {import('../ui/notices.js').Notices} parts.notices
    * @param {{id: string, name: string, path: string, note: string}[]} parts.models
    */
   constructor({ settings, controls, notices, models }) {

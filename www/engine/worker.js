@@ -11,7 +11,7 @@
 //       {type: 'crashed', message}   the worker is of no further use
 
 import { chooseDevice, watchForLostDevice } from './device.js';
-import { toGreyLevels } from './pixels.js';
+import { toGreyLevels } from '../ui/pixels.js';
 
 /** So many steps this worker may be ahead of what the page has of the whole batch: the rest would pile up there. */
 const LEAD = 16;
@@ -20,7 +20,7 @@ const LEAD = 16;
 let wanted;
 /** @type {import('./device.js').DeviceChoice} */
 let choice;
-/** @type {typeof import('../pkg/ddim_web.js')} */
+/** @type {typeof import('../../pkg/ddim_web.js')} */
 let wasm;
 /** @type {{config: string, scheduler: string, weights: Blob, tuning?: string}} */
 let files;

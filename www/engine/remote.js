@@ -39,7 +39,7 @@ export class Instance {
   /**
    * Loads the model on the device that was chosen.
    * @param {{module: WebAssembly.Module, config: string, scheduler: string, weights: Blob, tuning?: string}} files
-   * @returns {Promise<import('./engine.js').Loaded>}
+   * @returns {Promise<import('./client.js').Loaded>}
    */
   load(files) {
     return this.#request({ type: 'load', ...files });

@@ -1,7 +1,7 @@
 // What leaves the page: a PNG of the grid, and a link that makes the same pictures again.
 
 import { gridAsPng } from './pixels.js';
-import { formatHash } from './state.js';
+import { formatHash } from '../state.js';
 
 /** A spacing from a link holds colons, commas, and any number of numbers. @param {string} text */
 function forFileName(text) {
@@ -11,7 +11,7 @@ function forFileName(text) {
 /**
  * Offers the grid as a download, under a name that says how it was made.
  * @param {HTMLCanvasElement[]} canvases
- * @param {import('./state.js').Values} settings  those of the run
+ * @param {import('../state.js').Values} settings  those of the run
  * @param {number} step  the step on show
  */
 export async function savePng(canvases, { model, seed, steps, eta, tau, method, view }, step) {
@@ -24,7 +24,7 @@ export async function savePng(canvases, { model, seed, steps, eta, tau, method, 
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** @param {import('./state.js').Values} settings @throws where the browser does not allow it */
+/** @param {import('../state.js').Values} settings @throws where the browser does not allow it */
 export function copyLink(settings) {
   return navigator.clipboard.writeText(new URL(`#${formatHash(settings)}`, location.href).href);
 }

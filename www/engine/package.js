@@ -4,7 +4,7 @@
 import { hasRelaxedSimd } from './device.js';
 import { fetchOk, piecesOf } from './weights.js';
 
-const FOLDERS = { plain: '../pkg/', relaxed: '../pkg/relaxed/', burn: '../pkg/burn/' };
+const FOLDERS = { plain: '../../pkg/', relaxed: '../../pkg/relaxed/', burn: '../../pkg/burn/' };
 
 /** @type {Map<string, WebAssembly.Module>} by address */
 const compiled = new Map();

@@ -1,7 +1,7 @@
 // The controls, built from the table of settings: a label, a field, often a slider, and a help text
 // behind a "?" for each. A field that holds nonsense says so and leaves the setting as it was.
 
-import { OWN_SPACING, SETTINGS, isOther, parse, shorten } from './state.js';
+import { OWN_SPACING, SETTINGS, isOther, parse, shorten } from '../state.js';
 
 /** Settings that have their control elsewhere on the page. */
 const ELSEWHERE = ['view'];
@@ -27,7 +27,7 @@ function element(tag, properties = {}, ...children) {
 /** Slider positions run from 0 to this where the slider is logarithmic. */
 const LOG_POSITIONS = 200;
 
-/** @param {import('./state.js').Setting} setting @param {number} max */
+/** @param {import('../state.js').Setting} setting @param {number} max */
 function sliderScale(setting, max) {
   if (setting.slider === 'linear') {
     return { min: setting.min, max, step: setting.step, toPosition: Number, toValue: Number };
@@ -43,7 +43,7 @@ function sliderScale(setting, max) {
 }
 
 class Control {
-  /** @param {import('./state.js').Setting} setting @param {import('./state.js').Settings} settings */
+  /** @param {import('../state.js').Setting} setting @param {import('../state.js').Settings} settings */
   constructor(setting, settings) {
     this.setting = setting;
     this.settings = settings;
@@ -190,7 +190,7 @@ class Control {
 }
 
 export class Controls {
-  /** @param {HTMLElement} place @param {import('./state.js').Settings} settings */
+  /** @param {HTMLElement} place @param {import('../state.js').Settings} settings */
   constructor(place, settings) {
     this.settings = settings;
     this.controls = new Map(

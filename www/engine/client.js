@@ -3,7 +3,7 @@
 // that gives back all memory, and it is the one way out after a crash.
 
 import { requireWebAssembly } from './device.js';
-import { EngineCrash, EngineReplaced, Instance, WeightsRefused } from './instance.js';
+import { EngineCrash, EngineReplaced, Instance, WeightsRefused } from './remote.js';
 import { fetchModule, packageFor } from './package.js';
 import { Joiner, split, workersFor } from './pool.js';
 import { keepTuning, keptTuning } from './tuning.js';
@@ -69,7 +69,7 @@ export class Engine {
   async #load({ path, name }, { device, engine, storage }) {
     requireWebAssembly();
     const { script, wasm } = packageFor(engine);
-    const folder = new URL(path, new URL('./models/', import.meta.url));
+    const folder = new URL(path, new URL('../models/', import.meta.url));
     const { signal } = this.#downloads;
     const bytes = byteCounter(this.listener);
     const [first] = this.#instances;
