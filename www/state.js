@@ -1,24 +1,48 @@
 // The one table of settings. The URL hash, the defaults, the controls and every check are read
 // from it, so a setting that is added here exists everywhere, and nowhere else.
 
+import { Emitter } from './events.js';
+
 /**
- * @typedef {object} Setting
- * @property {string} key       name in the URL hash, in the DOM (`data-testid`) and in `Values`
- * @property {'choice'|'integer'|'real'} kind
+ * @typedef {object} Values  a value for every setting
+ * @property {string} view
+ * @property {string} model
+ * @property {'auto'|'webgpu'|'cpu'} device
+ * @property {number} steps
+ * @property {number} eta
+ * @property {string} tau
+ * @property {string} method
+ * @property {number} seed
+ * @property {number} batch
+ * @property {'plan'|'burn'} engine
+ * @property {'f32'|'f16'} storage
+ * @property {'x0'|'xt'} show
+ *
+ * @typedef {object} Common
+ * @property {keyof Values} key  name in the URL hash, in the DOM (`data-testid`) and in `Values`
  * @property {string} label     what the control is called
  * @property {string} [symbol]  the papers' letter for it
- * @property {string|number} default
- * @property {number} [min]     smallest allowed value, for numbers
- * @property {number} [max]     largest allowed value, for numbers
- * @property {'linear'|'log'} [slider]  how a slider beside the number field moves, if there is one
- * @property {number} [step]    the slider's step
- * @property {[string, string][]} [choices]  value and text of each choice
+ * @property {string} help      one or two plain sentences
+ *
+ * @typedef {object} OfChoice
+ * @property {'choice'} kind
+ * @property {string} default
+ * @property {[string, string][]} choices  value and text of each choice
  * @property {RegExp} [others]  texts that are allowed beside the choices; they come in links only
  * @property {string} [othersText]  what those are, for messages
- * @property {string} help      one or two plain sentences
+ *
+ * @typedef {object} OfNumber
+ * @property {'integer'|'real'} kind
+ * @property {number} default
+ * @property {number} min     smallest allowed value
+ * @property {number} max     largest allowed value
+ * @property {'linear'|'log'} [slider]  how a slider beside the number field moves, if there is one
+ * @property {number} [step]    the slider's step
+ *
+ * @typedef {Common & OfChoice} ChoiceSetting
+ * @typedef {Common & OfNumber} NumberSetting
+ * @typedef {ChoiceSetting | NumberSetting} Setting
  */
-
-/** @typedef {Record<string, string|number>} Values  a value for every setting, by key */
 
 /** The largest integer that JavaScript holds exactly; the sampler takes seeds up to it. */
 const MAX_SEED = Number.MAX_SAFE_INTEGER;
@@ -26,11 +50,19 @@ const MAX_SEED = Number.MAX_SAFE_INTEGER;
 /** The longest chain of noise levels that the sampler takes; a loaded model sets its own limit below that. */
 const MAX_STEPS = 1_000_000;
 
-/** The value of `tau` that leaves the spacing to the model's scheduler_config.json. */
-export const OWN_SPACING = 'model';
+/** The value of `tau` that leaves it to the model's scheduler_config.json. */
+export const OWN_TAU = 'model';
 
 /** @type {Setting[]} */
 export const SETTINGS = [
+  {
+    key: 'view',
+    kind: 'choice',
+    label: 'View',
+    default: '',
+    choices: [],
+    help: 'What is done with the model.',
+  },
   {
     key: 'model',
     kind: 'choice',
@@ -79,9 +111,9 @@ export const SETTINGS = [
     kind: 'choice',
     label: 'Step spacing',
     symbol: 'τ',
-    default: OWN_SPACING,
+    default: OWN_TAU,
     choices: [
-      [OWN_SPACING, 'the model’s own'],
+      [OWN_TAU, 'the model’s own'],
       ['leading', 'leading: from the lowest level'],
       ['trailing', 'trailing: up to the highest level'],
       ['linspace', 'linspace: lowest to highest'],
@@ -152,7 +184,7 @@ export const SETTINGS = [
     help: 'How the graphics card keeps the network’s numbers. 16 bits take half the memory and are faster on many cards; the pictures differ a little. On the CPU it is always 32.',
   },
   {
-    key: 'view',
+    key: 'show',
     kind: 'choice',
     label: 'Show',
     default: 'x0',
@@ -171,31 +203,40 @@ export function settingOf(key) {
   return setting;
 }
 
+/** @param {'view'|'model'} key @param {[string, string][]} choices  value and text; the first one is the default */
+function fill(key, choices) {
+  const setting = settingOf(key);
+  if (setting.kind === 'choice') Object.assign(setting, { choices, default: choices[0][0] });
+}
+
+/** Puts the names of the views into the table; the first one is the default. @param {string[]} names */
+export function setViews(names) {
+  fill('view', names.map((name) => [name, name]));
+}
+
 /** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models */
 export function setModels(models) {
   if (!Array.isArray(models) || models.length === 0) throw new Error('The list of models is empty.');
-  const setting = settingOf('model');
-  setting.choices = models.map(({ id, name }) => [id, name]);
-  setting.default = models[0].id;
+  fill('model', models.map(({ id, name }) => [id, name]));
 }
 
 /** @returns {Values} */
 export function defaults() {
-  return Object.fromEntries(SETTINGS.map((s) => [s.key, s.default]));
+  return /** @type {Values} */ (/** @type {unknown} */ (Object.fromEntries(SETTINGS.map((s) => [s.key, s.default]))));
 }
 
 /** Whether `value` is one of the texts that a setting allows beside its choices. @param {Setting} setting @param {string} value */
 export function isOther(setting, value) {
-  return !setting.choices.some(([choice]) => choice === value) && Boolean(setting.others?.test(value));
+  return setting.kind === 'choice' && !setting.choices.some(([choice]) => choice === value) && Boolean(setting.others?.test(value));
 }
 
 /**
  * Reads one value from text, as it comes from the hash or from a field.
  * @param {Setting} setting @param {string} text
- * @param {number} [max]  the largest allowed number, where a loaded model allows less than the table
+ * @param {number} [limit]  the largest allowed number, where a loaded model allows less than the table
  * @returns {{value: string|number} | {expected: string}}  `expected` says what would have been right
  */
-export function parse(setting, text, max = setting.max) {
+export function parse(setting, text, limit) {
   const trimmed = text.trim();
   if (setting.kind === 'choice') {
     const choices = setting.choices.map(([value]) => value);
@@ -203,16 +244,26 @@ export function parse(setting, text, max = setting.max) {
     const list = choices.join(', ');
     return { expected: `one of ${setting.othersText ? `${list}, ${setting.othersText}` : list}` };
   }
+  const { min } = setting;
+  const max = limit ?? setting.max;
   const integer = setting.kind === 'integer';
   const pattern = integer ? /^\d+$/ : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
   const value = pattern.test(trimmed) ? Number(trimmed) : NaN;
-  if (value >= setting.min && value <= max) return { value };
-  return { expected: `a ${integer ? 'whole ' : ''}number from ${setting.min} to ${max}` };
+  if (value >= min && value <= max) return { value };
+  return { expected: `a ${integer ? 'whole ' : ''}number from ${min} to ${max}` };
 }
 
 /** Nonsense can be arbitrarily long; a notice has one line. @param {string} text */
 export function shorten(text) {
   return text.length > 24 ? `${text.slice(0, 23)}…` : text;
+}
+
+/** `view` was the name of `show` once. @param {URLSearchParams} given */
+function readOldNames(given) {
+  const text = given.get('view');
+  if (text !== 'x0' && text !== 'xt') return;
+  given.delete('view');
+  if (!given.has('show')) given.set('show', text);
 }
 
 /**
@@ -223,20 +274,22 @@ export function shorten(text) {
  */
 export function parseHash(hash) {
   const given = new URLSearchParams(hash.replace(/^#/, ''));
-  const values = defaults();
+  readOldNames(given);
   const problems = [];
+  /** @type {Record<string, string|number>} */
+  const read = {};
   for (const setting of SETTINGS) {
     const text = given.get(setting.key);
     if (text === null) continue;
     const result = parse(setting, text);
-    if ('value' in result) values[setting.key] = result.value;
+    if ('value' in result) read[setting.key] = result.value;
     else {
       problems.push(
         `The link says ${setting.key}=${shorten(text)}, which is not ${result.expected}; ${setting.key}=${setting.default} is used instead.`,
       );
     }
   }
-  return { values, problems };
+  return { values: { ...defaults(), ...read }, problems };
 }
 
 /** @param {Values} values @returns {string} the hash without '#', keys in the table's order */
@@ -247,15 +300,26 @@ export function formatHash(values) {
 }
 
 /**
- * The current settings, mirrored in the URL hash. Emits `change` with `detail.keys`, the keys whose
- * values are new, and `problems` with `detail`, the sentences about a hash that made no sense.
+ * What the sampler is asked for. The η of another method than DDIM would be refused.
+ * @param {Values} values
+ * @returns {import('./engine/pool.js').Options & {batch: number}}
  */
-export class Settings extends EventTarget {
+export function samplerOptions({ steps, eta, tau, method, seed, batch }) {
+  return { steps, method, seed, batch, ...(method === 'ddim' && { eta }), ...(tau !== OWN_TAU && { tau }) };
+}
+
+/**
+ * The current settings, mirrored in the URL hash. Emits `change` with the keys whose values are new, and `problems`
+ * with the sentences about a hash that made no sense.
+ * @extends {Emitter<{change: (keyof Values)[], problems: string[]}>}
+ */
+export class Settings extends Emitter {
   /** Browsers refuse `replaceState` when it is called too often (Safari: 100 times in 30 s). */
   static WRITE_INTERVAL_MS = 350;
 
   #values = defaults();
-  #timer = 0;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
   #lastWrite = -Infinity;
 
   /** Takes over what the hash says, and follows it from now on. */
@@ -264,7 +328,7 @@ export class Settings extends EventTarget {
     this.#read();
   }
 
-  /** @param {string} key */
+  /** @template {keyof Values} K @param {K} key @returns {Values[K]} */
   get(key) {
     return this.#values[key];
   }
@@ -274,7 +338,7 @@ export class Settings extends EventTarget {
     return { ...this.#values };
   }
 
-  /** @param {string} key @param {string|number} value  one that `parse` has accepted */
+  /** @param {keyof Values} key @param {string|number} value  one that `parse` has accepted */
   set(key, value) {
     this.#assign({ ...this.#values, [key]: value });
     const wait = this.#lastWrite + Settings.WRITE_INTERVAL_MS - performance.now();
@@ -296,13 +360,13 @@ export class Settings extends EventTarget {
     const { values, problems } = parseHash(location.hash);
     this.#assign(values);
     this.flush();
-    this.dispatchEvent(new CustomEvent('problems', { detail: problems }));
+    this.emit('problems', problems);
   }
 
   /** @param {Values} values */
   #assign(values) {
     const keys = SETTINGS.map((s) => s.key).filter((key) => values[key] !== this.#values[key]);
     this.#values = values;
-    if (keys.length > 0) this.dispatchEvent(new CustomEvent('change', { detail: { keys } }));
+    if (keys.length > 0) this.emit('change', keys);
   }
 }

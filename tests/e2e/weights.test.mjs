@@ -126,16 +126,21 @@ test('the download tells how many bytes there are and counts up to them', async 
   const demo = await open(t, {
     prepare: (context) =>
       context.addInitScript(() => {
-        globalThis.seen = [];
+        /** @type {{figures: string, value: number, max: number}[]} */
+        const seen = [];
+        Object.assign(globalThis, { seen });
         new MutationObserver(() => {
-          const figures = document.getElementById('figures')?.textContent;
-          const { value, max } = document.getElementById('progress') ?? {};
-          if (/ MB$/.test(figures) && globalThis.seen.at(-1)?.value !== value) globalThis.seen.push({ figures, value, max });
+          const figures = document.querySelector('[data-testid="figures"]')?.textContent ?? '';
+          const progress = document.querySelector('[data-testid="progress"]');
+          if (!(progress instanceof HTMLProgressElement)) return;
+          const { value, max } = progress;
+          if (/ MB$/.test(figures) && seen.at(-1)?.value !== value) seen.push({ figures, value, max });
         }).observe(document, { subtree: true, childList: true, characterData: true });
       }),
   });
   await demo.until('ready');
-  const seen = await demo.page.evaluate(() => globalThis.seen);
+  /** @type {{figures: string, value: number, max: number}[]} */
+  const seen = await demo.page.evaluate('seen');
   const { size: engineSize } = await stat(join(ROOT, 'pkg/relaxed/ddim_web_bg.wasm'));
   const total = engineSize + weights.length;
   const megabytes = (total / 1e6).toFixed(1);
@@ -147,7 +152,7 @@ test('the download tells how many bytes there are and counts up to them', async 
 test('the second visit takes the weights from the cache, and new weights on the server replace them', async (t) => {
   let tag = '"first"';
   let downloads = 0;
-  const prepare = (context) =>
+  const prepare = (/** @type {import('playwright-core').BrowserContext} */ context) =>
     context.route(PATTERN, async (route) => {
       const head = route.request().method() === 'HEAD';
       if (!head) downloads += 1;

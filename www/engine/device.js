@@ -1,12 +1,18 @@
-// What this browser can do. wgpu reads `adapter.info` unasked, which older Chromium (113 to 126) does not
-// have, a software adapter is many times slower than the CPU path, and burn's WebGPU backend panics when
-// the adapter lacks `timestamp-query`, so all three are found out before the wasm module is asked for
-// anything. WebAssembly is looked at on the page, WebGPU in the worker, where it is used.
+// Which device a network runs on. A software adapter is slower than the CPU path, and burn's WebGPU backend panics when
+// the adapter lacks `timestamp-query`, so both are found out before the wasm module is asked for a device. Runs in the
+// worker, where the device is used.
 
-/** Names under which software rasterisers present themselves as WebGPU adapters. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i;
+import { Failure, oneLine } from './errors.js';
 
 /**
+ * @typedef {import('../../pkg/ddim_web.js').AdapterDescription} Description
+ *
+ * @typedef {object} Found  the graphics adapter, or why there is none to be used
+ * @property {string} adapter  its name, empty where there is none
+ * @property {Description} [told]  what it says of itself
+ * @property {boolean} [halves]  whether it can compute with numbers of 16 bits
+ * @property {string} [notice]
+ *
  * @typedef {object} DeviceChoice
  * @property {'webgpu'|'cpu'} device
  * @property {string} adapter   the graphics adapter's name, empty on the CPU
@@ -14,59 +20,34 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i
  * @property {string} [notice]  why it is not what one might expect
  */
 
-/** The smallest module with a SIMD instruction: a function that makes a v128 from an i32. */
-const SIMD_MODULE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
-]);
-
-/** The smallest module with a relaxed SIMD instruction: f32x4.relaxed_madd of three v128, each made from an i32. */
-const RELAXED_SIMD_MODULE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15,
-  253, 133, 2, 11,
-]);
-
-/** Whether this browser can multiply and add in one instruction. */
-export function hasRelaxedSimd() {
-  return WebAssembly.validate(RELAXED_SIMD_MODULE);
+/** What a browser tells of an adapter: Chrome 113 to 126 nothing, others not all. @param {GPUAdapter} adapter @returns {Description} */
+function descriptionOf(adapter) {
+  /** @type {Partial<GPUAdapterInfo>} */
+  const { vendor = '', architecture = '', device = '', description = '', isFallbackAdapter } = adapter.info ?? {};
+  // Browsers had the flag on the adapter itself before it moved.
+  const flag = isFallbackAdapter ?? ('isFallbackAdapter' in adapter && Boolean(adapter.isFallbackAdapter));
+  return { vendor, architecture, device, description, isFallbackAdapter: flag };
 }
 
-/** @throws {Error} when this browser cannot run the wasm module at all */
-export function requireWebAssembly() {
-  const simd = typeof WebAssembly === 'object' && WebAssembly.validate(SIMD_MODULE);
-  if (!simd) {
-    throw new Error(
-      'This browser cannot run WebAssembly with SIMD, which the network needs; please use a current Chrome, Edge, Firefox or Safari (16.4 or newer).',
-    );
-  }
-}
-
-/** @param {GPUAdapter} adapter @returns {string} */
-export function adapterName(adapter) {
-  const { vendor = '', architecture = '', device = '', description = '' } = adapter.info;
+/** @param {Description} told @returns {string} */
+function nameOf({ vendor, architecture, device, description }) {
   const short = [vendor, architecture, device].filter(Boolean).join(' ');
   return description || short || 'unnamed adapter';
-}
-
-/** @param {GPUAdapter} adapter */
-function isSoftware(adapter) {
-  const { info } = adapter;
-  const names = [info.vendor, info.architecture, info.device, info.description].join(' ');
-  return Boolean(info.isFallbackAdapter || adapter.isFallbackAdapter || SOFTWARE.test(names));
 }
 
 /**
  * @param {'auto'|'webgpu'|'cpu'} wanted
  * @param {GPU|undefined} gpu  `navigator.gpu`
  * @param {'plan'|'burn'} engine
- * @returns {Promise<DeviceChoice>}
- * @throws {Error} when `webgpu` was asked for by name and cannot be had
+ * @returns {Promise<Found>}
+ * @throws {Failure} when `webgpu` was asked for by name and cannot be had
  */
-export async function chooseDevice(wanted, gpu, engine) {
-  if (wanted === 'cpu') return { device: 'cpu', adapter: '' };
-  const explicit = wanted === 'webgpu';
+export async function findAdapter(wanted, gpu, engine) {
+  if (wanted === 'cpu') return { adapter: '' };
+  /** @param {string} reason @returns {Found} */
   const without = (reason) => {
-    if (explicit) throw new Error(`${reason} Choose the device Automatic or CPU instead.`);
-    return { device: 'cpu', adapter: '', notice: `${reason} The CPU is used instead; it is slower, and its pictures differ by rounding only.` };
+    if (wanted === 'webgpu') throw new Failure('webgpu', reason);
+    return { adapter: '', notice: `${reason} The CPU is used instead; it is slower, and its pictures differ by rounding only.` };
   };
 
   if (!gpu) return without('This browser has no WebGPU (it needs a secure address: https or localhost).');
@@ -74,24 +55,33 @@ export async function chooseDevice(wanted, gpu, engine) {
   try {
     adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   } catch (error) {
-    return without(`WebGPU failed to look for a graphics adapter (${error.message}).`);
+    return without(`WebGPU failed to look for a graphics adapter (${oneLine(error)}).`);
   }
   if (!adapter) return without('WebGPU found no graphics adapter on this computer.');
-  if (!adapter.info) {
-    return without('This browser’s WebGPU is too old: it does not describe its graphics adapter (adapter.info); please update the browser.');
-  }
-  const name = adapterName(adapter);
+  const told = descriptionOf(adapter);
+  const name = nameOf(told);
   if (engine === 'burn' && !adapter.features.has('timestamp-query')) {
     return without(`The graphics adapter “${name}” lacks the WebGPU feature timestamp-query, which the engine burn needs.`);
   }
-  if (isSoftware(adapter) && !explicit) {
+  return { adapter: name, told, halves: adapter.features.has('shader-f16') };
+}
+
+/**
+ * @param {'auto'|'webgpu'|'cpu'} wanted
+ * @param {Found} found
+ * @param {(told: Description) => boolean} isSoftware  the wasm package's `is_software_adapter`
+ * @returns {DeviceChoice}
+ */
+export function chooseDevice(wanted, { adapter, told, halves, notice }, isSoftware) {
+  if (!told) return { device: 'cpu', adapter: '', ...(notice && { notice }) };
+  if (wanted === 'auto' && isSoftware(told)) {
     return {
       device: 'cpu',
       adapter: '',
-      notice: `WebGPU offers only a software adapter here (${name}), which is slower than the CPU, so the CPU is used.`,
+      notice: `WebGPU offers only a software adapter here (${adapter}), which is slower than the CPU, so the CPU is used.`,
     };
   }
-  return { device: 'webgpu', adapter: name, halves: adapter.features.has('shader-f16') };
+  return { device: 'webgpu', adapter, halves };
 }
 
 /**

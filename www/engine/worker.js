@@ -1,93 +1,89 @@
 // The worker that owns one instance of the wasm module, so that the page never blocks. It loads one model
-// and then runs the sampler as often as it is asked to.
+// and then runs the sampler as often as it is asked to, one request after the other.
 //
-// In:   {type: 'open', device, engine, storage, script}   once, first
-//       {type: 'load', module, config, scheduler, weights, tuning}   once, second
-//       {type: 'sample', options}   {type: 'taken', steps}   {type: 'stop'}
-// Out:  {type: 'opened', adapter}   {type: 'loaded', ...}   {type: 'finished', stopped}   answers
-//       {type: 'failed', message, refused}   an answer too: the request failed, the worker is fine
-//       {type: 'started', total}   {type: 'step', ...}   {type: 'compiling', done, total}
-//       {type: 'notice', topic, text}
-//       {type: 'crashed', message}   the worker is of no further use
+// In:   {type: 'open', wanted}   {type: 'load', files}   once each, in this order
+//       {type: 'sample', options}
+//       {type: 'taken', steps}   {type: 'stop'}   at any time, about a `sample`
+// Out:  {type: 'answer', value}   {type: 'failed', kind, message}   one of the two to each request
+//       {type: 'started', total}   {type: 'step', ...}   during a `sample`
+// All of these have the number of their `request`; remote.js has their types. On its own account the worker says:
+//       {type: 'compiling', done, total}   {type: 'notice', topic, text}
+//       {type: 'crashed', kind, message}   it is of no further use, and answers no more
 
-import { chooseDevice, watchForLostDevice } from './device.js';
-import { toGreyLevels } from '../ui/pixels.js';
+import { chooseDevice, findAdapter, watchForLostDevice } from './device.js';
+import { Failure, oneLine } from './errors.js';
+import { toGreyLevels } from './levels.js';
+
+/**
+ * @typedef {import('./errors.js').Kind} Kind
+ * @typedef {import('./remote.js').Wanted} Wanted
+ * @typedef {import('./remote.js').Files} Files
+ * @typedef {{stopping: boolean, taken: number, wake: () => void}} Run
+ */
 
 /** So many steps this worker may be ahead of what the page has of the whole batch: the rest would pile up there. */
 const LEAD = 16;
 
-/** @type {{device: string, engine: 'plan'|'burn', storage: 'f32'|'f16', script: string}} */
+/** @type {Wanted} */
 let wanted;
+/** @type {import('./device.js').Found} */
+let found;
 /** @type {import('./device.js').DeviceChoice} */
 let choice;
 /** @type {typeof import('../../pkg/ddim_web.js')} */
 let wasm;
-/** @type {{config: string, scheduler: string, weights: Blob, tuning?: string}} */
+/** @type {Files} */
 let files;
-let model = null; // the wasm module's Denoiser
+/** @type {import('../../pkg/ddim_web.js').Denoiser} */
+let model;
 
-let stopping = false;
-let taken = 0;
-let wake = () => {};
+/** Runs that wait or are under way, by request. @type {Map<number, Run>} */
+const runs = new Map();
 
-/** The weights are not those of the network; with another copy of them all may be well. */
-class Refused extends Error {}
-
-/** @param {unknown} error @returns {string} its message in one line */
-function oneLine(error) {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s+/g, ' ').trim();
+/** @param {import('./remote.js').Message} message @param {Transferable[]} [transfer] */
+function say(message, transfer = []) {
+  postMessage(message, transfer);
 }
 
-function crash(reason) {
-  postMessage({ type: 'crashed', message: `${reason} Reload the model to go on.` });
+/** @param {Kind} kind @param {unknown} reason */
+function crash(kind, reason) {
+  say({ type: 'crashed', kind, message: oneLine(reason) || 'no reason given' });
 }
 
-/** A panic in wasm never settles the promise that waits for it; its message on the console is the only sign. */
-function watchForPanics() {
-  const consoleError = console.error;
-  console.error = (...args) => {
-    consoleError.apply(console, args);
-    const panic = /panicked at [^\n]*\n?([^\n]*)/.exec(String(args[0]));
-    if (panic) crash(`The engine crashed (${panic[1].trim() || 'no reason given'}).`);
-  };
-  addEventListener('error', (event) => crash(`The engine crashed (${event.message}).`));
-  addEventListener('unhandledrejection', (event) => crash(`The engine crashed (${oneLine(event.reason)}).`));
-}
-
-/** The plan's engine takes a new device by itself; burn's never finishes a call that waits for a lost one. */
+/** The plan's engine takes a new device by itself; burn's never finishes a call that waits for a lost one. @param {GPUDeviceLostInfo} lost */
 function onLostDevice({ reason, message }) {
-  if (wanted.engine === 'burn' && reason !== 'destroyed') {
-    crash(`The graphics card stopped working for this page (${oneLine(message) || 'no reason given'}).`);
-  }
+  if (wanted.engine === 'burn' && reason !== 'destroyed') crash('lost', message);
 }
 
-/** @param {unknown} error @throws {Error} always */
+/** @param {unknown} error @throws {Failure} always */
 function refuseToStart(error) {
-  throw new Error(`The engine could not be started (${oneLine(error)}); reload the page to try again.`);
+  throw new Failure('start', oneLine(error));
 }
 
-/** Finds out what this worker needs, while the page downloads it. */
+/** Finds out what this worker needs, while the page downloads it. @param {{wanted: Wanted}} request */
 async function open(request) {
-  wanted = request;
-  const choosing = chooseDevice(wanted.device, navigator.gpu, wanted.engine);
-  [choice, wasm] = await Promise.all([choosing, import(wanted.script).catch(refuseToStart)]);
-  if (choice.notice) postMessage({ type: 'notice', topic: 'device', text: choice.notice });
+  ({ wanted } = request);
+  [found, wasm] = await Promise.all([findAdapter(wanted.device, navigator.gpu, wanted.engine), import(wanted.script).catch(refuseToStart)]);
+  return { adapter: found.adapter };
+}
+
+function choose() {
+  choice = chooseDevice(wanted.device, found, wasm.is_software_adapter);
+  if (choice.notice) say({ type: 'notice', topic: 'device', text: choice.notice });
   if (wanted.storage === 'f16' && choice.halves === false) {
     const text = `The graphics adapter “${choice.adapter}” lacks the WebGPU feature shader-f16, so numbers of 32 bits are used.`;
-    postMessage({ type: 'notice', topic: 'storage', text });
+    say({ type: 'notice', topic: 'storage', text });
   }
-  postMessage({ type: 'opened', adapter: choice.adapter });
 }
 
-/** @param {'cpu'|'webgpu'} device @returns {Promise<object>} the Denoiser */
+/** @param {'cpu'|'webgpu'} device */
 async function denoiserOn(device) {
   const weights = new Uint8Array(await files.weights.arrayBuffer());
   return wasm.Denoiser.load(files.config, weights, device, {
     engine: wanted.engine,
     storage: choice.halves ? wanted.storage : 'f32',
     tuning: files.tuning,
-    progress: (done, total) => postMessage({ type: 'compiling', done, total }),
+    progress: (done, total) => say({ type: 'compiling', done, total }),
   });
 }
 
@@ -99,43 +95,23 @@ async function loadDenoiser() {
     if (wanted.device !== 'auto' || choice.device === 'cpu') throw error;
     const onCpu = await denoiserOn('cpu');
     const text = `The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`;
-    postMessage({ type: 'notice', topic: 'device', text });
+    say({ type: 'notice', topic: 'device', text });
     return onCpu;
   }
 }
 
-/** @throws {Error} that names the key */
-function readScheduler() {
-  try {
-    const { num_train_timesteps: trainSteps, timestep_spacing: spacing, unknown_keys: unknownKeys } = wasm.scheduler_info(files.scheduler);
-    return { trainSteps, spacing, unknownKeys };
-  } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) throw error;
-    throw new Error(`The model could not be loaded (${oneLine(error)}).`);
-  }
-}
-
-async function load({ module, ...rest }) {
-  files = rest;
-  await wasm.default({ module_or_path: module }).catch(refuseToStart);
-  const scheduler = readScheduler();
-  try {
-    model = await loadDenoiser();
-  } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) throw error;
-    const reason = oneLine(error);
-    if (!reason.startsWith('weights:')) throw new Error(`The model could not be loaded (${reason}).`);
-    throw new Refused(`The model could not be loaded (${reason}); reload it to download its files again.`);
-  }
-
+/** @param {{files: Files}} request @returns {Promise<import('./remote.js').Loaded>} */
+async function load(request) {
+  ({ files } = request);
+  await wasm.default({ module_or_path: files.module }).catch(refuseToStart);
+  // A panic never settles the promise that waits for it.
+  wasm.on_panic((message) => crash('crash', message));
+  choose();
+  const { num_train_timesteps: trainSteps, timestep_spacing: tau, unknown_keys: unknownKeys } = wasm.scheduler_info(files.scheduler);
+  model = await loadDenoiser();
   const info = model.info();
-  if (![1, 3].includes(info.out_channels)) {
-    throw new Error(`The model makes pictures with ${info.out_channels} channels; this page can show 1 (grey) or 3 (colour).`);
-  }
-  if (!info.sample_size) throw new Error('config.json does not say how large the pictures are (sample_size).');
-  if (info.classes) throw new Error('The model wants to be told a class for each picture, which this page cannot do.');
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  postMessage({ type: 'loaded', info, adapter, scheduler, tuning: model.tuning() });
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys }, tuning: model.tuning() };
 }
 
 const { port1: inbox, port2: outbox } = new MessageChannel();
@@ -150,61 +126,79 @@ const otherMessages = () =>
     outbox.postMessage(null);
   });
 
-/** Waits until the page is at most LEAD steps behind. @param {number} made  steps of this run */
-async function keepPace(made) {
-  while (made - taken >= LEAD && !stopping) await new Promise((resolve) => (wake = resolve));
+/** Waits until the page is at most LEAD steps behind. @param {Run} run @param {number} made  steps of it */
+async function keepPace(run, made) {
+  while (made - run.taken >= LEAD && !run.stopping) await new Promise((resolve) => (run.wake = () => resolve(undefined)));
 }
 
-/** @param {{options: object}} request  options of `Denoiser.sampler`, without the scheduler */
-async function sample({ options }) {
-  stopping = false;
-  taken = 0;
+/** @param {{request: number, options: object}} request  options of `Denoiser.sampler`, without the scheduler */
+async function sample({ request, options }) {
+  const run = /** @type {Run} */ (runs.get(request));
   const sampler = model.sampler({ ...options, scheduler: files.scheduler });
   try {
-    const { total } = sampler;
-    postMessage({ type: 'started', total });
+    say({ type: 'started', request, total: sampler.total });
     let recoveries = 0;
     let done = false;
-    while (!done && !stopping) {
+    // At least one step, so that a run that is stopped early has something to show.
+    do {
       const step = await sampler.next();
       done = step.done;
       const x0 = toGreyLevels(step.x0_hat);
       const xt = toGreyLevels(step.x_t);
       if (!x0 || !xt) {
-        throw new Error(`Step ${step.index + 1} gave numbers that are not finite; the weights of this model seem to be damaged.`);
+        throw new Failure('diverged', `Step ${step.index + 1} gave numbers that are not finite; the weights of this model seem to be damaged.`);
       }
-      postMessage({ type: 'step', index: step.index, t: step.t, x0, xt }, [x0.buffer, xt.buffer]);
+      say({ type: 'step', request, index: step.index, t: step.t, x0, xt }, [x0.buffer, xt.buffer]);
       if (sampler.recoveries > recoveries) {
         ({ recoveries } = sampler);
         const effect = step.index > 0 ? '; the pictures went on from the last step' : '';
-        postMessage({ type: 'notice', topic: 'lost', text: `The graphics card was lost and found again${effect}.` });
+        say({ type: 'notice', topic: 'lost', text: `The graphics card was lost and found again${effect}.` });
       }
       await otherMessages();
-      await keepPace(step.index + 1);
-    }
-    postMessage({ type: 'finished', stopped: !done });
+      await keepPace(run, step.index + 1);
+    } while (!done && !run.stopping);
+    return { stopped: !done };
   } finally {
     sampler.free();
   }
 }
 
+/** @type {Record<string, (request: any) => Promise<unknown>>} */
 const requests = { open, load, sample };
 
-addEventListener('message', async ({ data }) => {
-  if (data.type === 'stop' || data.type === 'taken') {
-    if (data.type === 'stop') stopping = true;
-    else taken = data.steps;
-    wake();
-    return;
-  }
+/** @param {{type: string, request: number}} data */
+async function answer(data) {
+  const { type, request } = data;
   try {
-    await requests[data.type](data);
+    say({ type: 'answer', request, value: await requests[type](data) });
   } catch (error) {
     // A trap inside wasm leaves the module's memory in an unknown state.
-    if (error instanceof WebAssembly.RuntimeError) crash(`The engine crashed (${oneLine(error)}).`);
-    else postMessage({ type: 'failed', message: oneLine(error), refused: error instanceof Refused });
+    if (error instanceof WebAssembly.RuntimeError) crash('crash', error);
+    else {
+      const { kind, message } = Failure.from(error);
+      say({ type: 'failed', request, kind, message });
+    }
+  } finally {
+    runs.delete(request);
   }
+}
+
+/** The end of the last request: the next one waits for it. */
+let last = Promise.resolve();
+
+addEventListener('message', ({ data }) => {
+  const run = runs.get(data.request);
+  if (data.type === 'stop' || data.type === 'taken') {
+    if (!run) return; // it has ended meanwhile
+    if (data.type === 'stop') run.stopping = true;
+    else run.taken = data.steps;
+    run.wake();
+    return;
+  }
+  if (data.type === 'sample') runs.set(data.request, { stopping: false, taken: 0, wake() {} });
+  last = last.then(() => answer(data));
 });
 
-watchForPanics();
+addEventListener('error', (event) => crash('crash', event.message));
+addEventListener('unhandledrejection', (event) => crash('crash', event.reason));
 watchForLostDevice(onLostDevice);

@@ -1,53 +1,88 @@
 // The controls, built from the table of settings: a label, a field, often a slider, and a help text
 // behind a "?" for each. A field that holds nonsense says so and leaves the setting as it was.
 
-import { OWN_SPACING, SETTINGS, isOther, parse, shorten } from '../state.js';
+import { OWN_TAU, SETTINGS, isOther, parse, shorten } from '../state.js';
+import { element } from './dom.js';
 
-/** Settings that have their control elsewhere on the page. */
-const ELSEWHERE = ['view'];
+/**
+ * @typedef {import('../state.js').Setting} Setting
+ * @typedef {import('../state.js').NumberSetting} NumberSetting
+ * @typedef {import('../state.js').Settings} Settings
+ * @typedef {keyof import('../state.js').Values} Key
+ *
+ * @typedef {object} Scale  of a slider
+ * @property {number} min
+ * @property {number} max
+ * @property {number} step
+ * @property {(value: number) => number} toPosition
+ * @property {(position: number) => number} toValue
+ */
+
+/** Settings that have their control elsewhere on the page. @type {Key[]} */
+const ELSEWHERE = ['view', 'show'];
+
+/** The icon of the button that rolls a seed. */
+const DICE = `
+  <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8">
+    <rect x="3.5" y="3.5" width="17" height="17" rx="4"/>
+    <g fill="currentColor" stroke="none"><circle cx="8.5" cy="8.5" r="1.5"/><circle cx="15.5" cy="8.5" r="1.5"/><circle cx="12" cy="12" r="1.5"/><circle cx="8.5" cy="15.5" r="1.5"/><circle cx="15.5" cy="15.5" r="1.5"/></g>
+  </svg>`;
 
 /** Random seeds stay short enough to be read out. */
 const DICE_SIDES = 1_000_000;
 
-/**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag @param {Record<string, unknown>} [properties] @param {...(Node|string)} children
- * @returns {HTMLElementTagNameMap[T]}
- */
-function element(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in node) node[name] = value;
-    else node.setAttribute(name, String(value));
-  }
-  node.append(...children);
-  return node;
-}
-
 /** Slider positions run from 0 to this where the slider is logarithmic. */
 const LOG_POSITIONS = 200;
 
-/** @param {import('../state.js').Setting} setting @param {number} max */
-function sliderScale(setting, max) {
-  if (setting.slider === 'linear') {
-    return { min: setting.min, max, step: setting.step, toPosition: Number, toValue: Number };
-  }
-  const ratio = Math.log(max / setting.min);
+/** @param {NumberSetting} setting @param {number} max @returns {Scale} */
+function sliderScale({ min, slider, step = 1 }, max) {
+  if (slider === 'linear') return { min, max, step, toPosition: Number, toValue: Number };
+  const ratio = Math.log(max / min);
   return {
     min: 0,
     max: LOG_POSITIONS,
     step: 1,
-    toPosition: (value) => Math.round((LOG_POSITIONS * Math.log(value / setting.min)) / ratio),
-    toValue: (position) => Math.round(setting.min * Math.exp((ratio * position) / LOG_POSITIONS)),
+    toPosition: (value) => Math.round((LOG_POSITIONS * Math.log(value / min)) / ratio),
+    toValue: (position) => Math.round(min * Math.exp((ratio * position) / LOG_POSITIONS)),
   };
 }
 
+/** A slider beside a number field. */
+class Slider {
+  /** @param {NumberSetting} setting @param {(text: string) => void} onMove */
+  constructor(setting, onMove) {
+    this.setting = setting;
+    this.root = element('input', { type: 'range', 'aria-label': `${setting.label}, slider`, 'data-testid': `${setting.key}-slider` });
+    this.scale = sliderScale(setting, setting.max);
+    this.limit(setting.max);
+    this.root.addEventListener('input', () => onMove(String(this.scale.toValue(Number(this.root.value)))));
+  }
+
+  /** @param {number} max */
+  limit(max) {
+    this.scale = sliderScale(this.setting, max);
+    const { min, max: end, step } = this.scale;
+    Object.assign(this.root, { min, max: end, step });
+  }
+
+  /** @param {number} value */
+  move(value) {
+    this.root.value = String(this.scale.toPosition(value));
+  }
+}
+
 class Control {
-  /** @param {import('../state.js').Setting} setting @param {import('../state.js').Settings} settings */
+  /** The largest number that the loaded model allows. @type {number|undefined} */
+  #max;
+  /** @type {Slider|null} */
+  #slider = null;
+  /** The last choice, where that is one that only a link can hold. @type {HTMLOptionElement|null} */
+  #other = null;
+
+  /** @param {Setting} setting @param {Settings} settings */
   constructor(setting, settings) {
     this.setting = setting;
     this.settings = settings;
-    this.max = setting.max;
     const { key } = setting;
     const helpId = `help-${key}`;
     const problemId = `problem-${key}`;
@@ -60,6 +95,7 @@ class Control {
     this.show(settings.get(key));
   }
 
+  /** @param {Record<string, unknown>} attributes @returns {HTMLSelectElement|HTMLInputElement} */
   #buildField(attributes) {
     const { setting } = this;
     if (setting.kind === 'choice') {
@@ -80,6 +116,7 @@ class Control {
     return input;
   }
 
+  /** @param {string} id @param {string} helpId */
   #buildHead(id, helpId) {
     const { setting, help } = this;
     const label = element('label', { htmlFor: id }, setting.label);
@@ -99,36 +136,30 @@ class Control {
   #buildBody() {
     const { setting, field } = this;
     const body = element('div', { className: 'control-body' });
-    if (setting.slider) {
-      this.slider = element('input', { type: 'range', 'aria-label': `${setting.label}, slider`, 'data-testid': `${setting.key}-slider` });
-      this.#scaleSlider();
-      this.slider.addEventListener('input', () => this.#take(String(this.scale.toValue(Number(this.slider.value)))));
-      body.append(this.slider);
+    if (setting.kind !== 'choice' && setting.slider) {
+      this.#slider = new Slider(setting, (text) => this.#take(text));
+      body.append(this.#slider.root);
     }
     body.append(field);
-    if (setting.key === 'seed') {
-      const dice = element('button', { type: 'button', className: 'dice', 'data-testid': 'dice', 'aria-label': 'Roll a random seed', title: 'Random seed' });
-      dice.append(document.getElementById('dice-icon').content.cloneNode(true));
-      dice.addEventListener('click', () => {
-        const [random] = crypto.getRandomValues(new Uint32Array(1));
-        this.#take(String(random % DICE_SIDES));
-      });
-      body.append(dice);
-    }
+    if (setting.key === 'seed') body.append(this.#buildDice());
     return body;
   }
 
-  #scaleSlider() {
-    this.scale = sliderScale(this.setting, this.max);
-    const { min, max, step } = this.scale;
-    Object.assign(this.slider, { min, max, step });
+  #buildDice() {
+    const dice = element('button', { type: 'button', className: 'dice', 'data-testid': 'dice', 'aria-label': 'Roll a random seed', title: 'Random seed' });
+    dice.innerHTML = DICE;
+    dice.addEventListener('click', () => {
+      const [random] = crypto.getRandomValues(new Uint32Array(1));
+      this.#take(String(random % DICE_SIDES));
+    });
+    return dice;
   }
 
   /** Sets the largest number that the loaded model allows, and checks what the field holds again. @param {number} max */
   limit(max) {
-    this.max = max;
-    this.#scaleSlider();
-    this.#moveSlider(this.settings.get(this.setting.key));
+    this.#max = max;
+    this.#slider?.limit(max);
+    this.#slider?.move(Number(this.settings.get(this.setting.key)));
     this.#check(this.field.value);
   }
 
@@ -138,12 +169,12 @@ class Control {
     if (!('value' in result)) return;
     this.settings.set(this.setting.key, result.value);
     if (document.activeElement !== this.field) this.show(result.value);
-    else this.#moveSlider(result.value);
+    else this.#slider?.move(Number(result.value));
   }
 
   /** Says what is wrong with the text, if anything is. @param {string} text */
   #check(text) {
-    const result = parse(this.setting, text, this.max);
+    const result = parse(this.setting, text, this.#max);
     if ('value' in result) this.#setProblem('');
     else {
       const typed = text.trim() === '' ? 'the field is empty' : `“${shorten(text.trim())}” is not`;
@@ -155,19 +186,15 @@ class Control {
 
   /** A value that only a link can hold becomes the last choice, in place of the one before. @param {string} value */
   #offer(value) {
-    this.other?.remove();
-    this.other = element('option', { value }, `${shorten(value)} (from the link)`);
-    this.field.append(this.other);
-  }
-
-  #moveSlider(value) {
-    if (this.slider) this.slider.value = String(this.scale.toPosition(value));
+    this.#other?.remove();
+    this.#other = element('option', { value }, `${shorten(value)} (from the link)`);
+    this.field.append(this.#other);
   }
 
   /** @param {boolean} used  whether the other settings leave this one a meaning */
   enable(used) {
     this.field.disabled = !used;
-    this.slider.disabled = !used;
+    if (this.#slider) this.#slider.root.disabled = !used;
     this.root.classList.toggle('unused', !used);
   }
 
@@ -181,29 +208,32 @@ class Control {
   /** @param {string|number} value */
   show(value) {
     const text = String(value);
-    const { setting, other } = this;
-    if (setting.kind === 'choice' && isOther(setting, text) && other?.value !== text) this.#offer(text);
+    if (isOther(this.setting, text) && this.#other?.value !== text) this.#offer(text);
     if (this.field.value !== text) this.field.value = text;
-    this.#moveSlider(value);
+    this.#slider?.move(Number(value));
     this.#check(text);
   }
 }
 
 export class Controls {
-  /** @param {HTMLElement} place @param {import('../state.js').Settings} settings */
+  /** @type {Map<Key, Control>} */
+  #controls = new Map();
+
+  /** @param {HTMLElement} place @param {Settings} settings */
   constructor(place, settings) {
     this.settings = settings;
-    this.controls = new Map(
-      SETTINGS.filter(({ key }) => !ELSEWHERE.includes(key)).map((s) => [s.key, new Control(s, settings)]),
-    );
-    place.replaceChildren(...[...this.controls.values()].map((control) => control.root));
-    settings.addEventListener('change', ({ detail }) => this.#show(detail.keys));
+    for (const setting of SETTINGS) {
+      if (!ELSEWHERE.includes(setting.key)) this.#controls.set(setting.key, new Control(setting, settings));
+    }
+    place.replaceChildren(...[...this.#controls.values()].map((control) => control.root));
+    settings.on('change', (keys) => this.#show(keys));
     this.#enable();
   }
 
+  /** @param {Key[]} keys */
   #show(keys) {
     for (const key of keys) {
-      const control = this.controls.get(key);
+      const control = this.#controls.get(key);
       // While somebody types, "0.50" must not turn into "0.5" under their fingers.
       if (control && !(document.activeElement === control.field && Number(control.field.value) === this.settings.get(key))) {
         control.show(this.settings.get(key));
@@ -212,23 +242,23 @@ export class Controls {
     this.#enable();
   }
 
-  /** Only DDIM has an η, and a spacing from a link says itself how many steps there are. */
+  /** Only DDIM has an η, and a tau from a link says itself how many steps there are. */
   #enable() {
-    this.controls.get('eta').enable(this.settings.get('method') === 'ddim');
-    const tau = this.controls.get('tau');
-    this.controls.get('steps').enable(!isOther(tau.setting, this.settings.get('tau')));
+    this.#controls.get('eta')?.enable(this.settings.get('method') === 'ddim');
+    const tau = this.#controls.get('tau');
+    if (tau) this.#controls.get('steps')?.enable(!isOther(tau.setting, this.settings.get('tau')));
   }
 
-  /** What the loaded model's scheduler says. @param {{trainSteps: number, spacing: string}} scheduler */
-  follow({ trainSteps, spacing }) {
-    this.controls.get('steps').limit(trainSteps);
-    const own = [...this.controls.get('tau').field.options].find(({ value }) => value === OWN_SPACING);
-    own.textContent = `the model’s own (${spacing})`;
+  /** What the loaded model's scheduler says. @param {{trainSteps: number, tau: string}} scheduler */
+  follow({ trainSteps, tau }) {
+    this.#controls.get('steps')?.limit(trainSteps);
+    const own = this.#controls.get('tau')?.field.querySelector(`option[value="${OWN_TAU}"]`);
+    if (own) own.textContent = `the model’s own (${tau})`;
   }
 
   /** The first field that holds nonsense, focused, and what is wrong with it. @returns {string|null} */
   firstProblem() {
-    for (const { field, problem } of this.controls.values()) {
+    for (const { field, problem } of this.#controls.values()) {
       if (problem.hidden || field.disabled) continue;
       field.focus();
       return problem.textContent;

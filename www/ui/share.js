@@ -3,7 +3,7 @@
 import { gridAsPng } from './pixels.js';
 import { formatHash } from '../state.js';
 
-/** A spacing from a link holds colons, commas, and any number of numbers. @param {string} text */
+/** A tau from a link holds colons, commas, and any number of numbers. @param {string} text */
 function forFileName(text) {
   return text.replace(/[:,]/g, '_').slice(0, 40);
 }
@@ -14,11 +14,11 @@ function forFileName(text) {
  * @param {import('../state.js').Values} settings  those of the run
  * @param {number} step  the step on show
  */
-export async function savePng(canvases, { model, seed, steps, eta, tau, method, view }, step) {
+export async function savePng(canvases, { model, seed, steps, eta, tau, method, show }, step) {
   const blob = await gridAsPng(canvases);
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${view}-step${step}.png`;
+  link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${show}-step${step}.png`;
   link.click();
   // Some browsers start reading the blob only after the click has returned.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
