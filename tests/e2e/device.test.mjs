@@ -125,7 +125,7 @@ test('the package with relaxed SIMD is for browsers that have it, and the pictur
     prepare: before('const { validate } = WebAssembly; WebAssembly.validate = (bytes) => !bytes.join().includes("253,133,2") && validate(bytes);'),
   });
   await plain.until('ready');
-  const wasmOf = (demo) => demo.requests.filter((request) => request.endsWith('.wasm')).map((request) => request.replace(/^.*\/pkg\//, ''));
+  const wasmOf = (/** @type {Demo} */ demo) => demo.requests.filter((request) => request.endsWith('.wasm')).map((request) => request.replace(/^.*\/pkg\//, ''));
   assert.deepEqual(wasmOf(relaxed), ['relaxed/ddim_web_bg.wasm']);
   assert.deepEqual(wasmOf(plain), ['ddim_web_bg.wasm']);
   await relaxed.generate();

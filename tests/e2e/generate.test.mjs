@@ -206,6 +206,7 @@ test('every sampler of the controls makes a picture of its own', async (t) => {
   // x_t on the way, and only between neighbouring noise levels, where the network's noise has a say.
   const demo = await open(t, { prepare: schedulerWith({ clip_sample_range: 0.5 }), hash: 'device=cpu&tau=list:300,320,340&batch=1&show=xt' });
   await demo.until('ready');
+  /** @type {{method: string, picture: number[]}[]} */
   const pictures = [];
   for (const method of await optionsOf(demo, 'method')) {
     await demo.get('method').selectOption(method);

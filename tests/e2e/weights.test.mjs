@@ -27,6 +27,7 @@ function withHugeHeader() {
   return copy;
 }
 
+/** What the server answers, and what the page says then. @type {Record<string, [{body: string|Buffer, status?: number, contentType?: string}, RegExp]>} */
 const broken = {
   'half a file': [{ body: weights.subarray(0, weights.length >> 1) }, /could not be loaded \(weights: .*reload it/],
   'a header of 2^60 bytes': [{ body: withHugeHeader() }, /could not be loaded \(weights: .*reload it/],
@@ -71,12 +72,15 @@ test('a broken config.json is named', async (t) => {
   assert.match(await demo.status(), /config\.json is not valid JSON but a web page/);
 });
 
-for (const [what, prepare, message] of [
+/** @type {[string, (context: import('playwright-core').BrowserContext) => Promise<unknown>, RegExp][]} */
+const schedulers = [
   ['another kind of scheduler', schedulerWith({ _class_name: 'PNDMScheduler' }), /_class_name: expected .*DDIMScheduler.*, found "PNDMScheduler"/],
   ['null', (context) => context.route(SCHEDULER, (route) => route.fulfill({ body: 'null' })), /scheduler_config\.json: not a JSON object/],
   ['no training steps', schedulerWith({ num_train_timesteps: 0 }), /num_train_timesteps.*found 0/],
   ['text for a number', schedulerWith({ beta_start: 'small' }), /scheduler_config\.json: beta_start: expected a number, found "small"/],
-]) {
+];
+
+for (const [what, prepare, message] of schedulers) {
   test(`a scheduler_config.json with ${what} is an error at load, and the page stays usable`, async (t) => {
     const demo = await open(t, { prepare });
     await demo.until('error');
