@@ -1,8 +1,9 @@
 // Wires the page: settings, the session, the views and which of them is on show, the keyboard.
 
 import { fetchJsonText } from './engine/weights.js';
+import { Settings } from './hash.js';
 import { Session } from './session.js';
-import { Settings, setModels, setViews } from './state.js';
+import { setModels, setViews } from './state.js';
 import { showModel } from './ui/model.js';
 import { Notices } from './ui/notices.js';
 import { StatusLine } from './ui/status.js';

@@ -4,13 +4,14 @@
 import { Client } from './engine/client.js';
 import { Failure } from './engine/errors.js';
 import { Emitter } from './events.js';
+import { Run } from './run.js';
 import { ignored, megabytes, sentenceOf } from './ui/words.js';
 
 /**
  * @typedef {{id: string, name: string, path: string, note: string}} Model  an entry of models/index.json
  * @typedef {import('./engine/client.js').Loaded} Loaded
- * @typedef {import('./engine/client.js').Step} Step
- * @typedef {Pick<Client, 'load'|'sample'|'terminate'>} Engine  what the session needs of a client
+ * @typedef {import('./run.js').Job} Job
+ * @typedef {Pick<Client, 'load'|'sample'|'terminate'>} AnyClient  what the session needs of a client
  * @typedef {'loading'|'ready'|'running'|'done'|'stopped'|'error'} State
  *
  * @typedef {object} Status
@@ -19,13 +20,6 @@ import { ignored, megabytes, sentenceOf } from './ui/words.js';
  * @property {string} figures  numbers beside it
  * @property {{value: number, max: number}|null} progress  null while nobody can tell
  * @property {number|null} step  of the current or last run: the newest one that was on show
- *
- * @typedef {object} Job  what a view wants to have made
- * @property {import('./engine/pool.js').Options & {batch: number}} options
- * @property {string} text  what the status line says while it is prepared
- * @property {(run: Run, workers: number) => void} onStart  the sampler has accepted the options
- * @property {(step: Step, run: Run) => void} onStep
- * @property {(run: Run, stopped: boolean) => string} summary  what the status line says when it has ended well
  */
 
 const MODELS = new URL('./models/', import.meta.url);
@@ -35,43 +29,6 @@ const CHOICE = ['model', 'device', 'engine', 'storage'];
 
 /** A worker that says nothing for this long (or for ten usual steps) may be stuck. */
 const SILENCE_MS = 30_000;
-
-/** One run, from the moment that it is asked for. */
-export class Run {
-  /** Steps of the whole run, once the sampler has accepted it; some values of tau round S. */
-  total = 0;
-  /** Milliseconds of each step so far. @type {number[]} */
-  times = [];
-  stopping = false;
-  /** Ends it in the engine, once it is there. */
-  halt = () => {};
-  /** @type {Promise<{stopped: boolean}>} */
-  ended;
-  /** @type {(end: {stopped: boolean}) => void} */
-  resolve = () => {};
-  /** @type {(error: unknown) => void} */
-  reject = () => {};
-
-  /** @param {number} id @param {Job} job @param {Engine|null} client  the one that it was asked of */
-  constructor(id, job, client) {
-    this.id = id;
-    this.job = job;
-    this.client = client;
-    this.ended = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
-  }
-
-  /** The first step makes buffers and, with burn, compiles shaders, so it says little about the others. */
-  get msPerStep() {
-    const times = this.times.length > 1 ? this.times.slice(1) : this.times;
-    return times.reduce((sum, ms) => sum + ms, 0) / times.length;
-  }
-
-  /** Ends it after the step that is being computed; a run that still waits ends without one. */
-  stop() {
-    this.stopping = true;
-    this.halt();
-  }
-}
 
 /** @param {import('../pkg/ddim_web.js').Info} info @throws {Error} when no view can show what this model makes */
 function checkShowable({ out_channels: channels, sample_size: size, classes }) {
@@ -90,7 +47,7 @@ export class Session extends Emitter {
   status = { state: 'loading', text: 'Starting…', figures: '', progress: null, step: null };
   /** @type {Loaded|null} */
   loaded = null;
-  /** @type {Engine|null} */
+  /** @type {AnyClient|null} */
   #client = null;
   /** Runs that wait, the next one first. @type {Run[]} */
   #queue = [];
@@ -102,9 +59,9 @@ export class Session extends Emitter {
   #patience;
 
   /**
-   * @param {import('./state.js').Settings} settings
+   * @param {import('./hash.js').Settings} settings
    * @param {Model[]} models
-   * @param {(listener: (event: import('./engine/client.js').Remark) => void) => Engine} [connect]
+   * @param {(listener: (event: import('./engine/client.js').Remark) => void) => AnyClient} [connect]
    */
   constructor(settings, models, connect = (listener) => new Client(listener)) {
     super();

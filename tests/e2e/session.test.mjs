@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Failure } from '../../www/engine/errors.js';
+import { Settings } from '../../www/hash.js';
 import { Session } from '../../www/session.js';
-import { Settings, setModels, setViews } from '../../www/state.js';
+import { setModels, setViews } from '../../www/state.js';
 
 /**
  * @typedef {import('../../www/engine/client.js').Remark} Remark

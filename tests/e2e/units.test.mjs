@@ -10,7 +10,8 @@ import { chooseDevice, findAdapter } from '../../www/engine/device.js';
 import { Failure } from '../../www/engine/errors.js';
 import { toGreyLevels } from '../../www/engine/levels.js';
 import { Joiner, split, workersFor } from '../../www/engine/pool.js';
-import { OWN_TAU, SETTINGS, defaults, formatHash, parse, parseHash, samplerOptions, setModels, setViews, settingOf } from '../../www/state.js';
+import { formatHash, parseHash } from '../../www/hash.js';
+import { OWN_TAU, SETTINGS, defaults, parse, samplerOptions, setModels, setViews, settingOf } from '../../www/state.js';
 import { Film } from '../../www/ui/film.js';
 import { columnsFor } from '../../www/ui/pixels.js';
 

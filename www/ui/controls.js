@@ -7,7 +7,7 @@ import { element } from './dom.js';
 /**
  * @typedef {import('../state.js').Setting} Setting
  * @typedef {import('../state.js').NumberSetting} NumberSetting
- * @typedef {import('../state.js').Settings} Settings
+ * @typedef {import('../hash.js').Settings} Settings
  * @typedef {keyof import('../state.js').Values} Key
  *
  * @typedef {object} Scale  of a slider

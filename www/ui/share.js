@@ -1,7 +1,7 @@
 // What leaves the page: a PNG of the grid, and a link that makes the same pictures again.
 
 import { gridAsPng } from './pixels.js';
-import { formatHash } from '../state.js';
+import { formatHash } from '../hash.js';
 
 /** A tau from a link holds colons, commas, and any number of numbers. @param {string} text */
 function forFileName(text) {

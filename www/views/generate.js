@@ -10,7 +10,7 @@ import { Stage } from '../ui/stage.js';
 import { samplerOptions } from '../state.js';
 import { adapterLine, duration, milliseconds, plural } from '../ui/words.js';
 
-/** @typedef {import('../session.js').Run} Run */
+/** @typedef {import('../run.js').Run} Run */
 
 class Generate {
   /** @type {Film|null} */
