@@ -136,32 +136,44 @@ async function visited(demo) {
   return levels;
 }
 
-/** What each spacing makes of S = 3 and T = 1000, worked out by hand from its definition. */
+/** What each tau makes of S = 3 and T = 1000, worked out by hand from its definition; of S = 4 for uniform, which needs a divisor. */
 const VISITED = {
   model: [666, 333, 0],
   leading: [666, 333, 0],
   trailing: [999, 666, 332],
   linspace: [999, 500, 0],
-  uniform: [999, 666, 333, 0],
+  uniform: [750, 500, 250, 0],
   quad: [800, 200, 0],
   'paper-linear': [999, 665, 332],
   'paper-quadratic': [999, 443, 110],
 };
 
-test('every spacing of the controls visits the noise levels of its definition', async (t) => {
+test('every tau of the controls visits the noise levels of its definition', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=3&batch=1' });
   await demo.until('ready');
   /** @type {Record<string, number[]>} */
   const found = {};
   for (const tau of await optionsOf(demo, 'tau')) {
     await demo.get('tau').selectOption(tau);
+    await demo.get('steps').fill(tau === 'uniform' ? '4' : '3');
     await demo.generate();
     found[tau] = await visited(demo);
   }
   assert.deepEqual(found, VISITED);
 });
 
-test('the default spacing is that of the model', async (t) => {
+test('what the terminal refuses the page refuses, in the same words', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=3&batch=1&tau=uniform' });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.until('error');
+  assert.equal(await demo.status(), 'steps: tau uniform has 4 steps instead of 3, because 3 does not divide 1000: choose a number that does, or another tau');
+  await demo.get('steps').fill('4');
+  await demo.get('generate').click();
+  await demo.recovers('done');
+});
+
+test('the default tau is that of the model', async (t) => {
   const demo = await open(t, { prepare: schedulerWith({ timestep_spacing: 'trailing' }), hash: 'device=cpu&steps=3&batch=1' });
   await demo.until('ready');
   assert.equal(await demo.get('tau').locator('option:checked').innerText(), 'the model’s own (trailing)');
@@ -169,7 +181,7 @@ test('the default spacing is that of the model', async (t) => {
   assert.deepEqual(await visited(demo), VISITED.trailing);
 });
 
-test('a link can bring a spacing of its own, which says how many steps there are', async (t) => {
+test('a link can bring a tau of its own, which says how many steps there are', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=9&batch=1&tau=list:0,250,500' });
   await demo.until('ready');
   assert.deepEqual(await demo.notices(), []);

@@ -1,10 +1,8 @@
 //! What JavaScript hears of failures, called as JavaScript calls it: kinds of errors, panics, adapters.
 #![cfg(target_arch = "wasm32")]
 
-use ddim_web::web::{
-    WebDenoiser, WebError, expected_tensors, is_software_adapter, on_panic, scheduler_info,
-};
-use js_sys::{Function, JSON, Object, Reflect};
+use ddim_web::web::{WebDenoiser, WebError, expected_tensors, on_panic, scheduler_info};
+use js_sys::{Function, Object, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -59,8 +57,11 @@ fn a_panic_reaches_its_listener_with_its_message() {
     std::mem::forget((listener, panicking));
 }
 
+#[cfg(feature = "gpu")]
 #[wasm_bindgen_test]
 fn an_adapter_is_a_program_by_any_of_its_names_or_by_its_flag() {
+    use ddim_web::web::is_software_adapter;
+    use js_sys::JSON;
     let is_software = |json: &str| is_software_adapter(JSON::parse(json).unwrap().unchecked_ref());
     for json in [
         r#"{"vendor": "google", "architecture": "swiftshader"}"#,
