@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+/** @type {Record<string, string>} */
 const TYPES = {
   '.css': 'text/css; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
@@ -28,17 +29,26 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 
-/** An answer without a file: one line of text. */
+/**
+ * @typedef {import('node:http').IncomingMessage} Request
+ * @typedef {import('node:http').ServerResponse} Response
+ */
+
+/**
+ * An answer without a file: one line of text.
+ * @param {Response} response @param {number} status @param {string} text @param {Record<string, string>} [headers]
+ */
 function reply(response, status, text, headers = {}) {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache', ...headers });
   response.end(`${text}\n`);
 }
 
+/** @param {Request} request @param {Response} response @param {string} root @param {string} base @param {Record<string, string>} headers */
 async function answer(request, response, root, base, headers) {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return reply(response, 405, 'only GET and HEAD', { Allow: 'GET, HEAD' });
   }
-  const [rawPath, query] = request.url.split(/\?(.*)/s);
+  const [rawPath, query] = (request.url ?? '').split(/\?(.*)/s);
   let path;
   try {
     path = decodeURIComponent(rawPath);
@@ -55,7 +65,7 @@ async function answer(request, response, root, base, headers) {
   let info = await stat(file).catch(() => null);
   if (info?.isDirectory()) {
     if (!path.endsWith('/')) {
-      const name = encodeURIComponent(segments.at(-1));
+      const name = encodeURIComponent(segments.at(-1) ?? '');
       return reply(response, 301, 'moved', { Location: `${name}/${query === undefined ? '' : `?${query}`}` });
     }
     file = join(file, 'index.html');
@@ -69,7 +79,7 @@ async function answer(request, response, root, base, headers) {
   // Whole seconds, as the header has them.
   const modified = Math.floor(info.mtimeMs / 1000) * 1000;
   const shared = { 'Cache-Control': 'no-cache', 'Last-Modified': new Date(modified).toUTCString(), ...headers };
-  if (Date.parse(request.headers['if-modified-since']) >= modified) {
+  if (Date.parse(request.headers['if-modified-since'] ?? '') >= modified) {
     response.writeHead(304, shared);
     return response.end();
   }
@@ -96,14 +106,15 @@ export async function serve({ root = '.', port = 0, base = '/', headers = {} } =
   });
   await new Promise((done, failed) => {
     server.once('error', failed);
-    server.listen(port, '127.0.0.1', done);
+    server.listen(port, '127.0.0.1', () => done(undefined));
   });
+  const { port: taken } = /** @type {import('node:net').AddressInfo} */ (server.address());
   const close = () =>
     new Promise((done) => {
       server.close(done);
       server.closeAllConnections();
     });
-  return { url: `http://127.0.0.1:${server.address().port}${base}`, close };
+  return { url: `http://127.0.0.1:${taken}${base}`, close };
 }
 
 const USAGE = `node scripts/serve.mjs [options]
@@ -113,7 +124,7 @@ const USAGE = `node scripts/serve.mjs [options]
   --open         open the address in the desktop's browser, where there is a desktop
   --help`;
 
-/** Opens the address if somebody sits in front of this machine; a failure to do so is not one of the server's. */
+/** Opens the address if somebody sits in front of this machine; a failure to do so is not one of the server's. @param {string} url */
 function openInBrowser(url) {
   const mac = process.platform === 'darwin';
   if (process.env.SSH_CONNECTION || !(mac || process.env.DISPLAY || process.env.WAYLAND_DISPLAY)) return;
@@ -122,35 +133,48 @@ function openInBrowser(url) {
     .unref();
 }
 
+/** @param {number} code @param {string} message @returns {never} */
 function exit(code, message) {
   console.error(`serve: ${message}`);
   process.exit(code);
 }
 
-async function main() {
-  let options;
+/** The command line. */
+function read() {
+  const string = /** @type {const} */ ({ type: 'string' });
+  const boolean = /** @type {const} */ ({ type: 'boolean', default: false });
   try {
-    const string = { type: 'string' };
-    const boolean = { type: 'boolean', default: false };
-    options = parseArgs({ options: { root: string, port: string, base: string, open: boolean, help: boolean } }).values;
+    return parseArgs({ options: { root: string, port: string, base: string, open: boolean, help: boolean } }).values;
   } catch (error) {
-    exit(2, `${error.message}\n${USAGE}`);
+    return exit(2, `${error instanceof Error ? error.message : error}\n${USAGE}`);
   }
+}
+
+/** What happened, where the system has a name for it. @param {unknown} error */
+function codeOf(error) {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+async function main() {
+  const options = read();
   if (options.help) return console.log(USAGE);
   if (options.port !== undefined && !(/^\d{1,5}$/.test(options.port) && Number(options.port) < 65536)) {
     exit(2, `--port must be a number from 0 to 65535, not ${options.port}`);
   }
   const { root, base } = options;
+  /** @type {Awaited<ReturnType<typeof serve>>} */
   let server;
   try {
     server = await serve({ root, base, port: Number(options.port ?? 8080) }).catch((error) => {
-      if (error.code !== 'EADDRINUSE' || options.port !== undefined) throw error;
+      if (codeOf(error) !== 'EADDRINUSE' || options.port !== undefined) throw error;
       console.log('Port 8080 is taken; using another one.');
       return serve({ root, base, port: 0 });
     });
   } catch (error) {
+    /** @type {Record<string, string|undefined>} */
     const reasons = { EADDRINUSE: 'is taken', EACCES: 'needs more rights' };
-    exit(1, error.code in reasons ? `port ${options.port} ${reasons[error.code]}: choose another with --port` : error.message);
+    const reason = reasons[codeOf(error)];
+    exit(1, reason ? `port ${options.port} ${reason}: choose another with --port` : error instanceof Error ? error.message : String(error));
   }
   console.log(`${server.url}   (Ctrl-C stops it)`);
   if (options.open) openInBrowser(server.url);

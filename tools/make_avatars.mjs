@@ -28,7 +28,7 @@ const MAX_SIZE = 1024;
 /** Pictures between two lines of progress. */
 const PROGRESS = 2000;
 
-/** `steps` colours on the straight lines between the stops, both ends included. Colours are six hexadecimal digits. */
+/** `steps` colours on the straight lines between the stops, both ends included. Colours are six hexadecimal digits. @param {string[]} stops @param {number} steps */
 function ramp(stops, steps) {
   const rgb = stops.map((stop) => [0, 2, 4].map((at) => Number.parseInt(stop.slice(at, at + 2), 16)));
   return Array.from({ length: steps }, (_, step) => {
@@ -56,6 +56,13 @@ const STYLES = {
   'toon-head': { style: toonHead, attribute: 'mouth', options: { ...COLOURS, scale: 130, translateY: 6 } },
 };
 
+/** @typedef {keyof typeof STYLES} Style */
+
+/** @param {string} name @returns {name is Style} */
+function isStyle(name) {
+  return Object.hasOwn(STYLES, name);
+}
+
 const USAGE = `Usage: node tools/make_avatars.mjs --out DIR [--count N] [--first N] [--size PIXELS] [--style NAME]
 
 Draws faces as DIR/00000.png, DIR/00001.png, … and what they show as DIR/labels.json. Pictures that exist are
@@ -67,15 +74,21 @@ kept, so an interrupted run can be started again.
   --style NAME   ${Object.keys(STYLES).join(' or ')} [dylan]
 `;
 
+/** @param {string} message @param {number} code @returns {never} */
 function fail(message, code) {
   process.stderr.write(`make_avatars: ${message}\n`);
   process.exit(code);
 }
 
-function options() {
-  let values;
+/** @param {unknown} error @returns {string} */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The command line as it is written. */
+function read() {
   try {
-    ({ values } = parseArgs({
+    return parseArgs({
       options: {
         out: { type: 'string' },
         count: { type: 'string', default: '50000' },
@@ -84,18 +97,25 @@ function options() {
         style: { type: 'string', default: 'dylan' },
         help: { type: 'boolean', short: 'h' },
       },
-    }));
+    }).values;
   } catch (error) {
-    fail(error.message, 2);
+    return fail(messageOf(error), 2);
   }
+}
+
+/** @typedef {{out: string, style: Style, count: number, first: number, size: number}} Chosen */
+
+/** @returns {Chosen} */
+function options() {
+  const values = read();
   if (values.help) {
     process.stdout.write(USAGE);
     process.exit(0);
   }
   if (!values.out) fail('--out DIR is missing; --help explains', 2);
-  if (!Object.hasOwn(STYLES, values.style)) {
-    fail(`--style: expected ${Object.keys(STYLES).join(' or ')}, found ${values.style}`, 2);
-  }
+  const { style } = values;
+  if (!isStyle(style)) fail(`--style: expected ${Object.keys(STYLES).join(' or ')}, found ${style}`, 2);
+  /** @param {'count'|'first'|'size'} name @param {number} least @param {number} most */
   const whole = (name, least, most) => {
     const value = Number(values[name]);
     if (!/^\d+$/.test(values[name]) || value < least || value > most) {
@@ -105,7 +125,7 @@ function options() {
   };
   const chosen = {
     out: values.out,
-    style: values.style,
+    style,
     count: whole('count', 1, NUMBERS),
     first: whole('first', 0, NUMBERS - 1),
     size: whole('size', 8, MAX_SIZE),
@@ -114,24 +134,24 @@ function options() {
   return chosen;
 }
 
-/** Makes `folder` and those above it. Not with `recursive`, which never comes back below /proc (Node 20). */
+/** Makes `folder` and those above it. Not with `recursive`, which never comes back below /proc (Node 20). @param {string} folder */
 async function makeFolder(folder) {
   if (existsSync(folder)) return;
   if (dirname(folder) !== folder) await makeFolder(dirname(folder));
   try {
     await mkdir(folder);
   } catch (error) {
-    if (error.code !== 'EEXIST') throw error;
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
 }
 
-/** A file is there whole or not at all: what an interrupted run leaves behind is never taken for a picture. */
+/** A file is there whole or not at all: what an interrupted run leaves behind is never taken for a picture. @param {string} path @param {string|Buffer} content */
 async function writeWhole(path, content) {
   await writeFile(`${path}.partial`, content);
   await rename(`${path}.partial`, path);
 }
 
-/** Refuses a folder whose pictures are not the ones to be drawn, or some of them. */
+/** Refuses a folder whose pictures are not the ones to be drawn, or some of them. @param {Chosen} chosen */
 async function checkFolder({ out, style, size, first, count }) {
   const path = join(out, 'labels.json');
   if (!existsSync(path)) {
@@ -143,9 +163,10 @@ async function checkFolder({ out, style, size, first, count }) {
   try {
     made = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new Error(`${path}: ${error.message}`);
+    throw new Error(`${path}: ${messageOf(error)}`);
   }
   if (!Array.isArray(made?.labels)) throw new Error(`${path}: not written by this script; choose another folder`);
+  /** @param {string} what @param {number} size @param {number} first @param {number} count */
   const told = (what, size, first, count) => `${what}, ${size} pixels, ${count} pictures from ${first}`;
   const there = told(made.style, made.size, made.first, made.labels?.length);
   if (there !== told(style, size, first, made.labels?.length) || made.labels.length > count) {
@@ -153,19 +174,31 @@ async function checkFolder({ out, style, size, first, count }) {
   }
 }
 
+/** @param {Style} style @param {number} number */
 function draw(style, number) {
   // DiceBear's generator gives seeds that differ in one digit alike faces; those of hashes have nothing in common.
   const seed = createHash('sha256').update(String(number)).digest('hex');
-  return createAvatar(STYLES[style].style, { ...STYLES[style].options, seed });
+  const { style: drawing, options } = STYLES[style];
+  return createAvatar(/** @type {import('@dicebear/core').Style<object>} */ (drawing), { ...options, seed });
 }
 
-/** What the pictures show. Written first, so that a started folder always tells what it holds. */
+/** All that the attribute of a style can be, by the style's own schema. @param {Style} style */
+function namesOf(style) {
+  const { style: drawing, attribute } = STYLES[style];
+  const property = drawing.schema.properties?.[attribute];
+  const items = typeof property === 'object' ? property.items : undefined;
+  const names = typeof items === 'object' && !Array.isArray(items) ? items.enum : undefined;
+  if (!names) throw new Error(`${style} does not say what ${attribute} can be`);
+  return names;
+}
+
+/** What the pictures show. Written first, so that a started folder always tells what it holds. @param {Chosen} chosen */
 function labels({ style, size, first, count }) {
   const { attribute } = STYLES[style];
-  const names = STYLES[style].style.schema.properties[attribute].items.enum;
+  const names = namesOf(style);
   const indices = Array.from({ length: count }, (_, index) => {
     const shown = draw(style, first + index).toJson().extra[attribute];
-    const label = names.indexOf(shown);
+    const label = names.findIndex((name) => name === shown);
     if (label < 0) throw new Error(`picture ${first + index}: ${attribute} is ${shown}, which ${style} does not list`);
     return label;
   });
@@ -197,7 +230,7 @@ async function main() {
   }
   const { title, creator, license, source } = STYLES[style].style.meta;
   process.stderr.write(`${out}: ${count} pictures, ${drawn} of them new\n`);
-  process.stderr.write(`"${title}" by ${creator}, ${license.name} (${license.url}), ${source}\n`);
+  process.stderr.write(`"${title}" by ${creator}, ${license?.name} (${license?.url}), ${source}\n`);
 }
 
-main().catch((error) => fail(error.message, 1));
+main().catch((error) => fail(messageOf(error), 1));

@@ -1,53 +1,95 @@
-// Wires the page: settings and their controls, the Generate view, the keyboard.
+// Wires the page: settings, the session, the views and which of them is on show, the keyboard.
 
-import { Controls } from './controls.js';
-import { Generate } from './generate.js';
-import { Notices } from './notices.js';
-import { Settings, setModels } from './state.js';
-import { fetchJsonText } from './weights.js';
+import { fetchJsonText } from './engine/weights.js';
+import { Settings } from './hash.js';
+import { Session } from './session.js';
+import { setModels, setViews } from './state.js';
+import { showModel } from './ui/model.js';
+import { Notices } from './ui/notices.js';
+import { StatusLine } from './ui/status.js';
+import { mount as generate } from './views/generate.js';
 
-const MODELS = new URL('./models/', import.meta.url);
+/**
+ * @typedef {object} View  what the keyboard can do with a view
+ * @property {() => void} run
+ * @property {() => void} stop
+ */
 
-/** @param {{name: string, path: string, note: string}} model */
-function showModel({ name, path, note }) {
-  document.getElementById('model-name').textContent = name;
-  document.getElementById('model-note').textContent = note;
-  document.getElementById('model-card').href = new URL(`${path}README.md`, MODELS).href;
-  const preview = document.getElementById('model-preview');
-  preview.hidden = false;
-  preview.onerror = () => (preview.hidden = true);
-  preview.src = new URL(`${path}preview.png`, MODELS).href;
+/**
+ * The views by name, as in `#view=NAME`; the first one is the default.
+ * @type {Record<string, (root: HTMLElement, session: Session) => View>}
+ */
+const VIEWS = { generate };
+
+/** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */
+class Views {
+  /** @type {Map<string, HTMLElement>} */
+  #roots = new Map([...document.querySelectorAll('main')].map((root) => [root.dataset.view ?? '', root]));
+  /** @type {Map<string, View>} */
+  #mounted = new Map();
+
+  /** @param {Session} session @param {HTMLElement} statusLine  it stands in the view that is on show */
+  constructor(session, statusLine) {
+    this.session = session;
+    this.statusLine = statusLine;
+  }
+
+  /** @returns {View|undefined} the one on show */
+  get current() {
+    return this.#mounted.get(this.session.settings.get('view'));
+  }
+
+  /** Shows the one that the settings name. */
+  show() {
+    const name = this.session.settings.get('view');
+    const root = this.#roots.get(name) ?? document.createElement('main');
+    this.#roots.set(name, root);
+    root.dataset.view = name;
+    document.querySelector('main')?.replaceWith(root);
+    if (!this.#mounted.has(name)) this.#mounted.set(name, VIEWS[name](root, this.session));
+    root.querySelector('[data-slot="status"]')?.append(this.statusLine);
+  }
 }
 
 async function start() {
-  const notices = new Notices(document.getElementById('notices'));
-  const models = JSON.parse(await fetchJsonText(new URL('index.json', MODELS)));
+  const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
+  const models = JSON.parse(await fetchJsonText(new URL('./models/index.json', import.meta.url)));
   setModels(models);
+  setViews(Object.keys(VIEWS));
 
   const settings = new Settings();
-  settings.addEventListener('problems', ({ detail }) => {
+  settings.on('problems', (sentences) => {
     notices.clear('link');
-    if (detail.length > 0) notices.show('link', detail.join(' '));
+    if (sentences.length > 0) notices.show('link', sentences.join(' '));
   });
   settings.connect();
 
-  const controls = new Controls(document.getElementById('controls'), settings);
-  const generate = new Generate({ settings, controls, notices, models });
-  const showCurrentModel = () => showModel(models.find(({ id }) => id === settings.get('model')));
-  settings.addEventListener('change', ({ detail }) => detail.keys.includes('model') && showCurrentModel());
-  showCurrentModel();
+  const session = new Session(settings, models);
+  session.on('notice', ({ topic, text }) => notices.show(topic, text));
+  session.on('clear', (topics) => notices.clear(...topics));
+  session.on('status', ({ state }) => (document.body.dataset.state = state));
+  const statusLine = /** @type {HTMLElement} */ (document.querySelector('.status-line'));
+  new StatusLine(statusLine, session);
+
+  const views = new Views(session, statusLine);
+  settings.on('change', (keys) => {
+    if (keys.includes('view')) views.show();
+    if (keys.includes('model')) showModel(document, session.model);
+  });
+  views.show();
+  showModel(document, session.model);
 
   addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      generate.run();
-    } else if (event.key === 'Escape') generate.stop();
+      views.current?.run();
+    } else if (event.key === 'Escape') views.current?.stop();
   });
-  await generate.load();
+  await session.load();
 }
 
 start().catch((error) => {
-  const status = document.getElementById('status');
+  const status = /** @type {HTMLElement} */ (document.querySelector('[data-testid="status"]'));
   status.dataset.state = 'error';
   status.textContent = `${error.message} Reload the page to try again.`;
 });

@@ -1,24 +1,46 @@
-// The one table of settings. The URL hash, the defaults, the controls and every check are read
-// from it, so a setting that is added here exists everywhere, and nowhere else.
+// The one table of settings, the view on show among them. The URL hash, the defaults, the controls and every check are
+// read from it, so a setting that is added here exists everywhere, and nowhere else.
 
 /**
- * @typedef {object} Setting
- * @property {string} key       name in the URL hash, in the DOM (`data-testid`) and in `Values`
- * @property {'choice'|'integer'|'real'} kind
+ * @typedef {object} Values  a value for every setting
+ * @property {string} view
+ * @property {string} model
+ * @property {'auto'|'webgpu'|'cpu'} device
+ * @property {number} steps
+ * @property {number} eta
+ * @property {string} tau
+ * @property {string} method
+ * @property {number} seed
+ * @property {number} batch
+ * @property {'plan'|'burn'} engine
+ * @property {'f32'|'f16'} storage
+ * @property {'x0'|'xt'} show
+ *
+ * @typedef {object} Common
+ * @property {keyof Values} key  name in the URL hash, in the DOM (`data-testid`) and in `Values`
  * @property {string} label     what the control is called
  * @property {string} [symbol]  the papers' letter for it
- * @property {string|number} default
- * @property {number} [min]     smallest allowed value, for numbers
- * @property {number} [max]     largest allowed value, for numbers
- * @property {'linear'|'log'} [slider]  how a slider beside the number field moves, if there is one
- * @property {number} [step]    the slider's step
- * @property {[string, string][]} [choices]  value and text of each choice
+ * @property {string} help      one or two plain sentences
+ *
+ * @typedef {object} OfChoice
+ * @property {'choice'} kind
+ * @property {string} default
+ * @property {[string, string][]} choices  value and text of each choice
  * @property {RegExp} [others]  texts that are allowed beside the choices; they come in links only
  * @property {string} [othersText]  what those are, for messages
- * @property {string} help      one or two plain sentences
+ *
+ * @typedef {object} OfNumber
+ * @property {'integer'|'real'} kind
+ * @property {number} default
+ * @property {number} min     smallest allowed value
+ * @property {number} max     largest allowed value
+ * @property {'linear'|'log'} [slider]  how a slider beside the number field moves, if there is one
+ * @property {number} [step]    the slider's step
+ *
+ * @typedef {Common & OfChoice} ChoiceSetting
+ * @typedef {Common & OfNumber} NumberSetting
+ * @typedef {ChoiceSetting | NumberSetting} Setting
  */
-
-/** @typedef {Record<string, string|number>} Values  a value for every setting, by key */
 
 /** The largest integer that JavaScript holds exactly; the sampler takes seeds up to it. */
 const MAX_SEED = Number.MAX_SAFE_INTEGER;
@@ -26,11 +48,19 @@ const MAX_SEED = Number.MAX_SAFE_INTEGER;
 /** The longest chain of noise levels that the sampler takes; a loaded model sets its own limit below that. */
 const MAX_STEPS = 1_000_000;
 
-/** The value of `tau` that leaves the spacing to the model's scheduler_config.json. */
-export const OWN_SPACING = 'model';
+/** The value of `tau` that leaves it to the model's scheduler_config.json. */
+export const OWN_TAU = 'model';
 
 /** @type {Setting[]} */
 export const SETTINGS = [
+  {
+    key: 'view',
+    kind: 'choice',
+    label: 'View',
+    default: '',
+    choices: [],
+    help: 'What is done with the model.',
+  },
   {
     key: 'model',
     kind: 'choice',
@@ -79,9 +109,9 @@ export const SETTINGS = [
     kind: 'choice',
     label: 'Step spacing',
     symbol: 'τ',
-    default: OWN_SPACING,
+    default: OWN_TAU,
     choices: [
-      [OWN_SPACING, 'the model’s own'],
+      [OWN_TAU, 'the model’s own'],
       ['leading', 'leading: from the lowest level'],
       ['trailing', 'trailing: up to the highest level'],
       ['linspace', 'linspace: lowest to highest'],
@@ -152,7 +182,7 @@ export const SETTINGS = [
     help: 'How the graphics card keeps the network’s numbers. 16 bits take half the memory and are faster on many cards; the pictures differ a little. On the CPU it is always 32.',
   },
   {
-    key: 'view',
+    key: 'show',
     kind: 'choice',
     label: 'Show',
     default: 'x0',
@@ -171,31 +201,40 @@ export function settingOf(key) {
   return setting;
 }
 
+/** @param {'view'|'model'} key @param {[string, string][]} choices  value and text; the first one is the default */
+function fill(key, choices) {
+  const setting = settingOf(key);
+  if (setting.kind === 'choice') Object.assign(setting, { choices, default: choices[0][0] });
+}
+
+/** Puts the names of the views into the table; the first one is the default. @param {string[]} names */
+export function setViews(names) {
+  fill('view', names.map((name) => [name, name]));
+}
+
 /** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models */
 export function setModels(models) {
   if (!Array.isArray(models) || models.length === 0) throw new Error('The list of models is empty.');
-  const setting = settingOf('model');
-  setting.choices = models.map(({ id, name }) => [id, name]);
-  setting.default = models[0].id;
+  fill('model', models.map(({ id, name }) => [id, name]));
 }
 
 /** @returns {Values} */
 export function defaults() {
-  return Object.fromEntries(SETTINGS.map((s) => [s.key, s.default]));
+  return /** @type {Values} */ (/** @type {unknown} */ (Object.fromEntries(SETTINGS.map((s) => [s.key, s.default]))));
 }
 
 /** Whether `value` is one of the texts that a setting allows beside its choices. @param {Setting} setting @param {string} value */
 export function isOther(setting, value) {
-  return !setting.choices.some(([choice]) => choice === value) && Boolean(setting.others?.test(value));
+  return setting.kind === 'choice' && !setting.choices.some(([choice]) => choice === value) && Boolean(setting.others?.test(value));
 }
 
 /**
  * Reads one value from text, as it comes from the hash or from a field.
  * @param {Setting} setting @param {string} text
- * @param {number} [max]  the largest allowed number, where a loaded model allows less than the table
+ * @param {number} [limit]  the largest allowed number, where a loaded model allows less than the table
  * @returns {{value: string|number} | {expected: string}}  `expected` says what would have been right
  */
-export function parse(setting, text, max = setting.max) {
+export function parse(setting, text, limit) {
   const trimmed = text.trim();
   if (setting.kind === 'choice') {
     const choices = setting.choices.map(([value]) => value);
@@ -203,11 +242,13 @@ export function parse(setting, text, max = setting.max) {
     const list = choices.join(', ');
     return { expected: `one of ${setting.othersText ? `${list}, ${setting.othersText}` : list}` };
   }
+  const { min } = setting;
+  const max = limit ?? setting.max;
   const integer = setting.kind === 'integer';
   const pattern = integer ? /^\d+$/ : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
   const value = pattern.test(trimmed) ? Number(trimmed) : NaN;
-  if (value >= setting.min && value <= max) return { value };
-  return { expected: `a ${integer ? 'whole ' : ''}number from ${setting.min} to ${max}` };
+  if (value >= min && value <= max) return { value };
+  return { expected: `a ${integer ? 'whole ' : ''}number from ${min} to ${max}` };
 }
 
 /** Nonsense can be arbitrarily long; a notice has one line. @param {string} text */
@@ -216,93 +257,10 @@ export function shorten(text) {
 }
 
 /**
- * Reads settings from a URL hash. Keys that are not in the table are ignored; a value that makes no
- * sense is replaced by the default and named in `problems`, one sentence each.
- * @param {string} hash  with or without the leading '#'
- * @returns {{values: Values, problems: string[]}}
+ * What the sampler is asked for. The η of another method than DDIM would be refused.
+ * @param {Values} values
+ * @returns {import('./engine/pool.js').Options & {batch: number}}
  */
-export function parseHash(hash) {
-  const given = new URLSearchParams(hash.replace(/^#/, ''));
-  const values = defaults();
-  const problems = [];
-  for (const setting of SETTINGS) {
-    const text = given.get(setting.key);
-    if (text === null) continue;
-    const result = parse(setting, text);
-    if ('value' in result) values[setting.key] = result.value;
-    else {
-      problems.push(
-        `The link says ${setting.key}=${shorten(text)}, which is not ${result.expected}; ${setting.key}=${setting.default} is used instead.`,
-      );
-    }
-  }
-  return { values, problems };
-}
-
-/** @param {Values} values @returns {string} the hash without '#', keys in the table's order */
-export function formatHash(values) {
-  const encoded = new URLSearchParams(SETTINGS.map((s) => [s.key, String(values[s.key])])).toString();
-  // A hash may hold these as they are, and a list of numbers is easier to read that way.
-  return encoded.replaceAll('%2C', ',').replaceAll('%3A', ':');
-}
-
-/**
- * The current settings, mirrored in the URL hash. Emits `change` with `detail.keys`, the keys whose
- * values are new, and `problems` with `detail`, the sentences about a hash that made no sense.
- */
-export class Settings extends EventTarget {
-  /** Browsers refuse `replaceState` when it is called too often (Safari: 100 times in 30 s). */
-  static WRITE_INTERVAL_MS = 350;
-
-  #values = defaults();
-  #timer = 0;
-  #lastWrite = -Infinity;
-
-  /** Takes over what the hash says, and follows it from now on. */
-  connect() {
-    addEventListener('hashchange', () => this.#read());
-    this.#read();
-  }
-
-  /** @param {string} key */
-  get(key) {
-    return this.#values[key];
-  }
-
-  /** A copy of all values. @returns {Values} */
-  all() {
-    return { ...this.#values };
-  }
-
-  /** @param {string} key @param {string|number} value  one that `parse` has accepted */
-  set(key, value) {
-    this.#assign({ ...this.#values, [key]: value });
-    const wait = this.#lastWrite + Settings.WRITE_INTERVAL_MS - performance.now();
-    clearTimeout(this.#timer);
-    if (wait <= 0) this.flush();
-    else this.#timer = setTimeout(() => this.flush(), wait);
-  }
-
-  /** Writes the hash now, without adding an entry to the history. */
-  flush() {
-    clearTimeout(this.#timer);
-    const hash = `#${formatHash(this.#values)}`;
-    if (location.hash === hash) return;
-    this.#lastWrite = performance.now();
-    history.replaceState(history.state, '', hash);
-  }
-
-  #read() {
-    const { values, problems } = parseHash(location.hash);
-    this.#assign(values);
-    this.flush();
-    this.dispatchEvent(new CustomEvent('problems', { detail: problems }));
-  }
-
-  /** @param {Values} values */
-  #assign(values) {
-    const keys = SETTINGS.map((s) => s.key).filter((key) => values[key] !== this.#values[key]);
-    this.#values = values;
-    if (keys.length > 0) this.dispatchEvent(new CustomEvent('change', { detail: { keys } }));
-  }
+export function samplerOptions({ steps, eta, tau, method, seed, batch }) {
+  return { steps, method, seed, batch, ...(method === 'ddim' && { eta }), ...(tau !== OWN_TAU && { tau }) };
 }

@@ -6,9 +6,10 @@ import { promisify } from 'node:util';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BATCH = 16;
 
+/** @param {string} program @param {string[]} args */
 const output = async (program, args) => {
   const { stdout } = await promisify(execFile)(program, args, { cwd: ROOT, maxBuffer: 1 << 24 });
-  return JSON.parse(stdout.trim().split('\n').at(-1));
+  return JSON.parse(stdout.slice(stdout.trimEnd().lastIndexOf('\n') + 1));
 };
 
 /**
@@ -20,15 +21,28 @@ const output = async (program, args) => {
  * @property {number} [batch]
  * @property {number} [threads]
  * @property {string} [build]  which of the packages in pkg/
- * @property {(runs: number) => Promise<object>} run
+ * @property {string} [storage]  of numbers on the graphics card
+ * @property {(runs: number) => Promise<Record<string, any>>} run
+ *
+ * @typedef {{url: string, gpu: boolean}} Site  a server, and whether its browser has the machine's own GPU
+ *
+ * @typedef {object} Parts  what cases are made from
+ * @property {string} architecture
+ * @property {object} config
+ * @property {boolean} peers
+ * @property {number} threads
+ * @property {{plain: Site, isolated: Site}} sites
+ * @property {(module: string, parameters: object, site: Site) => Promise<Record<string, any>>} inBrowser
  */
 
 /**
  * Forward passes of one architecture.
- * @param {{architecture: string, config: object, peers: boolean, threads: number, sites: object, inBrowser: Function}} parts
+ * @param {Parts} parts
  * @returns {Case[]}
  */
 export function forwardCases({ architecture, config, peers, threads, sites, inBrowser }) {
+  /** @typedef {Omit<Case, 'case'|'architecture'>} Forward */
+  /** @param {'cpu'|'webgpu'} device @param {string} build @param {number} [batch] @returns {Forward} */
   const plan = (device, build, batch = 1) => ({
     engine: build === 'burn' ? 'burn' : 'ddim-web',
     device,
@@ -37,6 +51,7 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     threads: 1,
     run: (runs) => inBrowser('benches/browser/forward.js', { config, device, build, batch, runs }, sites.plain),
   });
+  /** @type {Forward} */
   const workers = {
     engine: 'ddim-web',
     device: 'cpu',
@@ -45,6 +60,7 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     threads,
     run: (runs) => inBrowser('benches/browser/workers.js', { config, build: 'relaxed', batch: BATCH, threads, runs }, sites.plain),
   };
+  /** @param {'plan'|'burn'} engine @param {'cpu'|'gpu'} device @param {number} batch @param {string} [storage] @returns {Forward} */
   const native = (engine, device, batch, storage = 'f32') => ({
     engine: engine === 'plan' ? 'ddim-web' : engine,
     device: device === 'gpu' ? 'native-gpu' : 'native',
@@ -55,6 +71,7 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
       output('cargo', ['bench', '--quiet', '--bench', 'forward', '--', architecture, `${batch}`, `${runs}`, device, engine, storage]),
   });
   // Threads of WebAssembly need the isolation headers; ddim-web asks for none and takes workers.
+  /** @param {'cpu'|'webgpu'} device @param {number} peerThreads @param {number} [batch] @returns {Forward} */
   const onnx = (device, peerThreads, batch = 1) => ({
     engine: 'onnxruntime-web',
     device,
@@ -63,12 +80,13 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     run: (runs) =>
       inBrowser('benches/peers/onnxruntime-web.js', { architecture, config, device, batch, threads: peerThreads, runs }, sites.isolated),
   });
+  /** @param {number} batch @returns {Forward} */
   const pytorch = (batch) => ({
     engine: 'pytorch',
     device: 'native',
     batch,
     threads,
-    run: (runs) => output(process.env.PEERS_PYTHON, ['benches/peers/pytorch.py', architecture, `${batch}`, `${runs}`, `${threads}`]),
+    run: (runs) => output(process.env.PEERS_PYTHON ?? 'python3', ['benches/peers/pytorch.py', architecture, `${batch}`, `${runs}`, `${threads}`]),
   });
   const cases = [
     plan('webgpu', 'plain'),
@@ -90,9 +108,9 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
   return cases.map((entry) => ({ case: 'forward', architecture, ...entry }));
 }
 
-/** Steps of the sampler. @returns {Case[]} */
+/** Steps of the sampler. @param {Pick<Parts, 'architecture'|'config'|'sites'|'inBrowser'>} parts @returns {Case[]} */
 export function stepCases({ architecture, config, sites, inBrowser }) {
-  return ['webgpu', 'cpu'].map((device) => ({
+  return /** @type {const} */ (['webgpu', 'cpu']).map((device) => ({
     case: 'step',
     engine: 'ddim-web',
     device,
@@ -102,9 +120,9 @@ export function stepCases({ architecture, config, sites, inBrowser }) {
   }));
 }
 
-/** Memory over a long run. @returns {Case[]} */
+/** Memory over a long run. @param {Pick<Parts, 'sites'|'inBrowser'>} parts @returns {Case[]} */
 export function memoryCases({ sites, inBrowser }) {
-  return ['webgpu', 'cpu'].map((device) => ({
+  return /** @type {const} */ (['webgpu', 'cpu']).map((device) => ({
     case: 'memory',
     engine: 'ddim-web',
     device,

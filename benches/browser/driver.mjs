@@ -16,38 +16,49 @@ const DEVICES = ['webgpu', 'cpu', 'native', 'native-gpu'];
 const CASES = ['transfer', 'forward', 'step', 'memory', 'page'];
 const CASE_TIMEOUT_MS = 20 * 60_000;
 
+/** @param {string} message @returns {never} */
 function wrongUsage(message) {
   console.error(`bench: ${message} (see --help)`);
   process.exit(2);
 }
 
-function readOptions() {
-  const string = { type: 'string' };
-  const boolean = { type: 'boolean', default: false };
-  const several = { type: 'string', multiple: true };
+/** The command line as it is written. */
+function read() {
+  const string = /** @type {const} */ ({ type: 'string' });
+  const boolean = /** @type {const} */ ({ type: 'boolean', default: false });
+  const several = /** @type {const} */ ({ type: 'string', multiple: true });
   try {
-    const { values } = parseArgs({
+    return parseArgs({
       options: { runs: { ...string, default: '5' }, device: several, arch: several, case: several, gpu: boolean, peers: boolean },
-    });
-    const runs = Number(values.runs);
-    if (!Number.isInteger(runs) || runs < 1) wrongUsage(`--runs must be a whole number above 0, not ${values.runs}`);
-    const someOf = (name, all, usual = all) => {
-      const wrong = values[name]?.find((value) => !all.includes(value));
-      if (wrong !== undefined) wrongUsage(`--${name} must be ${all.join(' or ')}, not ${wrong}`);
-      return values[name] ?? usual;
-    };
-    return {
-      ...values,
-      runs,
-      devices: someOf('device', DEVICES, values.gpu ? DEVICES : ['webgpu', 'cpu', 'native']),
-      architectures: someOf('arch', ARCHITECTURES),
-      cases: someOf('case', CASES),
-    };
+    }).values;
   } catch (error) {
-    return wrongUsage(error.message);
+    return wrongUsage(error instanceof Error ? error.message : String(error));
   }
 }
 
+function readOptions() {
+  const { runs: written, gpu, peers, ...values } = read();
+  const runs = Number(written);
+  if (!Number.isInteger(runs) || runs < 1) wrongUsage(`--runs must be a whole number above 0, not ${written}`);
+  /** @param {'device'|'arch'|'case'} name @param {string[]} all @param {string[]} [usual] */
+  const someOf = (name, all, usual = all) => {
+    const wrong = values[name]?.find((value) => !all.includes(value));
+    if (wrong !== undefined) wrongUsage(`--${name} must be ${all.join(' or ')}, not ${wrong}`);
+    return values[name] ?? usual;
+  };
+  return {
+    runs,
+    gpu,
+    peers,
+    devices: someOf('device', DEVICES, gpu ? DEVICES : ['webgpu', 'cpu', 'native']),
+    architectures: someOf('arch', ARCHITECTURES),
+    cases: someOf('case', CASES),
+  };
+}
+
+/** @typedef {import('./cases.mjs').Site} Site */
+
+/** @param {boolean} gpu */
 function launch(gpu) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -63,7 +74,7 @@ function launch(gpu) {
   });
 }
 
-/** Calls `run(parameters)` of one of the case modules in a page of its own. */
+/** Calls `run(parameters)` of one of the case modules in a page of its own. @param {string} module @param {object} parameters @param {Site} site */
 async function inBrowser(module, parameters, { url, gpu }) {
   const browser = await launch(gpu);
   try {
@@ -75,14 +86,14 @@ async function inBrowser(module, parameters, { url, gpu }) {
       page.on('crash', () => reject(new Error('the page crashed')));
       setTimeout(() => reject(new Error(`no result after ${CASE_TIMEOUT_MS / 60_000} minutes`)), CASE_TIMEOUT_MS).unref();
     });
-    const work = page.evaluate(async ([path, values]) => (await import(path)).run(values), [`${url}${module}`, parameters]);
+    const work = page.evaluate(async ({ path, values }) => (await import(path)).run(values), { path: `${url}${module}`, values: parameters });
     return { browser: browser.version(), ...(await Promise.race([work, problem])) };
   } finally {
     await browser.close();
   }
 }
 
-/** The page itself, from navigation to the first guess. */
+/** The page itself, from navigation to the first guess. @param {Site} site @returns {import('./cases.mjs').Case} */
 const pageCase = ({ url, gpu }) => ({
   case: 'page',
   engine: 'ddim-web',
@@ -127,7 +138,7 @@ for (const entry of entries.filter((e) => options.cases.includes(e.case) && opti
     console.log(JSON.stringify(lines.at(-1)));
   } catch (error) {
     failures++;
-    console.error(`bench: ${name}: ${error.message.split('\n')[0]}`);
+    console.error(`bench: ${name}: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`);
   }
 }
 const forwards = lines.filter((l) => l.case === 'forward');

@@ -2,6 +2,7 @@
 import { countGpuCalls, timeForward } from './measure.js';
 import { loadNetwork, noise } from './network.js';
 
+/** @param {import('./network.js').What & {runs: number, batch: number}} parameters */
 export async function run({ config, device, build, runs, batch }) {
   const counts = countGpuCalls();
   const { denoiser, initMs, loadMs } = await loadNetwork({ config, device, build });

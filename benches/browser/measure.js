@@ -1,11 +1,27 @@
 // What every case does in the page, whosever engine it is: count the calls to the GPU, time the forward passes.
 
-/** Counts from now on; must run before the engine is loaded, because engines keep the functions they find. */
+/**
+ * @typedef {{dispatches: number, submits: number}} Counts  calls to the GPU
+ *
+ * @typedef {object} Times
+ * @property {number} firstForwardMs
+ * @property {number} minMs
+ * @property {number} medianMs
+ * @property {number} dispatches  of one forward pass
+ * @property {number} submits
+ */
+
+/** Counts from now on; must run before the engine is loaded, because engines keep the functions they find. @returns {Counts} */
 export function countGpuCalls() {
   const counts = { dispatches: 0, submits: 0 };
   if (!globalThis.GPUComputePassEncoder) return counts;
+  /**
+   * @template {PropertyKey} Method
+   * @param {{[name in Method]: (...args: any[]) => unknown}} prototype @param {Method} method @param {keyof Counts} key
+   */
   const count = (prototype, method, key) => {
     const original = prototype[method];
+    /** @this {unknown} @param {...unknown} args */
     prototype[method] = function (...args) {
       counts[key]++;
       return original.apply(this, args);
@@ -20,6 +36,9 @@ export function countGpuCalls() {
 /**
  * Times `forward` (which must resolve to the values read back from the device) once, then `runs` times more.
  * A device computes the same from the same input; an output that is not finite makes the timing meaningless.
+ * @template {Float32Array|number[]} Output
+ * @param {() => Promise<Output>} forward @param {number} runs @param {Counts} counts
+ * @returns {Promise<Times & {output: Output}>}
  */
 export async function timeForward(forward, runs, counts) {
   const timed = async () => {
@@ -44,7 +63,7 @@ export async function timeForward(forward, runs, counts) {
   };
 }
 
-/** Uniform numbers in [-1, 1), the same for the same seed (mulberry32). */
+/** Uniform numbers in [-1, 1), the same for the same seed (mulberry32). @param {number} seed @returns {() => number} */
 export function uniform(seed) {
   let state = seed >>> 0;
   return () => {

@@ -25,13 +25,14 @@ function countBuffers() {
   return counts;
 }
 
+/** @param {Pick<import('./network.js').What, 'device'|'build'>} parameters */
 export async function run({ device, build }) {
   const counts = countBuffers();
   const { denoiser, memory } = await loadNetwork({ config: CONFIG, device, build });
   const scheduler = JSON.stringify({ num_train_timesteps: STEPS });
   const sampler = denoiser.sampler({ scheduler, steps: STEPS, batch: 1, eta: 1 });
   const state = () => ({ wasm: memory.buffer.byteLength, buffers: counts.buffers });
-  let warm;
+  let warm = state();
   for (let step = 1; step <= STEPS; step++) {
     await sampler.next();
     if (step === WARM) warm = state();

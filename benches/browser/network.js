@@ -3,9 +3,20 @@ import { uniform } from './measure.js';
 
 const BUILDS = { plain: '../../pkg/', relaxed: '../../pkg/relaxed/', burn: '../../pkg/burn/' };
 
-/** A .safetensors file of float32 tensors with values of the size that PyTorch initialises with. */
+/**
+ * @typedef {{in_channels: number, sample_size: number}} Config  what a bench reads of a config.json
+ *
+ * @typedef {object} What
+ * @property {Config} config
+ * @property {'cpu'|'webgpu'} device
+ * @property {keyof typeof BUILDS} build  the build burn runs burn
+ */
+
+/** A .safetensors file of float32 tensors with values of the size that PyTorch initialises with. @param {{name: string, shape: number[]}[]} tensors */
 function randomWeights(tensors) {
+  /** @param {{shape: number[]}} tensor */
   const size = ({ shape }) => shape.reduce((a, b) => a * b, 1);
+  /** @type {Record<string, object>} */
   const header = {};
   let offset = 0;
   for (const tensor of tensors) {
@@ -31,8 +42,8 @@ function randomWeights(tensors) {
 }
 
 /**
- * @param {{config: object, device: 'cpu'|'webgpu', build: 'plain'|'relaxed'|'burn'}} what  the build burn runs burn
- * @returns {Promise<{denoiser: object, memory: WebAssembly.Memory, initMs: number, loadMs: number}>}
+ * @param {What} what
+ * @returns {Promise<{denoiser: import('../../pkg/ddim_web.js').Denoiser, memory: WebAssembly.Memory, initMs: number, loadMs: number}>}
  */
 export async function loadNetwork({ config, device, build }) {
   const start = performance.now();
@@ -46,7 +57,7 @@ export async function loadNetwork({ config, device, build }) {
   return { denoiser, memory, initMs, loadMs: performance.now() - loading };
 }
 
-/** Seeded noise for a batch of the network of `config`. */
+/** Seeded noise for a batch of the network of `config`. @param {Config} config @param {number} batch */
 export function noise({ in_channels: channels, sample_size: side }, batch) {
   return Float32Array.from({ length: batch * channels * side * side }, uniform(2));
 }

@@ -10,17 +10,20 @@ const HASH = '#device=cpu&batch=1&steps=20&seed=1';
 export async function firstPicture(browser, { url, runs }) {
   const context = await browser.newContext();
   const page = await context.newPage();
+  /** @type {number[]} */
   const firstMs = [];
-  let adapter;
+  let adapter = '';
   // The first visits fill the caches of files and of compiled code.
   for (let visit = -2; visit < runs; visit++) {
     await page.goto('about:blank');
     await page.goto(`${url}index.html${HASH}`);
     const ms = await page.evaluate(async () => {
-      const find = (id) => document.querySelector(`[data-testid="${id}"]`);
+      /** @param {string} id */
+      const find = (id) => /** @type {HTMLElement} */ (document.querySelector(`[data-testid="${id}"]`));
+      /** @param {() => boolean} holds */
       const until = (holds) =>
         new Promise((resolve) => {
-          const look = () => holds() && (observer.disconnect(), resolve());
+          const look = () => holds() && (observer.disconnect(), resolve(undefined));
           const observer = new MutationObserver(look);
           observer.observe(document.body, { subtree: true, attributes: true, childList: true });
           look();

@@ -2,13 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 
-const round = (value) => (typeof value === 'number' ? Math.round(value * 100) / 100 : value);
+/** @typedef {import('./cases.mjs').Case} Case */
+
+/** Two digits after the point are enough of a number; other things stay as they are. @template T @param {T} value @returns {T} */
+const round = (value) => (typeof value === 'number' ? /** @type {T & number} */ (Math.round(value * 100) / 100) : value);
 
 /** Bytes of the files that a browser downloads, for each of the builds. @returns {object[]} */
 export function transferSizes() {
   return ['', 'relaxed/', 'burn/'].map((folder) => {
     const names = ['ddim_web_bg.wasm', 'ddim_web.js'].map((name) => `pkg/${folder}${name}`);
     const files = names.map((name) => readFileSync(new URL(`../../${name}`, import.meta.url)));
+    /** @param {number[]} sizes */
     const sum = (sizes) => sizes.reduce((a, b) => a + b, 0);
     return {
       case: 'transfer',
@@ -19,7 +23,7 @@ export function transferSizes() {
   });
 }
 
-/** The line of a case: fields that it does not have are left out. */
+/** The line of a case: fields that it does not have are left out. @param {Case} entry @param {Record<string, any>} result @param {number} runs */
 export function line({ run, ...about }, result, runs) {
   const { minMs, medianMs, initMs, loadMs, firstForwardMs, dispatches, submits, maxAbsDiff, ...more } = result;
   const onGpu = about.device === 'webgpu';
@@ -38,17 +42,19 @@ export function line({ run, ...about }, result, runs) {
   };
 }
 
+/** @param {string} key */
 const snake = (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** The others beside ddim-web for the same network, device and batch; below 1 we are faster. @param {object[]} lines */
+/** The others beside ddim-web for the same network, device and batch; below 1 we are faster. @param {ReturnType<typeof line>[]} lines */
 export function ratioTable(lines) {
   const rows = [['architecture', 'device', 'batch', 'ddim-web', 'ms', 'other', 'threads', 'ms', 'ratio']];
   const ours = lines.filter((l) => l.engine === 'ddim-web');
   for (const other of lines.filter((l) => l.engine !== 'ddim-web')) {
+    /** @param {typeof other} l */
     const same = (l) => l.architecture === other.architecture && l.device === other.device && l.batch === other.batch;
     for (const own of ours.filter(same)) {
       const ratio = (own.median_ms / other.median_ms).toFixed(2);
-      const name = [own.build, own.threads > 1 && own.device === 'cpu' ? `${own.threads} workers` : ''].filter(Boolean).join(', ');
+      const name = [own.build, (own.threads ?? 1) > 1 && own.device === 'cpu' ? `${own.threads} workers` : ''].filter(Boolean).join(', ');
       rows.push(
         [own.architecture, own.device, own.batch, name, own.median_ms, other.engine, other.threads, other.median_ms, ratio].map(String),
       );

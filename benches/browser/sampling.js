@@ -4,10 +4,12 @@ import { loadNetwork } from './network.js';
 
 const STEPS = 8;
 
+/** @param {number[]} values */
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** Moments at which work was handed to the GPU. */
 function recordSubmits() {
+  /** @type {number[]} */
   const moments = [];
   if (!globalThis.GPUQueue) return moments;
   const submit = GPUQueue.prototype.submit;
@@ -18,12 +20,16 @@ function recordSubmits() {
   return moments;
 }
 
+/** @typedef {import('../../pkg/ddim_web.js').Sampler} Sampler */
+
+/** @param {import('./network.js').What & {runs: number, batch: number}} parameters */
 export async function run({ config, device, build, runs, batch }) {
   const counts = countGpuCalls();
   const moments = recordSubmits();
   const { denoiser } = await loadNetwork({ config, device, build });
   const { adapter } = denoiser.info();
   const sampler = () => denoiser.sampler({ scheduler: '{}', steps: STEPS, batch });
+  /** @param {(run: Sampler) => Promise<unknown>} work */
   const timed = async (work) => {
     const run = sampler();
     const start = performance.now();
@@ -31,21 +37,26 @@ export async function run({ config, device, build, runs, batch }) {
     run.free();
     return performance.now() - start;
   };
+  /** @param {Sampler} run */
   const streaming = async (run) => {
     while (!(await run.next()).done);
   };
+  /** @param {Sampler} run */
   const silent = (run) => run.next(STEPS);
   await timed(streaming);
 
-  const [read, unread, ratios, host] = [[], [], [], []];
+  /** @type {Record<'read'|'unread'|'ratios'|'host', number[]>} */
+  const { read, unread, ratios, host } = { read: [], unread: [], ratios: [], host: [] };
   for (let i = 0; i < runs; i++) {
-    read.push(await timed(streaming));
+    const readMs = await timed(streaming);
     Object.assign(counts, { dispatches: 0, submits: 0 });
     moments.length = 0;
-    unread.push(await timed(silent));
-    ratios.push(read.at(-1) / unread.at(-1));
+    const unreadMs = await timed(silent);
+    read.push(readMs);
+    unread.push(unreadMs);
+    ratios.push(readMs / unreadMs);
     // All steps are handed over without a wait between them.
-    if (moments.length > 1) host.push((moments.at(-1) - moments[0]) / (moments.length - 1));
+    if (moments.length > 1) host.push((moments[moments.length - 1] - moments[0]) / (moments.length - 1));
   }
   denoiser.free();
   return {

@@ -1,6 +1,15 @@
 // onnxruntime-web's case: the same architecture, exported by export.py, in the same browser.
 import { countGpuCalls, timeForward } from '../browser/measure.js';
 
+/**
+ * @param {object} parameters
+ * @param {string} parameters.architecture
+ * @param {import('../browser/network.js').Config} parameters.config
+ * @param {'cpu'|'webgpu'} parameters.device
+ * @param {number} parameters.runs
+ * @param {number} parameters.batch
+ * @param {number} parameters.threads
+ */
 export async function run({ architecture, config, device, runs, batch, threads }) {
   const counts = countGpuCalls();
   const folder = new URL('node_modules/onnxruntime-web/dist/', import.meta.url).href;
@@ -24,6 +33,7 @@ export async function run({ architecture, config, device, runs, batch, threads }
     sample: new ort.Tensor('float32', reference.slice(0, size), shape),
     timestep: new ort.Tensor('float32', reference.slice(size, size + batch), [batch]),
   };
+  /** @returns {Promise<Float32Array>} */
   const forward = async () => {
     const { out } = await session.run(feeds);
     const values = await out.getData();

@@ -6,10 +6,10 @@ use js_sys::Float32Array;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::js_error;
 use super::load::{JsLoadOptions, Request};
 use super::options::{Options, integer};
 use super::sampler::WebSampler;
+use super::{Kind, WebError, js_error};
 use crate::engine::plan::Plan;
 use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine};
 use crate::sampler::{MAX_BATCH, SamplerError};
@@ -61,7 +61,7 @@ impl WebDenoiser {
         weights: Vec<u8>,
         device: String,
         options: Option<JsLoadOptions>,
-    ) -> Result<WebDenoiser, JsError> {
+    ) -> Result<WebDenoiser, WebError> {
         let request = Request::read(&device, options)?;
         let mut progress = |done, total| request.tell(done, total);
         let engine = Engine::load(&config_json, weights, &request.options, &mut progress)
@@ -82,7 +82,7 @@ impl WebDenoiser {
     }
 
     /// What the network is and runs on.
-    pub fn info(&self) -> Result<JsInfo, JsError> {
+    pub fn info(&self) -> Result<JsInfo, WebError> {
         let info = self.engine.info();
         let plain = Info {
             engine: info.engine.to_string(),
@@ -109,7 +109,7 @@ impl WebDenoiser {
         batch: f64,
         t: f32,
         labels: Option<Vec<usize>>,
-    ) -> Result<Float32Array, JsError> {
+    ) -> Result<Float32Array, WebError> {
         let engine = self.engine.clone();
         let info = engine.info();
         let batch = integer("batch", batch, MAX_BATCH as f64)? as usize;
@@ -132,7 +132,7 @@ impl WebDenoiser {
     }
 
     /// Prepares a run; nothing is computed before its `next()`.
-    pub fn sampler(&self, options: JsSampleOptions) -> Result<WebSampler, JsError> {
+    pub fn sampler(&self, options: JsSampleOptions) -> Result<WebSampler, WebError> {
         let (scheduler, options) = Options::read(options.into())?;
         WebSampler::start(self.engine.clone(), &scheduler, options)
     }
@@ -140,7 +140,7 @@ impl WebDenoiser {
 
 /// Name and shape of every tensor that a weights file for this config.json holds.
 #[wasm_bindgen]
-pub fn expected_tensors(config_json: &str) -> Result<JsTensorSpecs, JsError> {
+pub fn expected_tensors(config_json: &str) -> Result<JsTensorSpecs, WebError> {
     #[derive(Serialize)]
     struct Spec {
         name: String,
@@ -160,7 +160,7 @@ pub fn expected_tensors(config_json: &str) -> Result<JsTensorSpecs, JsError> {
 
 /// What a scheduler_config.json says, or why it cannot be used.
 #[wasm_bindgen]
-pub fn scheduler_info(scheduler_json: &str) -> Result<JsSchedulerInfo, JsError> {
+pub fn scheduler_info(scheduler_json: &str) -> Result<JsSchedulerInfo, WebError> {
     #[derive(Serialize)]
     struct Info {
         num_train_timesteps: usize,
@@ -176,8 +176,12 @@ pub fn scheduler_info(scheduler_json: &str) -> Result<JsSchedulerInfo, JsError> 
     Ok(plain_object(&info)?.unchecked_into())
 }
 
-fn plain_object(value: &impl Serialize) -> Result<JsValue, JsError> {
+/// What only a number in a file can spoil that is larger than JavaScript counts.
+fn plain_object(value: &impl Serialize) -> Result<JsValue, WebError> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(js_error)
+        .map_err(|error| WebError {
+            kind: Kind::Config,
+            message: error.to_string(),
+        })
 }

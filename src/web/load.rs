@@ -4,8 +4,8 @@ use js_sys::{Function, Object, Reflect};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use super::js_error;
 use super::options::check_keys;
+use super::{WebError, js_error};
 #[cfg(feature = "gpu")]
 use crate::engine::GpuOptions;
 use crate::engine::{DeviceKind, LoadOptions};
@@ -44,12 +44,12 @@ impl Request {
     ///
     /// # Errors
     /// A JavaScript `Error` that names the option, what was expected and what was found.
-    pub fn read(device: &str, options: Option<JsLoadOptions>) -> Result<Self, JsError> {
+    pub fn read(device: &str, options: Option<JsLoadOptions>) -> Result<Self, WebError> {
         let device = match device {
             "cpu" => DeviceKind::Cpu,
             "webgpu" => DeviceKind::Gpu,
             other => {
-                return Err(JsError::new(&format!(
+                return Err(WebError::options(format!(
                     "device: expected webgpu or cpu, found {other}"
                 )));
             }
@@ -61,7 +61,7 @@ impl Request {
             .ok()
             .and_then(|value| value.dyn_into().ok());
         let texts: Texts = serde_wasm_bindgen::from_value(given)
-            .map_err(|error| JsError::new(&format!("options: {error}")))?;
+            .map_err(|error| WebError::options(format!("options: {error}")))?;
         let engine = texts.engine.map_or(Ok(Default::default()), |t| t.parse());
         #[cfg(feature = "gpu")]
         let storage = texts.storage.map_or(Ok(Default::default()), |t| t.parse());

@@ -1,14 +1,23 @@
 //! The JavaScript surface: thin, typed, every call fallible.
 //!
-//! Types here convert and forward; errors become JavaScript `Error`s with the Rust message.
+//! Types here convert and forward; errors become JavaScript `Error`s with the Rust message and a `kind`.
 
+#[cfg(feature = "gpu")]
+mod adapter;
 mod denoiser;
+mod error;
 mod load;
 mod options;
+mod panic;
 mod paths;
 mod sampler;
 
+#[cfg(feature = "gpu")]
+pub use adapter::is_software_adapter;
 pub use denoiser::{WebDenoiser, expected_tensors, scheduler_info};
+use error::js_error;
+pub use error::{Kind, WebError};
+pub use panic::on_panic;
 pub use paths::between;
 pub use sampler::WebSampler;
 
@@ -16,6 +25,30 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
+/**
+ * What every `Error` that this package throws says of itself in `kind`; the message is for people.
+ *
+ * - `config`: config.json cannot be used
+ * - `scheduler`: scheduler_config.json cannot be used
+ * - `weights`: the weights are damaged, or those of another network
+ * - `options`: an option of the call cannot be used
+ * - `input`: the numbers or the size do not fit the network
+ * - `device`: there is no usable graphics card, or it failed or has no room
+ * - `lost`: the graphics card is gone and was not found again; another call may find it
+ * - `diverged`: the network's answer holds numbers that are not finite
+ * - `over`: the run has ended before
+ *
+ * A panic throws nothing: see `on_panic`.
+ */
+export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "device" | "lost" | "diverged" | "over";
+/** A `GPUAdapterInfo`, or what a browser has of it. */
+export interface AdapterDescription {
+  vendor?: string;
+  architecture?: string;
+  device?: string;
+  description?: string;
+  isFallbackAdapter?: boolean;
+}
 /** What `Denoiser.info()` gives. */
 export interface Info {
   /** The program that runs the network. */
@@ -98,7 +131,8 @@ unsafe extern "C" {
     fn __wasm_call_ctors();
 }
 
-/// Runs the module's static constructors and routes panic messages to the console. Idempotent.
+/// Runs the module's static constructors, sends panics to the console and to [`on_panic`]'s listener, and completes
+/// what older browsers leave out of WebGPU. Idempotent.
 ///
 /// cubecl registers its kernels in static constructors. Unless the module calls them itself,
 /// wasm-ld wraps every export in code that runs them again at each call from JavaScript.
@@ -106,16 +140,13 @@ unsafe extern "C" {
 pub fn start() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        console_error_panic_hook::set_once();
+        panic::install();
+        #[cfg(feature = "gpu")]
+        adapter::complete_descriptions();
         #[cfg(feature = "burn")]
         // SAFETY: the linker's own function, without arguments; `Once` keeps it from running twice.
         unsafe {
             __wasm_call_ctors()
         };
     });
-}
-
-/// Any error as a JavaScript `Error` with its message.
-fn js_error(error: impl std::error::Error) -> JsError {
-    JsError::from(error)
 }

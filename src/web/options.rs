@@ -2,9 +2,9 @@
 
 use js_sys::Object;
 use serde::Deserialize;
-use wasm_bindgen::{JsCast, JsError, JsValue};
+use wasm_bindgen::{JsCast, JsValue};
 
-use super::js_error;
+use super::{WebError, js_error};
 use crate::runs::rules;
 use crate::sampler::SampleOptions;
 use crate::scheduler::{SchedulerConfig, TrajectoryOptions};
@@ -65,10 +65,10 @@ impl Options {
     ///
     /// # Errors
     /// A JavaScript `Error` that names the option, what was expected and what was found.
-    pub fn read(value: JsValue) -> Result<(SchedulerConfig, SampleOptions), JsError> {
+    pub fn read(value: JsValue) -> Result<(SchedulerConfig, SampleOptions), WebError> {
         check_keys(&value, &KEYS)?;
         let options: Self = serde_wasm_bindgen::from_value(value)
-            .map_err(|error| JsError::new(&format!("options: {error}")))?;
+            .map_err(|error| WebError::options(format!("options: {error}")))?;
         let scheduler = SchedulerConfig::from_json(&options.scheduler).map_err(js_error)?;
         let method = rules::method(options.method.as_deref().unwrap_or("ddim"), options.eta)
             .map_err(js_error)?;
@@ -87,7 +87,7 @@ impl Options {
                 labels
                     .into_iter()
                     .map(|l| Ok(integer("labels", l, f64::from(u32::MAX))? as usize))
-                    .collect::<Result<_, JsError>>()
+                    .collect::<Result<_, WebError>>()
             })
             .transpose()?;
         let size = match options.size {
@@ -119,7 +119,7 @@ impl Options {
 ///
 /// # Errors
 /// A JavaScript `Error` that names the first such key, and the known ones.
-pub fn check_keys(options: &JsValue, known: &[&str]) -> Result<(), JsError> {
+pub fn check_keys(options: &JsValue, known: &[&str]) -> Result<(), WebError> {
     let keys = options
         .dyn_ref::<Object>()
         .map(Object::keys)
@@ -127,7 +127,7 @@ pub fn check_keys(options: &JsValue, known: &[&str]) -> Result<(), JsError> {
     let mut keys = keys.iter().filter_map(|key| key.as_string());
     match keys.find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
-        Some(unknown) => Err(JsError::new(&format!(
+        Some(unknown) => Err(WebError::options(format!(
             "options: unknown key {unknown}, expected one of {}",
             known.join(", ")
         ))),
@@ -135,11 +135,11 @@ pub fn check_keys(options: &JsValue, known: &[&str]) -> Result<(), JsError> {
 }
 
 /// `value` as an integer from 0 to `max`, or an error that names the option.
-pub fn integer(name: &str, value: f64, max: f64) -> Result<u64, JsError> {
+pub fn integer(name: &str, value: f64, max: f64) -> Result<u64, WebError> {
     if value.fract() == 0.0 && (0.0..=max).contains(&value) {
         Ok(value as u64)
     } else {
-        Err(JsError::new(&format!(
+        Err(WebError::options(format!(
             "{name}: expected an integer from 0 to {max}, found {value}"
         )))
     }

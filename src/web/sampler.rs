@@ -5,8 +5,8 @@ use std::rc::Rc;
 use js_sys::{Float32Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
-use super::js_error;
 use super::options::integer;
+use super::{WebError, js_error};
 use crate::engine::Engine;
 use crate::sampler::{SampleOptions, Sampler};
 use crate::scheduler::SchedulerConfig;
@@ -31,7 +31,7 @@ impl WebSampler {
         engine: Rc<Engine>,
         scheduler: &SchedulerConfig,
         options: SampleOptions,
-    ) -> Result<Self, JsError> {
+    ) -> Result<Self, WebError> {
         let run = Sampler::new(engine.as_ref(), scheduler, options).map_err(js_error)?;
         Ok(Self {
             engine,
@@ -68,7 +68,7 @@ impl WebSampler {
     }
 
     /// Makes the next `count` steps (default 1), or as many as are left, and gives the last one.
-    pub async fn next(&mut self, count: Option<f64>) -> Result<JsStep, JsError> {
+    pub async fn next(&mut self, count: Option<f64>) -> Result<JsStep, WebError> {
         let count = integer("count", count.unwrap_or(1.0), f64::from(u32::MAX))? as usize;
         let engine = self.engine.clone();
         let step = self

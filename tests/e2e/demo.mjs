@@ -6,6 +6,15 @@ import { chromium } from 'playwright-core';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/**
+ * Milliseconds that anything may take, the slowest thing in here about 10 s on an idle machine. It ends a hang, and
+ * measures nothing.
+ */
+export const PATIENCE = 300_000;
+
+/** How often the page is looked at. */
+const POLLING = { polling: 20 };
+
 const QUIET = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
 
 /** Command lines of Chromium. `noWebGpu` finds no adapter on any machine, `swiftShader` finds a software one. */
@@ -16,8 +25,10 @@ const FLAGS = {
 
 /** @param {'noWebGpu'|'swiftShader'} flags */
 export function launch(flags) {
-  return chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS[flags] });
+  return chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: FLAGS[flags], timeout: PATIENCE });
 }
+
+/** @typedef {{step: number, state: string|undefined, picture: string}} Recorded  what the page showed when `data-step` changed */
 
 /** The page, by what it shows. */
 export class Demo {
@@ -26,44 +37,84 @@ export class Demo {
   /** Addresses of all requests. @type {string[]} */
   requests = [];
 
-  /**
-   * @param {import('playwright-core').Page} page
-   * @param {number} [patience]  milliseconds to wait for anything; nothing in the tests takes longer
-   */
-  constructor(page, patience = 120_000) {
+  /** @param {import('playwright-core').Page} page */
+  constructor(page) {
     this.page = page;
-    this.waiting = { timeout: patience, polling: 20 };
+    page.setDefaultTimeout(PATIENCE);
+    page.setDefaultNavigationTimeout(PATIENCE);
     page.on('console', (message) => message.type() === 'error' && this.errors.push(message.text()));
     page.on('pageerror', (error) => this.errors.push(error.message));
     page.context().on('request', (request) => this.requests.push(`${request.method()} ${request.url()}`));
   }
 
+  /** @param {string} testId */
   get(testId) {
     return this.page.getByTestId(testId);
   }
 
-  /** Waits until `status` has one of the states; fails at once on `error` unless that is one of them. */
+  /** Waits until `status` has one of the states; fails at once on `error` unless that is one of them. @param {...string} states */
   async until(...states) {
     const reached = await this.page.waitForFunction(
       (wanted) => {
-        const { state } = document.getElementById('status').dataset;
+        const state = document.querySelector('[data-testid="status"]')?.getAttribute('data-state') ?? '';
         return wanted.includes(state) || state === 'error' ? state : null;
       },
       states,
-      this.waiting,
+      POLLING,
     );
-    const state = await reached.jsonValue();
+    const state = String(await reached.jsonValue());
     if (!states.includes(state)) throw new Error(`expected ${states.join(' or ')}, the page says: ${await this.status()}`);
     return state;
   }
 
-  /** Waits until `status` has left `error` behind and reached the state. */
+  /** Waits until `status` has left `error` behind and reached the state. @param {string} state */
   async recovers(state) {
-    await this.page.waitForFunction((wanted) => document.getElementById('status').dataset.state === wanted, state, this.waiting);
+    await this.page.waitForFunction(
+      (wanted) => document.querySelector('[data-testid="status"]')?.getAttribute('data-state') === wanted,
+      state,
+      POLLING,
+    );
   }
 
+  /** @param {number} step */
   async untilStep(step) {
-    await this.page.waitForFunction((n) => Number(document.getElementById('status').dataset.step) >= n, step, this.waiting);
+    await this.page.waitForFunction(
+      (n) => Number(document.querySelector('[data-testid="status"]')?.getAttribute('data-step')) >= n,
+      step,
+      POLLING,
+    );
+  }
+
+  /**
+   * From now on the page tells what listens to the channel as soon as it is at the step. A message from here would take
+   * a way that a short run does not wait for on a busy machine.
+   * @param {number} step @param {string} channel @param {string} message
+   */
+  async broadcastAt(step, channel, message) {
+    await this.page.evaluate(
+      (what) => {
+        const status = /** @type {HTMLElement} */ (document.querySelector('[data-testid="status"]'));
+        const observer = new MutationObserver(() => {
+          if (status.dataset.state !== 'running' || Number(status.dataset.step) < what.step) return;
+          observer.disconnect();
+          new BroadcastChannel(what.channel).postMessage(what.message);
+        });
+        observer.observe(status, { attributeFilter: ['data-step'] });
+      },
+      { step, channel, message },
+    );
+  }
+
+  /** Waits until a field holds the value. @param {string} testId @param {string} value */
+  async holds(testId, value) {
+    await this.page.waitForFunction(
+      (what) => {
+        const field = document.querySelector(`[data-testid="${what.testId}"]`);
+        return (field instanceof HTMLInputElement || field instanceof HTMLSelectElement) && field.value === what.value;
+      },
+      { testId, value },
+      POLLING,
+    );
   }
 
   status() {
@@ -82,29 +133,39 @@ export class Demo {
   /** The grey or colour levels of every canvas. @returns {Promise<number[][]>} */
   pixels() {
     return this.page.evaluate(() =>
-      [...document.querySelectorAll('[data-testid="canvas"]')].map((canvas) =>
-        Array.from(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data),
-      ),
+      [...document.querySelectorAll('canvas[data-testid="canvas"]')].map((found) => {
+        const canvas = /** @type {HTMLCanvasElement} */ (found);
+        const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+        return Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data);
+      }),
     );
+  }
+
+  /** The first canvas as it is now. @returns {Promise<string>} a data URL */
+  picture() {
+    return this.page.evaluate(() => /** @type {HTMLCanvasElement} */ (document.querySelector('[data-testid="canvas"]')).toDataURL());
   }
 
   /** From now on keeps what the first canvas shows whenever `data-step` changes. */
   async recordSteps() {
     await this.page.evaluate(() => {
-      globalThis.recorded = [];
-      const status = document.getElementById('status');
+      /** @type {Recorded[]} */
+      const recorded = [];
+      Object.assign(globalThis, { recorded });
+      const status = /** @type {HTMLElement} */ (document.querySelector('[data-testid="status"]'));
       new MutationObserver(() => {
-        const canvas = document.querySelector('[data-testid="canvas"]');
-        globalThis.recorded.push({ step: Number(status.dataset.step), state: status.dataset.state, picture: canvas.toDataURL() });
+        const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector('[data-testid="canvas"]'));
+        recorded.push({ step: Number(status.dataset.step), state: status.dataset.state, picture: canvas.toDataURL() });
       }).observe(status, { attributeFilter: ['data-step'] });
     });
   }
 
+  /** @returns {Promise<Recorded[]>} */
   recordedSteps() {
-    return this.page.evaluate(() => globalThis.recorded);
+    return this.page.evaluate('recorded');
   }
 
-  /** Moves a slider as a hand would, with its events. */
+  /** Moves a slider as a hand would, with its events. @param {string} testId @param {number} value */
   async slide(testId, value) {
     await this.get(testId).fill(String(value));
   }

@@ -49,14 +49,14 @@ test('a batch fills one canvas per picture, and picture i does not depend on the
 });
 
 test('stop ends the run after the step under way and keeps what there is', async (t) => {
-  const demo = await open(t, { hash: 'device=cpu&steps=500&batch=1' });
+  const demo = await open(t, { hash: 'device=cpu&steps=1000&batch=1' });
   await demo.until('ready');
   await demo.get('generate').click();
   await demo.untilStep(2);
   await demo.get('stop').click();
   await demo.until('stopped');
   const step = Number(await demo.get('status').getAttribute('data-step'));
-  assert.ok(step >= 2 && step < 500, `stopped after step ${step}`);
+  assert.ok(step >= 2 && step < 1000, `stopped after step ${step}`);
   assert.equal(await demo.get('scrub').getAttribute('max'), String(step - 1));
   const last = await demo.pixels();
   await demo.slide('scrub', 0);
@@ -66,13 +66,13 @@ test('stop ends the run after the step under way and keeps what there is', async
   await demo.generate();
 });
 
-test('the slider goes back through the same pictures that were shown during the run, in both views', async (t) => {
+test('the slider goes back through the same pictures that were shown during the run, of x̂₀ and of x_t', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=3&batch=1' });
   await demo.until('ready');
   await demo.recordSteps();
   await demo.generate();
   const steps = (await demo.recordedSteps()).filter(({ step }) => step > 0);
-  const shown = () => demo.page.evaluate(() => document.querySelector('[data-testid="canvas"]').toDataURL());
+  const shown = () => demo.picture();
   const film = [];
   for (const step of [1, 2, 3]) {
     await demo.slide('scrub', step - 1);
@@ -83,14 +83,14 @@ test('the slider goes back through the same pictures that were shown during the 
   for (const { step, picture } of steps) assert.equal(film[step - 1], picture);
 
   await demo.slide('scrub', 0);
-  await demo.get('view-xt').check();
+  await demo.get('show-xt').check();
   assert.notEqual(await shown(), film[0]);
-  assert.match(demo.page.url(), /view=xt/);
+  assert.match(demo.page.url(), /show=xt/);
   await demo.get('scrub').press('ArrowRight');
   assert.equal(await demo.get('scrub-text').innerText(), '2 / 3');
   await demo.get('scrub').press('ArrowLeft');
   assert.equal(await demo.get('scrub-text').innerText(), '1 / 3');
-  await demo.get('view-x0').check();
+  await demo.get('show-x0').check();
   assert.equal(await shown(), film[0]);
 });
 
@@ -103,7 +103,7 @@ test('a link gives identical pixels, with fresh noise in every step too', async 
   await demo.generate();
   const first = await demo.pixels();
   const link = new URL(demo.page.url()).hash.slice(1);
-  assert.equal(link, 'model=fashion-mnist&device=cpu&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&engine=plan&storage=f32&view=x0');
+  assert.equal(link, 'view=generate&model=fashion-mnist&device=cpu&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&engine=plan&storage=f32&show=x0');
 
   await demo.page.reload();
   await demo.until('ready');
@@ -120,44 +120,60 @@ test('a link gives identical pixels, with fresh noise in every step too', async 
   assert.notDeepEqual(await elsewhere.pixels(), first);
 });
 
-const optionsOf = (demo, key) => demo.get(key).locator('option').evaluateAll((options) => options.map(({ value }) => value));
+/** @typedef {import('./demo.mjs').Demo} Demo */
 
-/** The t of every step of the last run, from the highest down, as the slider tells them. */
+/** @param {Demo} demo @param {string} key @returns {Promise<string[]>} */
+const optionsOf = (demo, key) => demo.get(key).locator('option').evaluateAll((options) => options.map((option) => option.getAttribute('value') ?? ''));
+
+/** The t of every step of the last run, from the highest down, as the slider tells them. @param {Demo} demo */
 async function visited(demo) {
   const levels = [];
   const last = Number(await demo.get('scrub').getAttribute('max'));
   for (let i = 0; i <= last; i++) {
     await demo.slide('scrub', i);
-    levels.push(Number(/t = (\d+)$/.exec(await demo.get('scrub').getAttribute('aria-valuetext'))[1]));
+    levels.push(Number(/t = (\d+)$/.exec(String(await demo.get('scrub').getAttribute('aria-valuetext')))?.[1]));
   }
   return levels;
 }
 
-/** What each spacing makes of S = 3 and T = 1000, worked out by hand from its definition. */
+/** What each tau makes of S = 3 and T = 1000, worked out by hand from its definition; of S = 4 for uniform, which needs a divisor. */
 const VISITED = {
   model: [666, 333, 0],
   leading: [666, 333, 0],
   trailing: [999, 666, 332],
   linspace: [999, 500, 0],
-  uniform: [999, 666, 333, 0],
+  uniform: [750, 500, 250, 0],
   quad: [800, 200, 0],
   'paper-linear': [999, 665, 332],
   'paper-quadratic': [999, 443, 110],
 };
 
-test('every spacing of the controls visits the noise levels of its definition', async (t) => {
+test('every tau of the controls visits the noise levels of its definition', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=3&batch=1' });
   await demo.until('ready');
+  /** @type {Record<string, number[]>} */
   const found = {};
   for (const tau of await optionsOf(demo, 'tau')) {
     await demo.get('tau').selectOption(tau);
+    await demo.get('steps').fill(tau === 'uniform' ? '4' : '3');
     await demo.generate();
     found[tau] = await visited(demo);
   }
   assert.deepEqual(found, VISITED);
 });
 
-test('the default spacing is that of the model', async (t) => {
+test('what the terminal refuses the page refuses, in the same words', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=3&batch=1&tau=uniform' });
+  await demo.until('ready');
+  await demo.get('generate').click();
+  await demo.until('error');
+  assert.equal(await demo.status(), 'steps: tau uniform has 4 steps instead of 3, because 3 does not divide 1000: choose a number that does, or another tau');
+  await demo.get('steps').fill('4');
+  await demo.get('generate').click();
+  await demo.recovers('done');
+});
+
+test('the default tau is that of the model', async (t) => {
   const demo = await open(t, { prepare: schedulerWith({ timestep_spacing: 'trailing' }), hash: 'device=cpu&steps=3&batch=1' });
   await demo.until('ready');
   assert.equal(await demo.get('tau').locator('option:checked').innerText(), 'the model’s own (trailing)');
@@ -165,7 +181,7 @@ test('the default spacing is that of the model', async (t) => {
   assert.deepEqual(await visited(demo), VISITED.trailing);
 });
 
-test('a link can bring a spacing of its own, which says how many steps there are', async (t) => {
+test('a link can bring a tau of its own, which says how many steps there are', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=9&batch=1&tau=list:0,250,500' });
   await demo.until('ready');
   assert.deepEqual(await demo.notices(), []);
@@ -175,13 +191,13 @@ test('a link can bring a spacing of its own, which says how many steps there are
   assert.deepEqual(await visited(demo), [500, 250, 0]);
 
   await demo.page.evaluate(() => (location.hash = 'device=cpu&batch=1&tau=ddim4'));
-  await demo.page.waitForFunction(() => document.querySelector('[data-testid="tau"]').value === 'ddim4');
+  await demo.holds('tau', 'ddim4');
   assert.equal((await optionsOf(demo, 'tau')).filter((tau) => tau.startsWith('list:')).length, 0);
   await demo.generate();
   assert.deepEqual(await visited(demo), [750, 500, 250, 0]);
 
   await demo.page.evaluate(() => (location.hash = 'device=cpu&batch=1&tau=list:5,5'));
-  await demo.page.waitForFunction(() => document.querySelector('[data-testid="tau"]').value === 'list:5,5');
+  await demo.holds('tau', 'list:5,5');
   await demo.get('generate').click();
   await demo.until('error');
   assert.match(await demo.status(), /tau: the list must rise strictly, but 5 is followed by 5/);
@@ -193,15 +209,16 @@ test('a link can bring a spacing of its own, which says how many steps there are
   assert.deepEqual(await visited(demo), [500, 0]);
 });
 
-/** Whether two pictures are the same but for rounding. */
+/** Whether two pictures are the same but for rounding. @param {number[]} a @param {number[]} b */
 const alike = (a, b) => a.every((level, i) => Math.abs(level - b[i]) <= 1);
 
 test('every sampler of the controls makes a picture of its own', async (t) => {
   // The three with the larger noise differ in what clipping does alone: “DDPM noisy” clips to ±1 whatever the
   // model says, and DDIM with σ̂ keeps the noise that the network told where DDPM works it out anew. That shows in
   // x_t on the way, and only between neighbouring noise levels, where the network's noise has a say.
-  const demo = await open(t, { prepare: schedulerWith({ clip_sample_range: 0.5 }), hash: 'device=cpu&tau=list:300,320,340&batch=1&view=xt' });
+  const demo = await open(t, { prepare: schedulerWith({ clip_sample_range: 0.5 }), hash: 'device=cpu&tau=list:300,320,340&batch=1&show=xt' });
   await demo.until('ready');
+  /** @type {{method: string, picture: number[]}[]} */
   const pictures = [];
   for (const method of await optionsOf(demo, 'method')) {
     await demo.get('method').selectOption(method);
@@ -236,8 +253,16 @@ test('the copied link is that of the picture on show, even when a control was mo
   await demo.generate();
   const link = demo.page.url();
   await demo.get('steps').fill('9');
+  // The button says so for two seconds only.
+  const said = demo.page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const button = /** @type {Node} */ (document.querySelector('[data-testid="copy"]'));
+        new MutationObserver(() => resolve(button.textContent)).observe(button, { childList: true });
+      }),
+  );
   await demo.get('copy').click();
-  await demo.page.getByText('Link copied').waitFor();
+  assert.equal(await said, 'Link copied');
   assert.equal(await demo.page.evaluate(() => navigator.clipboard.readText()), link);
 });
 

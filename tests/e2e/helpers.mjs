@@ -5,7 +5,11 @@ import { after } from 'node:test';
 import { serve } from '../../scripts/serve.mjs';
 import { Demo, ROOT, launch } from './demo.mjs';
 
+/** @typedef {import('playwright-core').BrowserContext} Context @typedef {'noWebGpu'|'swiftShader'} Flags */
+
+/** @type {Map<Flags, Promise<import('playwright-core').Browser>>} */
 const browsers = new Map();
+/** @type {ReturnType<typeof serve>|undefined} */
 let server;
 
 after(async () => {
@@ -19,16 +23,17 @@ export async function address() {
   return (await server).url;
 }
 
-/** @param {'noWebGpu'|'swiftShader'} flags */
+/** @param {Flags} flags */
 export function browserWith(flags) {
-  if (!browsers.has(flags)) browsers.set(flags, launch(flags));
-  return browsers.get(flags);
+  const browser = browsers.get(flags) ?? launch(flags);
+  browsers.set(flags, browser);
+  return browser;
 }
 
 export const SCHEDULER = '**/fashion-mnist/scheduler_config.json';
 
 /** For `prepare`: serves the model's scheduler_config.json with these keys changed. @param {object} changes */
-export const schedulerWith = (changes) => (context) =>
+export const schedulerWith = (changes) => (/** @type {Context} */ context) =>
   context.route(SCHEDULER, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
@@ -39,26 +44,30 @@ export const PACKAGE_SCRIPTS = '**/pkg/**/ddim_web.js';
 export const PACKAGE_WASM = '**/pkg/**/ddim_web_bg.wasm';
 
 /** For `prepare`: the page sees a computer with so many cores. @param {number} count */
-export const cores = (count) => (context) =>
+export const cores = (count) => (/** @type {Context} */ context) =>
   context.addInitScript((n) => Object.defineProperty(navigator, 'hardwareConcurrency', { get: () => n }), count);
 
-/** For `prepare`: runs `code` wherever www/device.js is imported, on the page and in workers, before anything of it. @param {string} code */
-export const before = (code) => (context) =>
-  context.route('**/www/device.js', async (route) => {
+/** For `prepare`: runs `code` on the page and in its workers before anything of the engine does. @param {string} code */
+export const before = (code) => (/** @type {Context} */ context) =>
+  context.route('**/www/engine/errors.js', async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${code}\n${await response.text()}` });
   });
 
 /**
  * For `prepare`: replaces the wasm package by a module, for failures that the real one does not produce on demand.
- * @param {string} body  what `next()` of a sampler does, with its `options` and with `step`, a step that is not the last
+ * @param {string} body  what `next()` of a sampler does, with its `options`, with `step`, a step that is not the last, and
+ *   with `panic`, which says what the real package says when it panics
  */
-export const packageThat = (body) => (context) =>
+export const packageThat = (body) => (/** @type {Context} */ context) =>
   context.route(PACKAGE_SCRIPTS, (route) =>
     route.fulfill({
       contentType: 'text/javascript',
       body: `
         export default async function init() {}
+        let panic = () => {};
+        export const on_panic = (listener) => (panic = listener);
+        export const is_software_adapter = () => false;
         export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [] });
         export class Denoiser {
           static async load(config, weights, device) { return Object.assign(new Denoiser(), { device }); }
@@ -89,9 +98,9 @@ export const packageThat = (body) => (context) =>
  * @param {import('node:test').TestContext} t
  * @param {object} [options]
  * @param {string} [options.hash]  settings, without '#'
- * @param {'noWebGpu'|'swiftShader'} [options.flags]
- * @param {object} [options.context]  options of Playwright's newContext
- * @param {(context: import('playwright-core').BrowserContext) => Promise<void>} [options.prepare]  e.g. routes
+ * @param {Flags} [options.flags]
+ * @param {import('playwright-core').BrowserContextOptions} [options.context]
+ * @param {(context: Context) => Promise<unknown>} [options.prepare]  e.g. routes
  * @param {string} [options.url]  instead of the shared server's
  */
 export async function open(t, { hash = 'device=cpu&steps=2&batch=1', flags = 'noWebGpu', context: options = {}, prepare, url } = {}) {

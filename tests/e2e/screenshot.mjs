@@ -15,13 +15,13 @@ const server = await serve({ root: ROOT });
 const browser = await launch('noWebGpu');
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, deviceScaleFactor: 2 });
-  const demo = new Demo(page, 600_000);
+  const demo = new Demo(page);
   await page.goto(`${server.url}#${hash}`);
   await demo.until('ready');
   await demo.generate();
   await page.mouse.move(0, 0);
-  const { y, height } = await page.locator('main').boundingBox();
-  await page.screenshot({ path, fullPage: true, clip: { x: 0, y: 0, width: 1280, height: y + height + 24 } });
+  const box = await page.locator('main').boundingBox();
+  await page.screenshot({ path, fullPage: true, clip: { x: 0, y: 0, width: 1280, height: (box?.y ?? 0) + (box?.height ?? 0) + 24 } });
 } finally {
   await browser.close();
   await server.close();

@@ -1,19 +1,43 @@
-// The parts of the page that need no browser: settings, grey levels, the film, splitting a batch, the choice of device.
+// The parts of the page that need no browser: settings, grey levels, the film, splitting a batch, the
+// choice of device.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { chooseDevice } from '../../www/device.js';
-import { Film } from '../../www/film.js';
-import { columnsFor, toGreyLevels } from '../../www/pixels.js';
-import { Joiner, split, workersFor } from '../../www/pool.js';
-import { OWN_SPACING, SETTINGS, defaults, formatHash, parse, parseHash, setModels, settingOf } from '../../www/state.js';
+import { is_software_adapter as isSoftware, initSync } from '../../pkg/ddim_web.js';
+import { chooseDevice, findAdapter } from '../../www/engine/device.js';
+import { Failure } from '../../www/engine/errors.js';
+import { toGreyLevels } from '../../www/engine/levels.js';
+import { Joiner, split, workersFor } from '../../www/engine/pool.js';
+import { formatHash, parseHash } from '../../www/hash.js';
+import { OWN_TAU, SETTINGS, defaults, parse, samplerOptions, setModels, setViews, settingOf } from '../../www/state.js';
+import { Film } from '../../www/ui/film.js';
+import { columnsFor } from '../../www/ui/pixels.js';
 
-setModels([{ id: 'fashion-mnist', name: 'Fashion-MNIST' }, { id: 'other', name: 'Other' }]);
+const MODELS = [
+  { id: 'fashion-mnist', name: 'Fashion-MNIST', path: 'fashion-mnist/', note: '' },
+  { id: 'other', name: 'Other', path: 'other/', note: '' },
+];
+setModels(MODELS);
+setViews(['generate', 'compare']);
 
 test('settings survive the way through the hash', () => {
-  const values = { model: 'other', device: 'cpu', engine: 'burn', storage: 'f16', steps: 1000, eta: 0.35, tau: 'quad', method: 'sigma_hat', seed: Number.MAX_SAFE_INTEGER, batch: 16, view: 'xt' };
+  /** @type {import('../../www/state.js').Values} */
+  const values = {
+    view: 'compare',
+    model: 'other',
+    device: 'cpu',
+    engine: 'burn',
+    storage: 'f16',
+    steps: 1000,
+    eta: 0.35,
+    tau: 'quad',
+    method: 'sigma_hat',
+    seed: Number.MAX_SAFE_INTEGER,
+    batch: 16,
+    show: 'xt',
+  };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());
 });
@@ -23,9 +47,25 @@ test('an empty hash and unknown keys give the defaults without a word', () => {
   assert.deepEqual(parseHash('#colour=blue&&=&steps2=7'), { values: defaults(), problems: [] });
 });
 
-test('unless a link or a control says otherwise, the model decides on the spacing', () => {
-  assert.equal(defaults().tau, OWN_SPACING);
-  assert.equal(settingOf('tau').choices[0][0], OWN_SPACING);
+test('an old link, in which view chose between x̂₀ and x_t, is read as show', () => {
+  for (const show of ['x0', 'xt']) {
+    assert.deepEqual(parseHash(`#steps=7&view=${show}`), { values: { ...defaults(), steps: 7, show }, problems: [] });
+  }
+  assert.deepEqual(parseHash('#view=x0&show=xt').values, { ...defaults(), show: 'xt' });
+  assert.deepEqual(parseHash('#view=compare&show=xt').values, { ...defaults(), view: 'compare', show: 'xt' });
+  assert.deepEqual(parseHash('#view=x1').problems, ['The link says view=x1, which is not one of generate, compare; view=generate is used instead.']);
+});
+
+test('unless a link or a control says otherwise, the model decides on tau', () => {
+  assert.equal(defaults().tau, OWN_TAU);
+  const setting = settingOf('tau');
+  assert.equal(setting.kind === 'choice' && setting.choices[0][0], OWN_TAU);
+  assert.ok(!('tau' in samplerOptions(defaults())));
+});
+
+test('the sampler is asked for what the settings say, and for an eta only where there is one', () => {
+  assert.deepEqual(samplerOptions({ ...defaults(), steps: 3, eta: 0.5, tau: 'quad', seed: 4, batch: 2 }), { steps: 3, method: 'ddim', seed: 4, batch: 2, eta: 0.5, tau: 'quad' });
+  assert.deepEqual(samplerOptions({ ...defaults(), steps: 3, eta: 0.5, method: 'ddpm_noisy', seed: 4, batch: 2 }), { steps: 3, method: 'ddpm_noisy', seed: 4, batch: 2 });
 });
 
 test('every default is a value that its own check accepts', () => {
@@ -33,12 +73,14 @@ test('every default is a value that its own check accepts', () => {
 });
 
 test('numbers outside the range, of the wrong kind or not numbers at all are refused', () => {
-  for (const [key, texts] of Object.entries({
+  /** @type {Partial<Record<keyof import('../../www/state.js').Values, string[]>>} */
+  const nonsense = {
     steps: ['0', '-1', '1000001', '2.5', '1e2', '0x10', '', ' ', 'NaN', 'Infinity', '٣'],
     eta: ['-1', '-0.0001', '1.0001', 'NaN', 'Infinity', '', '0,5', '0x1', '1e999'],
     seed: ['-1', '9007199254740992', '1.0', 'one'],
     batch: ['0', '17'],
-  })) {
+  };
+  for (const [key, texts] of Object.entries(nonsense)) {
     for (const text of texts) assert.ok('expected' in parse(settingOf(key), text), `${key}=${text}`);
   }
   assert.deepEqual(parse(settingOf('eta'), ' .5 '), { value: 0.5 });
@@ -58,8 +100,8 @@ test('tau takes the texts that the sampler reads, and keeps them readable in the
     assert.deepEqual(parseHash(hash), { values: { ...defaults(), tau: text }, problems: [] });
   }
   for (const text of ['ddim', 'ddim-5', 'ddim5,6', '10,', ',10', '1.5', 'list:', 'list:a', 'list:1,,2', 'lists:1', 'ddim99999999', 'Leading', '-1']) {
-    const { expected } = parse(settingOf('tau'), text);
-    assert.match(expected, /^one of model, leading, .*, ddimN, section counts such as 10,15,20 or a list such as list:0,250,500$/, text);
+    const result = parse(settingOf('tau'), text);
+    assert.match('expected' in result ? result.expected : '', /^one of model, leading, .*, ddimN, section counts such as 10,15,20 or a list such as list:0,250,500$/, text);
   }
 });
 
@@ -71,7 +113,7 @@ test('a problem names key and value in one short line, however long the nonsense
 });
 
 test('-1…1 becomes 0…255, values beyond are clamped, and what is not finite is refused', () => {
-  assert.deepEqual([...toGreyLevels(new Float32Array([-1, 0, 1, -7, 7, 0.5]))], [0, 128, 255, 0, 255, 191]);
+  assert.deepEqual(toGreyLevels(new Float32Array([-1, 0, 1, -7, 7, 0.5])), Uint8ClampedArray.of(0, 128, 255, 0, 255, 191));
   assert.equal(toGreyLevels(new Float32Array([0, NaN])), null);
   assert.equal(toGreyLevels(new Float32Array([Infinity])), null);
 });
@@ -81,10 +123,11 @@ test('grids are nearly square', () => {
 });
 
 test('a film keeps every step while it fits, and otherwise thins out but keeps the last', () => {
-  const steps = (film) => Array.from({ length: film.length }, (_, i) => film.at(i).step);
-  const run = (side, total) => {
-    const film = new Film({ channels: 3, height: side, width: side }, { batch: 16 }, total);
-    for (let step = 1; step <= total; step++) film.add({ step });
+  const levels = new Uint8ClampedArray();
+  const steps = (/** @type {Film} */ film) => Array.from({ length: film.length }, (_, i) => film.at(i)?.step);
+  const run = (/** @type {number} */ side, /** @type {number} */ total) => {
+    const film = new Film({ channels: 3, height: side, width: side }, { ...defaults(), batch: 16 }, total);
+    for (let step = 1; step <= total; step++) film.add({ step, t: total - step, x0: levels, xt: levels });
     assert.equal(film.length, film.expectedLength);
     return steps(film);
   };
@@ -106,7 +149,7 @@ test('parts of a batch are even, in order, and hold their own slice of everythin
   assert.deepEqual(parts.map(({ batch }) => batch), [2, 2, 3]);
   assert.deepEqual(parts.map(({ first_image: first }) => first), [10, 12, 14]);
   assert.deepEqual(parts.map(({ labels }) => labels), [[0, 1], [2, 3], [4, 5, 6]]);
-  assert.deepEqual(parts.map((part) => [...part.latents]), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11, 12, 13]]);
+  assert.deepEqual(parts.map((part) => [...(part.latents ?? [])]), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11, 12, 13]]);
   assert.ok(parts.every(({ seed }) => seed === 5));
   for (let batch = 1; batch <= 16; batch++) {
     for (let count = 1; count <= Math.min(batch, 8); count++) {
@@ -119,9 +162,11 @@ test('parts of a batch are even, in order, and hold their own slice of everythin
 });
 
 test('steps of the parts become one step with all pictures, in order, whoever is first', () => {
+  /** @type {any[]} */
   const heard = [];
   let now = 0;
   const joiner = new Joiner(2, (event) => heard.push(event), () => now);
+  /** @param {number} index @param {number} value @returns {import('../../www/engine/remote.js').Step} */
   const step = (index, value) => ({ type: 'step', index, t: 9 - index, x0: Uint8ClampedArray.of(value), xt: Uint8ClampedArray.of(value, value) });
   joiner.receive(1, { type: 'started', total: 2 });
   joiner.receive(1, step(0, 10));
@@ -145,41 +190,62 @@ test('steps of the parts become one step with all pictures, in order, whoever is
   );
 });
 
-const gpuWith = (adapter) => ({ requestAdapter: async () => adapter });
+/**
+ * What of WebGPU the choice of a device looks at.
+ * @param {object|null} adapter @returns {GPU}
+ */
+const gpuWith = (adapter) => /** @type {GPU} */ (/** @type {unknown} */ ({ requestAdapter: async () => adapter }));
+/** @param {object|undefined} info @param {string[]} [features] */
 const adapter = (info, features = ['timestamp-query']) => ({ info, features: new Set(features) });
+
+/** With the package's own idea of what a software adapter is. @param {'auto'|'webgpu'|'cpu'} wanted @param {GPU|undefined} gpu @param {'plan'|'burn'} engine */
+async function choose(wanted, gpu, engine) {
+  return chooseDevice(wanted, await findAdapter(wanted, gpu, engine), isSoftware);
+}
+
+initSync({ module: await readFile(new URL('../../pkg/ddim_web_bg.wasm', import.meta.url)) });
 
 test('auto takes a real adapter that can do what is needed', async () => {
   const gpu = gpuWith(adapter({ vendor: 'nvidia', architecture: 'hopper', device: '', description: '' }));
-  for (const engine of ['plan', 'burn']) {
-    assert.deepEqual(await chooseDevice('auto', gpu, engine), { device: 'webgpu', adapter: 'nvidia hopper', halves: false });
+  for (const engine of /** @type {const} */ (['plan', 'burn'])) {
+    assert.deepEqual(await choose('auto', gpu, engine), { device: 'webgpu', adapter: 'nvidia hopper', halves: false });
   }
 });
 
 test('numbers of 16 bits need an adapter with shader-f16', async () => {
   const gpu = gpuWith(adapter({ vendor: 'apple' }, ['shader-f16']));
-  assert.equal((await chooseDevice('auto', gpu, 'plan')).halves, true);
+  assert.equal((await choose('auto', gpu, 'plan')).halves, true);
 });
 
 test('only burn needs timestamp-query', async () => {
   const gpu = gpuWith(adapter({ vendor: 'arm' }, []));
-  assert.equal((await chooseDevice('auto', gpu, 'plan')).device, 'webgpu');
-  assert.equal((await chooseDevice('auto', gpu, 'burn')).device, 'cpu');
+  assert.equal((await choose('auto', gpu, 'plan')).device, 'webgpu');
+  assert.equal((await choose('auto', gpu, 'burn')).device, 'cpu');
 });
 
-test('auto takes the CPU, with a reason, when WebGPU is absent, fails, is too old, or lacks what burn needs', async () => {
+test('auto takes the CPU, with a reason, when WebGPU is absent, fails, or lacks what burn needs', async () => {
+  const failing = /** @type {GPU} */ (/** @type {unknown} */ ({ requestAdapter: () => Promise.reject(new Error('boom')) }));
+  /** @type {[GPU|undefined, RegExp][]} */
   const cases = [
     [undefined, /no WebGPU/],
     [gpuWith(null), /no graphics adapter/],
-    [{ requestAdapter: () => Promise.reject(new Error('boom')) }, /boom/],
+    [failing, /boom/],
     [gpuWith(adapter({ vendor: 'arm' }, [])), /“arm” lacks .*timestamp-query/],
-    [gpuWith(adapter(undefined)), /too old.*adapter\.info.*update the browser/],
   ];
   for (const [gpu, reason] of cases) {
-    const choice = await chooseDevice('auto', gpu, 'burn');
+    const choice = await choose('auto', gpu, 'burn');
     assert.equal(choice.device, 'cpu');
-    assert.match(choice.notice, reason);
-    await assert.rejects(chooseDevice('webgpu', gpu, 'burn'), reason);
-    assert.deepEqual(await chooseDevice('cpu', gpu, 'burn'), { device: 'cpu', adapter: '' });
+    assert.match(String(choice.notice), reason);
+    await assert.rejects(choose('webgpu', gpu, 'burn'), (error) => error instanceof Failure && error.kind === 'webgpu' && reason.test(error.message));
+    assert.deepEqual(await choose('cpu', gpu, 'burn'), { device: 'cpu', adapter: '' });
+  }
+});
+
+test('an adapter that tells nothing of itself, or not all, is a graphics card like another', async () => {
+  for (const info of [undefined, null, {}, { vendor: '' }, { vendor: '', architecture: '', device: '', description: '', isFallbackAdapter: false }]) {
+    for (const wanted of /** @type {const} */ (['auto', 'webgpu'])) {
+      assert.deepEqual(await choose(wanted, gpuWith({ ...adapter({}), info }), 'plan'), { device: 'webgpu', adapter: 'unnamed adapter', halves: false });
+    }
   }
 });
 
@@ -187,30 +253,36 @@ test('software adapters are for those who ask for them', async () => {
   for (const info of [
     { vendor: 'google', architecture: 'swiftshader' },
     { description: 'llvmpipe (LLVM 17.0.6, 256 bits)' },
+    { description: 'lavapipe' },
+    { description: 'Softpipe' },
     { description: 'Microsoft Basic Render Driver' },
     { vendor: 'microsoft', architecture: 'warp' },
     { vendor: 'someone', isFallbackAdapter: true },
+    { vendor: '', architecture: '', device: '', description: '', isFallbackAdapter: true },
   ]) {
-    assert.equal((await chooseDevice('auto', gpuWith(adapter(info)), 'plan')).device, 'cpu', JSON.stringify(info));
-    assert.equal((await chooseDevice('webgpu', gpuWith(adapter(info)), 'plan')).device, 'webgpu');
+    assert.equal((await choose('auto', gpuWith(adapter(info)), 'plan')).device, 'cpu', JSON.stringify(info));
+    assert.equal((await choose('webgpu', gpuWith(adapter(info)), 'plan')).device, 'webgpu');
   }
-  const real = await chooseDevice('auto', gpuWith(adapter({ description: 'NVIDIA Warpspeed' })), 'plan');
+  // Where browsers had the flag before.
+  assert.equal((await choose('auto', gpuWith({ ...adapter({}), isFallbackAdapter: true }), 'plan')).device, 'cpu');
+  const real = await choose('auto', gpuWith(adapter({ description: 'NVIDIA Warpspeed' })), 'plan');
   assert.equal(real.device, 'webgpu');
 });
 
-const read = (path) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
-
-/** @param {string} name  of a module in www/ @returns {Promise<Set<string>>} `found`, with what it imports, directly or not */
-async function importsOf(name, found = new Set()) {
-  for (const [, imported] of (await read(`www/${name}`)).matchAll(/^import .* from '\.\/(.*)';$/gm)) {
-    if (found.has(imported)) continue;
-    found.add(imported);
-    await importsOf(imported, found);
+/** @param {URL} module @returns {Promise<Set<string>>} `found`, with the addresses of what it imports, directly or not */
+async function importsOf(module, found = new Set()) {
+  for (const [, imported] of (await readFile(module, 'utf8')).matchAll(/^import .* from '(\..*)';$/gm)) {
+    const url = new URL(imported, module);
+    if (found.has(url.href)) continue;
+    found.add(url.href);
+    await importsOf(url, found);
   }
   return found;
 }
 
 test('index.html announces exactly the modules that main.js imports', async () => {
-  const announced = [...(await read('index.html')).matchAll(/<link rel="modulepreload" href="www\/(.*?)">/g)].map(([, name]) => name);
-  assert.deepEqual(announced.sort(), [...(await importsOf('main.js'))].sort());
+  const page = new URL('../../index.html', import.meta.url);
+  const links = (await readFile(page, 'utf8')).matchAll(/<link rel="modulepreload" href="(.*?)">/g);
+  const announced = [...links].map(([, href]) => new URL(href, page).href);
+  assert.deepEqual(announced.sort(), [...(await importsOf(new URL('www/main.js', page)))].sort());
 });

@@ -27,6 +27,7 @@ function withHugeHeader() {
   return copy;
 }
 
+/** What the server answers, and what the page says then. @type {Record<string, [{body: string|Buffer, status?: number, contentType?: string}, RegExp]>} */
 const broken = {
   'half a file': [{ body: weights.subarray(0, weights.length >> 1) }, /could not be loaded \(weights: .*reload it/],
   'a header of 2^60 bytes': [{ body: withHugeHeader() }, /could not be loaded \(weights: .*reload it/],
@@ -71,12 +72,15 @@ test('a broken config.json is named', async (t) => {
   assert.match(await demo.status(), /config\.json is not valid JSON but a web page/);
 });
 
-for (const [what, prepare, message] of [
+/** @type {[string, (context: import('playwright-core').BrowserContext) => Promise<unknown>, RegExp][]} */
+const schedulers = [
   ['another kind of scheduler', schedulerWith({ _class_name: 'PNDMScheduler' }), /_class_name: expected .*DDIMScheduler.*, found "PNDMScheduler"/],
   ['null', (context) => context.route(SCHEDULER, (route) => route.fulfill({ body: 'null' })), /scheduler_config\.json: not a JSON object/],
   ['no training steps', schedulerWith({ num_train_timesteps: 0 }), /num_train_timesteps.*found 0/],
   ['text for a number', schedulerWith({ beta_start: 'small' }), /scheduler_config\.json: beta_start: expected a number, found "small"/],
-]) {
+];
+
+for (const [what, prepare, message] of schedulers) {
   test(`a scheduler_config.json with ${what} is an error at load, and the page stays usable`, async (t) => {
     const demo = await open(t, { prepare });
     await demo.until('error');
@@ -126,16 +130,21 @@ test('the download tells how many bytes there are and counts up to them', async 
   const demo = await open(t, {
     prepare: (context) =>
       context.addInitScript(() => {
-        globalThis.seen = [];
+        /** @type {{figures: string, value: number, max: number}[]} */
+        const seen = [];
+        Object.assign(globalThis, { seen });
         new MutationObserver(() => {
-          const figures = document.getElementById('figures')?.textContent;
-          const { value, max } = document.getElementById('progress') ?? {};
-          if (/ MB$/.test(figures) && globalThis.seen.at(-1)?.value !== value) globalThis.seen.push({ figures, value, max });
+          const figures = document.querySelector('[data-testid="figures"]')?.textContent ?? '';
+          const progress = document.querySelector('[data-testid="progress"]');
+          if (!(progress instanceof HTMLProgressElement)) return;
+          const { value, max } = progress;
+          if (/ MB$/.test(figures) && seen.at(-1)?.value !== value) seen.push({ figures, value, max });
         }).observe(document, { subtree: true, childList: true, characterData: true });
       }),
   });
   await demo.until('ready');
-  const seen = await demo.page.evaluate(() => globalThis.seen);
+  /** @type {{figures: string, value: number, max: number}[]} */
+  const seen = await demo.page.evaluate('seen');
   const { size: engineSize } = await stat(join(ROOT, 'pkg/relaxed/ddim_web_bg.wasm'));
   const total = engineSize + weights.length;
   const megabytes = (total / 1e6).toFixed(1);
@@ -147,7 +156,7 @@ test('the download tells how many bytes there are and counts up to them', async 
 test('the second visit takes the weights from the cache, and new weights on the server replace them', async (t) => {
   let tag = '"first"';
   let downloads = 0;
-  const prepare = (context) =>
+  const prepare = (/** @type {import('playwright-core').BrowserContext} */ context) =>
     context.route(PATTERN, async (route) => {
       const head = route.request().method() === 'HEAD';
       if (!head) downloads += 1;
@@ -168,7 +177,7 @@ test('the second visit takes the weights from the cache, and new weights on the 
 test('a cache that cannot be used is not an error', async (t) => {
   const demo = await open(t, {
     prepare: (context) =>
-      context.route('**/www/weights.js', async (route) => {
+      context.route('**/www/engine/weights.js', async (route) => {
         const response = await route.fetch();
         const refuse = "Cache.prototype.put = () => Promise.reject(new DOMException('full', 'QuotaExceededError'));\n";
         await route.fulfill({ response, body: refuse + (await response.text()) });

@@ -5,12 +5,12 @@ import { test } from 'node:test';
 
 import { PACKAGE_SCRIPTS, cores, open, packageThat } from './helpers.mjs';
 
-/** Pictures of every step, in both views. */
+/** Pictures of every step, x̂₀ first, then x_t. @param {import('./demo.mjs').Demo} demo */
 async function film(demo) {
   const pictures = [];
   const last = Number(await demo.get('scrub').getAttribute('max'));
-  for (const view of ['view-x0', 'view-xt']) {
-    await demo.get(view).check();
+  for (const show of ['show-x0', 'show-xt']) {
+    await demo.get(show).check();
     for (let i = 0; i <= last; i++) {
       await demo.slide('scrub', i);
       pictures.push(await demo.pixels());
@@ -38,7 +38,7 @@ test('a link gives identical pixels in one worker and in several, at every step'
 
 test('workers come when a batch needs them, stay for the next one, and download nothing', async (t) => {
   const demo = await open(t, { prepare: cores(3), hash: 'device=cpu&steps=1&batch=1' });
-  const workersAfter = async (batch) => {
+  const workersAfter = async (/** @type {number} */ batch) => {
     await demo.get('batch').fill(String(batch));
     await demo.generate();
     return demo.page.workers().length;
@@ -53,14 +53,14 @@ test('workers come when a batch needs them, stay for the next one, and download 
 });
 
 test('stop ends all workers after their step and keeps the steps that the whole batch has', async (t) => {
-  const demo = await open(t, { prepare: cores(2), hash: 'device=cpu&steps=500&batch=3' });
+  const demo = await open(t, { prepare: cores(2), hash: 'device=cpu&steps=1000&batch=3' });
   await demo.until('ready');
   await demo.get('generate').click();
   await demo.untilStep(2);
   await demo.get('stop').click();
   await demo.until('stopped');
   const step = Number(await demo.get('status').getAttribute('data-step'));
-  assert.ok(step >= 2 && step < 500, `stopped after step ${step}`);
+  assert.ok(step >= 2 && step < 1000, `stopped after step ${step}`);
   assert.equal(await demo.get('scrub').getAttribute('max'), String(step - 1));
   await demo.get('steps').fill('1');
   await demo.generate();
@@ -70,8 +70,7 @@ test('stop while more workers are being prepared ends the run after its first st
   const demo = await open(t, { prepare: cores(2), hash: 'device=cpu&steps=500&batch=2' });
   await demo.until('ready');
   await demo.page.evaluate(() => {
-    document.getElementById('generate').click();
-    document.getElementById('stop').click();
+    for (const button of ['generate', 'stop']) /** @type {HTMLElement} */ (document.querySelector(`[data-testid="${button}"]`)).click();
   });
   await demo.until('stopped');
   assert.match(await demo.status(), /^Stopped after step 1 of 500/);
@@ -95,11 +94,16 @@ test('a part that fails ends the whole run with its message, and the next run wo
     hash: 'device=cpu&steps=500&batch=3',
     prepare: async (context) => {
       await cores(3)(context);
-      // Late enough for the others to have these steps too, on a busy machine as well.
-      await packageThat("if (options.first_image === 1 && step.index === 5) { await new Promise((go) => setTimeout(go, 2000)); throw new Error('no more'); }")(context);
+      // Not before the page has the steps up to there from all parts.
+      await packageThat(`
+        if (options.first_image === 1 && step.index === 5) {
+          await new Promise((resolve) => (new BroadcastChannel('fail').onmessage = resolve));
+          throw new Error('no more');
+        }`)(context);
     },
   });
   await demo.until('ready');
+  await demo.broadcastAt(5, 'fail', 'now');
   await demo.get('generate').click();
   await demo.until('error');
   assert.equal(await demo.status(), 'no more');
@@ -114,7 +118,7 @@ test('a crash in one worker ends all of them, and reloading the model replaces t
     hash: 'device=cpu&steps=500&batch=3',
     prepare: async (context) => {
       await cores(3)(context);
-      await packageThat("if (options.first_image === 1) { console.error('panicked at here:\\nout of ink'); await new Promise(() => {}); }")(context);
+      await packageThat("if (options.first_image === 1) { panic('out of ink'); await new Promise(() => {}); }")(context);
     },
   });
   await demo.until('ready');
@@ -163,7 +167,7 @@ test('a processor core without the memory for an instance is done without', asyn
     prepare: async (context) => {
       await cores(2)(context);
       let workers = 0;
-      await context.route('**/www/worker.js', async (route) => {
+      await context.route('**/www/engine/worker.js', async (route) => {
         workers += 1;
         const response = await route.fetch();
         const noMemory = "WebAssembly.instantiate = () => Promise.reject(new RangeError('out of memory'));\n";

@@ -1,9 +1,9 @@
 //! The JavaScript surface, called as JavaScript calls it.
 #![cfg(target_arch = "wasm32")]
 
-use ddim_web::web::{WebDenoiser, between, expected_tensors, scheduler_info};
+use ddim_web::web::{WebDenoiser, WebError, between, expected_tensors, scheduler_info};
 use js_sys::{Array, Float32Array, JSON, Reflect};
-use wasm_bindgen::{JsCast, JsError, JsValue};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::fixture::{GREY_28, assert_close, largest_difference};
@@ -18,12 +18,8 @@ async fn denoiser() -> WebDenoiser {
         .unwrap()
 }
 
-fn message(error: JsError) -> String {
-    let value = JsValue::from(error);
-    Reflect::get(&value, &"message".into())
-        .unwrap()
-        .as_string()
-        .unwrap()
+fn message(error: WebError) -> String {
+    error.message
 }
 
 fn options(json: &str) -> JsValue {

@@ -33,6 +33,18 @@ pub enum Kind {
     Software,
 }
 
+/// What programs that pass for a graphics card have in their names; Microsoft's is Windows' "Basic Render Driver".
+const SOFTWARE: [&str; 5] = [
+    "swiftshader",
+    "llvmpipe",
+    "lavapipe",
+    "softpipe",
+    "basic render",
+];
+
+/// The other name of Microsoft's: a word of its own only, as cards are called warp-something.
+const WARP: &str = "warp";
+
 /// What the device reported outside of any call: errors that the browser finds late, and its loss.
 #[derive(Clone, Default)]
 struct Fault(Arc<Mutex<Option<EngineError>>>);
@@ -132,6 +144,16 @@ impl Gpu {
     /// The adapter's name.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// Whether an adapter of these names is a program on the processor; `fallback` is what it says itself of that.
+    pub fn is_software(names: &[impl AsRef<str>], fallback: bool) -> bool {
+        let named = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+            SOFTWARE.iter().any(|part| name.contains(part)) || words.any(|word| word == WARP)
+        };
+        fallback || names.iter().any(|name| named(name.as_ref()))
     }
 
     /// Ends the device: everything that runs on it fails with [`EngineError::Lost`].
@@ -368,11 +390,8 @@ fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
 }
 
 fn kind(info: &wgpu::AdapterInfo) -> Kind {
-    let named = |word| info.name.to_lowercase().contains(word) || info.driver.contains(word);
-    let software = ["swiftshader", "llvmpipe", "lavapipe"]
-        .into_iter()
-        .any(named);
-    if software || info.device_type == wgpu::DeviceType::Cpu {
+    let fallback = info.device_type == wgpu::DeviceType::Cpu;
+    if Gpu::is_software(&[&info.name, &info.driver], fallback) {
         Kind::Software
     } else {
         Kind::Hardware
@@ -389,4 +408,27 @@ fn name(info: &wgpu::AdapterInfo) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_pass_for_a_graphics_card_are_known_by_name_or_by_what_they_say() {
+        for names in [
+            ["google", "swiftshader"],
+            ["llvmpipe (LLVM 17.0.6, 256 bits)", ""],
+            ["", "Lavapipe"],
+            ["softpipe", ""],
+            ["Microsoft Basic Render Driver", ""],
+            ["microsoft", "warp"],
+        ] {
+            assert!(Gpu::is_software(&names, false), "{names:?}");
+        }
+        assert!(Gpu::is_software(&["", ""], true), "nothing but the flag");
+        for names in [["", ""], ["nvidia", "hopper"], ["NVIDIA Warpspeed", ""]] {
+            assert!(!Gpu::is_software(&names, false), "{names:?}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 // what went wrong. Weights are a Blob, which the browser holds outside of the page's memory and which
 // any number of workers can read without a copy of it being made for them here.
 
+import { Failure } from './errors.js';
+
 const CACHE = 'ddim-web-weights';
 
 /**
@@ -12,7 +14,7 @@ const CACHE = 'ddim-web-weights';
 
 /** @param {URL} url @returns {string} the file's name, for messages */
 function nameOf(url) {
-  return new URL(url).pathname.split('/').pop();
+  return url.pathname.slice(url.pathname.lastIndexOf('/') + 1);
 }
 
 /**
@@ -25,11 +27,11 @@ export async function fetchOk(url, init) {
   try {
     response = await fetch(url, init);
   } catch {
-    throw new Error(`The download of ${name} failed; check the connection and try again.`);
+    throw new Failure('download', `The download of ${name} failed; check the connection and try again.`);
   }
   if (response.ok) return response;
   const why = response.status === 404 ? 'the file is not there' : 'the server refused it';
-  throw new Error(`The download of ${name} failed: ${why} (HTTP ${response.status}).`);
+  throw new Failure('download', `The download of ${name} failed: ${why} (HTTP ${response.status}).`);
 }
 
 /** Content-Length counts compressed bytes, the stream counts unpacked ones. @param {Response} response */
@@ -41,19 +43,20 @@ function totalBytes(response) {
  * The body, piece by piece.
  * @param {Response} response @param {string} name  for messages
  * @param {OnBytes} onBytes
- * @returns {AsyncGenerator<Uint8Array>}
+ * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>, void>}
  */
 export async function* piecesOf(response, name, onBytes) {
   const total = totalBytes(response);
   let loaded = 0;
   onBytes(0, total);
+  if (!response.body) return;
   const reader = response.body.getReader();
   for (;;) {
     let part;
     try {
       part = await reader.read();
     } catch {
-      throw new Error(`The download of ${name} broke off after ${loaded} bytes; check the connection and try again.`);
+      throw new Failure('download', `The download of ${name} broke off after ${loaded} bytes; check the connection and try again.`);
     }
     if (part.done) return;
     loaded += part.value.length;
@@ -73,17 +76,20 @@ export async function fetchJsonText(url, signal) {
     JSON.parse(text);
   } catch {
     const html = text.trimStart().startsWith('<');
-    throw new Error(`${nameOf(url)} is not valid JSON${html ? ' but a web page; the server seems to have no such file' : ''}.`);
+    throw new Failure('download', `${nameOf(url)} is not valid JSON${html ? ' but a web page; the server seems to have no such file' : ''}.`);
   }
   return text;
 }
 
-/** Servers answer a wrong address with a page surprisingly often, and with status 200. */
+/**
+ * Servers answer a wrong address with a page surprisingly often, and with status 200.
+ * @param {Response} response @param {Blob} blob @param {string} name
+ */
 async function refuseWebPage(response, blob, name) {
   const type = response.headers.get('content-type') ?? '';
   const start = (await blob.slice(0, 64).text()).trimStart().toLowerCase();
   if (type.includes('text/html') || start.startsWith('<!doctype') || start.startsWith('<html')) {
-    throw new Error(`${name} should hold weights, but the server sent a web page; it seems to have no such file.`);
+    throw new Failure('download', `${name} should hold weights, but the server sent a web page; it seems to have no such file.`);
   }
 }
 
@@ -137,11 +143,12 @@ export async function fetchWeights(url, onBytes, signal) {
   const name = nameOf(url);
   const cache = await openCache();
   const copy = await cache?.match(url).catch(() => undefined);
-  const fromCache = Boolean(copy) && (await isCurrent(copy, url, signal));
-  const response = fromCache ? copy : await fetchOk(url, { cache: 'no-cache', signal });
-  const blob = await (fromCache ? response.blob() : download(response, name, onBytes));
+  const current = copy && (await isCurrent(copy, url, signal)) ? copy : null;
+  const response = current ?? (await fetchOk(url, { cache: 'no-cache', signal }));
+  const blob = await (current ? current.blob() : download(response, name, onBytes));
   await refuseWebPage(response, blob, name);
 
+  /** @type {Record<string, string>} */
   const headers = { 'content-length': String(blob.size) };
   for (const name of ['content-type', 'etag', 'last-modified']) {
     const value = response.headers.get(name);
@@ -151,7 +158,7 @@ export async function fetchWeights(url, onBytes, signal) {
     blob,
     keep: async () => {
       // A full disk or a private window only costs the next visitor a download.
-      if (!fromCache) await cache?.put(url, new Response(blob, { headers })).catch(() => undefined);
+      if (!current) await cache?.put(url, new Response(blob, { headers })).catch(() => undefined);
     },
     forget: async () => {
       await cache?.delete(url).catch(() => undefined);

@@ -1,5 +1,6 @@
 // Which kernels were the fastest on a graphics card: measured by the engine once, kept by the browser.
 
+/** @param {string} adapter */
 const key = (adapter) => `tuning ${adapter}`;
 
 /** @param {string} adapter @returns {string|undefined} */

@@ -1,22 +1,22 @@
 // The pictures: a grid of canvases, each pixel magnified by a whole number so that it stays crisp.
 
-import { columnsFor, imageOf } from './pixels.js';
+import { columnsFor, contextOf, imageOf } from './pixels.js';
 
 /** @typedef {import('./pixels.js').Shape} Shape */
 
-const GAP = 8; // CSS pixels; style.css reads it from --gap
+const GAP = 8; // CSS pixels; style/stage.css reads it from --gap
 
 /** What the page needs above and below the pictures, so that the status stays in sight; CSS pixels. */
 const ROUND_THE_PICTURES = 300;
 const SMALLEST = 300;
 const LARGEST = 680;
 
-/** Decoration for a picture that is yet to come; style.css makes it pale. @param {HTMLCanvasElement} canvas */
+/** Decoration for a picture that is yet to come; style/stage.css makes it pale. @param {HTMLCanvasElement} canvas */
 function drawPlaceholder(canvas) {
   const { width, height } = canvas;
   const image = new ImageData(width, height);
   for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
-  canvas.getContext('2d').putImageData(image, 0, 0);
+  contextOf(canvas).putImageData(image, 0, 0);
 }
 
 export class Stage {
@@ -55,7 +55,7 @@ export class Stage {
   draw(levels) {
     this.grid.classList.remove('empty');
     this.canvases.forEach((canvas, i) => {
-      canvas.getContext('2d').putImageData(imageOf(levels, i, this.#shape), 0, 0);
+      contextOf(canvas).putImageData(imageOf(levels, i, this.#shape), 0, 0);
     });
   }
 

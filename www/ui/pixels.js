@@ -1,23 +1,6 @@
-// From the network's numbers to pixels: grey levels, canvases, and one PNG of the whole grid.
+// From grey levels to pixels: pictures for canvases, and one PNG of the whole grid.
 
 /** @typedef {{channels: number, height: number, width: number}} Shape  of one picture */
-
-/**
- * The grey levels that -1…1 stand for, (v + 1) · 127.5, clamped and rounded as a Uint8ClampedArray does by itself.
- * Runs between two steps, so it matters that it has no branches.
- * @param {Float32Array} values
- * @returns {Uint8ClampedArray|null}  null when a value is NaN or infinite
- */
-export function toGreyLevels(values) {
-  const levels = new Uint8ClampedArray(values.length);
-  let notFinite = 0; // 0 · v is NaN unless v is finite
-  for (let i = 0; i < values.length; i++) {
-    const v = values[i];
-    levels[i] = (v + 1) * 127.5;
-    notFinite += 0 * v;
-  }
-  return Number.isNaN(notFinite) ? null : levels;
-}
 
 /**
  * @param {Uint8ClampedArray} levels  [B, C, H, W]
@@ -36,6 +19,13 @@ export function imageOf(levels, index, { channels, height, width }) {
     image.data[4 * i + 3] = 255;
   }
   return image;
+}
+
+/** @param {HTMLCanvasElement} canvas @returns {CanvasRenderingContext2D} */
+export function contextOf(canvas) {
+  const context = canvas.getContext('2d');
+  if (!context) throw new Error('The browser has no room for another picture.');
+  return context;
 }
 
 /** Columns that make a batch nearly square. @param {number} batch */
@@ -62,7 +52,7 @@ export function gridAsPng(canvases) {
   const sheet = document.createElement('canvas');
   sheet.width = across * scale;
   sheet.height = down * scale;
-  const context = sheet.getContext('2d');
+  const context = contextOf(sheet);
   context.fillStyle = '#fff';
   context.fillRect(0, 0, sheet.width, sheet.height);
   context.imageSmoothingEnabled = false;

@@ -13,14 +13,21 @@ export function workersFor(batch, cores) {
 }
 
 /**
+ * @typedef {Omit<import('../../pkg/ddim_web.js').SampleOptions, 'scheduler'>} Options  of a run
+ * @typedef {import('./remote.js').Started} Started
+ * @typedef {import('./remote.js').Step} Step
+ */
+
+/**
  * Cuts a run into runs of neighbouring pictures, as even as can be. Each picture's noise is the same as in
  * the whole run.
- * @param {object} options  of `Denoiser.sampler`, with `batch`
+ * @template {Options} T
+ * @param {T} options
  * @param {number} parts  at most `batch`
- * @returns {object[]} options of each part
+ * @returns {(T & {batch: number, first_image: number})[]} options of each part
  */
 export function split(options, parts) {
-  const { batch, first_image: firstImage = 0, labels, latents } = options;
+  const { batch = 1, first_image: firstImage = 0, labels, latents } = options;
   return Array.from({ length: parts }, (_, i) => {
     const start = Math.floor((batch * i) / parts);
     const end = Math.floor((batch * (i + 1)) / parts);
@@ -34,7 +41,7 @@ export function split(options, parts) {
   });
 }
 
-/** @param {Uint8ClampedArray[]} parts @returns {Uint8ClampedArray} */
+/** @param {Uint8ClampedArray<ArrayBuffer>[]} parts */
 function concatenate(parts) {
   if (parts.length === 1) return parts[0];
   const whole = new Uint8ClampedArray(parts.reduce((sum, part) => sum + part.length, 0));
@@ -48,6 +55,7 @@ function concatenate(parts) {
 
 /** Puts the steps of the parts together. A part may be ahead of the others; its steps wait here. */
 export class Joiner {
+  /** @type {Step[][]} */
   #waiting;
   #started = 0;
   #last = 0;
@@ -56,7 +64,7 @@ export class Joiner {
 
   /**
    * @param {number} parts
-   * @param {(event: {type: 'started'|'step'}) => void} emit  hears of the run as if it were in one part; `ms`
+   * @param {(event: Started | Step & {ms: number}) => void} emit  hears of the run as if it were in one part; `ms`
    *   of a step is the time since the one before
    * @param {() => number} now  milliseconds
    */
@@ -66,7 +74,7 @@ export class Joiner {
     this.now = now;
   }
 
-  /** @param {number} part @param {{type: 'started'|'step'}} event  what its worker says */
+  /** @param {number} part @param {Started|Step} event  what its worker says */
   receive(part, event) {
     if (event.type === 'started') {
       this.#started += 1;
@@ -80,7 +88,7 @@ export class Joiner {
   }
 
   #join() {
-    const steps = this.#waiting.map((waiting) => waiting.shift());
+    const steps = this.#waiting.flatMap((waiting) => waiting.splice(0, 1));
     const now = this.now();
     const ms = now - this.#last;
     this.#last = now;

@@ -17,7 +17,7 @@ export class Film {
 
   /**
    * @param {import('./pixels.js').Shape} shape
-   * @param {import('./state.js').Values} settings  those of the run, for the file name and the link
+   * @param {import('../state.js').Values} settings  those of the run, for the file name and the link
    * @param {number} total  steps of the run; some spacings round S
    */
   constructor(shape, settings, total) {

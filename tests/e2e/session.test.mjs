@@ -1,0 +1,195 @@
+// The session without a browser: its queue of runs, and that every request ends whatever happens to the engine.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Failure } from '../../www/engine/errors.js';
+import { Settings } from '../../www/hash.js';
+import { Session } from '../../www/session.js';
+import { setModels, setViews } from '../../www/state.js';
+
+/**
+ * @typedef {import('../../www/engine/client.js').Remark} Remark
+ * @typedef {import('../../www/engine/client.js').Loaded} Loaded
+ * @typedef {{resolve: (end: {stopped: boolean}) => void, reject: (failure: Failure) => void, stopped: boolean, seed: number|undefined}} Asked
+ */
+
+const MODELS = [{ id: 'grey', name: 'Grey', path: 'grey/', note: '' }];
+setModels(MODELS);
+setViews(['generate']);
+
+/** @type {Loaded} */
+const LOADED = {
+  info: { engine: 'plan', device: 'cpu', adapter: 'test', parameters: 1e6, in_channels: 1, out_channels: 1, sample_size: [8, 8], classes: null, unknown_keys: [] },
+  adapter: 'test',
+  scheduler: { trainSteps: 1000, tau: 'leading', unknownKeys: [] },
+};
+
+/** A client that does what a test says, when it says so. */
+class FakeClient {
+  /** Runs that it was asked for. @type {Asked[]} */
+  asked = [];
+
+  /** @param {(event: Remark) => void} listener @param {Promise<Loaded>} loaded */
+  constructor(listener, loaded) {
+    this.say = listener;
+    this.loaded = loaded;
+  }
+
+  load() {
+    return this.loaded;
+  }
+
+  /** @type {import('../../www/engine/client.js').Client['sample']} */
+  sample({ seed }, onEvent) {
+    /** @type {Asked} */
+    const asked = { resolve() {}, reject() {}, stopped: false, seed };
+    this.asked.push(asked);
+    /** @type {Promise<{stopped: boolean}>} */
+    const ended = new Promise((resolve, reject) => Object.assign(asked, { resolve, reject }));
+    onEvent({ type: 'started', total: 2, workers: 1 });
+    return { ended, stop: () => (asked.stopped = true) };
+  }
+
+  terminate() {
+    for (const { reject } of this.asked) reject(new Failure('ended', 'the engine was ended'));
+  }
+}
+
+/** A session, its clients, and the states that it has been in. @param {Promise<Loaded>} [loaded] */
+function sessionWith(loaded = Promise.resolve(LOADED)) {
+  /** @type {FakeClient[]} */
+  const clients = [];
+  /** @type {string[]} */
+  const states = [];
+  const session = new Session(new Settings(), MODELS, (listener) => {
+    clients.push(new FakeClient(listener, loaded));
+    return clients[clients.length - 1];
+  });
+  session.on('status', ({ state }) => states.at(-1) !== state && states.push(state));
+  return { session, clients, states };
+}
+
+/** @param {Session} session @param {number} seed */
+function ask(session, seed) {
+  return session.run({
+    options: { steps: 2, batch: 1, seed },
+    text: `Making ${seed}…`,
+    onStart() {},
+    onStep() {},
+    summary: (run, stopped) => `${seed} ${stopped ? 'stopped' : 'done'}`,
+  });
+}
+
+/** Lets everything happen that is waiting to. */
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a second request waits for the first, and both end', async (t) => {
+  const { session, clients, states } = sessionWith();
+  t.after(() => session.fail('over'));
+  await session.load();
+  const [first, second] = [ask(session, 1), ask(session, 2)];
+  assert.notEqual(first.id, second.id);
+  const [client] = clients;
+  await settle();
+  assert.deepEqual(client.asked.map(({ seed }) => seed), [1]);
+  client.asked[0].resolve({ stopped: false });
+  assert.deepEqual(await first.ended, { stopped: false });
+  assert.equal(session.status.text, '1 done');
+  await settle();
+  assert.deepEqual(client.asked.map(({ seed }) => seed), [1, 2]);
+  assert.equal(session.status.state, 'running');
+  client.asked[1].resolve({ stopped: false });
+  assert.deepEqual(await second.ended, { stopped: false });
+  assert.deepEqual(states, ['loading', 'ready', 'running', 'done', 'running', 'done']);
+});
+
+test('stop ends the run under way and no other; a run that waits can be stopped for itself', async (t) => {
+  const { session, clients } = sessionWith();
+  t.after(() => session.fail('over'));
+  await session.load();
+  const [first, second, third] = [1, 2, 3].map((seed) => ask(session, seed));
+  const { asked } = clients[0];
+  session.stop();
+  assert.deepEqual(asked.map(({ stopped }) => stopped), [true]);
+  second.stop();
+  asked[0].resolve({ stopped: true });
+  assert.deepEqual(await first.ended, { stopped: true });
+  assert.deepEqual(await second.ended, { stopped: true });
+  await settle();
+  assert.deepEqual(asked.map(({ seed, stopped }) => [seed, stopped]), [[1, true], [3, false]]);
+  asked[1].resolve({ stopped: false });
+  assert.deepEqual(await third.ended, { stopped: false });
+});
+
+test('a run that fails does not hold up the next one', async (t) => {
+  const { session, clients, states } = sessionWith();
+  t.after(() => session.fail('over'));
+  await session.load();
+  /** @type {string[]} */
+  const errors = [];
+  session.on('status', ({ state, text }) => state === 'error' && errors.push(text));
+  const [first, second] = [ask(session, 1), ask(session, 2)];
+  clients[0].asked[0].reject(new Failure('options', 'seed: 1 is not to my taste'));
+  await assert.rejects(first.ended, { kind: 'options' });
+  await settle();
+  clients[0].asked[1].resolve({ stopped: false });
+  assert.deepEqual(await second.ended, { stopped: false });
+  assert.deepEqual(errors, ['seed: 1 is not to my taste']);
+  assert.deepEqual(states, ['loading', 'ready', 'running', 'error', 'running', 'done']);
+});
+
+test('another device during a run ends it and those that wait, and the session is ready again', async (t) => {
+  const { session, clients, states } = sessionWith();
+  t.after(() => session.fail('over'));
+  await session.load();
+  const ends = [ask(session, 1), ask(session, 2)].map(({ ended }) => assert.rejects(ended, { kind: 'ended' }));
+  await session.load();
+  await Promise.all(ends);
+  assert.equal(clients.length, 2);
+  assert.equal(clients[1].asked.length, 0);
+  assert.deepEqual(states, ['loading', 'ready', 'running', 'loading', 'ready']);
+  const again = ask(session, 3);
+  clients[1].asked[0].resolve({ stopped: false });
+  assert.deepEqual(await again.ended, { stopped: false });
+});
+
+test('a crash ends every request, and is told once, with a way out', async () => {
+  const { session, clients, states } = sessionWith();
+  await session.load();
+  const failure = new Failure('crash', 'out of ink');
+  const ends = [ask(session, 1), ask(session, 2)].map(({ ended }) => assert.rejects(ended));
+  clients[0].say({ type: 'crashed', failure });
+  clients[0].asked[0].reject(failure);
+  await Promise.all(ends);
+  assert.equal(session.status.text, 'The engine crashed (out of ink). Reload the model to go on.');
+  assert.ok(session.reloadable);
+  assert.deepEqual(states, ['loading', 'ready', 'running', 'error']);
+});
+
+test('a run before a model is loaded is refused', async () => {
+  const { session } = sessionWith();
+  await assert.rejects(ask(session, 1).ended, { kind: 'ended' });
+});
+
+for (const [kind, message, sentence] of /** @type {const} */ ([
+  ['weights', 'weights: too few', 'The model could not be loaded (weights: too few); reload it to download its files again.'],
+  ['config', 'config.json: no', 'The model could not be loaded (config.json: no).'],
+  ['download', 'The download failed.', 'The download failed.'],
+  ['start', 'no memory', 'The engine could not be started (no memory); reload the page to try again.'],
+  ['webgpu', 'There is no card.', 'There is no card. Choose the device Automatic or CPU instead.'],
+])) {
+  test(`a failure of the kind ${kind} while loading is told as one`, async () => {
+    const { session } = sessionWith(Promise.reject(new Failure(kind, message)));
+    assert.equal(await session.load(), false);
+    assert.equal(session.status.state, 'error');
+    assert.equal(session.status.text, sentence);
+    assert.ok(session.reloadable);
+  });
+}
+
+test('a model that no view can show is refused in words', async () => {
+  const { session } = sessionWith(Promise.resolve({ ...LOADED, info: { ...LOADED.info, out_channels: 2 } }));
+  assert.equal(await session.load(), false);
+  assert.match(session.status.text, /^The model makes pictures with 2 channels/);
+});

@@ -1,0 +1,72 @@
+// The wasm packages: which of the three this browser needs, its download and its compilation. Compiling is done
+// once, on the page; workers are handed the result, and the browser shares its machine code among them.
+
+import { Failure, oneLine } from './errors.js';
+import { fetchOk, piecesOf } from './weights.js';
+
+const FOLDERS = { plain: '../../pkg/', relaxed: '../../pkg/relaxed/', burn: '../../pkg/burn/' };
+
+/** The smallest module with a SIMD instruction: a function that makes a v128 from an i32. */
+const SIMD_MODULE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+/** The smallest module with a relaxed SIMD instruction: f32x4.relaxed_madd of three v128, each made from an i32. */
+const RELAXED_SIMD_MODULE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15,
+  253, 133, 2, 11,
+]);
+
+/** @type {Map<string, WebAssembly.Module>} by address */
+const compiled = new Map();
+
+/**
+ * @param {'plan'|'burn'} engine
+ * @returns {{script: URL, wasm: URL}} addresses of the package's two files
+ * @throws {Failure} when this browser cannot run any of them
+ */
+export function packageFor(engine) {
+  const simd = typeof WebAssembly === 'object' && WebAssembly.validate(SIMD_MODULE);
+  if (!simd) {
+    throw new Failure(
+      'browser',
+      'This browser cannot run WebAssembly with SIMD, which the network needs; please use a current Chrome, Edge, Firefox or Safari (16.4 or newer).',
+    );
+  }
+  // Multiplying and adding in one instruction is faster, and not every browser can.
+  const relaxed = WebAssembly.validate(RELAXED_SIMD_MODULE);
+  const build = engine === 'burn' ? 'burn' : relaxed ? 'relaxed' : 'plain';
+  const folder = new URL(FOLDERS[build], import.meta.url);
+  return { script: new URL('ddim_web.js', folder), wasm: new URL('ddim_web_bg.wasm', folder) };
+}
+
+/**
+ * @param {URL} url @param {import('./weights.js').OnBytes} onBytes  is not called where the page has it already
+ * @param {AbortSignal} signal
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export async function fetchModule(url, onBytes, signal) {
+  const known = compiled.get(url.href);
+  if (known) return known;
+  const response = await fetchOk(url, { signal });
+  const [counted, made] = await Promise.allSettled([count(response.clone(), onBytes), compile(response)]);
+  if (counted.status === 'rejected') throw counted.reason;
+  if (made.status === 'rejected') throw new Failure('start', oneLine(made.reason));
+  compiled.set(url.href, made.value);
+  return made.value;
+}
+
+/** Compiles while it downloads, which browsers do only for files that the server calls wasm. @param {Response} response */
+async function compile(response) {
+  const type = response.headers.get('content-type') ?? '';
+  return type.startsWith('application/wasm') ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+}
+
+/**
+ * Reads a copy to the end: the response itself keeps its address, by which browsers cache compiled code.
+ * @param {Response} response @param {import('./weights.js').OnBytes} onBytes
+ */
+async function count(response, onBytes) {
+  const pieces = piecesOf(response, 'ddim_web_bg.wasm', onBytes);
+  while (!(await pieces.next()).done);
+}

@@ -1,0 +1,204 @@
+// The worker that owns one instance of the wasm module, so that the page never blocks. It loads one model
+// and then runs the sampler as often as it is asked to, one request after the other.
+//
+// In:   {type: 'open', wanted}   {type: 'load', files}   once each, in this order
+//       {type: 'sample', options}
+//       {type: 'taken', steps}   {type: 'stop'}   at any time, about a `sample`
+// Out:  {type: 'answer', value}   {type: 'failed', kind, message}   one of the two to each request
+//       {type: 'started', total}   {type: 'step', ...}   during a `sample`
+// All of these have the number of their `request`; remote.js has their types. On its own account the worker says:
+//       {type: 'compiling', done, total}   {type: 'notice', topic, text}
+//       {type: 'crashed', kind, message}   it is of no further use, and answers no more
+
+import { chooseDevice, findAdapter, watchForLostDevice } from './device.js';
+import { Failure, oneLine } from './errors.js';
+import { toGreyLevels } from './levels.js';
+
+/**
+ * @typedef {import('./errors.js').Kind} Kind
+ * @typedef {import('./remote.js').Wanted} Wanted
+ * @typedef {import('./remote.js').Files} Files
+ * @typedef {{stopping: boolean, taken: number, wake: () => void}} Run
+ */
+
+/** So many steps this worker may be ahead of what the page has of the whole batch: the rest would pile up there. */
+const LEAD = 16;
+
+/** @type {Wanted} */
+let wanted;
+/** @type {import('./device.js').Found} */
+let found;
+/** @type {import('./device.js').DeviceChoice} */
+let choice;
+/** @type {typeof import('../../pkg/ddim_web.js')} */
+let wasm;
+/** @type {Files} */
+let files;
+/** @type {import('../../pkg/ddim_web.js').Denoiser} */
+let model;
+
+/** Runs that wait or are under way, by request. @type {Map<number, Run>} */
+const runs = new Map();
+
+/** @param {import('./remote.js').Message} message @param {Transferable[]} [transfer] */
+function say(message, transfer = []) {
+  postMessage(message, transfer);
+}
+
+/** @param {Kind} kind @param {unknown} reason */
+function crash(kind, reason) {
+  say({ type: 'crashed', kind, message: oneLine(reason) || 'no reason given' });
+}
+
+/** The plan's engine takes a new device by itself; burn's never finishes a call that waits for a lost one. @param {GPUDeviceLostInfo} lost */
+function onLostDevice({ reason, message }) {
+  if (wanted.engine === 'burn' && reason !== 'destroyed') crash('lost', message);
+}
+
+/** @param {unknown} error @throws {Failure} always */
+function refuseToStart(error) {
+  throw new Failure('start', oneLine(error));
+}
+
+/** Finds out what this worker needs, while the page downloads it. @param {{wanted: Wanted}} request */
+async function open(request) {
+  ({ wanted } = request);
+  [found, wasm] = await Promise.all([findAdapter(wanted.device, navigator.gpu, wanted.engine), import(wanted.script).catch(refuseToStart)]);
+  return { adapter: found.adapter };
+}
+
+function choose() {
+  choice = chooseDevice(wanted.device, found, wasm.is_software_adapter);
+  if (choice.notice) say({ type: 'notice', topic: 'device', text: choice.notice });
+  if (wanted.storage === 'f16' && choice.halves === false) {
+    const text = `The graphics adapter “${choice.adapter}” lacks the WebGPU feature shader-f16, so numbers of 32 bits are used.`;
+    say({ type: 'notice', topic: 'storage', text });
+  }
+}
+
+/** @param {'cpu'|'webgpu'} device */
+async function denoiserOn(device) {
+  const weights = new Uint8Array(await files.weights.arrayBuffer());
+  return wasm.Denoiser.load(files.config, weights, device, {
+    engine: wanted.engine,
+    storage: choice.halves ? wanted.storage : 'f32',
+    tuning: files.tuning,
+    progress: (done, total) => say({ type: 'compiling', done, total }),
+  });
+}
+
+/** On `auto`, a graphics card that cannot take the model is no reason to give up. */
+async function loadDenoiser() {
+  try {
+    return await denoiserOn(choice.device);
+  } catch (error) {
+    if (wanted.device !== 'auto' || choice.device === 'cpu') throw error;
+    const onCpu = await denoiserOn('cpu');
+    const text = `The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`;
+    say({ type: 'notice', topic: 'device', text });
+    return onCpu;
+  }
+}
+
+/** @param {{files: Files}} request @returns {Promise<import('./remote.js').Loaded>} */
+async function load(request) {
+  ({ files } = request);
+  await wasm.default({ module_or_path: files.module }).catch(refuseToStart);
+  // A panic never settles the promise that waits for it.
+  wasm.on_panic((message) => crash('crash', message));
+  choose();
+  const { num_train_timesteps: trainSteps, timestep_spacing: tau, unknown_keys: unknownKeys } = wasm.scheduler_info(files.scheduler);
+  model = await loadDenoiser();
+  const info = model.info();
+  const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys }, tuning: model.tuning() };
+}
+
+const { port1: inbox, port2: outbox } = new MessageChannel();
+
+/**
+ * Lets waiting messages in, so that a `stop` is seen between two steps. A message to oneself does not wait;
+ * browsers hold a chain of setTimeout back for 4 ms each time, about as long as a small network takes.
+ */
+const otherMessages = () =>
+  new Promise((resolve) => {
+    inbox.onmessage = resolve;
+    outbox.postMessage(null);
+  });
+
+/** Waits until the page is at most LEAD steps behind. @param {Run} run @param {number} made  steps of it */
+async function keepPace(run, made) {
+  while (made - run.taken >= LEAD && !run.stopping) await new Promise((resolve) => (run.wake = () => resolve(undefined)));
+}
+
+/** @param {{request: number, options: object}} request  options of `Denoiser.sampler`, without the scheduler */
+async function sample({ request, options }) {
+  const run = /** @type {Run} */ (runs.get(request));
+  const sampler = model.sampler({ ...options, scheduler: files.scheduler });
+  try {
+    say({ type: 'started', request, total: sampler.total });
+    let recoveries = 0;
+    let done = false;
+    // At least one step, so that a run that is stopped early has something to show.
+    do {
+      const step = await sampler.next();
+      done = step.done;
+      const x0 = toGreyLevels(step.x0_hat);
+      const xt = toGreyLevels(step.x_t);
+      if (!x0 || !xt) {
+        throw new Failure('diverged', `Step ${step.index + 1} gave numbers that are not finite; the weights of this model seem to be damaged.`);
+      }
+      say({ type: 'step', request, index: step.index, t: step.t, x0, xt }, [x0.buffer, xt.buffer]);
+      if (sampler.recoveries > recoveries) {
+        ({ recoveries } = sampler);
+        const effect = step.index > 0 ? '; the pictures went on from the last step' : '';
+        say({ type: 'notice', topic: 'lost', text: `The graphics card was lost and found again${effect}.` });
+      }
+      await otherMessages();
+      await keepPace(run, step.index + 1);
+    } while (!done && !run.stopping);
+    return { stopped: !done };
+  } finally {
+    sampler.free();
+  }
+}
+
+/** @type {Record<string, (request: any) => Promise<unknown>>} */
+const requests = { open, load, sample };
+
+/** @param {{type: string, request: number}} data */
+async function answer(data) {
+  const { type, request } = data;
+  try {
+    say({ type: 'answer', request, value: await requests[type](data) });
+  } catch (error) {
+    // A trap inside wasm leaves the module's memory in an unknown state.
+    if (error instanceof WebAssembly.RuntimeError) crash('crash', error);
+    else {
+      const { kind, message } = Failure.from(error);
+      say({ type: 'failed', request, kind, message });
+    }
+  } finally {
+    runs.delete(request);
+  }
+}
+
+/** The end of the last request: the next one waits for it. */
+let last = Promise.resolve();
+
+addEventListener('message', ({ data }) => {
+  const run = runs.get(data.request);
+  if (data.type === 'stop' || data.type === 'taken') {
+    if (!run) return; // it has ended meanwhile
+    if (data.type === 'stop') run.stopping = true;
+    else run.taken = data.steps;
+    run.wake();
+    return;
+  }
+  if (data.type === 'sample') runs.set(data.request, { stopping: false, taken: 0, wake() {} });
+  last = last.then(() => answer(data));
+});
+
+addEventListener('error', (event) => crash('crash', event.message));
+addEventListener('unhandledrejection', (event) => crash('crash', event.reason));
+watchForLostDevice(onLostDevice);

@@ -1,0 +1,110 @@
+// The settings in the URL hash, so that a link makes the same pictures again: read, written and followed.
+
+import { Emitter } from './events.js';
+import { SETTINGS, defaults, parse, shorten } from './state.js';
+
+/** @typedef {import('./state.js').Values} Values */
+
+/** `view` was the name of `show` once. @param {URLSearchParams} given */
+function readOldNames(given) {
+  const text = given.get('view');
+  if (text !== 'x0' && text !== 'xt') return;
+  given.delete('view');
+  if (!given.has('show')) given.set('show', text);
+}
+
+/**
+ * Reads settings from a URL hash. Keys that are not in the table are ignored; a value that makes no
+ * sense is replaced by the default and named in `problems`, one sentence each.
+ * @param {string} hash  with or without the leading '#'
+ * @returns {{values: Values, problems: string[]}}
+ */
+export function parseHash(hash) {
+  const given = new URLSearchParams(hash.replace(/^#/, ''));
+  readOldNames(given);
+  const problems = [];
+  /** @type {Record<string, string|number>} */
+  const read = {};
+  for (const setting of SETTINGS) {
+    const text = given.get(setting.key);
+    if (text === null) continue;
+    const result = parse(setting, text);
+    if ('value' in result) read[setting.key] = result.value;
+    else {
+      problems.push(
+        `The link says ${setting.key}=${shorten(text)}, which is not ${result.expected}; ${setting.key}=${setting.default} is used instead.`,
+      );
+    }
+  }
+  return { values: { ...defaults(), ...read }, problems };
+}
+
+/** @param {Values} values @returns {string} the hash without '#', keys in the table's order */
+export function formatHash(values) {
+  const encoded = new URLSearchParams(SETTINGS.map((s) => [s.key, String(values[s.key])])).toString();
+  // A hash may hold these as they are, and a list of numbers is easier to read that way.
+  return encoded.replaceAll('%2C', ',').replaceAll('%3A', ':');
+}
+
+/**
+ * The current settings, mirrored in the URL hash. Emits `change` with the keys whose values are new, and `problems`
+ * with the sentences about a hash that made no sense.
+ * @extends {Emitter<{change: (keyof Values)[], problems: string[]}>}
+ */
+export class Settings extends Emitter {
+  /** Browsers refuse `replaceState` when it is called too often (Safari: 100 times in 30 s). */
+  static WRITE_INTERVAL_MS = 350;
+
+  #values = defaults();
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #timer;
+  #lastWrite = -Infinity;
+
+  /** Takes over what the hash says, and follows it from now on. */
+  connect() {
+    addEventListener('hashchange', () => this.#read());
+    this.#read();
+  }
+
+  /** @template {keyof Values} K @param {K} key @returns {Values[K]} */
+  get(key) {
+    return this.#values[key];
+  }
+
+  /** A copy of all values. @returns {Values} */
+  all() {
+    return { ...this.#values };
+  }
+
+  /** @param {keyof Values} key @param {string|number} value  one that `parse` has accepted */
+  set(key, value) {
+    this.#assign({ ...this.#values, [key]: value });
+    const wait = this.#lastWrite + Settings.WRITE_INTERVAL_MS - performance.now();
+    clearTimeout(this.#timer);
+    if (wait <= 0) this.flush();
+    else this.#timer = setTimeout(() => this.flush(), wait);
+  }
+
+  /** Writes the hash now, without adding an entry to the history. */
+  flush() {
+    clearTimeout(this.#timer);
+    const hash = `#${formatHash(this.#values)}`;
+    if (location.hash === hash) return;
+    this.#lastWrite = performance.now();
+    history.replaceState(history.state, '', hash);
+  }
+
+  #read() {
+    const { values, problems } = parseHash(location.hash);
+    this.#assign(values);
+    this.flush();
+    this.emit('problems', problems);
+  }
+
+  /** @param {Values} values */
+  #assign(values) {
+    const keys = SETTINGS.map((s) => s.key).filter((key) => values[key] !== this.#values[key]);
+    this.#values = values;
+    if (keys.length > 0) this.emit('change', keys);
+  }
+}

@@ -1,0 +1,268 @@
+// One engine for all views: the client with the model that is loaded, the queue of runs, and what the status line
+// says. Views ask it and listen to it; it knows none of them, and nothing of the document.
+
+import { Client } from './engine/client.js';
+import { Failure } from './engine/errors.js';
+import { Emitter } from './events.js';
+import { Run } from './run.js';
+import { ignored, megabytes, sentenceOf } from './ui/words.js';
+
+/**
+ * @typedef {{id: string, name: string, path: string, note: string}} Model  an entry of models/index.json
+ * @typedef {import('./engine/client.js').Loaded} Loaded
+ * @typedef {import('./run.js').Job} Job
+ * @typedef {Pick<Client, 'load'|'sample'|'terminate'>} AnyClient  what the session needs of a client
+ * @typedef {'loading'|'ready'|'running'|'done'|'stopped'|'error'} State
+ *
+ * @typedef {object} Status
+ * @property {State} state
+ * @property {string} text  one sentence
+ * @property {string} figures  numbers beside it
+ * @property {{value: number, max: number}|null} progress  null while nobody can tell
+ * @property {number|null} step  of the current or last run: the newest one that was on show
+ */
+
+const MODELS = new URL('./models/', import.meta.url);
+
+/** Settings that another client is needed for. @type {(keyof import('./state.js').Values)[]} */
+const CHOICE = ['model', 'device', 'engine', 'storage'];
+
+/** A worker that says nothing for this long (or for ten usual steps) may be stuck. */
+const SILENCE_MS = 30_000;
+
+/** @param {import('../pkg/ddim_web.js').Info} info @throws {Error} when no view can show what this model makes */
+function checkShowable({ out_channels: channels, sample_size: size, classes }) {
+  if (![1, 3].includes(channels)) throw new Error(`The model makes pictures with ${channels} channels; this page can show 1 (grey) or 3 (colour).`);
+  if (!size) throw new Error('config.json does not say how large the pictures are (sample_size).');
+  if (classes) throw new Error('The model wants to be told a class for each picture, which this page cannot do.');
+}
+
+/**
+ * Emits `status` when that has changed, `loaded` with a new model, `notice` with a sentence on a topic, and `clear`
+ * with topics that no longer matter.
+ * @extends {Emitter<{status: Status, loaded: Loaded, notice: {topic: string, text: string}, clear: string[]}>}
+ */
+export class Session extends Emitter {
+  /** @type {Status} */
+  status = { state: 'loading', text: 'Starting…', figures: '', progress: null, step: null };
+  /** @type {Loaded|null} */
+  loaded = null;
+  /** @type {AnyClient|null} */
+  #client = null;
+  /** Runs that wait, the next one first. @type {Run[]} */
+  #queue = [];
+  /** @type {Run|null} */
+  #current = null;
+  #requests = 0;
+  #silent = false;
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #patience;
+
+  /**
+   * @param {import('./hash.js').Settings} settings
+   * @param {Model[]} models
+   * @param {(listener: (event: import('./engine/client.js').Remark) => void) => AnyClient} [connect]
+   */
+  constructor(settings, models, connect = (listener) => new Client(listener)) {
+    super();
+    this.settings = settings;
+    this.models = models;
+    this.connect = connect;
+    settings.on('change', (keys) => {
+      if (CHOICE.some((key) => keys.includes(key))) this.load();
+    });
+  }
+
+  /** The model that is chosen. @returns {Model} */
+  get model() {
+    return this.models.find(({ id }) => id === this.settings.get('model')) ?? this.models[0];
+  }
+
+  /** Whether something is under way. */
+  get busy() {
+    return this.status.state === 'loading' || this.status.state === 'running';
+  }
+
+  /** Whether loading the model again may help. */
+  get reloadable() {
+    return this.#silent || (this.status.state === 'error' && !this.loaded);
+  }
+
+  /** Shape of a picture of the loaded model. @returns {import('./ui/pixels.js').Shape|undefined} */
+  get shape() {
+    const { out_channels: channels, sample_size: size } = this.loaded?.info ?? {};
+    return channels && size ? { channels, height: size[0], width: size[1] } : undefined;
+  }
+
+  /** Loads the chosen model on the chosen device, with a new client; runs of the old one end. @returns {Promise<boolean>} whether it is there */
+  async load() {
+    this.#client?.terminate();
+    this.loaded = null;
+    this.clear('device', 'storage', 'lost', 'cores');
+    const { model } = this;
+    this.#enter('loading', `Loading ${model.name}…`, { figures: '', progress: null });
+    const client = this.connect((event) => {
+      if (client === this.#client) this.#hear(event);
+    });
+    this.#client = client;
+    this.#expectSign();
+    try {
+      const loaded = await client.load(new URL(model.path, MODELS), this.settings.all());
+      checkShowable(loaded.info);
+      this.loaded = loaded;
+    } catch (error) {
+      // Another load has begun, or the crash has been told.
+      if (client !== this.#client) return false;
+      client.terminate();
+      this.#client = null;
+      this.fail(sentenceOf(error, 'load'));
+      return false;
+    }
+    this.#expectNothing();
+    this.#showLoaded(this.loaded);
+    return true;
+  }
+
+  /**
+   * Puts a run into the queue. `ended` of it is settled in any case: with an error when it fails, when the engine
+   * crashes, or when another model is loaded before its end.
+   * @param {Job} job
+   * @returns {Run}
+   */
+  run(job) {
+    this.#requests += 1;
+    const run = new Run(this.#requests, job, this.#client);
+    this.#queue.push(run);
+    if (!this.#current) this.#next();
+    return run;
+  }
+
+  /** Ends the current run after the step that is being computed; what there is stays. */
+  stop() {
+    if (!this.#current) return;
+    this.#current.stop();
+    this.report({ text: 'Stopping after this step…' });
+  }
+
+  /** @param {string} text  one sentence */
+  fail(text) {
+    this.#expectNothing();
+    this.#enter('error', text);
+  }
+
+  /** Changes what the status line says. @param {Partial<Omit<Status, 'state'>>} news */
+  report(news) {
+    Object.assign(this.status, news);
+    this.emit('status', this.status);
+  }
+
+  /** Says something that is worth knowing and no error. @param {string} topic @param {string} text  one sentence */
+  tell(topic, text) {
+    this.emit('notice', { topic, text });
+  }
+
+  /** @param {...string} topics */
+  clear(...topics) {
+    this.emit('clear', topics);
+  }
+
+  #next() {
+    const run = this.#queue.shift();
+    this.#current = run ?? null;
+    if (!run) return;
+    this.#perform(run)
+      .then(run.resolve, run.reject)
+      .finally(() => this.#next());
+  }
+
+  /** @param {Run} run */
+  async #perform(run) {
+    const { client, job } = run;
+    if (!client || client !== this.#client || !this.loaded) throw new Failure('ended', 'the model of this run is no longer loaded');
+    if (run.stopping) return { stopped: true };
+    this.clear('lost', 'cores');
+    this.#enter('running', job.text, { progress: null, step: 0 });
+    this.#expectSign();
+    try {
+      const made = client.sample(job.options, (event) => {
+        this.#expectSign();
+        if (event.type === 'started') {
+          run.total = event.total;
+          job.onStart(run, event.workers);
+        } else {
+          run.times.push(event.ms);
+          job.onStep(event, run);
+        }
+      });
+      run.halt = made.stop;
+      const { stopped } = await made.ended;
+      this.#enter(stopped ? 'stopped' : 'done', job.summary(run, stopped));
+      return { stopped };
+    } catch (error) {
+      // Where the client is another one, whoever replaced it has said so.
+      if (client === this.#client) this.fail(sentenceOf(error, 'run'));
+      throw error;
+    } finally {
+      if (client === this.#client) this.#expectNothing();
+    }
+  }
+
+  /** What the client says of its own accord. @param {import('./engine/client.js').Remark} event */
+  #hear(event) {
+    this.#expectSign();
+    if (event.type === 'notice') this.tell(event.topic, event.text);
+    else if (event.type === 'cores') {
+      this.tell('cores', `Only ${event.used} of ${event.wanted} processor cores are used. ${sentenceOf(event.failure, 'run')}`);
+    } else if (event.type === 'bytes') {
+      const { loaded, total } = event;
+      const of = total > 0 ? ` of ${megabytes(total)}` : '';
+      this.report({ figures: `${megabytes(loaded)}${of} MB`, progress: total > 0 ? { value: loaded, max: total } : null });
+    } else if (event.type === 'phase') {
+      const text = event.phase === 'model' ? `Preparing ${this.model.name}…` : 'Preparing more processor cores…';
+      this.report({ text, figures: '', progress: null });
+    } else if (event.type === 'compiling') {
+      const { done, total } = event;
+      this.report({ text: 'Preparing the graphics card…', figures: `${done} of ${total} kernels`, progress: { value: done, max: total } });
+    } else {
+      this.#client = null;
+      this.loaded = null;
+      this.fail(sentenceOf(event.failure, 'crash'));
+    }
+  }
+
+  /** @param {Loaded} loaded */
+  #showLoaded(loaded) {
+    const { info, scheduler } = loaded;
+    for (const [file, keys] of Object.entries({ 'config.json': info.unknown_keys, 'scheduler_config.json': scheduler.unknownKeys })) {
+      this.clear(file);
+      if (keys.length > 0) this.tell(file, ignored(file, keys));
+    }
+    this.emit('loaded', loaded);
+    this.#enter('ready', 'Ready. Press Generate.', { figures: `${(info.parameters / 1e6).toFixed(1)} million parameters` });
+  }
+
+  #expectNothing() {
+    clearTimeout(this.#patience);
+    this.#silent = false;
+    this.clear('silence');
+  }
+
+  /** Nothing is certain about a silent worker, so this only tells, and offers a way out. */
+  #expectSign() {
+    const wasSilent = this.#silent;
+    this.#expectNothing();
+    if (wasSilent) this.emit('status', this.status);
+    const patience = Math.max(SILENCE_MS, this.#current?.times.length ? 10 * this.#current.msPerStep : 0);
+    this.#patience = setTimeout(() => {
+      this.#silent = true;
+      this.emit('status', this.status);
+      this.tell('silence', 'Nothing has happened for a while. It may still go on; if not, reload the model.');
+    }, patience);
+  }
+
+  /** @param {State} state @param {string} text @param {Partial<Status>} [more] */
+  #enter(state, text, more = {}) {
+    Object.assign(this.status, more, { state, text });
+    this.emit('status', this.status);
+  }
+}

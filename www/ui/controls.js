@@ -1,0 +1,268 @@
+// The controls, built from the table of settings: a label, a field, often a slider, and a help text
+// behind a "?" for each. A field that holds nonsense says so and leaves the setting as it was.
+
+import { OWN_TAU, SETTINGS, isOther, parse, shorten } from '../state.js';
+import { element } from './dom.js';
+
+/**
+ * @typedef {import('../state.js').Setting} Setting
+ * @typedef {import('../state.js').NumberSetting} NumberSetting
+ * @typedef {import('../hash.js').Settings} Settings
+ * @typedef {keyof import('../state.js').Values} Key
+ *
+ * @typedef {object} Scale  of a slider
+ * @property {number} min
+ * @property {number} max
+ * @property {number} step
+ * @property {(value: number) => number} toPosition
+ * @property {(position: number) => number} toValue
+ */
+
+/** Settings that have their control elsewhere on the page. @type {Key[]} */
+const ELSEWHERE = ['view', 'show'];
+
+/** The icon of the button that rolls a seed. */
+const DICE = `
+  <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8">
+    <rect x="3.5" y="3.5" width="17" height="17" rx="4"/>
+    <g fill="currentColor" stroke="none"><circle cx="8.5" cy="8.5" r="1.5"/><circle cx="15.5" cy="8.5" r="1.5"/><circle cx="12" cy="12" r="1.5"/><circle cx="8.5" cy="15.5" r="1.5"/><circle cx="15.5" cy="15.5" r="1.5"/></g>
+  </svg>`;
+
+/** Random seeds stay short enough to be read out. */
+const DICE_SIDES = 1_000_000;
+
+/** Slider positions run from 0 to this where the slider is logarithmic. */
+const LOG_POSITIONS = 200;
+
+/** @param {NumberSetting} setting @param {number} max @returns {Scale} */
+function sliderScale({ min, slider, step = 1 }, max) {
+  if (slider === 'linear') return { min, max, step, toPosition: Number, toValue: Number };
+  const ratio = Math.log(max / min);
+  return {
+    min: 0,
+    max: LOG_POSITIONS,
+    step: 1,
+    toPosition: (value) => Math.round((LOG_POSITIONS * Math.log(value / min)) / ratio),
+    toValue: (position) => Math.round(min * Math.exp((ratio * position) / LOG_POSITIONS)),
+  };
+}
+
+/** A slider beside a number field. */
+class Slider {
+  /** @param {NumberSetting} setting @param {(text: string) => void} onMove */
+  constructor(setting, onMove) {
+    this.setting = setting;
+    this.root = element('input', { type: 'range', 'aria-label': `${setting.label}, slider`, 'data-testid': `${setting.key}-slider` });
+    this.scale = sliderScale(setting, setting.max);
+    this.limit(setting.max);
+    this.root.addEventListener('input', () => onMove(String(this.scale.toValue(Number(this.root.value)))));
+  }
+
+  /** @param {number} max */
+  limit(max) {
+    this.scale = sliderScale(this.setting, max);
+    const { min, max: end, step } = this.scale;
+    Object.assign(this.root, { min, max: end, step });
+  }
+
+  /** @param {number} value */
+  move(value) {
+    this.root.value = String(this.scale.toPosition(value));
+  }
+}
+
+class Control {
+  /** The largest number that the loaded model allows. @type {number|undefined} */
+  #max;
+  /** @type {Slider|null} */
+  #slider = null;
+  /** The last choice, where that is one that only a link can hold. @type {HTMLOptionElement|null} */
+  #other = null;
+
+  /** @param {Setting} setting @param {Settings} settings */
+  constructor(setting, settings) {
+    this.setting = setting;
+    this.settings = settings;
+    const { key } = setting;
+    const helpId = `help-${key}`;
+    const problemId = `problem-${key}`;
+    const id = `setting-${key}`;
+
+    this.field = this.#buildField({ id, 'data-testid': key, 'aria-describedby': `${helpId} ${problemId}` });
+    this.problem = element('p', { id: problemId, className: 'problem', hidden: true });
+    this.help = element('p', { id: helpId, className: 'help', hidden: true }, setting.help);
+    this.root = element('div', { className: `control control-${key}` }, this.#buildHead(id, helpId), this.#buildBody(), this.help, this.problem);
+    this.show(settings.get(key));
+  }
+
+  /** @param {Record<string, unknown>} attributes @returns {HTMLSelectElement|HTMLInputElement} */
+  #buildField(attributes) {
+    const { setting } = this;
+    if (setting.kind === 'choice') {
+      const options = setting.choices.map(([value, text]) => element('option', { value }, text));
+      const select = element('select', attributes, ...options);
+      select.addEventListener('change', () => this.#take(select.value));
+      return select;
+    }
+    // Not type="number": that hides from us what was typed when it is not a number.
+    const input = element('input', {
+      ...attributes,
+      type: 'text',
+      inputMode: setting.kind === 'integer' ? 'numeric' : 'decimal',
+      autocomplete: 'off',
+      spellcheck: false,
+    });
+    input.addEventListener('input', () => this.#take(input.value));
+    return input;
+  }
+
+  /** @param {string} id @param {string} helpId */
+  #buildHead(id, helpId) {
+    const { setting, help } = this;
+    const label = element('label', { htmlFor: id }, setting.label);
+    if (setting.symbol) label.append(' ', element('var', {}, setting.symbol));
+    const toggle = element(
+      'button',
+      { type: 'button', className: 'help-toggle', 'aria-label': `What is “${setting.label}”?`, 'aria-expanded': false, 'aria-controls': helpId },
+      '?',
+    );
+    toggle.addEventListener('click', () => {
+      help.hidden = !help.hidden;
+      toggle.setAttribute('aria-expanded', String(!help.hidden));
+    });
+    return element('div', { className: 'control-head' }, label, toggle);
+  }
+
+  #buildBody() {
+    const { setting, field } = this;
+    const body = element('div', { className: 'control-body' });
+    if (setting.kind !== 'choice' && setting.slider) {
+      this.#slider = new Slider(setting, (text) => this.#take(text));
+      body.append(this.#slider.root);
+    }
+    body.append(field);
+    if (setting.key === 'seed') body.append(this.#buildDice());
+    return body;
+  }
+
+  #buildDice() {
+    const dice = element('button', { type: 'button', className: 'dice', 'data-testid': 'dice', 'aria-label': 'Roll a random seed', title: 'Random seed' });
+    dice.innerHTML = DICE;
+    dice.addEventListener('click', () => {
+      const [random] = crypto.getRandomValues(new Uint32Array(1));
+      this.#take(String(random % DICE_SIDES));
+    });
+    return dice;
+  }
+
+  /** Sets the largest number that the loaded model allows, and checks what the field holds again. @param {number} max */
+  limit(max) {
+    this.#max = max;
+    this.#slider?.limit(max);
+    this.#slider?.move(Number(this.settings.get(this.setting.key)));
+    this.#check(this.field.value);
+  }
+
+  /** @param {string} text */
+  #take(text) {
+    const result = this.#check(text);
+    if (!('value' in result)) return;
+    this.settings.set(this.setting.key, result.value);
+    if (document.activeElement !== this.field) this.show(result.value);
+    else this.#slider?.move(Number(result.value));
+  }
+
+  /** Says what is wrong with the text, if anything is. @param {string} text */
+  #check(text) {
+    const result = parse(this.setting, text, this.#max);
+    if ('value' in result) this.#setProblem('');
+    else {
+      const typed = text.trim() === '' ? 'the field is empty' : `“${shorten(text.trim())}” is not`;
+      const { label, symbol } = this.setting;
+      this.#setProblem(`${label}${symbol ? ` (${symbol})` : ''} must be ${result.expected}; ${typed}.`);
+    }
+    return result;
+  }
+
+  /** A value that only a link can hold becomes the last choice, in place of the one before. @param {string} value */
+  #offer(value) {
+    this.#other?.remove();
+    this.#other = element('option', { value }, `${shorten(value)} (from the link)`);
+    this.field.append(this.#other);
+  }
+
+  /** @param {boolean} used  whether the other settings leave this one a meaning */
+  enable(used) {
+    this.field.disabled = !used;
+    if (this.#slider) this.#slider.root.disabled = !used;
+    this.root.classList.toggle('unused', !used);
+  }
+
+  /** @param {string} sentence  empty when all is well */
+  #setProblem(sentence) {
+    this.problem.textContent = sentence;
+    this.problem.hidden = sentence === '';
+    this.field.setAttribute('aria-invalid', String(sentence !== ''));
+  }
+
+  /** @param {string|number} value */
+  show(value) {
+    const text = String(value);
+    if (isOther(this.setting, text) && this.#other?.value !== text) this.#offer(text);
+    if (this.field.value !== text) this.field.value = text;
+    this.#slider?.move(Number(value));
+    this.#check(text);
+  }
+}
+
+export class Controls {
+  /** @type {Map<Key, Control>} */
+  #controls = new Map();
+
+  /** @param {HTMLElement} place @param {Settings} settings */
+  constructor(place, settings) {
+    this.settings = settings;
+    for (const setting of SETTINGS) {
+      if (!ELSEWHERE.includes(setting.key)) this.#controls.set(setting.key, new Control(setting, settings));
+    }
+    place.replaceChildren(...[...this.#controls.values()].map((control) => control.root));
+    settings.on('change', (keys) => this.#show(keys));
+    this.#enable();
+  }
+
+  /** @param {Key[]} keys */
+  #show(keys) {
+    for (const key of keys) {
+      const control = this.#controls.get(key);
+      // While somebody types, "0.50" must not turn into "0.5" under their fingers.
+      if (control && !(document.activeElement === control.field && Number(control.field.value) === this.settings.get(key))) {
+        control.show(this.settings.get(key));
+      }
+    }
+    this.#enable();
+  }
+
+  /** Only DDIM has an η, and a tau from a link says itself how many steps there are. */
+  #enable() {
+    this.#controls.get('eta')?.enable(this.settings.get('method') === 'ddim');
+    const tau = this.#controls.get('tau');
+    if (tau) this.#controls.get('steps')?.enable(!isOther(tau.setting, this.settings.get('tau')));
+  }
+
+  /** What the loaded model's scheduler says. @param {{trainSteps: number, tau: string}} scheduler */
+  follow({ trainSteps, tau }) {
+    this.#controls.get('steps')?.limit(trainSteps);
+    const own = this.#controls.get('tau')?.field.querySelector(`option[value="${OWN_TAU}"]`);
+    if (own) own.textContent = `the model’s own (${tau})`;
+  }
+
+  /** The first field that holds nonsense, focused, and what is wrong with it. @returns {string|null} */
+  firstProblem() {
+    for (const { field, problem } of this.#controls.values()) {
+      if (problem.hidden || field.disabled) continue;
+      field.focus();
+      return problem.textContent;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,28 @@
+// The document, as views and their parts use it: what they find inside their own root, and what they make.
+
+/**
+ * @template {Element} T
+ * @param {ParentNode} root @param {string} testId  its `data-testid` @param {new () => T} kind
+ * @returns {T}
+ */
+export function find(root, testId, kind) {
+  const found = root.querySelector(`[data-testid="${testId}"]`);
+  if (!(found instanceof kind)) throw new Error(`there is no ${kind.name} called ${testId}`);
+  return found;
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {Record<string, unknown>} [properties]  of the element, or attributes where it has none of that name
+ * @param {...(Node|string)} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function element(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in node) Object.assign(node, { [name]: value });
+    else node.setAttribute(name, String(value));
+  }
+  node.append(...children);
+  return node;
+}
