@@ -102,7 +102,7 @@ impl HasKind for EngineError {
             Self::Config(error) => error.kind(),
             Self::Weights(error) => error.kind(),
             Self::Input(error) => error.kind(),
-            Self::NoGpu(_) | Self::Device(_) => Kind::Device,
+            Self::NoGpu(_) | Self::Device(_) | Self::Kernel(_) => Kind::Device,
             Self::Lost(_) | Self::Gone(_) => Kind::Lost,
             Self::Absent(_) => Kind::Options,
         }

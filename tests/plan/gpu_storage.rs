@@ -31,7 +31,6 @@ async fn load(gpu: &Gpu, config: &str, weights: &[u8], storage: Storage) -> GpuE
 /// Largest difference of two outputs, whose numbers are about 1.
 const TOLERANCE: f32 = 5e-3;
 
-#[cfg(not(target_arch = "wasm32"))]
 test!(networks_in_f16_are_close_to_f32, async {
     let Some(gpu) = half().await else { return };
     let fixtures: [(&str, Fixture); 6] = [
@@ -73,7 +72,6 @@ const WEIGHTS: &[u8] =
 /// Largest and mean difference of two pictures in grey levels, of which there are 256.
 const LEVELS: [f32; 2] = [1.0, 0.05];
 
-#[cfg(not(target_arch = "wasm32"))]
 test!(pictures_in_f16_are_close_to_f32, async {
     let Some(gpu) = half().await else { return };
     let [config, scheduler] = MODEL;

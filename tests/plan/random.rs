@@ -123,7 +123,6 @@ impl Dice {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 crate::test!(the_networks_of_the_parity_tests_have_every_feature, async {
     let drawn: Vec<UnetConfig> = (0..crate::parity::NETWORKS)
         .map(|seed| draw(seed).config)

@@ -36,7 +36,7 @@ pub fn plan(json: &str) -> Plan {
     Plan::new(&config, config.sample_size.unwrap()).unwrap()
 }
 
-/// How many networks are drawn; in the browser a handful, of which native runs have proved the rest.
+/// How many networks are drawn; in the browser a handful, as native runs prove the rest.
 const NETWORKS: u32 = if cfg!(target_arch = "wasm32") {
     10
 } else {

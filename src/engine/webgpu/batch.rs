@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::device::bytes;
 use super::network::Network;
 use super::program::Program;
 use super::readback::{Filled, Readback};
 use super::state::Shape;
+use super::storage::bytes;
 use crate::engine::{BatchSpec, EngineError, Results};
 
 /// A batch whose x_t is on the device.

@@ -1,7 +1,7 @@
 //! A convolution as its kernel sees it.
 
 use super::draft::{Draft, Drafter};
-use super::pack::Place;
+use super::pack::Slot;
 use super::template::{Template, template};
 use crate::engine::cpu::pack::upsamples;
 use crate::engine::plan::{Conv, Resample, Residual, Source};
@@ -10,7 +10,7 @@ pub(super) static CONV: Template = template!("conv.wgsl");
 
 impl Drafter<'_> {
     /// A convolution of feature maps.
-    pub(super) fn conv(&self, conv: &Conv, place: &Place) -> Draft {
+    pub(super) fn conv(&self, conv: &Conv, slot: &Slot) -> Draft {
         let phases = upsamples(conv);
         let from = self.plan.buffer(conv.source.view);
         let to = self.plan.buffer(conv.output);
@@ -54,9 +54,9 @@ impl Drafter<'_> {
             ("taps", side * side),
             ("stride", conv.stride),
             ("padding", conv.padding),
-            ("weights", place.weight),
-            ("phase", place.phase),
-            ("bias", place.bias),
+            ("weights", slot.weight),
+            ("phase", slot.phase),
+            ("bias", slot.bias),
             ("time", conv.time.map_or(0, |view| self.view(view).0)),
             ("more", rest.positions),
             ("rest", rest.at),
@@ -99,7 +99,7 @@ impl Drafter<'_> {
             ),
         ]);
         let groups = [cut.groups[0], cut.groups[1], kinds];
-        self.draft(&CONV, names, &fields, groups).with(place)
+        self.draft(&CONV, names, &fields, groups).with(slot)
     }
 
     fn residual(&self, conv: &Conv) -> Rest {

@@ -357,11 +357,6 @@ impl Gpu {
     }
 }
 
-/// Little-endian, as every device that WebGPU runs on has them.
-pub fn bytes(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
-}
-
 fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
     let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
     let types = [

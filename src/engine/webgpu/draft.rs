@@ -1,7 +1,7 @@
 //! The kernels of a plan with their parameters, before they are compiled.
 
 use super::layout::{Lanes, Places, after};
-use super::pack::{Place, whole_blocks};
+use super::pack::{Slot, whole_blocks};
 use super::state::Shape;
 use super::storage::Storage;
 use super::template::{Template, template};
@@ -70,10 +70,10 @@ impl Draft {
         ]
     }
 
-    /// With the weights at `place`.
-    pub(super) fn with(self, place: &Place) -> Self {
+    /// With the weights in `slot`.
+    pub(super) fn with(self, slot: &Slot) -> Self {
         Self {
-            piece: place.piece,
+            piece: slot.piece,
             ..self
         }
     }
@@ -121,13 +121,13 @@ impl Drafter<'_> {
     }
 
     /// The input, the operations, of which an attention is two kernels, and the sampler's step.
-    pub fn all(&self, ops: &[Place]) -> Vec<Draft> {
+    pub fn all(&self, ops: &[Slot]) -> Vec<Draft> {
         let mut drafts = vec![self.input()];
-        for (at, (op, place)) in self.plan.ops.iter().zip(ops).enumerate() {
+        for (at, (op, slot)) in self.plan.ops.iter().zip(ops).enumerate() {
             match op {
-                Op::Normalise { .. } => drafts.push(self.normalise(op, place)),
-                Op::Conv(conv) if place.single => drafts.push(self.linear(conv, place)),
-                Op::Conv(conv) => drafts.push(self.conv(conv, place)),
+                Op::Normalise { .. } => drafts.push(self.normalise(op, slot)),
+                Op::Conv(conv) if slot.single => drafts.push(self.linear(conv, slot)),
+                Op::Conv(conv) => drafts.push(self.conv(conv, slot)),
                 Op::Attention { .. } => drafts.extend(self.attention(op, at)),
             }
         }
@@ -214,7 +214,7 @@ impl Drafter<'_> {
         )
     }
 
-    fn normalise(&self, op: &Op, place: &Place) -> Draft {
+    fn normalise(&self, op: &Op, slot: &Slot) -> Draft {
         let Op::Normalise {
             input,
             groups,
@@ -251,8 +251,8 @@ impl Drafter<'_> {
             ("blocks", channels.len() / 4),
             ("split", empty),
             ("gap", gap),
-            ("weight", place.weight),
-            ("bias", place.bias),
+            ("weight", slot.weight),
+            ("bias", slot.bias),
             ("modulation", modulation.map_or(0, |view| self.view(view).0)),
             ("output", staged_at),
             ("outplane", staged.height * staged.width),
@@ -271,11 +271,11 @@ impl Drafter<'_> {
         let draft = self.draft(kernel, names, &fields, [*groups, 1, self.batch]);
         Draft {
             scalars: !blocks,
-            ..draft.activated(act).with(place)
+            ..draft.activated(act).with(slot)
         }
     }
 
-    fn linear(&self, conv: &Conv, place: &Place) -> Draft {
+    fn linear(&self, conv: &Conv, slot: &Slot) -> Draft {
         let shape = self.shape();
         let first = conv.source.view.buffer == self.plan.features.buffer;
         let source = if first {
@@ -288,9 +288,9 @@ impl Drafter<'_> {
             ("source", source),
             ("blocks", self.lanes.blocks(conv.source.view)),
             ("outputs", outputs),
-            ("weights", place.weight),
-            ("bias", place.bias),
-            ("table", place.table),
+            ("weights", slot.weight),
+            ("bias", slot.bias),
+            ("table", slot.table),
             ("classes", shape.labels()),
             ("output", self.view(conv.output).0),
         ];
@@ -311,7 +311,7 @@ impl Drafter<'_> {
             [outputs.div_ceil(8), 1, self.batch],
         )
         .activated(conv.source.act)
-        .with(place)
+        .with(slot)
     }
 
     fn attention(&self, op: &Op, at: usize) -> [Draft; 2] {

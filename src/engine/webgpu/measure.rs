@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::device::{Gpu, Kind};
 use super::draft::Style;
 use super::layout::Lanes;
-use super::pack::Place;
+use super::pack::Slot;
 use super::program::Program;
 use super::storage::Storage;
 use super::tile::{Tile, named};
@@ -159,13 +159,13 @@ impl<'a> Trial<'a> {
         let plan = convolution(choice)?;
         let lanes = Lanes::new(&plan);
         let blocks = choice.channels / 4;
-        let place = Place {
+        let slot = Slot {
             weight: blocks,
-            ..Place::default()
+            ..Slot::default()
         };
         // A browser tells late what its compiler refuses, and a kernel that does not run would be the fastest.
         let refused = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
-        let program = Program::new(gpu, plan, 1, &lanes, &[place], style)?;
+        let program = Program::new(gpu, plan, 1, &lanes, &[slot], style)?;
         if let Some(error) = refused.pop().await {
             return Err(EngineError::Device(error.to_string()));
         }

@@ -6,7 +6,7 @@ use super::device::Gpu;
 use super::draft::Style;
 use super::layout::Lanes;
 use super::measure;
-use super::pack::{self, Place};
+use super::pack::{self, Slot};
 use super::program::{self, Program};
 use super::storage::Storage;
 use crate::engine::plan::Plan;
@@ -26,7 +26,7 @@ pub struct Network {
     pub parameters: usize,
     config: UnetConfig,
     lanes: Lanes,
-    ops: Vec<Place>,
+    ops: Vec<Slot>,
     style: Style,
     program: Mutex<Option<Arc<Program>>>,
 }

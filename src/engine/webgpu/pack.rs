@@ -11,12 +11,12 @@ pub struct Packed {
     /// Numbers, cut into pieces that a device binds one at a time.
     pub pieces: Vec<Vec<f32>>,
     /// Where those of each operation are.
-    pub ops: Vec<Place>,
+    pub ops: Vec<Slot>,
 }
 
 /// Where the weights of one operation are, in vectors of four numbers from the beginning of its piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Slot {
     /// Which of [`Packed::pieces`].
     pub piece: usize,
     /// The factors: `[positions][inputs / 4][4][outputs]`, or one per channel.
@@ -62,7 +62,7 @@ pub fn pack(
     for op in &plan.ops {
         let parts = match op {
             Op::Attention { .. } => {
-                packed.ops.push(Place::default());
+                packed.ops.push(Slot::default());
                 continue;
             }
             Op::Normalise { weight, bias, .. } => packer.norm([*weight, *bias]),
@@ -88,7 +88,7 @@ pub fn pack(
             piece.resize(piece.len().next_multiple_of(4), 0.0);
             at
         };
-        packed.ops.push(Place {
+        packed.ops.push(Slot {
             piece: index,
             bias: put(&parts.bias),
             weight: put(&parts.weight),

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::device::{Gpu, STRIDE};
 use super::draft::{Drafter, Style};
 use super::layout::{Lanes, Places};
-use super::pack::Place;
+use super::pack::Slot;
 use super::state::Shape;
 use super::tuning::FEW;
 use crate::engine::plan::Plan;
@@ -43,7 +43,7 @@ impl Program {
         plan: Plan,
         batch: usize,
         lanes: &Lanes,
-        ops: &[Place],
+        ops: &[Slot],
         style: Style,
     ) -> Result<Self, EngineError> {
         let places = Places::new(&plan, lanes);
@@ -132,7 +132,7 @@ pub async fn compile(
     gpu: &Gpu,
     plan: &Plan,
     lanes: &Lanes,
-    ops: &[Place],
+    ops: &[Slot],
     style: Style,
     progress: Progress<'_>,
 ) -> Result<(), EngineError> {

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use half::f16;
 
-use super::device::bytes;
 use crate::engine::EngineError;
 
 /// The format of weights and feature maps on the GPU. Sums are f32 with either, and so are the sampler's own numbers:
@@ -74,6 +73,11 @@ impl Storage {
         }
         Ok(halves.iter().flat_map(|half| half.to_le_bytes()).collect())
     }
+}
+
+/// Little-endian, as every device that WebGPU runs on has them.
+pub fn bytes(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use super::naive::Naive;
 use crate::engine::plan::{Buffer, Conv, Op, Param, Plan, Resample, Residual, Source, View};
-use crate::engine::webgpu::device::{Gpu, bytes};
+use crate::engine::webgpu::device::Gpu;
 use crate::engine::webgpu::draft::Style;
 use crate::engine::webgpu::layout::Lanes;
 use crate::engine::webgpu::pack::pack;
 use crate::engine::webgpu::program::Program;
 use crate::engine::webgpu::readback::{Filled, Readback};
 use crate::engine::webgpu::state::{Part, scalars};
+use crate::engine::webgpu::storage::bytes;
 use crate::step::{Clip, EpsFrom, StepCoefficients};
 use crate::unet::config::UnetConfig;
 use crate::unet::weights::TensorSpec;
