@@ -6,18 +6,19 @@
 mod native {
     use std::time::Instant;
 
+    use ddim_web::engine::plan::Plan;
     use ddim_web::engine::{
         BatchSpec, Denoiser, DeviceKind, Engine, EngineKind, GpuOptions, LoadOptions, Storage,
     };
     use ddim_web::noise::gaussian;
-    use ddim_web::unet::Unet;
     use ddim_web::unet::config::UnetConfig;
     use ddim_web::unet::weights::{Precision, Stored, serialize};
 
     /// Weights of the size that PyTorch initialises with.
     fn random_weights(config: &UnetConfig) -> Vec<u8> {
+        let expected = Plan::expected_tensors(config).expect("a network that can be planned");
         let mut tensors = Vec::new();
-        for (i, spec) in Unet::expected_tensors(config).into_iter().enumerate() {
+        for (i, spec) in expected.into_iter().enumerate() {
             let mut values = vec![0.0; spec.shape.iter().product()];
             gaussian(1, i as u32, 0, &mut values);
             let norm = spec.name.contains("norm") && spec.name.ends_with(".weight");
