@@ -1,6 +1,30 @@
 /* tslint:disable */
 /* eslint-disable */
 
+/**
+ * What every `Error` that this package throws says of itself in `kind`; the message is for people.
+ *
+ * - `config`: config.json cannot be used
+ * - `scheduler`: scheduler_config.json cannot be used
+ * - `weights`: the weights are damaged, or those of another network
+ * - `options`: an option of the call cannot be used
+ * - `input`: the numbers or the size do not fit the network
+ * - `device`: there is no usable graphics card, or it failed or has no room
+ * - `lost`: the graphics card is gone and was not found again; another call may find it
+ * - `diverged`: the network's answer holds numbers that are not finite
+ * - `over`: the run has ended before
+ *
+ * A panic throws nothing: see `on_panic`.
+ */
+export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "device" | "lost" | "diverged" | "over";
+/** A `GPUAdapterInfo`, or what a browser has of it. */
+export interface AdapterDescription {
+    vendor?: string;
+    architecture?: string;
+    device?: string;
+    description?: string;
+    isFallbackAdapter?: boolean;
+}
 /** What `Denoiser.info()` gives. */
 export interface Info {
     /** The program that runs the network. */
@@ -56,6 +80,8 @@ export interface SampleOptions {
     batch?: number;
     /** The noise of image i of the batch is that of image first_image + i, however images are cut into batches. Default 0. */
     first_image?: number;
+    /** false leaves x0_hat as it is where the scheduler would clip it; inversion needs that, since a clipped step cannot be undone. Default true: as the scheduler says. */
+    clip?: boolean;
     /** One class per image, for a conditional model. */
     labels?: number[];
     /** Height and width; default: those of config.json. */
@@ -139,9 +165,27 @@ export class Sampler {
 }
 
 /**
+ * All x_T between `ends`, row by row ([rows * columns, channels, height, width]): between two in one row, between four
+ * (top left, top right, bottom left, bottom right) in a grid. Spherical (DDIM, eq. 67).
+ */
+export function between(ends: Float32Array[], rows: number, columns: number): Float32Array;
+
+/**
  * Name and shape of every tensor that a weights file for this config.json holds.
  */
 export function expected_tensors(config_json: string): {name: string, shape: number[]}[];
+
+/**
+ * Whether an adapter is a program on the processor, which is slower there than this package's own code for it.
+ * Takes a `GPUAdapterInfo`, of which anything may be missing.
+ */
+export function is_software_adapter(info: AdapterDescription): boolean;
+
+/**
+ * Calls `listener` with the message of every panic from now on, in place of the listener before. After a panic the
+ * module is of no further use, and calls that were under way never end.
+ */
+export function on_panic(listener: (message: string) => void): void;
 
 /**
  * What a scheduler_config.json says, or why it cannot be used.
@@ -149,7 +193,8 @@ export function expected_tensors(config_json: string): {name: string, shape: num
 export function scheduler_info(scheduler_json: string): SchedulerInfo;
 
 /**
- * Runs the module's static constructors and routes panic messages to the console. Idempotent.
+ * Runs the module's static constructors, sends panics to the console and to [`on_panic`]'s listener, and completes
+ * what older browsers leave out of WebGPU. Idempotent.
  *
  * cubecl registers its kernels in static constructors. Unless the module calls them itself,
  * wasm-ld wraps every export in code that runs them again at each call from JavaScript.
@@ -162,12 +207,15 @@ export interface InitOutput {
     readonly memory: WebAssembly.Memory;
     readonly __wbg_denoiser_free: (a: number, b: number) => void;
     readonly __wbg_sampler_free: (a: number, b: number) => void;
+    readonly between: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly denoiser_info: (a: number) => [number, number, number];
     readonly denoiser_load: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
     readonly denoiser_predict: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
     readonly denoiser_sampler: (a: number, b: any) => [number, number, number];
     readonly denoiser_tuning: (a: number) => [number, number];
     readonly expected_tensors: (a: number, b: number) => [number, number, number];
+    readonly is_software_adapter: (a: any) => number;
+    readonly on_panic: (a: any) => void;
     readonly sampler_next: (a: number, b: number, c: number) => any;
     readonly sampler_recoveries: (a: number) => number;
     readonly sampler_shape: (a: number) => [number, number];
@@ -176,12 +224,12 @@ export interface InitOutput {
     readonly scheduler_info: (a: number, b: number) => [number, number, number];
     readonly start: () => void;
     readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_18: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_19: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_21: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_22: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h2aa0535ab8af7741: (a: number, b: number, c: any, d: any) => void;
     readonly wasm_bindgen__convert__closures_____invoke__h98a1432622e44601: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168: (a: number, b: number, c: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_17: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_20: (a: number, b: number, c: any) => void;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;
@@ -189,8 +237,8 @@ export interface InitOutput {
     readonly __externref_table_alloc: () => number;
     readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __wbindgen_destroy_closure: (a: number, b: number) => void;
-    readonly __externref_table_dealloc: (a: number) => void;
     readonly __externref_drop_slice: (a: number, b: number) => void;
+    readonly __externref_table_dealloc: (a: number) => void;
     readonly __wbindgen_start: () => void;
 }
 

@@ -182,6 +182,26 @@ export class Sampler {
 if (Symbol.dispose) Sampler.prototype[Symbol.dispose] = Sampler.prototype.free;
 
 /**
+ * All x_T between `ends`, row by row ([rows * columns, channels, height, width]): between two in one row, between four
+ * (top left, top right, bottom left, bottom right) in a grid. Spherical (DDIM, eq. 67).
+ * @param {Float32Array[]} ends
+ * @param {number} rows
+ * @param {number} columns
+ * @returns {Float32Array}
+ */
+export function between(ends, rows, columns) {
+    const val2 = +rows;
+    const val3 = +columns;
+    const ptr0 = passArrayJsValueToWasm0(ends, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.between(ptr0, len0, val2, val3);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
  * Name and shape of every tensor that a weights file for this config.json holds.
  * @param {string} config_json
  * @returns {{name: string, shape: number[]}[]}
@@ -194,6 +214,26 @@ export function expected_tensors(config_json) {
         throw takeFromExternrefTable0(ret[1]);
     }
     return takeFromExternrefTable0(ret[0]);
+}
+
+/**
+ * Whether an adapter is a program on the processor, which is slower there than this package's own code for it.
+ * Takes a `GPUAdapterInfo`, of which anything may be missing.
+ * @param {AdapterDescription} info
+ * @returns {boolean}
+ */
+export function is_software_adapter(info) {
+    const ret = wasm.is_software_adapter(info);
+    return ret !== 0;
+}
+
+/**
+ * Calls `listener` with the message of every panic from now on, in place of the listener before. After a panic the
+ * module is of no further use, and calls that were under way never end.
+ * @param {(message: string) => void} listener
+ */
+export function on_panic(listener) {
+    wasm.on_panic(listener);
 }
 
 /**
@@ -212,7 +252,8 @@ export function scheduler_info(scheduler_json) {
 }
 
 /**
- * Runs the module's static constructors and routes panic messages to the console. Idempotent.
+ * Runs the module's static constructors, sends panics to the console and to [`on_panic`]'s listener, and completes
+ * what older browsers leave out of WebGPU. Idempotent.
  *
  * cubecl registers its kernels in static constructors. Unless the module calls them itself,
  * wasm-ld wraps every export in code that runs them again at each call from JavaScript.
@@ -256,6 +297,10 @@ function __wbg_get_imports() {
         },
         __wbg___wbindgen_in_3f58a9d3b3a7eed2: function(arg0, arg1) {
             const ret = arg0 in arg1;
+            return ret;
+        },
+        __wbg___wbindgen_is_falsy_d864b623500ae65d: function(arg0) {
+            const ret = !arg0;
             return ret;
         },
         __wbg___wbindgen_is_function_741ff2bb612836f5: function(arg0) {
@@ -436,6 +481,10 @@ function __wbg_get_imports() {
             const ret = arg0.gpu;
             return ret;
         },
+        __wbg_has_2c4d5cf25ec8c1cf: function() { return handleError(function (arg0, arg1) {
+            const ret = Reflect.has(arg0, arg1);
+            return ret;
+        }, arguments); },
         __wbg_has_eafa12e457ea88fb: function(arg0, arg1, arg2) {
             const ret = arg0.has(getStringFromWasm0(arg1, arg2));
             return ret;
@@ -518,6 +567,10 @@ function __wbg_get_imports() {
             getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 0, ptr1, true);
         },
         __wbg_length_186163212ffe79c3: function(arg0) {
+            const ret = arg0.length;
+            return ret;
+        },
+        __wbg_length_6e9d2869242cabf3: function(arg0) {
             const ret = arg0.length;
             return ret;
         },
@@ -699,6 +752,10 @@ function __wbg_get_imports() {
             const ret = new Array();
             return ret;
         },
+        __wbg_new_787b9fb330d55d78: function(arg0, arg1) {
+            const ret = new Error(getStringFromWasm0(arg0, arg1));
+            return ret;
+        },
         __wbg_new_bb74001155cb8ca8: function() {
             const ret = new Error();
             return ret;
@@ -759,6 +816,9 @@ function __wbg_get_imports() {
         },
         __wbg_prototypesetcall_13162965d1fe7aa3: function(arg0, arg1, arg2) {
             Uint8Array.prototype.set.call(getArrayU8FromWasm0(arg0, arg1), arg2);
+        },
+        __wbg_prototypesetcall_22b1bb88c4ec5c5a: function(arg0, arg1, arg2) {
+            Float32Array.prototype.set.call(getArrayF32FromWasm0(arg0, arg1), arg2);
         },
         __wbg_pushErrorScope_fa7df784c43bdb51: function(arg0, arg1) {
             arg0.pushErrorScope(__wbindgen_enum_GpuErrorFilter[arg1]);
@@ -1047,33 +1107,33 @@ function __wbg_get_imports() {
             arg0.writeBuffer(arg1, arg2, getArrayU8FromWasm0(arg3, arg4), arg5, arg6);
         }, arguments); },
         __wbindgen_generic_0000000000000001: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [Externref], shim_idx: 173, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [Externref], shim_idx: 174, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
             const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h98a1432622e44601);
             return ret;
         },
         __wbindgen_generic_0000000000000002: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDevice")], shim_idx: 116, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDevice")], shim_idx: 117, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
             const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca);
             return ret;
         },
         __wbindgen_generic_0000000000000003: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDeviceLostInfo")], shim_idx: 119, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDeviceLostInfo")], shim_idx: 120, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
             const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168);
             return ret;
         },
         __wbindgen_generic_0000000000000004: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUUncapturedErrorEvent")], shim_idx: 119, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_17);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUUncapturedErrorEvent")], shim_idx: 120, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_20);
             return ret;
         },
         __wbindgen_generic_0000000000000005: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("any")], shim_idx: 116, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_18);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("any")], shim_idx: 117, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_21);
             return ret;
         },
         __wbindgen_generic_0000000000000006: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("undefined")], shim_idx: 116, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_19);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("undefined")], shim_idx: 117, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_22);
             return ret;
         },
         __wbindgen_generic_0000000000000007: function(arg0) {
@@ -1115,8 +1175,8 @@ function wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168(arg0, arg
     wasm.wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168(arg0, arg1, arg2);
 }
 
-function wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_17(arg0, arg1, arg2) {
-    wasm.wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_17(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_20(arg0, arg1, arg2) {
+    wasm.wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_20(arg0, arg1, arg2);
 }
 
 function wasm_bindgen__convert__closures_____invoke__h98a1432622e44601(arg0, arg1, arg2) {
@@ -1133,15 +1193,15 @@ function wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca(arg0, arg
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_18(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_18(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_21(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_21(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_19(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_19(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_22(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_22(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
@@ -1387,6 +1447,16 @@ function passArrayF32ToWasm0(arg, malloc) {
     const ptr = malloc(arg.length * 4, 4) >>> 0;
     getFloat32ArrayMemory0().set(arg, ptr / 4);
     WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function passArrayJsValueToWasm0(array, malloc) {
+    const ptr = malloc(array.length * 4, 4) >>> 0;
+    for (let i = 0; i < array.length; i++) {
+        const add = addToExternrefTable0(array[i]);
+        getDataViewMemory0().setUint32(ptr + 4 * i, add, true);
+    }
+    WASM_VECTOR_LEN = array.length;
     return ptr;
 }
 
