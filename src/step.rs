@@ -227,6 +227,14 @@ impl Method {
         })
     }
 
+    /// Whether it is DDPM's own sampling, which ends at the image itself (`alpha_bar` = 1) whatever the scheduler says.
+    pub fn is_ancestral(&self) -> bool {
+        match self {
+            Self::DdpmAncestral(_) | Self::DdpmNoisy => true,
+            Self::Ddim { .. } | Self::SigmaHat | Self::Inversion => false,
+        }
+    }
+
     /// The name, without eta.
     pub fn name(&self) -> &'static str {
         match self {

@@ -47,7 +47,9 @@ class Views {
     root.dataset.view = name;
     document.querySelector('main')?.replaceWith(root);
     if (!this.#mounted.has(name)) this.#mounted.set(name, VIEWS[name](root, this.session));
-    root.querySelector('[data-slot="status"]')?.append(this.statusLine);
+    const slot = root.querySelector('[data-slot="status"]');
+    if (!slot) throw new Error(`The view ${name} has no place for the status line.`);
+    slot.append(this.statusLine);
   }
 }
 

@@ -20,6 +20,7 @@
  * @property {keyof Values} key  name in the URL hash, in the DOM (`data-testid`) and in `Values`
  * @property {string} label     what the control is called
  * @property {string} [symbol]  the papers' letter for it
+ * @property {boolean} [sampler]  the sampler is asked for it, under this name
  * @property {string} help      one or two plain sentences
  *
  * @typedef {object} OfChoice
@@ -83,6 +84,7 @@ export const SETTINGS = [
   },
   {
     key: 'steps',
+    sampler: true,
     kind: 'integer',
     label: 'Steps',
     symbol: 'S',
@@ -94,6 +96,7 @@ export const SETTINGS = [
   },
   {
     key: 'eta',
+    sampler: true,
     kind: 'real',
     label: 'Fresh noise',
     symbol: 'η',
@@ -106,6 +109,7 @@ export const SETTINGS = [
   },
   {
     key: 'tau',
+    sampler: true,
     kind: 'choice',
     label: 'Step spacing',
     symbol: 'τ',
@@ -127,6 +131,7 @@ export const SETTINGS = [
   },
   {
     key: 'method',
+    sampler: true,
     kind: 'choice',
     label: 'Sampler',
     default: 'ddim',
@@ -141,6 +146,7 @@ export const SETTINGS = [
   },
   {
     key: 'seed',
+    sampler: true,
     kind: 'integer',
     label: 'Seed',
     default: 1,
@@ -150,6 +156,7 @@ export const SETTINGS = [
   },
   {
     key: 'batch',
+    sampler: true,
     kind: 'integer',
     label: 'Pictures',
     default: 4,
@@ -261,6 +268,10 @@ export function shorten(text) {
  * @param {Values} values
  * @returns {import('./engine/pool.js').Options & {batch: number}}
  */
-export function samplerOptions({ steps, eta, tau, method, seed, batch }) {
-  return { steps, method, seed, batch, ...(method === 'ddim' && { eta }), ...(tau !== OWN_TAU && { tau }) };
+export function samplerOptions(values) {
+  const asked = SETTINGS.filter(({ key, sampler }) => {
+    if (key === 'eta' && values.method !== 'ddim') return false;
+    return sampler && !(key === 'tau' && values.tau === OWN_TAU);
+  });
+  return { batch: values.batch, ...Object.fromEntries(asked.map(({ key }) => [key, values[key]])) };
 }

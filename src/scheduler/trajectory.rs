@@ -67,8 +67,7 @@ impl SchedulerConfig {
         let rule = options.tau.as_ref().unwrap_or(&self.timestep_spacing);
         let tau = timesteps(rule, schedule.len(), options.steps, self.steps_offset)?;
         let method = options.method;
-        let ancestral = matches!(method, Method::DdpmAncestral(_) | Method::DdpmNoisy);
-        let clean = if self.set_alpha_to_one || ancestral {
+        let clean = if self.set_alpha_to_one || method.is_ancestral() {
             1.0
         } else {
             schedule.alpha_bar(0)

@@ -158,6 +158,7 @@ fn a_missing_argument_is_one_line_and_help_is_not_an_error() {
         &["interpolate", "--help"],
         &["compare", "--help"],
         &["evaluate", "--help"],
+        &["plan", "--help"],
         &["--version"],
     ] {
         let output = run(arguments);

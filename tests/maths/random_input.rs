@@ -125,14 +125,6 @@ fn options(dice: &mut Dice) -> TrajectoryOptions {
         4 => 0.0,
         _ => (dice.below(1001) as f64) / 1000.0,
     };
-    let methods = [
-        "ddim",
-        "sigma_hat",
-        "ddpm_noisy",
-        "ddpm_fixed_small",
-        "ddpm_fixed_large",
-        "inversion",
-    ];
     let taus = [
         "leading",
         "trailing",
@@ -150,7 +142,7 @@ fn options(dice: &mut Dice) -> TrajectoryOptions {
         "18446744073709551615",
         "list:0,4294967296",
     ];
-    let method = match dice.pick(&methods).parse().unwrap() {
+    let method = match Method::ALL[dice.below(Method::ALL.len())] {
         Method::Ddim { .. } => Method::Ddim { eta: number(dice) },
         method => method,
     };

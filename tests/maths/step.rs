@@ -306,9 +306,11 @@ fn eta_outside_zero_to_one_is_refused() {
 
 #[test]
 fn method_and_prediction_names_survive_a_round_trip() {
-    for name in "ddim sigma_hat ddpm_noisy ddpm_fixed_small ddpm_fixed_large inversion".split(' ') {
-        assert_eq!(name.parse::<Method>().unwrap().to_string(), name);
+    for method in Method::ALL {
+        assert_eq!(method.to_string().parse(), Ok(method));
     }
+    let names = "ddim sigma_hat ddpm_noisy ddpm_fixed_small ddpm_fixed_large inversion";
+    assert_eq!(Method::ALL.map(|method| method.name()).join(" "), names);
     for prediction in Prediction::ALL {
         assert_eq!(prediction.to_string().parse(), Ok(prediction));
     }
