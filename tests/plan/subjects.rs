@@ -8,20 +8,9 @@ use crate::fixture::{
 };
 use crate::random::draw;
 
-/// Every architecture of the fixtures.
+/// Every architecture of the fixtures; the first is the largest by far.
 pub const FIXTURES: [Fixture; 7] = [
     CIFAR10,
-    THREE_LEVELS,
-    SCALE_SHIFT,
-    GREY_28,
-    FOURIER,
-    CLASSES,
-    NO_MIDDLE,
-];
-
-/// Those that a program in place of a graphics card can take.
-#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
-pub const SMALL: [Fixture; 6] = [
     THREE_LEVELS,
     SCALE_SHIFT,
     GREY_28,

@@ -1,6 +1,6 @@
 //! The memory of one image: its buffers, and the room that single operations need for themselves.
 
-use super::kernels::product::MAX_LANES;
+use super::kernels::lane::MAX_LANES;
 use crate::engine::plan::{Buffer, Plan, View, arrange};
 
 /// Where everything lies in a [`Workspace`].

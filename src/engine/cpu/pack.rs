@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::kernels::product::MAX_LANES;
+use super::kernels::lane::MAX_LANES;
 use super::{kernels, winograd};
 use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual};
 

@@ -45,7 +45,7 @@ impl Staged {
 
 impl Image<'_> {
     /// The first channel's plane, and the distance from one to the next, once they are made. As long as the operation
-    /// runs, all of them may be read, and [`MAX_LANES`](super::kernels::product::MAX_LANES) numbers after the last.
+    /// runs, all of them may be read, and [`MAX_LANES`](super::kernels::lane::MAX_LANES) numbers after the last.
     ///
     /// # Safety
     /// As for [`Image::carry_out`], whose operation must be the one that `staged` was made for and `room` belongs to.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use ddim_web::runs::Job;
+use ddim_web::engine::Engine;
+use ddim_web::runs::{Job, Ode};
 use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::{Clip, Method};
 use ddim_web::timesteps::Tau;
@@ -81,6 +82,15 @@ impl Common {
             clip,
             ..TrajectoryOptions::new(method, steps)
         }
+    }
+
+    /// The ODE of the model in `steps` steps along `--tau`.
+    ///
+    /// # Errors
+    /// Those of [`Ode::new`].
+    pub fn ode<'a>(&self, loaded: &'a Loaded, steps: usize) -> Result<Ode<'a, Engine>, CliError> {
+        let trajectory = self.trajectory(Method::Inversion, steps, None);
+        Ok(Ode::new(&loaded.model, &self.job(trajectory, 0, 0))?)
     }
 
     /// Says on standard error that `found` steps are made where `--steps` asks for `asked`.

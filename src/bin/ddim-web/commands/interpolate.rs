@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ddim_web::noise::gaussian;
 use ddim_web::runs::paths::{between, weight};
-use ddim_web::runs::{Event, Job, Ode};
+use ddim_web::runs::{Event, Job};
 use ddim_web::step::{Clip, Method};
 use pollster::block_on;
 
@@ -166,10 +166,7 @@ impl Ends {
 
     /// x_T of the pictures in `--images`, as images of `shape` `[C, H, W]`.
     fn of_pictures(args: &Args, loaded: &Loaded, shape: [usize; 3]) -> Result<Self, CliError> {
-        let trajectory = args
-            .common
-            .trajectory(Method::Inversion, args.steps.steps, None);
-        let ode = Ode::new(&loaded.model, &args.common.job(trajectory, 0, 0))?;
+        let ode = args.common.ode(loaded, args.steps.steps)?;
         let pictures = Pictures::read(&args.images, shape)?;
         if pictures.skipped > 0 {
             return Err(CliError::Failed(format!(

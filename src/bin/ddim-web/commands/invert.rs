@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ddim_web::runs::{Event, Ode, mean_squared_error, rules};
+use ddim_web::runs::{Event, mean_squared_error, rules};
 use ddim_web::step::Method;
 use pollster::block_on;
 
@@ -71,10 +71,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let loaded = args.common.open()?;
     let shape = args.common.shape(&loaded)?;
     sheet::check(args.images.len() * kinds, [shape[1], shape[2]])?;
-    let trajectory = args
-        .common
-        .trajectory(Method::Inversion, args.steps.steps, None);
-    let ode = Ode::new(&loaded.model, &args.common.job(trajectory, 0, 0))?;
+    let ode = args.common.ode(&loaded, args.steps.steps)?;
     let pictures = Pictures::read(&args.images, shape)?;
     args.common.remark_on_clipping(&loaded);
 

@@ -1,6 +1,7 @@
 //! One vector register, whatever the processor calls it.
 
-use super::product::MAX_LANES;
+/// No vector is longer: planes must be readable for as many numbers after their end.
+pub const MAX_LANES: usize = 16;
 
 /// `N` numbers that are worked on at once. All functions are inlined into a caller that has switched the instructions
 /// on ([`super::Kernels`]).

@@ -3,7 +3,7 @@
 pub mod product;
 pub mod winograd;
 
-mod lane;
+pub mod lane;
 mod point;
 
 #[cfg(target_arch = "aarch64")]
@@ -17,7 +17,8 @@ mod x86;
 
 use std::ops::Range;
 
-use product::{MAX_LANES, Pixels, Product};
+use lane::MAX_LANES;
+use product::{Pixels, Product};
 use winograd::{Products, ToPixels, ToTiles};
 
 use crate::unet::config::Activation;

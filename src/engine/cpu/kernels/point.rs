@@ -1,7 +1,6 @@
 //! What happens to each number on its own: normalisation, nonlinearity, softmax.
 
-use super::lane::Lane;
-use super::product::MAX_LANES;
+use super::lane::{Lane, MAX_LANES};
 use crate::unet::config::Activation;
 
 /// `to[i] = act(scale from[i] + shift)`, both of the same length.

@@ -5,10 +5,7 @@
 //! kernel position is a shift. A few outputs (rows) of a few vectors stay in registers while `k` runs: as many as there
 //! are registers for.
 
-use super::lane::Lane;
-
-/// No vector is longer: planes must be readable for as many numbers after their end.
-pub const MAX_LANES: usize = 16;
+use super::lane::{Lane, MAX_LANES};
 
 /// Some terms of the sum: a kernel over some channels.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,8 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
-use super::product::{MAX_LANES, Part, Product};
+use super::lane::MAX_LANES;
+use super::product::{Part, Product};
 use super::winograd::POSITIONS;
 use super::*;
 use crate::engine::cpu::geometry::{Planes, vectors};

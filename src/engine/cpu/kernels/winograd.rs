@@ -10,8 +10,8 @@
 
 use std::ops::Range;
 
-use super::lane::Lane;
-use super::product::{MAX_LANES, Pixels, accumulate};
+use super::lane::{Lane, MAX_LANES};
+use super::product::{Pixels, accumulate};
 
 /// Matrix products, one for each number of a 4×4 tile.
 pub const POSITIONS: usize = 16;
