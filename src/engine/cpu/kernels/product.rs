@@ -5,7 +5,7 @@
 //! kernel position is a shift. A few outputs (rows) of a few vectors stay in registers while `k` runs: as many as there
 //! are registers for.
 
-use super::lane::{Lane, MAX_LANES};
+use super::lane::Lane;
 
 /// Some terms of the sum: a kernel over some channels.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub struct Run {
     pub input: usize,
     /// The first pixel in the output.
     pub output: usize,
-    /// Number of pixels, at most [`MAX_LANES`] and at most the vector's length.
+    /// Number of pixels, at most [`MAX_LANES`](super::lane::MAX_LANES) and at most the vector's length.
     pub length: usize,
 }
 
@@ -237,7 +237,7 @@ unsafe fn finish<L: Lane>(product: &Product, output: usize, sum: L, pixels: &Pix
 }
 
 /// `out[o] += Σ_k x[k] weight[k][o]`: one pixel, where a vector holds outputs. `weight` is `[k][outputs]`, readable for
-/// [`MAX_LANES`] numbers after its end.
+/// [`MAX_LANES`](super::lane::MAX_LANES) numbers after its end.
 ///
 /// # Safety
 /// The processor must have `L`'s instructions, and `weight` at least `x.len() * out.len() + MAX_LANES` numbers.
