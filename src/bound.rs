@@ -74,6 +74,48 @@ impl Bound {
     /// # Panics
     /// When `t` is not below the length of the schedule.
     pub fn term(&self, t: usize, x_0: &[f32], x_t: &[f32], out: &[f32]) -> Result<f64, BoundError> {
+        let pairs = self.guesses(t, x_0, x_t, out)?;
+        let variance = reverse_variance(&self.schedule, t, self.variance);
+        if t == 0 {
+            let decoder = |(x_0, x0_hat)| discretised_log_likelihood(level(x_0), x0_hat, variance);
+            return Ok(-pairs.map(decoder).sum::<f64>());
+        }
+        let squares: f64 = pairs
+            .map(|(x_0, x0_hat)| (f64::from(x_0) - x0_hat).powi(2))
+            .sum();
+        let posterior = Posterior::ddpm(&self.schedule, t);
+        let distance = posterior.of_x0.powi(2) * squares;
+        Ok(kl(distance, x_0.len(), posterior.variance, variance))
+    }
+
+    /// `‖x_0 - x0_hat‖²`, x0_hat being what the network makes of x_t at index `t`; the arguments are those of
+    /// [`Self::term`].
+    ///
+    /// # Errors
+    /// Those of [`Self::term`].
+    ///
+    /// # Panics
+    /// When `t` is not below the length of the schedule.
+    pub fn squared_error(
+        &self,
+        t: usize,
+        x_0: &[f32],
+        x_t: &[f32],
+        out: &[f32],
+    ) -> Result<f64, BoundError> {
+        let pairs = self.guesses(t, x_0, x_t, out)?;
+        let squares = pairs.map(|(x_0, x0_hat)| (f64::from(x_0) - x0_hat).powi(2));
+        Ok(squares.sum())
+    }
+
+    /// Every value of x_0 with that of x0_hat.
+    fn guesses<'a>(
+        &self,
+        t: usize,
+        x_0: &'a [f32],
+        x_t: &'a [f32],
+        out: &'a [f32],
+    ) -> Result<impl Iterator<Item = (f32, f64)> + use<'a>, BoundError> {
         if x_t.len() != x_0.len() || out.len() != x_0.len() {
             return Err(BoundError::Lengths {
                 expected: x_0.len(),
@@ -82,28 +124,16 @@ impl Bound {
             });
         }
         let (of_x_t, of_out) = self.prediction.x0_from(self.schedule.alpha_bar(t))?;
-        let guesses = x_t.iter().zip(out).map(|(x_t, out)| {
+        let clip = self.clip_x0_hat;
+        let guesses = x_t.iter().zip(out).map(move |(x_t, out)| {
             let x0_hat = of_x_t * f64::from(*x_t) + of_out * f64::from(*out);
-            if self.clip_x0_hat {
+            if clip {
                 x0_hat.clamp(-1.0, 1.0)
             } else {
                 x0_hat
             }
         });
-        let pairs = x_0.iter().zip(guesses);
-        let variance = reverse_variance(&self.schedule, t, self.variance);
-        if t == 0 {
-            let decoder = |(x_0, x0_hat): (&f32, f64)| {
-                discretised_log_likelihood(level(*x_0), x0_hat, variance)
-            };
-            return Ok(-pairs.map(decoder).sum::<f64>());
-        }
-        let squares: f64 = pairs
-            .map(|(x_0, x0_hat)| (f64::from(*x_0) - x0_hat).powi(2))
-            .sum();
-        let posterior = Posterior::ddpm(&self.schedule, t);
-        let distance = posterior.of_x0.powi(2) * squares;
-        Ok(kl(distance, x_0.len(), posterior.variance, variance))
+        Ok(x_0.iter().copied().zip(guesses))
     }
 }
 

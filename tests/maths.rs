@@ -13,6 +13,8 @@ mod bound;
 mod configuration;
 #[path = "maths/gaussian.rs"]
 mod gaussian;
+#[path = "maths/levels.rs"]
+mod levels;
 #[path = "maths/noise.rs"]
 mod noise;
 #[path = "maths/ode.rs"]

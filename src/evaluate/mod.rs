@@ -15,7 +15,6 @@ pub mod order;
 pub mod paper;
 pub mod parallel;
 pub mod statistics;
-pub mod strata;
 
 pub use bootstrap::Estimate;
 pub use features::{FeatureNetwork, NetworkError};

@@ -7,7 +7,7 @@ use crate::scheduler::{SchedulerConfig, TrajectoryOptions};
 use crate::unet::input::{self, InputError};
 
 /// Images that run through the network at once: enough for many cores, few enough to bound the memory.
-const BATCH: usize = 16;
+pub(super) const BATCH: usize = 16;
 
 /// A network on a device, and the schedule that it was trained with.
 pub struct Model<D> {
@@ -101,6 +101,11 @@ impl<D: Denoiser> Model<D> {
     /// The network that `engine` runs, with the schedule of `scheduler`.
     pub fn new(engine: D, scheduler: SchedulerConfig) -> Self {
         Self { engine, scheduler }
+    }
+
+    /// The network on its device.
+    pub fn engine(&self) -> &D {
+        &self.engine
     }
 
     /// The model's `scheduler_config.json`.

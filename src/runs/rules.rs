@@ -119,7 +119,7 @@ pub fn clip(
 ) -> Result<(), Refusal> {
     match (method, clip) {
         (Method::DdpmNoisy, Some(Clip::None)) => Err(Refusal::NoisyClips),
-        (Method::Inversion, None) => match scheduler.clipping_key() {
+        (Method::Inversion(_), None) => match scheduler.clipping_key() {
             Some(key) => Err(Refusal::InversionClips { key }),
             None => Ok(()),
         },
