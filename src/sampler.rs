@@ -214,6 +214,11 @@ impl<D: Denoiser> Sampler<D> {
         self.spec.shape
     }
 
+    /// The state after the last step that was given, before the first one x_T: `[B, C, H, W]`.
+    pub fn x_t(&self) -> &[f32] {
+        &self.x_t
+    }
+
     /// How often the device was lost and found again.
     pub fn recoveries(&self) -> usize {
         self.recoveries

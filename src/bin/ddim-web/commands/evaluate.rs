@@ -29,6 +29,7 @@ use self::store::{Manifest, Store};
 use self::task::Task;
 use self::tau::PaperTau;
 use crate::args::eta::Eta;
+use crate::args::inversion::Inversion;
 use crate::args::machine::Machine;
 use crate::error::CliError;
 use crate::files::whole::{check_writable, write_atomically};
@@ -120,6 +121,8 @@ pub struct Args {
         "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples",
     ])]
     features: Option<PathBuf>,
+    #[command(flatten)]
+    inversion: Inversion,
     #[command(flatten)]
     machine: Machine,
     /// No progress bar
@@ -232,7 +235,12 @@ fn tasks<'a>(
         tasks.extend(frechet::tasks(evaluation, store, frechet)?);
     }
     if all || args.reconstruction {
-        tasks.extend(reconstruction::tasks(evaluation, &steps, args.images)?);
+        tasks.extend(reconstruction::tasks(
+            evaluation,
+            &steps,
+            args.images,
+            args.inversion.convention.into(),
+        )?);
     }
     if all || args.consistency {
         evaluation.classifier()?;
