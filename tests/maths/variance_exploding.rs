@@ -77,6 +77,7 @@ fn a_step_of_ddim_is_eulers_step_in_sigma() {
             let (alpha_bar, alpha_bar_next) = if (a < b) == downwards { (a, b) } else { (b, a) };
             let step = Step {
                 alpha_bar,
+                alpha_bar_told: alpha_bar,
                 alpha_bar_next,
                 last: false,
                 prediction,
