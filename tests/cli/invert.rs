@@ -1,27 +1,12 @@
 //! `ddim-web invert`.
 
 use std::path::Path;
-use std::process::Output;
 
-use image::{GrayImage, Luma, Rgb, RgbImage, imageops};
+use image::{GrayImage, Luma, Rgb, imageops};
 
-use super::support::{Folder, IMAGE, distance, refused, size_of_png};
+use super::support::{Folder, IMAGE, distance, refused, remarks, size_of_png};
 
 const FASHION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/www/models/fashion-mnist");
-
-/// Lines on standard error that are not about the model.
-fn remarks(output: &Output) -> Vec<String> {
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let report = |line: &&str| !line.contains(" parameters on ") && !line.contains(": ignored ");
-    text.lines().filter(report).map(Into::into).collect()
-}
-
-fn colourful(folder: &Folder, name: &str, width: u32, height: u32) {
-    let picture = RgbImage::from_fn(width, height, |x, y| {
-        Rgb([200, (9 * x) as u8, (9 * y) as u8])
-    });
-    picture.save(folder.path(name)).unwrap();
-}
 
 /// Largest mean squared error (pixels from 0 to 1) of a picture that went to noise and back in 200 steps: the DDIM
 /// paper's for CIFAR-10 (table 2, S = 200). Measured here: 0.0002.
@@ -75,32 +60,62 @@ fn a_picture_comes_back_from_its_noise_and_the_error_that_is_told_is_the_true_on
 }
 
 #[test]
-fn invert_makes_what_the_sampler_makes_by_inversion() {
+fn both_conventions_are_what_the_sampler_makes_by_inversion_and_differ() {
     let folder = Folder::with_model("inversion");
-    colourful(&folder, "a.png", 8, 8);
-    let noise = folder.numbers("invert", &["a.png", "--steps", "4"]);
-    assert_eq!(noise.shape, [1, 3, 8, 8]);
-    let picture = folder.picture("a.png");
-    let values: Vec<f32> = (0..3)
-        .flat_map(|c| picture.pixels().map(move |p| f32::from(p[c]) / 127.5 - 1.0))
-        .collect();
+    folder.colourful("a.png", [8, 8], 200);
+    let values = folder.image("a.png");
     folder.write_tensor("a.safetensors", &[1, 3, 8, 8], &values);
-    let arguments = ["--method", "inversion", "--latents", "a.safetensors"];
     let common = ["--steps", "4"];
-    let sampled = [&arguments as &[&str], &common, &["--no-clip"]].concat();
-    assert_eq!(noise.values, folder.numbers("sample", &sampled).values);
-    assert!(distance(&noise.values, &values) > 0.1);
-    // Clipping cannot be undone, so it is refused.
-    let clipped = [&arguments as &[&str], &common].concat();
-    refused(&folder.run("sample", &clipped), 2, "--no-clip");
+    let noises =
+        [("retrace", "inversion"), ("strict", "inversion_strict")].map(|(name, method)| {
+            let inverted = ["a.png", "--steps", "4", "--convention", name];
+            let noise = folder.numbers("invert", &inverted);
+            assert_eq!(noise.shape, [1, 3, 8, 8]);
+            let arguments = ["--method", method, "--latents", "a.safetensors"];
+            let sampled = [&arguments as &[&str], &common, &["--no-clip"]].concat();
+            assert_eq!(noise.values, folder.numbers("sample", &sampled).values);
+            // Clipping cannot be undone, so it is refused.
+            let clipped = [&arguments as &[&str], &common].concat();
+            refused(&folder.run("sample", &clipped), 2, "--no-clip");
+            noise.values
+        });
+    let found = distance(&noises[0], &noises[1]);
+    assert!(found > 1e-3, "{found}");
+    assert!(distance(&noises[0], &values) > 0.1);
+    let default = folder.numbers("invert", &["a.png", "--steps", "4"]);
+    assert_eq!(default.values, noises[0]);
+}
+
+#[test]
+fn no_convention_inverts_to_a_level_without_signal_where_the_network_predicts_the_noise() {
+    let folder = Folder::with_model("zero-snr");
+    folder.colourful("a.png", [8, 8], 200);
+    let scheduler = r#"{"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": true,
+        "timestep_spacing": "trailing", "prediction_type": "epsilon"}"#;
+    std::fs::write(folder.path("scheduler_config.json"), scheduler).unwrap();
+    let files = folder.names();
+    for convention in ["retrace", "strict"] {
+        let arguments = [
+            "a.png",
+            "--convention",
+            convention,
+            "--save",
+            "x.safetensors",
+        ];
+        refused(&folder.run("invert", &arguments), 2, "zero terminal SNR");
+    }
+    assert_eq!(folder.names(), files, "nothing may be written");
+    // Any tau that leaves this level out will do.
+    let arguments = ["a.png", "--tau", "leading", "--steps", "2"];
+    assert!(folder.run("invert", &arguments).status.success());
 }
 
 #[test]
 fn pictures_of_other_sizes_and_colours_are_made_to_fit_and_that_is_said() {
     let folder = Folder::with_model("sizes");
-    colourful(&folder, "fits.png", 8, 8);
-    colourful(&folder, "small.png", 6, 4);
-    colourful(&folder, "large.jpg", 30, 20);
+    folder.colourful("fits.png", [8, 8], 200);
+    folder.colourful("small.png", [6, 4], 200);
+    folder.colourful("large.jpg", [30, 20], 200);
     let grey = GrayImage::from_pixel(8, 8, Luma([90]));
     grey.save(folder.path("grey.png")).unwrap();
     let names = ["fits.png", "small.png", "large.jpg", "grey.png"];
@@ -139,7 +154,7 @@ fn pictures_of_other_sizes_and_colours_are_made_to_fit_and_that_is_said() {
 #[test]
 fn unreadable_pictures_are_named_and_the_others_done() {
     let folder = Folder::with_model("unreadable");
-    colourful(&folder, "good.png", 8, 8);
+    folder.colourful("good.png", [8, 8], 200);
     std::fs::write(folder.path("broken.png"), "no picture").unwrap();
     let pictures = ["broken.png", "good.png", "missing.png"];
     let options = ["--steps", "2", "--reconstruct", "--save", "x.safetensors"];
@@ -169,12 +184,13 @@ fn unreadable_pictures_are_named_and_the_others_done() {
 #[test]
 fn inversions_that_make_no_sense_are_refused() {
     let folder = Folder::with_model("invert-usage");
-    colourful(&folder, "a.png", 8, 8);
+    folder.colourful("a.png", [8, 8], 200);
     for (arguments, word) in [
         (&[] as &[&str], "IMAGE"),
         (&["a.png", "--eta", "0.5"], "deterministic"),
         (&["a.png", "--eta", "NaN"], "eta"),
         (&["a.png", "--clip"], "--clip"),
+        (&["a.png", "--convention", "loose"], "--convention"),
         (&["a.png", "--steps", "0"], "steps"),
         (&["a.png", "--steps", "1001"], "steps"),
         (&["a.png", "--tau", "sideways"], "tau"),

@@ -3,11 +3,16 @@
 
 mod animate;
 mod compare;
+mod dissect;
 mod files;
 mod interpolate;
 mod invert;
+mod mix;
+mod nearest;
 mod plan;
 #[path = "../network/rule.rs"]
 mod rule;
 mod sample;
+mod steps;
 mod support;
+mod variations;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::support::{Folder, refused, sample, size_of_png};
+use super::support::{Folder, distance, refused, sample, size_of_png};
 
 #[test]
 fn a_run_writes_a_grid_and_the_numbers_and_says_what_it_ignored() {
@@ -86,6 +86,23 @@ fn latents_replace_the_seed() {
 }
 
 #[test]
+fn a_run_that_ends_early_and_one_that_goes_on_from_there_are_the_whole_run() {
+    let folder = Folder::with_model("parts");
+    for method in ["ddim", "probability_flow"] {
+        let common = ["--steps", "10", "--method", method];
+        let numbers = |extra: &[&str]| folder.numbers("sample", &[&common, extra].concat());
+        let whole = numbers(&["--count", "2"]);
+        let half = numbers(&["--count", "2", "--to", "500"]);
+        assert!(distance(&half.values, &whole.values) > 0.1);
+        folder.write_tensor("half.safetensors", &half.shape, &half.values);
+        let rest = numbers(&["--latents", "half.safetensors", "--from", "500"]);
+        assert_eq!(rest.values, whole.values, "{method}");
+    }
+    let beyond = ["--latents", "half.safetensors", "--from", "1000"];
+    refused(&sample(&folder, &beyond), 2, "from");
+}
+
+#[test]
 fn settings_that_make_no_sense_are_wrong_usage() {
     let folder = Folder::with_model("usage");
     for (arguments, word) in [
@@ -102,6 +119,11 @@ fn settings_that_make_no_sense_are_wrong_usage() {
         (&["--colour", "red"], "--colour"),
         (&["--method", "ddpm_fixed_small", "--eta", "NaN"], "eta"),
         (&["--method", "sigma_hat", "--eta", "0.5"], "eta"),
+        (&["--method", "probability_flow", "--eta", "0.5"], "eta"),
+        (&["--from", "500"], "--latents"),
+        (&["--to", "1000"], "to: expected a time step of 0 to 999"),
+        (&["--to", "-1"], "-1"),
+        (&["--steps", "10", "--to", "900"], "less than 900"),
         (
             &["--tau", "uniform", "--steps", "30"],
             "31 steps instead of 30",
@@ -157,8 +179,13 @@ fn a_missing_argument_is_one_line_and_help_is_not_an_error() {
         &["invert", "--help"],
         &["interpolate", "--help"],
         &["compare", "--help"],
+        &["dissect", "--help"],
+        &["variations", "--help"],
+        &["mix", "--help"],
+        &["nearest", "--help"],
         &["evaluate", "--help"],
         &["plan", "--help"],
+        &["steps", "--help"],
         &["--version"],
     ] {
         let output = run(arguments);

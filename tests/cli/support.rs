@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use ddim_web::unet::config::UnetConfig;
-use image::RgbImage;
+use image::{Rgb, RgbImage};
 
 use super::rule;
 
@@ -100,8 +100,30 @@ impl Folder {
         fs::write(self.path(name), file).unwrap();
     }
 
+    /// Runs it, and returns what it says on standard output.
+    pub fn said(&self, subcommand: &str, arguments: &[&str]) -> String {
+        let output = self.run(subcommand, arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub fn picture(&self, name: &str) -> RgbImage {
         image::open(self.path(name)).unwrap().into_rgb8()
+    }
+
+    /// Writes a picture that has no two pixels alike.
+    pub fn colourful(&self, name: &str, [width, height]: [u32; 2], red: u8) {
+        let picture = RgbImage::from_fn(width, height, |x, y| {
+            Rgb([red, (9 * x) as u8, (9 * y) as u8])
+        });
+        picture.save(self.path(name)).unwrap();
+    }
+
+    /// The picture `name` as the values of an image [C, H, W].
+    pub fn image(&self, name: &str) -> Vec<f32> {
+        let picture = self.picture(name);
+        let channel = |c: usize| picture.pixels().map(move |p| f32::from(p[c]) / 127.5 - 1.0);
+        (0..3).flat_map(channel).collect()
     }
 }
 
@@ -136,13 +158,19 @@ pub fn sample(folder: &Folder, arguments: &[&str]) -> Output {
     folder.run("sample", arguments)
 }
 
-/// Asserts exit code `code` and one line on standard error, apart from what the model is.
+/// Lines on standard error that say neither what the model is nor what the data are.
+pub fn remarks(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let reports = [" parameters on ", ": ignored ", " colour images of "];
+    let remark = |line: &&str| !reports.iter().any(|report| line.contains(report));
+    text.lines().filter(remark).map(Into::into).collect()
+}
+
+/// Asserts exit code `code` and one line on standard error, apart from what the model and the data are.
 pub fn refused(output: &Output, code: i32, word: &str) {
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{text}");
-    // What the model is comes before what went wrong.
-    let report = |line: &&str| !line.contains(" parameters on ") && !line.contains(": ignored ");
-    let errors: Vec<&str> = text.lines().filter(report).collect();
+    let errors = remarks(output);
     assert!(
         errors.len() == 1 && errors[0].contains(word),
         "expected one line with “{word}”: {text}"

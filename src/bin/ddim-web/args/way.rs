@@ -1,7 +1,7 @@
-//! How pictures that were noised part of the way are brought back.
+//! How a run leads to images, from x_T or from x_t.
 
-use ddim_web::runs::rules;
-use ddim_web::scheduler::TrajectoryOptions;
+use ddim_web::runs::rules::{self, Refusal};
+use ddim_web::scheduler::{SchedulerError, TrajectoryOptions};
 use ddim_web::step::{Clip, Method};
 
 use super::common::{Common, Steps};
@@ -45,15 +45,10 @@ impl Way {
         let eta = self
             .eta
             .unwrap_or(if self.method == "ddim" { 1.0 } else { 0.0 });
-        let method = rules::method(&self.method, eta)?;
-        if method.is_inversion() {
-            return Err(CliError::Usage(format!(
-                "method: expected one that leads to images, found {method}"
-            )));
-        }
+        let method = method(&self.method, eta)?;
         let clip = self.no_clip.then_some(Clip::None);
         if method == Method::DdpmNoisy && clip.is_some() {
-            return Err(CliError::usage(rules::Refusal::NoisyClips));
+            return Err(CliError::usage(Refusal::NoisyClips));
         }
         Ok(common.trajectory(method, self.steps.steps, clip))
     }
@@ -67,13 +62,67 @@ impl Way {
         loaded: &Loaded,
         trajectory: &TrajectoryOptions,
     ) -> Result<Vec<usize>, CliError> {
-        let from = |t: &usize| {
-            let from_t = TrajectoryOptions {
-                from: Some(*t),
-                ..trajectory.clone()
-            };
-            Ok(loaded.model.steps(&from_t)?)
+        let from = |t: &usize| TrajectoryOptions {
+            from: Some(*t),
+            ..trajectory.clone()
         };
-        self.levels.iter().map(from).collect()
+        self.counted(loaded, from)
+    }
+
+    /// Number of steps from x_T to each level.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] names the level that a run along tau does not come to.
+    pub fn steps_before(
+        &self,
+        loaded: &Loaded,
+        trajectory: &TrajectoryOptions,
+    ) -> Result<Vec<usize>, CliError> {
+        self.counted(loaded, |t| down_to(trajectory, *t))
+    }
+
+    fn counted(
+        &self,
+        loaded: &Loaded,
+        of_level: impl Fn(&usize) -> TrajectoryOptions,
+    ) -> Result<Vec<usize>, CliError> {
+        let count = |t| loaded.model.steps(&of_level(t)).map_err(of_option);
+        self.levels.iter().map(count).collect()
+    }
+}
+
+/// The part of the way from x_T to x_t.
+pub fn down_to(trajectory: &TrajectoryOptions, t: usize) -> TrajectoryOptions {
+    TrajectoryOptions {
+        to: Some(t),
+        ..trajectory.clone()
+    }
+}
+
+/// The method `name` with `eta`, which must lead from noise to images.
+///
+/// # Errors
+/// [`CliError::Usage`] for one that there is none of, or that goes up.
+pub fn method(name: &str, eta: f64) -> Result<Method, CliError> {
+    let method = rules::method(name, eta)?;
+    if method.is_inversion() {
+        return Err(CliError::Usage(format!(
+            "method: expected one that leads to images, found {method}"
+        )));
+    }
+    Ok(method)
+}
+
+/// A level that a run cannot have is one that --t asked for.
+fn of_option(refusal: Refusal) -> CliError {
+    match refusal {
+        Refusal::Scheduler(SchedulerError::Level {
+            expected, found, ..
+        }) => CliError::usage(SchedulerError::Level {
+            field: "t",
+            expected,
+            found,
+        }),
+        other => other.into(),
     }
 }

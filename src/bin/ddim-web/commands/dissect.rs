@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use ddim_web::runs::{Dissected, Event, Job, Refusal, dissect, rules};
-use ddim_web::sampler::SamplerError;
 use ddim_web::step::Clip;
 use pollster::block_on;
 
 use crate::args::common::{Common, Steps};
+use crate::args::way;
 use crate::draw::picture;
 use crate::draw::sheet::{self, Block, Sheet};
 use crate::error::CliError;
@@ -61,10 +61,7 @@ pub struct Args {
 /// # Errors
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let method = rules::method(&args.method, args.eta)?;
-    if method.is_inversion() {
-        return Err(CliError::usage(SamplerError::NoImages));
-    }
+    let method = way::method(&args.method, args.eta)?;
     Outputs {
         out: &args.out,
         save: None,

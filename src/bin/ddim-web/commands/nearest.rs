@@ -11,6 +11,7 @@ use ddim_web::step::Clip;
 
 use crate::args::common::{Common, Steps};
 use crate::args::loaded::Loaded;
+use crate::args::way;
 use crate::draw::picture;
 use crate::draw::sheet::{self, Block, MAX_TILES, Sheet};
 use crate::error::CliError;
@@ -27,8 +28,9 @@ const CHUNK: usize = 500;
 #[derive(clap::Args)]
 #[command(
     after_help = "A row for each image: itself, then the nearest pictures of --data with their Euclidean distances \
-    (of pixels from -1 to 1, or with --network of features). An image whose nearest neighbour is nearly itself was \
-    learned by heart."
+    (of pixels from -1 to 1, or with --network of features). Printed are the numbers of the pictures in --data, counted \
+    from 0 in the order of the file or of their names, with the distances. An image whose nearest neighbour is nearly \
+    itself was learned by heart."
 )]
 pub struct Args {
     /// Pictures to look for [default: images that the model makes]
@@ -72,12 +74,7 @@ pub struct Args {
 /// # Errors
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let method = rules::method(&args.method, args.eta)?;
-    if method.is_inversion() {
-        return Err(CliError::Usage(format!(
-            "method: expected one that leads to images, found {method}"
-        )));
-    }
+    let method = way::method(&args.method, args.eta)?;
     let rows = if args.images.is_empty() {
         rules::count(args.count)?;
         args.count

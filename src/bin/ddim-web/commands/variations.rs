@@ -8,7 +8,7 @@ use ddim_web::scheduler::TrajectoryOptions;
 
 use crate::args::common::Common;
 use crate::args::loaded::Loaded;
-use crate::args::way::Way;
+use crate::args::way::{Way, down_to};
 use crate::draw::picture::{self, GAP};
 use crate::draw::sheet::{self, Block, MAX_TILES, Sheet};
 use crate::error::CliError;
@@ -76,9 +76,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let back = args.way.steps(&loaded, &trajectory)?;
     let there: Vec<usize> = match args.image {
         Some(_) => vec![0; rows],
-        None => (args.way.levels.iter())
-            .map(|t| Ok(loaded.model.steps(&down_to(&trajectory, *t))?))
-            .collect::<Result<_, CliError>>()?,
+        None => args.way.steps_before(&loaded, &trajectory)?,
     };
     let source = match &args.image {
         None => Source::of_seed(args.way.seed, shape.iter().product()),
@@ -121,14 +119,6 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     picture::write_png(&args.out, &sheet.draw(&tiles, shape))?;
     say(args.out.display())?;
     Ok(())
-}
-
-/// The part of the way from x_T to x_t.
-fn down_to(trajectory: &TrajectoryOptions, t: usize) -> TrajectoryOptions {
-    TrajectoryOptions {
-        to: Some(t),
-        ..trajectory.clone()
-    }
 }
 
 /// Images from `x_t`. The noise of x_T and of the way to x_t is that of image 0; theirs is that of the images from 1.
