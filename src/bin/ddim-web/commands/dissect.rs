@@ -143,6 +143,10 @@ fn next(t: Option<usize>) -> String {
     t.map_or("x_0".into(), |t| t.to_string())
 }
 
+fn caption_of(t: Option<usize>) -> String {
+    t.map_or_else(|| next(t), |t| format!("t = {t}"))
+}
+
 /// A row for each step.
 fn sheet(found: &[Dissected], total: usize) -> Sheet {
     let row = |step: &Dissected| format!("step {}/{total}", step.terms.index + 1);
@@ -155,7 +159,7 @@ fn sheet(found: &[Dissected], total: usize) -> Sheet {
             (first + 2, format!("a = {:.4}", c.a)),
             (first + 3, format!("b = {:.4}", c.b)),
             (first + 4, format!("s = {:.4}", c.sigma)),
-            (first + 5, format!("t = {}", next(terms.t_next))),
+            (first + 5, caption_of(terms.t_next)),
         ]
     });
     Sheet {

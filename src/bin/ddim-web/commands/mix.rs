@@ -23,7 +23,8 @@ use crate::terminal::say;
 #[command(
     after_help = "Adds the noise of the forward process to both pictures, up to t, mixes them on a straight line and \
     goes back from there (DDPM, figures 8 and 9). The larger t, the coarser what is mixed: at a small one it is the \
-    pixels, at a large one what the picture shows. `ddim-web interpolate --images` goes along the ODE instead."
+    pixels, at a large one what the picture shows. Each image has noise of its own on the way back; with --eta 0 there \
+    is none, and neighbours in a row are more alike. `ddim-web interpolate --images` goes along the ODE instead."
 )]
 pub struct Args {
     /// Two pictures: PNG, JPEG, GIF or WebP. Those of another size or number of channels are made to fit
