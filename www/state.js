@@ -141,8 +141,9 @@ export const SETTINGS = [
       ['ddpm_noisy', 'DDPM noisy (DDIM code)'],
       ['ddpm_fixed_small', 'DDPM, small variance'],
       ['ddpm_fixed_large', 'DDPM, large variance'],
+      ['probability_flow', 'Probability flow (DDIM, eq. 15)'],
     ],
-    help: 'The rule for one step. Only DDIM uses η; the others bring their own amount of noise.',
+    help: 'The rule for one step. Only DDIM uses η; the others bring their own amount of noise. Probability flow adds none, and needs many steps.',
   },
   {
     key: 'seed',

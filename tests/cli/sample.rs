@@ -88,15 +88,15 @@ fn latents_replace_the_seed() {
 #[test]
 fn a_run_that_ends_early_and_one_that_goes_on_from_there_are_the_whole_run() {
     let folder = Folder::with_model("parts");
-    for method in ["ddim", "probability_flow"] {
-        let common = ["--steps", "10", "--method", method];
+    for (method, eta) in [("ddim", "0"), ("ddim", "1"), ("probability_flow", "0")] {
+        let common = ["--steps", "10", "--method", method, "--eta", eta];
         let numbers = |extra: &[&str]| folder.numbers("sample", &[&common, extra].concat());
         let whole = numbers(&["--count", "2"]);
         let half = numbers(&["--count", "2", "--to", "500"]);
         assert!(distance(&half.values, &whole.values) > 0.1);
         folder.write_tensor("half.safetensors", &half.shape, &half.values);
         let rest = numbers(&["--latents", "half.safetensors", "--from", "500"]);
-        assert_eq!(rest.values, whole.values, "{method}");
+        assert_eq!(rest.values, whole.values, "{method}, eta {eta}");
     }
     let beyond = ["--latents", "half.safetensors", "--from", "1000"];
     refused(&sample(&folder, &beyond), 2, "from");

@@ -227,7 +227,7 @@ test('every sampler of the controls makes a picture of its own', async (t) => {
     await demo.slide('scrub', 1);
     pictures.push({ method, picture: (await demo.pixels())[0] });
   }
-  assert.deepEqual(pictures.map(({ method }) => method), ['ddim', 'sigma_hat', 'ddpm_noisy', 'ddpm_fixed_small', 'ddpm_fixed_large']);
+  assert.deepEqual(pictures.map(({ method }) => method), ['ddim', 'sigma_hat', 'ddpm_noisy', 'ddpm_fixed_small', 'ddpm_fixed_large', 'probability_flow']);
   const same = pictures.flatMap((a, i) => pictures.slice(i + 1).flatMap((b) => (alike(a.picture, b.picture) ? [`${a.method} = ${b.method}`] : [])));
   assert.deepEqual(same, []);
 });

@@ -62,9 +62,9 @@ pub struct Args {
     /// says]
     #[arg(long, value_name = "TYPE", conflicts_with = "resume")]
     prediction: Option<Prediction>,
-    /// What is minimised, the mean over all time steps of a weighted squared error: simple (weight 1), bound (the
-    /// variational bound, in nats per dimension) or min-snr[=LIMIT] (time steps with a signal-to-noise ratio above
-    /// LIMIT, 5 if not given, count less) [default: simple]
+    /// What is minimised, the mean over all time steps of a weighted squared error (L_gamma of the DDIM paper): simple
+    /// (weight 1), bound (the variational bound in nats per dimension, the weights of DDPM's eq. 12) or min-snr[=LIMIT]
+    /// (time steps with a signal-to-noise ratio above LIMIT, 5 if not given, count less) [default: simple]
     #[arg(long, conflicts_with = "resume")]
     loss: Option<Loss>,
     /// Cut and scale pictures to this height and width [default: those of the first one]
