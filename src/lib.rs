@@ -10,7 +10,8 @@
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
 //! 5. [`runs`]: what one does with a sampler: batches, encoding and decoding, paths, and what is refused.
-//! 6. `train` (native builds with that feature): L_simple and other weights of L_gamma, Adam, averaged weights, checkpoints.
+//! 6. `train` (native builds with that feature): L_simple and other weights of L_gamma, Adam, averaged weights,
+//!    checkpoints.
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
 //! 8. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 //!

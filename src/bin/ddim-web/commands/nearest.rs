@@ -28,7 +28,7 @@ const CHUNK: usize = 500;
 #[derive(clap::Args)]
 #[command(
     after_help = "A row for each image: itself, then the nearest pictures of --data with their Euclidean distances \
-    (of pixels from -1 to 1, or with --network of features). Printed are the numbers of the pictures in --data, counted \
+    (of pixels from -1 to 1, or with --network of features). What is printed are the numbers of those pictures, counted \
     from 0 in the order of the file or of their names, with the distances. An image whose nearest neighbour is nearly \
     itself was learned by heart."
 )]
