@@ -28,9 +28,9 @@ const CHUNK: usize = 500;
 #[derive(clap::Args)]
 #[command(
     after_help = "A row for each image: itself, then the nearest pictures of --data with their Euclidean distances \
-    (of pixels from -1 to 1, or with --network of features). What is printed are the numbers of those pictures, counted \
-    from 0 in the order of the file or of their names, with the distances. An image whose nearest neighbour is nearly \
-    itself was learned by heart."
+    (of pixels from -1 to 1, or with --network of features). The numbers of those pictures are printed too, counted \
+    from 0 in the order of the file or of their names. An image whose nearest neighbour is nearly itself was learned \
+    by heart."
 )]
 pub struct Args {
     /// Pictures to look for [default: images that the model makes]
