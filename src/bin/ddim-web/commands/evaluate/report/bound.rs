@@ -15,7 +15,7 @@ use crate::error::CliError;
 pub fn chapter(store: &Store) -> Result<Chapter, CliError> {
     let mut text = String::new();
     let mut json = Vec::new();
-    for group in groups::<Outcome>(store.all(SECTION)?, &[])? {
+    for group in groups::<Outcome>(store.all(SECTION, None)?, &[])? {
         let Some(entry) = group.entries.first() else {
             continue;
         };
