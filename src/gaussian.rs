@@ -103,22 +103,86 @@ impl Posterior {
     ) -> Result<Self, SigmaError> {
         let now = schedule.alpha_bar(t);
         let before = alpha_bar_before(schedule, before);
-        let variance = sigma * sigma;
-        if !(sigma >= 0.0 && variance <= 1.0 - before) {
-            let max = (1.0 - before).sqrt();
+        let max = (1.0 - before).sqrt();
+        if !(0.0..=max).contains(&sigma) {
             return Err(SigmaError { max, found: sigma });
         }
-        let of_x_t = ((1.0 - before - variance) / (1.0 - now)).sqrt();
+        // 1 - alpha_bar' - sigma^2, which is exactly 0 at the largest sigma
+        let rest = (max - sigma) * (max + sigma);
+        let of_x_t = (rest / (1.0 - now)).sqrt();
         Ok(Self {
             of_x0: before.sqrt() - of_x_t * now.sqrt(),
             of_x_t,
-            variance,
+            variance: sigma * sigma,
         })
     }
 
     /// The mean of one dimension.
     pub fn mean(&self, x_0: f64, x_t: f64) -> f64 {
         self.of_x0 * x_0 + self.of_x_t * x_t
+    }
+}
+
+/// A step of the forward process to which q_sigma belongs,
+/// `q_sigma(x_t | x_{t-1}, x_0) = N(of_x0 x_0 + of_x_before x_{t-1}, variance)` (DDIM, eq. 8).
+///
+/// x_t depends on x_0 beside x_{t-1}: the process is not a Markov chain, but for the sigma of eta = 1, where it is
+/// DDPM's ([`forward_step`]).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forward {
+    /// Factor of x_0 in the mean.
+    pub of_x0: f64,
+    /// Factor of x_{t-1} in the mean.
+    pub of_x_before: f64,
+    /// Variance of every dimension.
+    pub variance: f64,
+}
+
+impl Forward {
+    /// The step from index `before` (`None`: from x_0) to index `t` of any thinned chain. It is Bayes' rule for
+    /// [`Posterior::ddim`] (DDIM, eq. 7) and the two marginals of eq. 4:
+    ///
+    /// ```text
+    /// mean     = sqrt(alpha_bar) x_0 + gain (x_{t-1} - sqrt(alpha_bar') x_0)
+    /// variance = sigma^2 (1 - alpha_bar) / (1 - alpha_bar')
+    /// gain     = sqrt((1 - alpha_bar' - sigma^2) (1 - alpha_bar)) / (1 - alpha_bar')
+    /// ```
+    ///
+    /// with `alpha_bar` at `t` and `alpha_bar'` at `before`. From x_0 it is `q(x_t | x_0)`, all in `of_x0`.
+    ///
+    /// # Errors
+    /// [`SigmaError`] when sigma is not in `0..=sqrt(1 - alpha_bar')`.
+    ///
+    /// # Panics
+    /// When `t` or `before` is not below `schedule.len()`.
+    pub fn ddim(
+        schedule: &NoiseSchedule,
+        t: usize,
+        before: Option<usize>,
+        sigma: f64,
+    ) -> Result<Self, SigmaError> {
+        let posterior = Posterior::ddim(schedule, t, before, sigma)?;
+        let now = schedule.alpha_bar(t);
+        let Some(before) = before else {
+            return Ok(Self {
+                of_x0: now.sqrt(),
+                of_x_before: 0.0,
+                variance: 1.0 - now,
+            });
+        };
+        let before = schedule.alpha_bar(before);
+        let ratio = (1.0 - now) / (1.0 - before);
+        let gain = posterior.of_x_t * ratio;
+        Ok(Self {
+            of_x0: now.sqrt() - gain * before.sqrt(),
+            of_x_before: gain,
+            variance: posterior.variance * ratio,
+        })
+    }
+
+    /// The mean of one dimension.
+    pub fn mean(&self, x_0: f64, x_before: f64) -> f64 {
+        self.of_x0 * x_0 + self.of_x_before * x_before
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! Layers, each importing only the ones before it:
 //!
-//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`noise`], [`scheduler`], [`random`], [`images`]:
-//!    the mathematics, in `f64` scalars, and pixels.
+//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`variance_exploding`], [`discrete`], [`noise`],
+//!    [`scheduler`], [`random`], [`images`]: the mathematics, in `f64` scalars, and pixels.
 //! 2. [`unet`]: the network, diffusers' `UNet2DModel`: its configuration, its weights and, with the feature `burn`, the
 //!    network itself.
 //! 3. [`engine`]: runs one network on one device.
@@ -20,6 +20,7 @@
 //! samples on the CPU.
 
 pub mod bound;
+pub mod discrete;
 pub mod engine;
 pub mod gaussian;
 pub mod images;
@@ -33,6 +34,7 @@ pub mod scheduler;
 pub mod step;
 pub mod timesteps;
 pub mod unet;
+pub mod variance_exploding;
 
 #[cfg(all(feature = "evaluate", not(target_arch = "wasm32")))]
 pub mod evaluate;

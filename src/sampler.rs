@@ -3,10 +3,12 @@
 //! A state machine that walks a [`Trajectory`]: the caller asks for the next step, looks at the
 //! result, and stops, waits or asks again as it likes. Generic over the engine; the noise is passed in.
 
+mod dissection;
+
+pub use self::dissection::Dissection;
 use crate::engine::{BatchSpec, Denoiser, EngineError, Results};
 use crate::noise::gaussian;
 use crate::scheduler::{SchedulerConfig, SchedulerError, Trajectory, TrajectoryOptions};
-use crate::step::Method;
 use crate::unet::input::InputError;
 
 /// Most images in one batch.
@@ -30,6 +32,12 @@ pub enum SamplerError {
     /// Inversion goes from an image to noise, so it cannot start from a seed.
     #[error("method: inversion starts from images: give them as latents")]
     NoImages,
+    /// Only x_T can be drawn from a seed.
+    #[error("from: the images at time step {t} have to be given as latents")]
+    NoState {
+        /// Where the run begins.
+        t: usize,
+    },
     /// `config.json` does not say how large the images are, and nobody else did.
     #[error("sample_size: config.json does not give it, so the height and width must be given")]
     NoSize,
@@ -122,6 +130,8 @@ pub struct Sampler<D: Denoiser> {
     ahead: Result<(), EngineError>,
     /// x_t after `given` steps: where to go on from when a device is lost.
     x_t: Vec<f32>,
+    /// The prediction of x_0 of the last step that was given; empty before.
+    x0_hat: Vec<f32>,
     recoveries: usize,
 }
 
@@ -158,8 +168,13 @@ impl<D: Denoiser> Sampler<D> {
         };
         engine.check(&spec)?;
         let trajectory = scheduler.trajectory(&options.trajectory)?;
-        if options.trajectory.method == Method::Inversion && options.latents.is_none() {
-            return Err(SamplerError::NoImages);
+        if options.latents.is_none() {
+            if options.trajectory.method.is_inversion() {
+                return Err(SamplerError::NoImages);
+            }
+            if let Some(t) = options.trajectory.from {
+                return Err(SamplerError::NoState { t });
+            }
         }
         let mut noise = seeded_noise(options.seed, options.first_image, shape);
         let x_t = match options.latents {
@@ -179,6 +194,7 @@ impl<D: Denoiser> Sampler<D> {
             started: 0,
             ahead: Ok(()),
             x_t,
+            x0_hat: Vec::new(),
             recoveries: 0,
         })
     }
@@ -198,9 +214,28 @@ impl<D: Denoiser> Sampler<D> {
         self.spec.shape
     }
 
+    /// The state after the last step that was given, before the first one x_T: `[B, C, H, W]`.
+    pub fn x_t(&self) -> &[f32] {
+        &self.x_t
+    }
+
     /// How often the device was lost and found again.
     pub fn recoveries(&self) -> usize {
         self.recoveries
+    }
+
+    /// The last step that was given, as the three terms of DDIM, eq. 12; `None` before the first one.
+    pub fn dissect(&mut self) -> Option<Dissection> {
+        let index = self.given.checked_sub(1)?;
+        let step = self.trajectory.steps[index];
+        let z = self.noise_of(index).unwrap_or_default();
+        Some(Dissection::new(index, &step, &self.x0_hat, &self.x_t, &z))
+    }
+
+    /// The noise that step `index` adds, if it adds any.
+    fn noise_of(&mut self, index: usize) -> Option<Vec<f32>> {
+        let needed = self.trajectory.steps[index].needs_noise();
+        needed.then(|| (self.noise)(index as u32 + 1))
     }
 
     /// Makes the next step on `engine`, which must be the one the run was started on.
@@ -257,6 +292,7 @@ impl<D: Denoiser> Sampler<D> {
         }
         self.given = end;
         self.x_t.clone_from(&x_t);
+        self.x0_hat.clone_from(&x0_hat);
         Ok(StepOutput {
             index,
             t,
@@ -269,8 +305,8 @@ impl<D: Denoiser> Sampler<D> {
     /// Tells the engine to make the next step.
     async fn start(&mut self, engine: &D) -> Result<(), EngineError> {
         let index = self.started;
+        let noise = self.noise_of(index);
         let step = &self.trajectory.steps[index];
-        let noise = step.needs_noise().then(|| (self.noise)(index as u32 + 1));
         engine
             .step(begun(&mut self.batch)?, step.t, &step.coefficients, noise)
             .await?;

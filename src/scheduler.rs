@@ -1,10 +1,12 @@
 //! diffusers' `scheduler_config.json`, and the trajectory it describes.
 //!
 //! The only reader of that file. Keys, defaults and behaviour are those of `DDPMScheduler`,
-//! `DDIMScheduler` and `DDIMInverseScheduler` in diffusers 0.42. Three things differ on purpose:
+//! `DDIMScheduler` and `DDIMInverseScheduler` in diffusers 0.42. Four things differ on purpose:
 //! the timestep before `tau[i]` is `tau[i-1]` (diffusers' DDIM takes `t - T/S`), the last step of ancestral
-//! sampling adds no noise whatever its timestep (diffusers adds some unless `t = 0`), and `fixed_large_log`
-//! is `fixed_large` (diffusers takes the square root of a negative number).
+//! sampling adds no noise whatever its timestep (diffusers adds some unless `t = 0`), `fixed_large_log`
+//! is `fixed_large` (diffusers takes the square root of a negative number), and inversion reads a predicted x_0 or v
+//! at the level that the network was told (diffusers at the level of the state, which is another one there, so that
+//! eps is wrong; for a predicted eps both are the same).
 
 mod json;
 mod trajectory;
@@ -16,7 +18,7 @@ pub use self::trajectory::{Trajectory, TrajectoryOptions, TrajectoryStep};
 use crate::{
     json::FieldError,
     schedule::{BetaSchedule, NoiseSchedule, ScheduleError},
-    step::{Clip, Method, Prediction, StepError, Variance},
+    step::{Clip, Convention, Method, Prediction, StepError, Variance},
     timesteps::{Tau, TimestepsError},
 };
 
@@ -45,6 +47,16 @@ pub enum SchedulerError {
     /// The list of timesteps cannot be made.
     #[error("scheduler: {0}")]
     Timesteps(#[from] TimestepsError),
+    /// The run begins or ends at a level that it cannot have.
+    #[error("{field}: expected a time step of {expected}, found {found}")]
+    Level {
+        /// `from` or `to`, as in [`TrajectoryOptions`].
+        field: &'static str,
+        /// What it may be.
+        expected: String,
+        /// The time step given.
+        found: usize,
+    },
     /// A step cannot be computed, or a clipping value is impossible.
     #[error("scheduler: {0}")]
     Step(#[from] StepError),
@@ -220,13 +232,13 @@ impl SchedulerConfig {
         match self.class {
             SchedulerClass::Ddpm => Method::DdpmAncestral(self.variance_type.variance()),
             SchedulerClass::Ddim => Method::Ddim { eta: 0.0 },
-            SchedulerClass::DdimInverse => Method::Inversion,
+            SchedulerClass::DdimInverse => Method::Inversion(Convention::Retrace),
         }
     }
 
     /// How x0_hat is clipped. Inversion knows no thresholding, as in diffusers.
     pub fn clip(&self, method: Method) -> Clip {
-        if self.thresholding && method != Method::Inversion {
+        if self.thresholding && !method.is_inversion() {
             Clip::Dynamic {
                 ratio: self.dynamic_thresholding_ratio,
                 max: self.sample_max_value,

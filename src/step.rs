@@ -13,260 +13,15 @@
 //! 2021 (arXiv 2010.02502), "DDPM" is Ho et al. 2020 (arXiv 2006.11239).
 
 mod clip;
-
-use std::{fmt, str::FromStr};
-
-use thiserror::Error;
+mod error;
+mod method;
+mod prediction;
 
 pub use self::clip::{Clip, dynamic_threshold, dynamic_threshold_scale};
-use crate::schedule::quoted;
-
-/// Why a step cannot be computed.
-#[derive(Debug, Clone, PartialEq, Error)]
-pub enum StepError {
-    /// No [`Prediction`] has this name.
-    #[error("prediction_type: expected epsilon, sample or v_prediction, found {found}")]
-    UnknownPrediction {
-        /// The name given, quoted and cut to 60 characters.
-        found: String,
-    },
-    /// No [`Method`] has this name.
-    #[error("method: expected {accepted}, found {found}", accepted = Method::accepted())]
-    UnknownMethod {
-        /// The name given, quoted and cut to 60 characters.
-        found: String,
-    },
-    /// An eta outside `0..=1`.
-    #[error("eta: expected a number from 0 to 1, found {found}")]
-    Eta {
-        /// The eta given.
-        found: f64,
-    },
-    /// An eta other than 0 for [`Method::Inversion`].
-    #[error("eta: inversion is deterministic, expected 0, found {found}")]
-    InversionEta {
-        /// The eta given.
-        found: f64,
-    },
-    /// A noise level outside `0..=1`, or on the wrong side of the other one for the method.
-    #[error("{field}: expected {expected}, found {found}")]
-    AlphaBar {
-        /// `alpha_bar` or `alpha_bar_next`, as in [`Step`].
-        field: &'static str,
-        /// The condition it breaks, in words.
-        expected: &'static str,
-        /// The value given.
-        found: f64,
-    },
-    /// DDIM, eq. 9 divides by `sqrt(alpha_bar)`, which is 0 here.
-    #[error(
-        "prediction_type: epsilon cannot give x_0 where alpha_bar is 0 (zero terminal SNR); use v_prediction or sample, \
-         or a list of timesteps that leaves the last one out"
-    )]
-    EpsilonAtZeroSnr,
-    /// eps from x_0 divides by `sqrt(1 - alpha_bar)`, which is 0 here.
-    #[error(
-        "prediction_type: sample cannot give the noise of a clean image (alpha_bar = 1); set set_alpha_to_one to false to invert"
-    )]
-    SampleAtCleanImage,
-    /// A [`Clip::Range`] that is not positive and finite.
-    #[error("clip_sample_range: expected a finite number above 0, found {found}")]
-    ClipRange {
-        /// The range given.
-        found: f64,
-    },
-    /// A quantile of [`Clip::Dynamic`] outside `0..=1`.
-    #[error("dynamic_thresholding_ratio: expected a number from 0 to 1, found {found}")]
-    ThresholdRatio {
-        /// The ratio given.
-        found: f64,
-    },
-    /// An upper limit of [`Clip::Dynamic`] that is not positive and finite.
-    #[error("sample_max_value: expected a finite number above 0, found {found}")]
-    ThresholdMax {
-        /// The limit given.
-        found: f64,
-    },
-}
-
-/// What the network's output means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Prediction {
-    /// The noise eps (DDPM, eq. 11).
-    Epsilon,
-    /// The clean image x_0.
-    Sample,
-    /// `v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0` (Salimans & Ho 2022, section 4).
-    VPrediction,
-}
-
-impl Prediction {
-    /// Every prediction type.
-    pub const ALL: [Self; 3] = [Self::Epsilon, Self::Sample, Self::VPrediction];
-
-    /// `(c_x, c_out)` with `x0_hat = c_x x_t + c_out out` (DDIM, eq. 9 for epsilon).
-    ///
-    /// `alpha_bar` is in `0..=1`; 0 with [`Prediction::Epsilon`] is an error, not an infinity.
-    pub fn x0_from(self, alpha_bar: f64) -> Result<(f64, f64), StepError> {
-        let (signal, noise) = signal_and_noise(alpha_bar)?;
-        match self {
-            Self::Epsilon if signal == 0.0 => Err(StepError::EpsilonAtZeroSnr),
-            Self::Epsilon => Ok((1.0 / signal, -noise / signal)),
-            Self::Sample => Ok((0.0, 1.0)),
-            Self::VPrediction => Ok((signal, -noise)),
-        }
-    }
-
-    /// `(c_x, c_out)` with `eps = c_x x_t + c_out out`.
-    ///
-    /// `alpha_bar` is in `0..=1`; 1 with [`Prediction::Sample`] is an error, not an infinity.
-    pub fn eps_from(self, alpha_bar: f64) -> Result<(f64, f64), StepError> {
-        let (signal, noise) = signal_and_noise(alpha_bar)?;
-        match self {
-            Self::Epsilon => Ok((0.0, 1.0)),
-            Self::Sample if noise == 0.0 => Err(StepError::SampleAtCleanImage),
-            Self::Sample => Ok((1.0 / noise, -signal / noise)),
-            Self::VPrediction => Ok((noise, signal)),
-        }
-    }
-
-    /// `(c_x0, c_eps)` with `c_x0 x_0 + c_eps eps` being what a perfect network puts out: the target of training.
-    pub fn target(self, alpha_bar: f64) -> Result<(f64, f64), StepError> {
-        let (signal, noise) = signal_and_noise(alpha_bar)?;
-        Ok(match self {
-            Self::Epsilon => (0.0, 1.0),
-            Self::Sample => (1.0, 0.0),
-            Self::VPrediction => (-noise, signal),
-        })
-    }
-
-    /// The name in `scheduler_config.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Epsilon => "epsilon",
-            Self::Sample => "sample",
-            Self::VPrediction => "v_prediction",
-        }
-    }
-}
-
-impl fmt::Display for Prediction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Prediction {
-    type Err = StepError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|prediction| prediction.name() == text)
-            .ok_or_else(|| StepError::UnknownPrediction {
-                found: quoted(text),
-            })
-    }
-}
-
-/// The variance of the noise that ancestral sampling adds (DDPM, section 3.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Variance {
-    /// The posterior's, `beta_tilde` (DDPM, eq. 7).
-    FixedSmall,
-    /// `beta_t` of the thinned chain, `1 - alpha_bar_t / alpha_bar_prev`.
-    FixedLarge,
-}
-
-/// How to get from one noise level to the next.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Method {
-    /// DDIM, eq. 12 with sigma(eta) of eq. 16.
-    Ddim {
-        /// The share of noise, in `0..=1`: 0 is deterministic, 1 is DDPM.
-        eta: f64,
-    },
-    /// DDIM paper, appendix D.3: the mean of eta = 1 with the larger noise sigma-hat.
-    SigmaHat,
-    /// `--sample_type ddpm_noisy` of ermongroup/ddim: x0_hat is clipped to ±1 whatever the
-    /// configuration says, the noise is the larger one.
-    DdpmNoisy,
-    /// DDPM, algorithm 2, through the posterior mean of eq. 7 (diffusers' `DDPMScheduler`).
-    DdpmAncestral(Variance),
-    /// DDIM run upwards, from image to noise (diffusers' `DDIMInverseScheduler`).
-    Inversion,
-}
-
-impl Method {
-    /// Every method, in the order in which error messages list them; DDIM with eta = 0.
-    pub const ALL: [Self; 6] = [
-        Self::Ddim { eta: 0.0 },
-        Self::SigmaHat,
-        Self::DdpmNoisy,
-        Self::DdpmAncestral(Variance::FixedSmall),
-        Self::DdpmAncestral(Variance::FixedLarge),
-        Self::Inversion,
-    ];
-
-    fn accepted() -> String {
-        let [all @ .., last] = Self::ALL.map(|method| method.name());
-        format!("{} or {last}", all.join(", "))
-    }
-
-    /// The method of that name. `eta`, in `0..=1` for all of them, is used by `ddim`, must be 0 for
-    /// `inversion`, and does not matter to the others, whose noise is fixed.
-    pub fn from_name(name: &str, eta: f64) -> Result<Self, StepError> {
-        let method = name.parse()?;
-        if method == Self::Inversion && eta != 0.0 {
-            return Err(StepError::InversionEta { found: eta });
-        }
-        let eta = checked_eta(eta)?;
-        Ok(match method {
-            Self::Ddim { .. } => Self::Ddim { eta },
-            method => method,
-        })
-    }
-
-    /// Whether it is DDPM's own sampling, which ends at the image itself (`alpha_bar` = 1) whatever the scheduler says.
-    pub fn is_ancestral(&self) -> bool {
-        match self {
-            Self::DdpmAncestral(_) | Self::DdpmNoisy => true,
-            Self::Ddim { .. } | Self::SigmaHat | Self::Inversion => false,
-        }
-    }
-
-    /// The name, without eta.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Ddim { .. } => "ddim",
-            Self::SigmaHat => "sigma_hat",
-            Self::DdpmNoisy => "ddpm_noisy",
-            Self::DdpmAncestral(Variance::FixedSmall) => "ddpm_fixed_small",
-            Self::DdpmAncestral(Variance::FixedLarge) => "ddpm_fixed_large",
-            Self::Inversion => "inversion",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Method {
-    type Err = StepError;
-
-    /// `ddim` has eta = 0; use [`Method::from_name`] for another.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|method| method.name() == text)
-            .ok_or_else(|| StepError::UnknownMethod {
-                found: quoted(text),
-            })
-    }
-}
+pub use self::error::StepError;
+use self::method::checked_eta;
+pub use self::method::{Convention, Method, Variance};
+pub use self::prediction::Prediction;
 
 /// What `s` multiplies in `eps = r x_t + s (…)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -306,6 +61,9 @@ pub struct StepCoefficients {
 pub struct Step {
     /// `alpha_bar` of the state that goes in.
     pub alpha_bar: f64,
+    /// `alpha_bar` of the level that the network is told, at which its output is read. That of the state, except in
+    /// inversion ([`Convention`]).
+    pub alpha_bar_told: f64,
     /// `alpha_bar` of the state that comes out: 1 for the image itself.
     pub alpha_bar_next: f64,
     /// The last step of a sampling run. Ancestral sampling adds no noise there (DDPM, algorithm 2: z = 0).
@@ -334,15 +92,18 @@ impl Step {
         let (b, sigma) = self.direction_and_noise(method)?;
         let rederived = match method {
             Method::DdpmNoisy | Method::DdpmAncestral(_) => true,
-            Method::Ddim { .. } | Method::SigmaHat => self.use_clipped_model_output,
-            Method::Inversion => false,
+            Method::Ddim { .. } | Method::SigmaHat | Method::ProbabilityFlow => {
+                self.use_clipped_model_output
+            }
+            Method::Inversion(_) => false,
         };
-        let (p, q) = self.prediction.x0_from(self.alpha_bar)?;
+        let (p, q) = self.x0_factors()?;
         let (eps_from, (r, s)) = if rederived {
             let given_x0 = Prediction::Sample.eps_from(self.alpha_bar)?;
             (EpsFrom::X0Hat, given_x0)
         } else {
-            (EpsFrom::Out, self.prediction.eps_from(self.alpha_bar)?)
+            let own = self.prediction.eps_from(self.alpha_bar_told)?;
+            (EpsFrom::Out, own)
         };
         Ok(StepCoefficients {
             p,
@@ -357,6 +118,20 @@ impl Step {
         })
     }
 
+    /// `(p, q)`: x0_hat from the state and the network's output.
+    ///
+    /// The output answers for the level that the network was told: eps follows from it there, and x0_hat then from eps
+    /// and the level that the state has, `x0_hat = (x_t - sqrt(1 - alpha_bar) eps) / sqrt(alpha_bar)` (DDIM, eq. 9).
+    /// For a network that predicts eps the level told cancels out.
+    fn x0_factors(&self) -> Result<(f64, f64), StepError> {
+        if self.alpha_bar_told == self.alpha_bar {
+            return self.prediction.x0_from(self.alpha_bar);
+        }
+        let (r, s) = self.prediction.eps_from(self.alpha_bar_told)?;
+        let (signal, noise) = (self.alpha_bar.sqrt(), (1.0 - self.alpha_bar).sqrt());
+        Ok(((1.0 - noise * r) / signal, -noise * s / signal))
+    }
+
     /// The factor of eps and that of fresh noise.
     ///
     /// `x_prev = sqrt(next) x0_hat + sqrt(1 - next - sigma^2) eps + sigma z` (DDIM, eq. 12). The posterior
@@ -364,12 +139,19 @@ impl Step {
     /// sigma of eta = 1; the methods differ only in the sigma that multiplies z.
     fn direction_and_noise(&self, method: Method) -> Result<(f64, f64), StepError> {
         let (now, next) = (self.alpha_bar, self.alpha_bar_next);
+        if method == Method::ProbabilityFlow {
+            // DDIM, eq. 15: x' / sqrt(next) = x / sqrt(now) + (s'^2 - s^2) / (2 s) eps with s^2 = (1 - now) / now, and
+            // x / sqrt(now) = x0_hat + s eps.
+            let (ratio, ratio_next) = ((1.0 - now) / now, (1.0 - next) / next);
+            let of_eps = (ratio + ratio_next) / (2.0 * ratio.sqrt());
+            return Ok((next.sqrt() * of_eps, 0.0));
+        }
         let beta = 1.0 - now / next; // of the thinned chain
         let share = beta / (1.0 - now);
         let posterior = (1.0 - next) * share; // DDIM, eq. 16 at eta = 1; DDPM, eq. 7
         let unless_last = |variance: f64| if self.last { 0.0 } else { variance };
         let (eta, variance) = match method {
-            Method::Inversion => (0.0, 0.0),
+            Method::Inversion(_) | Method::ProbabilityFlow => (0.0, 0.0),
             Method::Ddim { eta } => (checked_eta(eta)?, eta * eta * posterior),
             Method::DdpmAncestral(Variance::FixedSmall) => (1.0, unless_last(posterior)),
             // DDIM, D.3: sigma-hat^2 = 1 - alpha_t / alpha_{t-1}
@@ -387,18 +169,46 @@ impl Step {
 
     fn check_levels(&self, method: Method) -> Result<(), StepError> {
         let (now, next) = (self.alpha_bar, self.alpha_bar_next);
-        let (field, expected, found) = if !(0.0..=1.0).contains(&now) {
-            ("alpha_bar", "a number from 0 to 1", now)
-        } else if !(0.0..=1.0).contains(&next) {
-            ("alpha_bar_next", "a number from 0 to 1", next)
-        } else if method == Method::Inversion {
-            if next <= now {
-                return Ok(());
+        let told = self.alpha_bar_told;
+        let levels = [
+            ("alpha_bar", now),
+            ("alpha_bar_told", told),
+            ("alpha_bar_next", next),
+        ];
+        let outside = |(_, level): &&(&str, f64)| !(0.0..=1.0).contains(level);
+        let (field, expected, found) = if let Some((field, found)) = levels.iter().find(outside) {
+            (*field, "a number from 0 to 1", *found)
+        } else if method.is_inversion() {
+            if self.prediction == Prediction::Epsilon && next == 0.0 {
+                // x_T would be eps itself, and there is no way back from it.
+                return Err(StepError::EpsilonAtZeroSnr);
             }
+            if now == 0.0 {
+                (
+                    "alpha_bar",
+                    "a number above 0, since the state must hold an image",
+                    now,
+                )
+            } else if next <= now {
+                return Ok(());
+            } else {
+                (
+                    "alpha_bar_next",
+                    "at most alpha_bar, since inversion adds noise",
+                    next,
+                )
+            }
+        } else if told != now {
             (
-                "alpha_bar_next",
-                "at most alpha_bar, since inversion adds noise",
-                next,
+                "alpha_bar_told",
+                "that of the state, as always in sampling",
+                told,
+            )
+        } else if now == 0.0 && method == Method::ProbabilityFlow {
+            (
+                "alpha_bar",
+                "a number above 0, since eq. 15 divides by it (leave the last time step out of tau)",
+                now,
             )
         } else if now == 1.0 {
             (
@@ -419,26 +229,6 @@ impl Step {
             field,
             expected,
             found,
-        })
-    }
-}
-
-fn checked_eta(found: f64) -> Result<f64, StepError> {
-    if (0.0..=1.0).contains(&found) {
-        Ok(found)
-    } else {
-        Err(StepError::Eta { found })
-    }
-}
-
-fn signal_and_noise(alpha_bar: f64) -> Result<(f64, f64), StepError> {
-    if (0.0..=1.0).contains(&alpha_bar) {
-        Ok((alpha_bar.sqrt(), (1.0 - alpha_bar).sqrt()))
-    } else {
-        Err(StepError::AlphaBar {
-            field: "alpha_bar",
-            expected: "a number from 0 to 1",
-            found: alpha_bar,
         })
     }
 }

@@ -76,6 +76,7 @@ fn steps_in_the_memory_it_has(json: &str, steps: usize) {
             .collect();
         let step = Step {
             alpha_bar: 0.5,
+            alpha_bar_told: 0.5,
             alpha_bar_next: 0.6,
             last: false,
             prediction: Prediction::Epsilon,

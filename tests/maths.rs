@@ -11,8 +11,14 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 mod bound;
 #[path = "maths/configuration.rs"]
 mod configuration;
+#[path = "maths/discrete.rs"]
+mod discrete;
+#[path = "maths/forward.rs"]
+mod forward;
 #[path = "maths/gaussian.rs"]
 mod gaussian;
+#[path = "maths/levels.rs"]
+mod levels;
 #[path = "maths/noise.rs"]
 mod noise;
 #[path = "maths/ode.rs"]
@@ -27,7 +33,11 @@ mod schedule;
 mod step;
 #[path = "maths/support.rs"]
 mod support;
+#[path = "maths/theorem_1.rs"]
+mod theorem_1;
 #[path = "maths/theory.rs"]
 mod theory;
 #[path = "maths/timesteps.rs"]
 mod timesteps;
+#[path = "maths/variance_exploding.rs"]
+mod variance_exploding;

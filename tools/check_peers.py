@@ -63,7 +63,8 @@ def comparisons(peers, program, x_T, steps):
         if free:
             theirs = peers.ddim(x_T, steps, clip=False)
             yield "DDIMPipeline", "not clipped", theirs, program.sample(x_T, *count, *free)
-        if peers.can_invert():
+        # diffusers reads a predicted x_0 or v at another level than its network was told; only eps compares.
+        if peers.can_invert() and peers.scheduler.config.prediction_type == "epsilon":
             x_0 = images.clamp(-1, 1)
             theirs = peers.inverse(x_0, steps, clip=False)
             ours = program.sample(x_0, "--method", "inversion", *count, *free)

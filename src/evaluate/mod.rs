@@ -19,7 +19,6 @@ pub mod paired;
 pub mod paper;
 pub mod parallel;
 pub mod statistics;
-pub mod strata;
 pub mod student;
 
 pub use bootstrap::Estimate;

@@ -1,13 +1,21 @@
 //! What one does with a model, for page and terminal alike: any number of images in batches ([`Model`]), the ODE as an
-//! encoder and decoder ([`Ode`]), paths between noises ([`paths`]), and what is refused before any work ([`rules`]).
+//! encoder and decoder ([`Ode`]), steps taken apart ([`dissect`]), paths between noises ([`paths`]), pictures that are noised part of the way ([`partial`]),
+//! what each time step costs ([`rate`]), the nearest of many pictures ([`nearest`]),
+//! and what is refused before any work ([`rules`]).
 //!
 //! Generic over [`Denoiser`](crate::engine::Denoiser). Knows no files, no terminal and no JavaScript.
 
+mod dissect;
 mod model;
+pub mod nearest;
 mod ode;
+pub mod partial;
 pub mod paths;
+pub mod rate;
 pub mod rules;
+pub mod strata;
 
+pub use dissect::{Dissected, dissect};
 pub use model::{Event, Job, Model, RunError, Watch};
 pub use ode::{Ode, mean_squared_error};
 pub use rules::{MAX_IMAGES, Refusal};

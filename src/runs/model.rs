@@ -7,7 +7,7 @@ use crate::scheduler::{SchedulerConfig, TrajectoryOptions};
 use crate::unet::input::{self, InputError};
 
 /// Images that run through the network at once: enough for many cores, few enough to bound the memory.
-const BATCH: usize = 16;
+pub(super) const BATCH: usize = 16;
 
 /// A network on a device, and the schedule that it was trained with.
 pub struct Model<D> {
@@ -103,6 +103,11 @@ impl<D: Denoiser> Model<D> {
         Self { engine, scheduler }
     }
 
+    /// The network on its device.
+    pub fn engine(&self) -> &D {
+        &self.engine
+    }
+
     /// The model's `scheduler_config.json`.
     pub fn scheduler(&self) -> &SchedulerConfig {
         &self.scheduler
@@ -163,32 +168,11 @@ impl<D: Denoiser> Model<D> {
     /// [`RunError::Stopped`] when `watch` does not let it go on; [`RunError::Refused`] for a number of images or
     /// settings that make no sense; what the sampler and the network report.
     pub async fn run(&self, job: &Job, watch: &mut dyn Watch) -> Result<Vec<f32>, RunError> {
-        rules::count(job.count)?;
-        self.steps(&job.trajectory)?;
-        let [channels, height, width] = self.image_shape(job.size)?;
-        let image = [height, width]
-            .into_iter()
-            .fold(channels, usize::saturating_mul);
-        if let Some(latents) = &job.latents {
-            input::check_length([job.count, channels, height, width], latents.len())?;
-        }
-        self.check_batch(job.count.min(BATCH), [channels, height, width], job.class)?;
+        let image = self.check_job(job)?;
         let mut images = vec![0.0; rules::values(job.count, image)?];
         for first in (0..job.count).step_by(BATCH) {
-            let batch = BATCH.min(job.count - first);
-            let options = SampleOptions {
-                trajectory: job.trajectory.clone(),
-                seed: job.seed,
-                first_image: job.first_image.wrapping_add(first as u32),
-                batch,
-                size: job.size,
-                labels: job.class.map(|class| vec![class; batch]),
-                latents: job
-                    .latents
-                    .as_ref()
-                    .map(|values| values[first * image..][..batch * image].to_vec()),
-            };
-            let mut sampler = Sampler::new(&self.engine, &self.scheduler, options)?;
+            let mut sampler = self.sampler(job, first)?;
+            let batch = sampler.shape()[0];
             for _ in 0..sampler.total() {
                 go_on(watch)?;
                 let step = sampler.next(&self.engine).await?;
@@ -199,6 +183,38 @@ impl<D: Denoiser> Model<D> {
             }
         }
         Ok(images)
+    }
+
+    /// Whether `job` can be run, before anything is made for it; gives the values of one image.
+    pub(super) fn check_job(&self, job: &Job) -> Result<usize, RunError> {
+        rules::count(job.count)?;
+        self.steps(&job.trajectory)?;
+        let [channels, height, width] = self.image_shape(job.size)?;
+        let image = [height, width]
+            .into_iter()
+            .fold(channels, usize::saturating_mul);
+        if let Some(latents) = &job.latents {
+            input::check_length([job.count, channels, height, width], latents.len())?;
+        }
+        self.check_batch(job.count.min(BATCH), [channels, height, width], job.class)?;
+        Ok(image)
+    }
+
+    /// The run of the images of `job` from `first` on, as many as go through the network at once.
+    pub(super) fn sampler(&self, job: &Job, first: usize) -> Result<Sampler<D>, RunError> {
+        let image: usize = self.image_shape(job.size)?.iter().product();
+        let batch = BATCH.min(job.count - first);
+        let of_batch = |values: &Vec<f32>| values[first * image..][..batch * image].to_vec();
+        let options = SampleOptions {
+            trajectory: job.trajectory.clone(),
+            seed: job.seed,
+            first_image: job.first_image.wrapping_add(first as u32),
+            batch,
+            size: job.size,
+            labels: job.class.map(|class| vec![class; batch]),
+            latents: job.latents.as_ref().map(of_batch),
+        };
+        Ok(Sampler::new(&self.engine, &self.scheduler, options)?)
     }
 
     /// The network's raw output at `x` `[B, C, H, W]`, with one time step per image; `go_on` is asked before every
@@ -232,7 +248,7 @@ impl<D: Denoiser> Model<D> {
     }
 }
 
-fn go_on(watch: &mut dyn Watch) -> Result<(), RunError> {
+pub(super) fn go_on(watch: &mut dyn Watch) -> Result<(), RunError> {
     if watch.go_on() {
         Ok(())
     } else {

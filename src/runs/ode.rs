@@ -1,13 +1,13 @@
 //! The deterministic sampler as an encoder and decoder: pictures to noise and back (DDIM, section 4.3).
 //!
-//! Both directions run unclipped. A step whose x0_hat is clipped forgets by how much, so the way back could not
+//! Both directions run unclipped, in the same S steps. A step whose x0_hat is clipped forgets by how much, so the way back could not
 //! find it, and decoding must retrace the steps of encoding.
 
 use super::model::{Job, Model, RunError, Watch};
 use super::rules::Refusal;
 use crate::engine::Denoiser;
 use crate::scheduler::TrajectoryOptions;
-use crate::step::{Clip, Method};
+use crate::step::{Clip, Convention, Method};
 
 /// The ODE of one model, in S steps, in both directions.
 pub struct Ode<'a, D> {
@@ -17,16 +17,21 @@ pub struct Ode<'a, D> {
 }
 
 impl<'a, D: Denoiser> Ode<'a, D> {
-    /// The ODE of `model` along the tau of `like`, in as many steps and on images of its size and class; what else it
-    /// says does not matter.
+    /// The ODE of `model` along the tau of `like`, in as many steps, between the same levels, and on images of its size
+    /// and class; what else it says does not matter. Encoding follows `convention`.
+    ///
+    /// `like` is a job of sampling: its `from` is where decoding begins, and encoding ends.
     ///
     /// # Errors
     /// [`Refusal`] when the model's schedule cannot be walked like this, in either direction.
-    pub fn new(model: &'a Model<D>, like: &Job) -> Result<Self, Refusal> {
-        let job = |method| Job {
+    pub fn new(model: &'a Model<D>, like: &Job, convention: Convention) -> Result<Self, Refusal> {
+        let TrajectoryOptions { from, to, .. } = like.trajectory;
+        let job = |method, from, to| Job {
             trajectory: TrajectoryOptions {
                 method,
                 clip: Some(Clip::None),
+                from,
+                to,
                 ..like.trajectory.clone()
             },
             latents: None,
@@ -34,8 +39,8 @@ impl<'a, D: Denoiser> Ode<'a, D> {
         };
         let ode = Self {
             model,
-            up: job(Method::Inversion),
-            down: job(Method::Ddim { eta: 0.0 }),
+            up: job(Method::Inversion(convention), to, from),
+            down: job(Method::Ddim { eta: 0.0 }, from, to),
         };
         model.steps(&ode.up.trajectory)?;
         model.steps(&ode.down.trajectory)?;

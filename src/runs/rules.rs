@@ -55,6 +55,14 @@ pub enum Refusal {
         /// T.
         length: usize,
     },
+    /// A step that the run does not have.
+    #[error("step: expected 1 to {total}, found {found}")]
+    Step {
+        /// Steps of the run.
+        total: usize,
+        /// The step, counted from 1.
+        found: usize,
+    },
     /// No images, or absurdly many.
     #[error("count: expected 1 to {MAX_IMAGES} images, found {found}")]
     Count {
@@ -119,7 +127,7 @@ pub fn clip(
 ) -> Result<(), Refusal> {
     match (method, clip) {
         (Method::DdpmNoisy, Some(Clip::None)) => Err(Refusal::NoisyClips),
-        (Method::Inversion, None) => match scheduler.clipping_key() {
+        (Method::Inversion(_), None) => match scheduler.clipping_key() {
             Some(key) => Err(Refusal::InversionClips { key }),
             None => Ok(()),
         },

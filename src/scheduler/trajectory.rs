@@ -2,7 +2,7 @@
 
 use super::{SchedulerConfig, SchedulerError};
 use crate::{
-    step::{Clip, Method, Step, StepCoefficients},
+    step::{Clip, Convention, Method, Step, StepCoefficients},
     timesteps::{Tau, timesteps},
 };
 
@@ -19,6 +19,12 @@ pub struct TrajectoryOptions {
     pub clip: Option<Clip>,
     /// See [`Step::use_clipped_model_output`].
     pub use_clipped_model_output: bool,
+    /// The time step of the state that goes in, 0 to T - 1; `None` is x_T, and in an inversion the image. The run visits
+    /// it and what tau has beyond it.
+    pub from: Option<usize>,
+    /// The time step of the state that comes out, 0 to T - 1; `None` is the image, and in an inversion x_T. The run
+    /// visits what tau has before it.
+    pub to: Option<usize>,
 }
 
 impl TrajectoryOptions {
@@ -30,6 +36,8 @@ impl TrajectoryOptions {
             steps,
             clip: None,
             use_clipped_model_output: false,
+            from: None,
+            to: None,
         }
     }
 }
@@ -46,8 +54,7 @@ pub struct Trajectory {
 pub struct TrajectoryStep {
     /// The timestep that the network is told.
     pub t: usize,
-    /// The timestep whose noise level the result has; `None` is x_0. An inversion step has `Some(t)`: the
-    /// network is told the level that is being stepped to, so that sampling retraces the same calls.
+    /// The timestep whose noise level the result has; `None` is x_0.
     pub t_next: Option<usize>,
     /// The scalars that the engine applies.
     pub coefficients: StepCoefficients,
@@ -62,6 +69,9 @@ impl TrajectoryStep {
 
 impl SchedulerConfig {
     /// Every step of one run, in the order in which they are taken.
+    ///
+    /// # Errors
+    /// [`SchedulerError`] names what cannot be walked: tau, a level that it does not reach, or a step.
     pub fn trajectory(&self, options: &TrajectoryOptions) -> Result<Trajectory, SchedulerError> {
         let schedule = self.schedule()?;
         let rule = options.tau.as_ref().unwrap_or(&self.timestep_spacing);
@@ -73,9 +83,10 @@ impl SchedulerConfig {
             schedule.alpha_bar(0)
         };
         let level = |t: Option<usize>| t.map_or(clean, |t| schedule.alpha_bar(t));
-        let step = |t: usize, from: Option<usize>, to: Option<usize>| {
+        let step = |told: usize, from: Option<usize>, to: Option<usize>| {
             let step = Step {
                 alpha_bar: level(from),
+                alpha_bar_told: schedule.alpha_bar(told),
                 alpha_bar_next: level(to),
                 last: to.is_none(),
                 prediction: self.prediction_type,
@@ -83,21 +94,78 @@ impl SchedulerConfig {
                 use_clipped_model_output: options.use_clipped_model_output,
             };
             Ok(TrajectoryStep {
-                t,
+                t: told,
                 t_next: to,
                 coefficients: step.coefficients(method)?,
             })
         };
-        let below = |i: usize| i.checked_sub(1).map(|i| tau[i]);
-        let steps: Result<_, SchedulerError> = if method == Method::Inversion {
-            let upwards = tau.iter().enumerate();
-            upwards.map(|(i, &t)| step(t, below(i), Some(t))).collect()
-        } else {
-            let downwards = tau.iter().enumerate().rev();
-            downwards
-                .map(|(i, &t)| step(t, Some(t), below(i)))
-                .collect()
-        };
+        let levels = levels(&tau, options, schedule.len())?;
+        let steps: Result<_, SchedulerError> = levels
+            .windows(2)
+            .map(|pair| match (method, pair[0], pair[1]) {
+                (Method::Inversion(Convention::Retrace), from, Some(to)) => {
+                    step(to, from, Some(to))
+                }
+                // The image has no time step of its own; 0 is the nearest.
+                (_, from, to) => step(from.unwrap_or(0), from, to),
+            })
+            .collect();
         Ok(Trajectory { steps: steps? })
     }
+}
+
+/// The levels that a run visits, two at least; `None` is the image.
+fn levels(
+    tau: &[usize],
+    options: &TrajectoryOptions,
+    length: usize,
+) -> Result<Vec<Option<usize>>, SchedulerError> {
+    let last = length - 1;
+    for (field, given) in [("from", options.from), ("to", options.to)] {
+        if let Some(found) = given.filter(|t| *t > last) {
+            return Err(SchedulerError::Level {
+                field,
+                expected: format!("0 to {last}"),
+                found,
+            });
+        }
+    }
+    let up = options.method.is_inversion();
+    let noise = if up { options.to } else { options.from };
+    let image = if up { options.from } else { options.to };
+    let noise = noise.or(tau.last().copied()).unwrap_or(last);
+    if let Some(image) = image.filter(|image| *image >= noise) {
+        let (field, expected, found) = match (up, options.to.is_some()) {
+            (false, _) => (
+                "to",
+                format!("less than {noise}, where the run begins"),
+                image,
+            ),
+            (true, true) => (
+                "to",
+                format!("more than {image}, where the run begins"),
+                noise,
+            ),
+            (true, false) => ("from", format!("less than {noise}, where tau ends"), image),
+        };
+        return Err(SchedulerError::Level {
+            field,
+            expected,
+            found,
+        });
+    }
+    let between = tau
+        .iter()
+        .copied()
+        .filter(|t| *t < noise && image.is_none_or(|image| *t > image))
+        .map(Some);
+    let mut levels: Vec<Option<usize>> = [image]
+        .into_iter()
+        .chain(between)
+        .chain([Some(noise)])
+        .collect();
+    if !up {
+        levels.reverse();
+    }
+    Ok(levels)
 }

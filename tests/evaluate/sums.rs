@@ -3,7 +3,8 @@
 use ddim_web::evaluate::consistency::{different_noise, same_noise};
 use ddim_web::evaluate::fit::{Line, mean_and_error};
 use ddim_web::evaluate::order::{Measured, compare};
-use ddim_web::evaluate::{eight_bits, fingerprint, parallel, strata};
+use ddim_web::evaluate::{eight_bits, fingerprint, parallel};
+use ddim_web::runs::strata;
 
 #[test]
 fn a_line_through_its_own_points_is_found_and_noise_lowers_r_squared() {

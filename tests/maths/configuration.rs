@@ -4,7 +4,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use ddim_web::{
     schedule::BetaSchedule,
     scheduler::{SchedulerClass, SchedulerConfig, SchedulerError, VarianceType},
-    step::{Clip, Method, Prediction, Variance},
+    step::{Clip, Convention, Method, Prediction, Variance},
     timesteps::Tau,
 };
 
@@ -26,7 +26,8 @@ fn missing_keys_have_the_defaults_of_diffusers() {
         Method::DdpmAncestral(Variance::FixedSmall)
     );
     let inverse = read(r#"{"_class_name": "DDIMInverseScheduler"}"#).unwrap();
-    assert_eq!(inverse.default_method(), Method::Inversion);
+    let inversion = Method::Inversion(Convention::Retrace);
+    assert_eq!(inverse.default_method(), inversion);
     for config in [ddim, ddpm, inverse] {
         assert_eq!((config.num_train_timesteps, config.steps_offset), (1000, 0));
         assert_eq!((config.beta_start, config.beta_end), (0.0001, 0.02));
@@ -142,7 +143,10 @@ fn thresholding_takes_precedence_over_clipping_except_in_inversion() {
         max: 3.0,
     };
     assert_eq!(config.clip(Method::SigmaHat), dynamic);
-    assert_eq!(config.clip(Method::Inversion), Clip::Range(1.0));
+    assert_eq!(
+        config.clip(Method::Inversion(Convention::Strict)),
+        Clip::Range(1.0)
+    );
     let none = read(r#"{"clip_sample": false}"#).unwrap();
     assert_eq!(none.clip(Method::SigmaHat), Clip::None);
 }

@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use ddim_web::{
     noise::gaussian,
     scheduler::{SchedulerConfig, TrajectoryOptions, TrajectoryStep},
-    step::{Method, Prediction, Variance},
+    step::{Convention, Method, Prediction, Variance},
     timesteps::Tau,
 };
 
@@ -119,46 +119,51 @@ fn every_sampler_returns_the_true_image_when_the_network_knows_it() {
     }
 }
 
+/// A network that knows eps, whatever level it is told: x_0 follows from it at that level.
 #[test]
 fn sampling_undoes_inversion_when_the_noise_is_exact() {
     let x_0 = noise(1, 5);
     let eps = noise(2, 5);
-    for prediction in Prediction::ALL {
+    let cases = Prediction::ALL
+        .into_iter()
+        .flat_map(|p| Convention::ALL.map(|c| (p, c)))
+        .flat_map(|(p, c)| [true, false].map(|to_one| (p, c, to_one)));
+    for (prediction, convention, set_alpha_to_one) in cases {
         let config = SchedulerConfig {
             prediction_type: prediction,
-            // x_0-prediction does not determine the noise of a clean image, so it starts at alpha_bar(0)
-            set_alpha_to_one: prediction != Prediction::Sample,
+            set_alpha_to_one,
             ..unclipped()
         };
         let schedule = config.schedule().unwrap();
-        let clean = if config.set_alpha_to_one {
+        let clean = if set_alpha_to_one {
             1.0
         } else {
             schedule.alpha_bar(0)
         };
         let at = |level: f64| mix(level.sqrt(), &x_0, (1.0 - level).sqrt(), &eps);
-        let network = |level: f64| {
-            let (of_x0, of_eps) = prediction.target(level).unwrap();
+        let network = |told: f64, x: &[f64]| {
+            let (of_x0, of_eps) = prediction.target(told).unwrap();
+            let x_0 = mix(1.0 / told.sqrt(), x, -((1.0 - told) / told).sqrt(), &eps);
             mix(of_x0, &x_0, of_eps, &eps)
         };
-        let run = |method, start: Vec<f64>, mut level: f64| {
+        let run = |method, start: Vec<f64>| {
             let options = TrajectoryOptions {
                 tau: Some(Tau::PaperLinear),
                 ..TrajectoryOptions::new(method, 13)
             };
-            let mut x = start;
-            for step in config.trajectory(&options).unwrap().steps {
+            let steps = config.trajectory(&options).unwrap().steps;
+            steps.iter().fold(start, |x, step| {
                 assert_eq!(step.coefficients.sigma, 0.0);
-                x = apply(&step.coefficients, &x, &network(level), &[0.0; 5]).1;
-                level = step.t_next.map_or(clean, |t| schedule.alpha_bar(t));
-            }
-            x
+                let out = network(schedule.alpha_bar(step.t), &x);
+                apply(&step.coefficients, &x, &out, &[0.0; 5]).1
+            })
         };
-        let x_t = run(Method::Inversion, at(clean), clean);
+        let what = format!("{prediction}, {convention}");
+        let x_t = run(Method::Inversion(convention), at(clean));
         let top = schedule.alpha_bar(999);
-        assert_image_close(&x_t, &at(top), 1e-9, &format!("{prediction}: x_T"));
-        let back = run(Method::Ddim { eta: 0.0 }, x_t, top);
-        assert_image_close(&back, &at(clean), 1e-9, &format!("{prediction}: x_0"));
+        assert_image_close(&x_t, &at(top), 1e-9, &format!("{what}: x_T"));
+        let back = run(Method::Ddim { eta: 0.0 }, x_t);
+        assert_image_close(&back, &at(clean), 1e-9, &format!("{what}: x_0"));
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ddim_web::engine::CpuEngine;
+use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser};
 use ddim_web::sampler::{SampleOptions, Sampler};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
+use ddim_web::step::Step;
 use half::f16;
 use safetensors::{Dtype, SafeTensors};
 
@@ -45,12 +46,13 @@ pub fn on_every_model(check: impl Fn(&Model)) {
 }
 
 /// Where a run starts.
-#[derive(Clone, Copy)]
 pub enum From {
     /// The fixture's x_T.
     Noise,
     /// The fixture's pictures, x_0.
     Pictures,
+    /// As many of the fixture's images as these are.
+    These(Vec<f32>),
 }
 
 pub struct Model {
@@ -95,11 +97,11 @@ impl Model {
         from: From,
         trajectory: TrajectoryOptions,
     ) -> Vec<f32> {
-        let start = match from {
-            From::Noise => "x_T",
-            From::Pictures => "x_0",
+        let (mut shape, mut latents) = match from {
+            From::Noise => self.tensor("x_T"),
+            From::Pictures => self.tensor("x_0"),
+            From::These(values) => (self.tensor("x_0").0, values),
         };
-        let (mut shape, mut latents) = self.tensor(start);
         let (_, noise) = self.tensor("noise"); // [steps, B, C, H, W]
         if trajectory.steps > NOISY_STEPS {
             shape[0] = 1;
@@ -128,6 +130,51 @@ impl Model {
         }
     }
 
+    /// Inverts the fixture's pictures with the network's answers read at the level of the state, which is what
+    /// `DDIMInverseScheduler` does. As many pictures as [`Self::run_on`] takes.
+    pub fn read_at_the_state(&self, trajectory: TrajectoryOptions) -> Vec<f32> {
+        let schedule = self.scheduler.schedule().unwrap();
+        let (mut shape, mut x) = self.tensor("x_0");
+        if trajectory.steps > NOISY_STEPS {
+            shape[0] = 1;
+        }
+        x.truncate(shape.iter().product());
+        let spec = BatchSpec {
+            shape: shape.clone().try_into().unwrap(),
+            labels: None,
+        };
+        let method = trajectory.method;
+        let mut alpha_bar = if self.scheduler.set_alpha_to_one {
+            1.0
+        } else {
+            schedule.alpha_bar(0)
+        };
+        for step in self.scheduler.trajectory(&trajectory).unwrap().steps {
+            let times = vec![step.t as f32; shape[0]];
+            let out = self.engine.predict(&spec, x.clone(), &times);
+            let out = pollster::block_on(out).unwrap();
+            let next = schedule.alpha_bar(step.t);
+            let step = Step {
+                alpha_bar,
+                alpha_bar_told: alpha_bar,
+                alpha_bar_next: next,
+                last: false,
+                prediction: self.scheduler.prediction_type,
+                clip: trajectory.clip.unwrap_or(self.scheduler.clip(method)),
+                use_clipped_model_output: false,
+            };
+            let c = step.coefficients(method).unwrap();
+            for (x, out) in x.iter_mut().zip(out) {
+                let (x_t, out) = (f64::from(*x), f64::from(out));
+                let mut x0_hat = [(c.p * x_t + c.q * out) as f32];
+                c.clip.apply(&mut x0_hat);
+                *x = (c.a * f64::from(x0_hat[0]) + c.b * (c.r * x_t + c.s * out)) as f32;
+            }
+            alpha_bar = next;
+        }
+        x
+    }
+
     /// Compares a run's last state with the peer's result of that name.
     #[track_caller]
     pub fn assert_equals(&self, ours: &[f32], peer: &str) {
@@ -143,7 +190,8 @@ impl Model {
         );
     }
 
-    fn tensor(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
+    /// The fixture's tensor of that name.
+    pub fn tensor(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
         let file = SafeTensors::deserialize(&self.fixture).unwrap();
         let view = file
             .tensor(name)

@@ -1,12 +1,17 @@
 //! What page and terminal do with a model: batches, the ODE, paths, and what both refuse.
 
-use ddim_web::engine::CpuEngine;
+use ddim_web::bound::{Bound, bits_per_dimension};
+use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser};
+use ddim_web::gaussian::diffused;
 use ddim_web::noise::{gaussian, slerp};
+use ddim_web::runs::nearest::Nearest;
+use ddim_web::runs::partial::{PartialError, mixed, noised};
 use ddim_web::runs::paths::{PathError, between};
+use ddim_web::runs::rate::{Rate, RateError, RateOptions, VARIANCES, curve};
 use ddim_web::runs::{Event, Job, Model, Ode, Refusal, RunError, Watch, mean_squared_error, rules};
 use ddim_web::sampler::{SampleOptions, Sampler};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
-use ddim_web::step::{Clip, Method};
+use ddim_web::step::{Clip, Convention, Method};
 
 use crate::fixture::{NO_MIDDLE, assert_close};
 use crate::test;
@@ -32,6 +37,17 @@ fn noise(seed: u64, count: usize) -> Vec<f32> {
     let mut values = vec![0.0; count * IMAGE];
     gaussian(seed, 0, 0, &mut values);
     values
+}
+
+/// What the network of [`engine`] makes of `x`, all of it at time step `t`.
+async fn answers(engine: &CpuEngine, x: &[f32], t: usize) -> Vec<f32> {
+    let batch = x.len() / IMAGE;
+    let spec = BatchSpec {
+        shape: [batch, 3, 8, 8],
+        labels: None,
+    };
+    let times = vec![t as f32; batch];
+    engine.predict(&spec, x.to_vec(), &times).await.unwrap()
 }
 
 test!(
@@ -79,12 +95,13 @@ test!(the_ode_walks_unclipped_in_both_directions, async {
     // The scheduler clips; its trajectory with the clipping left out is what both directions have to be.
     let model = model();
     let like = Job::new(TrajectoryOptions::new(DDIM, 5), 0, 0);
-    let ode = Ode::new(&model, &like).unwrap();
+    let ode = Ode::new(&model, &like, Convention::Strict).unwrap();
     assert_eq!(ode.events(2), 5);
     let pictures = noise(7, 2);
     let x_t = ode.encode(&pictures, &mut |_: &Event| ()).await.unwrap();
     let decoded = ode.decode(&x_t, &mut |_: &Event| ()).await.unwrap();
-    for (method, from, expected) in [(Method::Inversion, &pictures, &x_t), (DDIM, &x_t, &decoded)] {
+    let inversion = Method::Inversion(Convention::Strict);
+    for (method, from, expected) in [(inversion, &pictures, &x_t), (DDIM, &x_t, &decoded)] {
         let options = SampleOptions {
             trajectory: TrajectoryOptions {
                 clip: Some(Clip::None),
@@ -103,6 +120,215 @@ test!(the_ode_walks_unclipped_in_both_directions, async {
         assert_eq!(&found, expected, "{method}");
     }
     assert_eq!(mean_squared_error(&[1.0, -1.0], &[-1.0, -1.0]), 0.5);
+});
+
+test!(the_ode_ends_and_begins_where_it_is_told, async {
+    let model = model();
+    let trajectory = TrajectoryOptions {
+        from: Some(500),
+        ..TrajectoryOptions::new(DDIM, 10)
+    };
+    let ode = Ode::new(&model, &Job::new(trajectory, 0, 0), Convention::Retrace).unwrap();
+    // tau is 0, 100, … 900, of which six are not above 500
+    assert_eq!(ode.events(1), 6);
+    let pictures = noise(7, 1);
+    let x_t = ode.encode(&pictures, &mut |_: &Event| ()).await.unwrap();
+    let mut seen = Vec::new();
+    ode.decode(&x_t, &mut |event: &Event| seen.push(event.step.t))
+        .await
+        .unwrap();
+    assert_eq!(seen, [500, 400, 300, 200, 100, 0]);
+});
+
+test!(a_step_is_the_sum_of_the_three_terms_of_equation_12, async {
+    let engine = engine();
+    let scheduler = scheduler(r#"{"clip_sample": false}"#);
+    for (method, noisy) in [(Method::Ddim { eta: 0.5 }, true), (DDIM, false)] {
+        let options = SampleOptions {
+            trajectory: TrajectoryOptions::new(method, 4),
+            seed: 1,
+            first_image: 3,
+            batch: 2,
+            size: None,
+            labels: None,
+            latents: None,
+        };
+        let mut sampler = Sampler::new(&engine, &scheduler, options).unwrap();
+        assert_eq!(sampler.dissect(), None);
+        let x_t = sampler.advance(&engine, 2).await.unwrap().x_t;
+        let step = sampler.next(&engine).await.unwrap();
+        let found = sampler.dissect().unwrap();
+        let c = found.coefficients;
+        assert_eq!((found.index, found.t, found.t_next), (2, 250, Some(0)));
+        assert_eq!(found.x0_hat, step.x0_hat);
+        let out = answers(&engine, &x_t, 250).await;
+        let mut z = vec![0.0; IMAGE];
+        for (i, z_i) in (0..2).map(|image| (image * IMAGE, image as u32)) {
+            gaussian(1, 3 + z_i, 3, &mut z);
+            for k in 0..IMAGE {
+                let at = i + k;
+                // This network predicts eps.
+                let expected = [c.a * f64::from(step.x0_hat[at]), c.b * f64::from(out[at])];
+                let terms = [found.predicted[at], found.direction[at]];
+                assert_close(&terms, &expected.map(|v| v as f32), 1e-5);
+                assert_close(
+                    &[found.noise[at]],
+                    &[(c.sigma * f64::from(z[k])) as f32],
+                    1e-6,
+                );
+                let sum = terms[0] + terms[1] + found.noise[at];
+                assert_close(&[sum], &[step.x_t[at]], 1e-6);
+            }
+        }
+        assert_eq!(found.noise.iter().any(|v| *v != 0.0), noisy);
+    }
+});
+
+test!(
+    pictures_are_noised_by_equation_4_with_noise_of_their_own,
+    async {
+        let scheduler = scheduler("{}");
+        let schedule = scheduler.schedule().unwrap();
+        let pictures = noise(7, 2);
+        let x_t = noised(&scheduler, 300, &pictures, IMAGE, 5, 8).unwrap();
+        let (signal, spread) = schedule.signal_and_noise(300);
+        let mut eps = vec![0.0; IMAGE];
+        for i in 0..2 {
+            gaussian(5, 8 + i as u32, 0, &mut eps);
+            let expected: Vec<f32> = (0..IMAGE)
+                .map(|k| signal as f32 * pictures[i * IMAGE + k] + spread as f32 * eps[k])
+                .collect();
+            assert_close(&x_t[i * IMAGE..][..IMAGE], &expected, 1e-6);
+        }
+        let text = |found: Result<Vec<f32>, PartialError>| found.unwrap_err().to_string();
+        let late = noised(&scheduler, 1000, &pictures, IMAGE, 5, 8);
+        assert_eq!(
+            text(late),
+            "t: expected a time step of 0 to 999, found 1000"
+        );
+        assert!(text(noised(&scheduler, 9, &pictures, IMAGE - 1, 5, 8)).contains("images"));
+        assert!(noised(&scheduler, 9, &pictures, 0, 5, 8).is_err());
+    }
+);
+
+test!(
+    mixtures_lie_on_the_straight_line_between_their_ends,
+    async {
+        let [a, b] = [7, 8].map(|seed| noise(seed, 1));
+        let row = mixed(&a, &b, 5).unwrap();
+        assert_eq!((&row[..IMAGE], &row[4 * IMAGE..]), (&a[..], &b[..]));
+        let quarter: Vec<f32> = a.iter().zip(&b).map(|(a, b)| 0.75 * a + 0.25 * b).collect();
+        assert_close(&row[IMAGE..2 * IMAGE], &quarter, 1e-6);
+        assert_eq!(mixed(&a, &b, 1), Err(PartialError::Frames { found: 1 }));
+        assert!(mixed(&a, &b[1..], 2).is_err());
+    }
+);
+
+test!(
+    the_nearest_pictures_are_those_that_a_full_sort_finds,
+    async {
+        let (images, pictures) = (noise(1, 3), noise(2, 40));
+        let mut nearest = Nearest::new(&images, IMAGE, 4).unwrap();
+        nearest.add(&pictures[..7 * IMAGE]).unwrap();
+        nearest.add(&pictures[7 * IMAGE..]).unwrap();
+        let found = nearest.found().unwrap();
+        for (image, found) in images.chunks_exact(IMAGE).zip(found) {
+            let square = |picture: &[f32]| -> f64 {
+                let pairs = image.iter().zip(picture);
+                pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum()
+            };
+            let mut all: Vec<(f64, usize)> = pictures
+                .chunks_exact(IMAGE)
+                .enumerate()
+                .map(|(i, picture)| (square(picture).sqrt(), i))
+                .collect();
+            all.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let found: Vec<(f64, usize)> = found.iter().map(|n| (n.distance, n.index)).collect();
+            assert_eq!(found, all[..4]);
+        }
+        let few = Nearest::new(&images, IMAGE, 4)
+            .unwrap()
+            .found()
+            .unwrap_err();
+        assert_eq!(few.to_string(), "neighbours: expected 1 to 0, found 4");
+        assert!(Nearest::new(&images, IMAGE, 0).is_err());
+        assert!(Nearest::new(&images, IMAGE - 1, 1).is_err());
+        assert!(
+            Nearest::new(&images, IMAGE, 1)
+                .unwrap()
+                .add(&[0.0])
+                .is_err()
+        );
+    }
+);
+
+// Against the bound's own terms, and the paper's algorithms: what has been sent is L_T and the terms before.
+test!(rate_and_distortion_are_the_terms_of_the_bound, async {
+    let engine = engine();
+    let scheduler =
+        scheduler(r#"{"num_train_timesteps": 20, "beta_start": 0.01, "beta_end": 0.4}"#);
+    let schedule = scheduler.schedule().unwrap();
+    let x_0: Vec<f32> = noise(4, 1)
+        .iter()
+        .map(|v| (v * 0.3).clamp(-1.0, 1.0))
+        .collect();
+    let options = RateOptions {
+        x_0: x_0.clone(),
+        shape: [3, 8, 8],
+        class: None,
+        terms: 20,
+        seed: 2,
+        image: 6,
+    };
+    let mut rate = Rate::new(&scheduler, options.clone()).unwrap();
+    let mut terms = Vec::new();
+    while rate.given() < rate.total() {
+        terms.extend(rate.next(&engine).await.unwrap());
+    }
+    assert_eq!(rate.next(&engine).await, Ok(Vec::new()));
+    let falling: Vec<usize> = (0..20).rev().collect();
+    assert_eq!(terms.iter().map(|term| term.t).collect::<Vec<_>>(), falling);
+    let bound = Bound {
+        schedule: schedule.clone(),
+        prediction: scheduler.prediction_type,
+        variance: VARIANCES[1],
+        clip_x0_hat: true,
+    };
+    let mut sent = bits_per_dimension(bound.prior(&x_0), IMAGE);
+    assert_eq!(rate.prior(), sent);
+    for (term, point) in terms
+        .iter()
+        .zip(curve(rate.prior(), terms.iter().copied(), 1))
+    {
+        let t = term.t;
+        let mut eps = vec![0.0; IMAGE];
+        gaussian(2, 6, t as u32 + 1, &mut eps);
+        let x_t = diffused(&schedule, t, &x_0, &eps);
+        let out = answers(&engine, &x_t, t).await;
+        let (signal, spread) = schedule.signal_and_noise(t);
+        let squares = x_0.iter().zip(&x_t).zip(&out).map(|((x_0, x_t), out)| {
+            let x0_hat = (f64::from(*x_t) - spread * f64::from(*out)) / signal;
+            (255.0 * (f64::from(*x_0) - x0_hat.clamp(-1.0, 1.0)) / 2.0).powi(2)
+        });
+        let rmse = (squares.sum::<f64>() / IMAGE as f64).sqrt();
+        let cost = bits_per_dimension(bound.term(t, &x_0, &x_t, &out).unwrap(), IMAGE);
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-3 * b.abs().max(1e-3);
+        assert!(near(point.distortion, rmse), "t = {t}: {point:?} {rmse}");
+        assert!(near(term.bits[1], cost), "t = {t}: {term:?} {cost}");
+        assert!(near(point.rate, sent), "t = {t}: {point:?} {sent}");
+        assert_eq!(term.share, 1.0);
+        sent += cost;
+    }
+    for found in [0, 1, 21] {
+        let refused = Rate::new(
+            &scheduler,
+            RateOptions {
+                terms: found,
+                ..options.clone()
+            },
+        );
+        assert_eq!(refused.err(), Some(RateError::Terms { most: 20, found }));
+    }
 });
 
 test!(latents_must_be_as_many_as_the_images, async {
@@ -132,7 +358,8 @@ test!(what_would_not_do_what_it_says_is_refused, async {
     assert!(rules::method("magic", 0.0).is_err());
     assert_eq!(rules::method("ddim", 0.5), Ok(Method::Ddim { eta: 0.5 }));
 
-    let inversion = |scheduler, clip| rules::clip(scheduler, Method::Inversion, clip);
+    let inversion =
+        |scheduler, clip| rules::clip(scheduler, Method::Inversion(Convention::Retrace), clip);
     for (scheduler, key) in [(&clips, "clip_sample"), (&thresholds, "thresholding")] {
         let refused = Err(Refusal::InversionClips { key });
         assert_eq!(inversion(scheduler, None), refused);

@@ -3,7 +3,7 @@
 use ddim_web::engine::DeviceKind;
 use ddim_web::sampler::{SampleOptions, Sampler, SamplerError, StepOutput};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
-use ddim_web::step::Method;
+use ddim_web::step::{Convention, Method};
 
 use crate::fixture::{GREY_28, THREE_LEVELS, assert_close};
 use crate::{rule, test, test_on_devices};
@@ -243,10 +243,20 @@ test!(impossible_runs_are_refused_with_the_options_name, async {
         ),
         (
             SampleOptions {
-                trajectory: TrajectoryOptions::new(Method::Inversion, 4),
+                trajectory: TrajectoryOptions::new(Method::Inversion(Convention::Strict), 4),
                 ..base.clone()
             },
             "inversion",
+        ),
+        (
+            SampleOptions {
+                trajectory: TrajectoryOptions {
+                    from: Some(9),
+                    ..base.trajectory.clone()
+                },
+                ..base.clone()
+            },
+            "from: the images at time step 9",
         ),
     ];
     for (options, word) in cases {

@@ -9,6 +9,7 @@ use ddim_web::step::{Clip, Method};
 use ddim_web::timesteps::Tau;
 use indicatif::ProgressBar;
 
+use crate::args::inversion::Inversion;
 use crate::args::loaded::Loaded;
 use crate::args::machine::Machine;
 use crate::draw::film::Film;
@@ -88,9 +89,15 @@ impl Common {
     ///
     /// # Errors
     /// Those of [`Ode::new`].
-    pub fn ode<'a>(&self, loaded: &'a Loaded, steps: usize) -> Result<Ode<'a, Engine>, CliError> {
-        let trajectory = self.trajectory(Method::Inversion, steps, None);
-        Ok(Ode::new(&loaded.model, &self.job(trajectory, 0, 0))?)
+    pub fn ode<'a>(
+        &self,
+        loaded: &'a Loaded,
+        steps: usize,
+        inversion: Inversion,
+    ) -> Result<Ode<'a, Engine>, CliError> {
+        let trajectory = self.trajectory(Method::Ddim { eta: 0.0 }, steps, None);
+        let like = self.job(trajectory, 0, 0);
+        Ok(Ode::new(&loaded.model, &like, inversion.convention.into())?)
     }
 
     /// Says on standard error that `found` steps are made where `--steps` asks for `asked`.

@@ -2,5 +2,7 @@
 
 pub mod common;
 pub mod eta;
+pub mod inversion;
 pub mod loaded;
 pub mod machine;
+pub mod way;

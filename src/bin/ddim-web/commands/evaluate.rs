@@ -29,6 +29,7 @@ use self::store::{Manifest, Store};
 use self::task::Task;
 use self::tau::PaperTau;
 use crate::args::eta::Eta;
+use crate::args::inversion::Inversion;
 use crate::args::machine::Machine;
 use crate::error::CliError;
 use crate::files::whole::{check_writable, write_atomically};
@@ -124,6 +125,8 @@ pub struct Args {
         "no_clip",
     ])]
     features: Option<PathBuf>,
+    #[command(flatten)]
+    inversion: Inversion,
     #[command(flatten)]
     machine: Machine,
     /// No progress bar
@@ -238,7 +241,12 @@ fn tasks<'a>(
         tasks.extend(frechet::tasks(evaluation, store, frechet)?);
     }
     if all || args.reconstruction {
-        tasks.extend(reconstruction::tasks(evaluation, &steps, args.images)?);
+        tasks.extend(reconstruction::tasks(
+            evaluation,
+            &steps,
+            args.images,
+            args.inversion.convention.into(),
+        )?);
     }
     if all || args.consistency {
         evaluation.classifier()?;

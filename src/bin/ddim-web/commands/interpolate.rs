@@ -9,6 +9,7 @@ use ddim_web::step::{Clip, Method};
 use pollster::block_on;
 
 use crate::args::common::{Common, Steps};
+use crate::args::inversion::Inversion;
 use crate::args::loaded::Loaded;
 use crate::draw::animation::Animation;
 use crate::draw::film::Film;
@@ -54,6 +55,8 @@ pub struct Args {
     frames: usize,
     #[command(flatten)]
     steps: Steps,
+    #[command(flatten)]
+    inversion: Inversion,
     /// Also write the images as numbers to this .safetensors file (one tensor, sample [B,C,H,W], row by row)
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -166,7 +169,7 @@ impl Ends {
 
     /// x_T of the pictures in `--images`, as images of `shape` `[C, H, W]`.
     fn of_pictures(args: &Args, loaded: &Loaded, shape: [usize; 3]) -> Result<Self, CliError> {
-        let ode = args.common.ode(loaded, args.steps.steps)?;
+        let ode = (args.common).ode(loaded, args.steps.steps, args.inversion)?;
         let pictures = Pictures::read(&args.images, shape)?;
         if pictures.skipped > 0 {
             return Err(CliError::Failed(format!(

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use ddim_web::runs::{Event, mean_squared_error, rules};
-use ddim_web::step::Method;
+use ddim_web::step::{Convention, Method};
 use pollster::block_on;
 
 use crate::args::common::{Common, Steps};
+use crate::args::inversion::Inversion;
 use crate::draw::picture::{self, GAP};
 use crate::draw::sheet::{self, Block, Sheet};
 use crate::error::CliError;
@@ -31,6 +32,8 @@ pub struct Args {
     common: Common,
     #[command(flatten)]
     steps: Steps,
+    #[command(flatten)]
+    inversion: Inversion,
     /// Must be 0: noise that is added on the way cannot be undone
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     eta: f64,
@@ -52,7 +55,7 @@ pub struct Args {
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest, and when a picture
 /// could not be read, after the others are done.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    rules::method(Method::Inversion.name(), args.eta)?;
+    rules::method(Method::Inversion(Convention::Retrace).name(), args.eta)?;
     let kinds = if args.reconstruct { 3 } else { 2 };
     let room = sheet::MAX_TILES / kinds;
     if args.images.len() > room {
@@ -71,7 +74,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let loaded = args.common.open()?;
     let shape = args.common.shape(&loaded)?;
     sheet::check(args.images.len() * kinds, [shape[1], shape[2]])?;
-    let ode = args.common.ode(&loaded, args.steps.steps)?;
+    let ode = (args.common).ode(&loaded, args.steps.steps, args.inversion)?;
     let pictures = Pictures::read(&args.images, shape)?;
     args.common.remark_on_clipping(&loaded);
 

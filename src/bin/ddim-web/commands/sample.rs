@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use ddim_web::runs::{Job, rules};
 use ddim_web::sampler::SamplerError;
-use ddim_web::step::{Clip, Method};
+use ddim_web::scheduler::TrajectoryOptions;
+use ddim_web::step::Clip;
 
 use crate::args::common::{Common, Steps};
 use crate::draw::animation::Animation;
@@ -25,8 +26,8 @@ pub struct Args {
     /// Noise of DDIM, from 0 (deterministic) to 1 (as much as DDPM)
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     eta: f64,
-    /// ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large, or inversion (from the images in
-    /// --latents to noise; `ddim-web invert` does it with pictures)
+    /// ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large, probability_flow, or inversion and
+    /// inversion_strict (from the images in --latents to noise; `ddim-web invert` does it with pictures)
     #[arg(long, default_value = "ddim")]
     method: String,
     /// Leave x0_hat as it is where the scheduler would clip it: for latents that `ddim-web invert` wrote, which
@@ -39,6 +40,12 @@ pub struct Args {
     /// Number of images
     #[arg(long, default_value_t = 16, allow_negative_numbers = true)]
     count: usize,
+    /// Begin at this time step, 0 to T - 1, with the images in --latents as x_t
+    #[arg(long, value_name = "T", requires = "latents")]
+    from: Option<usize>,
+    /// End at this time step instead of at x_0 (in an inversion, of x_T)
+    #[arg(long, value_name = "T")]
+    to: Option<usize>,
     /// Read x_T from this .safetensors file (one tensor, sample [B,C,H,W]) instead of drawing it; it decides
     /// the number and size of the images
     #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "size"])]
@@ -60,7 +67,7 @@ pub struct Args {
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let method = rules::method(&args.method, args.eta)?;
-    if method == Method::Inversion && args.latents.is_none() {
+    if method.is_inversion() && args.latents.is_none() {
         return Err(CliError::usage(SamplerError::NoImages));
     }
     rules::count(args.count)?;
@@ -73,11 +80,17 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     .check()?;
     let clip = args.no_clip.then_some(Clip::None);
-    let trajectory = args.common.trajectory(method, args.steps.steps, clip);
+    let trajectory = TrajectoryOptions {
+        from: args.from,
+        to: args.to,
+        ..args.common.trajectory(method, args.steps.steps, clip)
+    };
     let loaded = args.common.open()?;
     rules::clip(loaded.model.scheduler(), method, clip)?;
     let steps = loaded.model.steps(&trajectory)?;
-    args.common.remark_on_steps(args.steps.steps, steps);
+    if args.from.is_none() && args.to.is_none() {
+        args.common.remark_on_steps(args.steps.steps, steps);
+    }
     let (shape, latents) = match &args.latents {
         Some(path) => {
             let (shape, values) = read_sample(path)?;

@@ -2,9 +2,9 @@
 //! section 4.3).
 
 use ddim_web::bound::{Bound, bits_per_dimension};
-use ddim_web::evaluate::strata;
 use ddim_web::gaussian::diffused;
 use ddim_web::noise::gaussian;
+use ddim_web::runs::strata;
 use ddim_web::step::Variance;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Table 2: images encoded to noise and decoded again along the ODE (DDIM, eq. 13), and what is lost.
 
 use ddim_web::runs::{Event, Job, MAX_IMAGES, Ode, mean_squared_error};
-use ddim_web::step::Method;
+use ddim_web::step::{Convention, Method};
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ pub fn tasks<'a>(
     evaluation: &'a Evaluation,
     steps: &[usize],
     images: usize,
+    convention: Convention,
 ) -> Result<Vec<Task<'a>>, CliError> {
     enough(evaluation, images)?;
     let cell = |&steps: &usize| {
@@ -40,13 +41,14 @@ pub fn tasks<'a>(
             ("images", json!(images)),
             ("data", json!(evaluation.test.fingerprint)),
             ("tau", json!(PaperTau::Linear.to_string())),
+            ("convention", json!(convention.to_string())),
             ("steps", json!(steps)),
         ];
         Ok(Task {
             settings: evaluation.settings(SECTION, &settings),
             name: format!("reconstruction, S = {steps}"),
             cost: 2 * (images * network_steps) as u64,
-            work: Box::new(move || reconstruct(evaluation, steps, images)),
+            work: Box::new(move || reconstruct(evaluation, steps, images, convention)),
         })
     };
     steps.iter().map(cell).collect()
@@ -67,13 +69,19 @@ pub fn enough(evaluation: &Evaluation, images: usize) -> Result<(), CliError> {
     }
 }
 
-fn reconstruct(evaluation: &Evaluation, steps: usize, images: usize) -> Result<Value, CliError> {
+fn reconstruct(
+    evaluation: &Evaluation,
+    steps: usize,
+    images: usize,
+    convention: Convention,
+) -> Result<Value, CliError> {
     let originals = evaluation.test.first(images);
-    let trajectory = PaperTau::Linear.trajectory(Method::Inversion, steps);
+    let trajectory = PaperTau::Linear.trajectory(Method::Ddim { eta: 0.0 }, steps);
     let loaded = &evaluation.loaded;
     let ode = Ode::new(
         &loaded.model,
         &Job::new(trajectory, evaluation.seed, images),
+        convention,
     )?;
     let mut see = |event: &Event| evaluation.bar.inc(event.batch as u64);
     let noise = block_on(ode.encode(&originals, &mut loaded.until_stopped(&mut see)))?;

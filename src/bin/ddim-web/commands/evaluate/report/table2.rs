@@ -6,6 +6,7 @@ use ddim_web::evaluate::fit::mean_and_error;
 use ddim_web::evaluate::order::Measured;
 use ddim_web::evaluate::paired::Evidence;
 use ddim_web::evaluate::paper;
+use ddim_web::step::Convention;
 use serde_json::json;
 
 use super::super::group::{Entry, Group, groups};
@@ -52,12 +53,17 @@ fn introduction(group: &Group<Outcome>) -> String {
     format!(
         "## Table 2: reconstruction error\n\n\
          {} {kind} are encoded to x_T in S steps and decoded again in S steps, both along the ODE (DDIM, eq. 13), τ \
-         {}, nothing clipped, on {}. Mean squared error per dimension, images scaled to 0…1, ± standard error over \
-         the images. Two cells are told apart where the interval of the mean of their images' differences excludes 0 \
-         (paired; Student's t, 95 % for all pairs together by Bonferroni).\n\n",
+         {}, nothing clipped, on {}. On the way to noise the network is told {}. Mean squared error per dimension, images \
+         scaled to 0…1, ± standard error over the images. Two cells are told apart where the interval of the mean of \
+         their images' differences excludes 0 (paired; Student's t, 95 % for all pairs together by Bonferroni).\n\n",
         group.number("images"),
         group.word("tau"),
-        group.word("device")
+        group.word("device"),
+        if group.word("convention") == Convention::Strict.name() {
+            "the level that the image has (`--convention strict`: eq. 14 taken literally)"
+        } else {
+            "the level that a step goes to (`--convention retrace`: decoding then asks at the same time steps)"
+        }
     )
 }
 
