@@ -5,6 +5,7 @@ mod chapter;
 mod classifier;
 mod figures;
 mod grid;
+mod rate;
 mod table1;
 mod table2;
 mod text;
