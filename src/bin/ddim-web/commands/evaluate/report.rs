@@ -56,9 +56,8 @@ fn introduction(store: &Store) -> String {
         "# Results of the model {}\n\n\
          The tables and figures of the DDIM paper (Song, Meng & Ermon 2021, arXiv 2010.02502), measured on a model \
          of {} parameters (fingerprint of its files: {}). The paper's numbers beside them are those of its CIFAR10 \
-         model, which is about {} times as large, and in table 1 with τ linear those of CelebA 64×64. A dash is a cell \
-         that was not made. `ddim-web evaluate` wrote this \
-         page; it was run as\n\n```\n{}\n```\n",
+         model, which is about {} times as large, and in table 1 with τ linear those of CelebA 64×64. A dash \
+         stands where there is no number. `ddim-web evaluate` wrote this page; it was run as\n\n```\n{}\n```\n",
         manifest.name,
         manifest.parameters,
         manifest.model,

@@ -79,12 +79,17 @@ impl Grid<'_> {
                 corrected.push(significant(d.corrected));
             }
             rows.extend([raw, corrected]);
-            if let Some(theirs) = self.paper.rows.iter().find(|row| row.eta == eta) {
-                let mut row = vec![format!("*{symbol}, the paper*")];
-                row.extend(steps.iter().map(|steps| {
-                    fid(theirs, *steps).map_or(MISSING.into(), |fid| format!("*{fid}*"))
-                }));
-                rows.push(row);
+            let theirs = self.paper.rows.iter().find(|row| row.eta == eta);
+            let theirs: Vec<Option<f64>> = steps.iter().map(|steps| fid(theirs?, *steps)).collect();
+            if theirs.iter().any(Option::is_some) {
+                let cells = theirs.into_iter();
+                let cells = cells.map(|fid| fid.map_or(MISSING.into(), |fid| format!("*{fid}*")));
+                rows.push(
+                    [format!("*{symbol}, the paper*")]
+                        .into_iter()
+                        .chain(cells)
+                        .collect(),
+                );
             }
         }
         let mut text = table(&head, &rows);

@@ -68,8 +68,7 @@ fn introduction(group: &Group<Outcome>) -> String {
 }
 
 fn rows(group: &Group<Outcome>) -> String {
-    let mut steps = BTreeSet::from(paper::STEPS_2);
-    steps.extend(group.entries.iter().map(Entry::steps));
+    let steps: BTreeSet<usize> = group.entries.iter().map(Entry::steps).collect();
     let mut head = vec!["S".to_string()];
     head.extend(steps.iter().map(usize::to_string));
     let mut ours = vec!["**here**".to_string()];
@@ -86,7 +85,17 @@ fn rows(group: &Group<Outcome>) -> String {
             format!("*{}*", significant_of_paper(paper::TABLE_2[at]))
         })
     }));
-    table(&head, &[ours, theirs])
+    let missing: Vec<String> = paper::STEPS_2
+        .iter()
+        .filter(|s| !steps.contains(s))
+        .map(usize::to_string)
+        .collect();
+    let table = table(&head, &[ours, theirs]);
+    if missing.is_empty() {
+        return table;
+    }
+    let missing = missing.join(", ");
+    format!("Of the paper's table these were not made: S = {missing}.\n\n{table}")
 }
 
 /// The paper's digits, no more.
