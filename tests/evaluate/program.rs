@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Folder, fails, fixture, idx, succeeds, usual};
 
-const SMALL: &str = "--eta 0 1 sigma_hat --steps 2 4 --samples 20 --resamples 200 --images 6 --noises 3 \
+const SMALL: &str = "--eta 0 1 sigma_hat --steps 2 10 --samples 20 --resamples 200 --images 6 --noises 3 \
                      --bound-terms 5 --seed 3";
 
 /// results.json without the times, which no two runs share.
@@ -28,8 +28,18 @@ fn all_sections_are_measured_and_written_in_both_forms() {
     for cell in table["cells"].as_array().unwrap() {
         let number = |name: &str| cell[name].as_f64().unwrap();
         assert!(number("low") < number("distance") && number("distance") < number("high"));
+        assert!(number("corrected") < number("distance") && number("standard_error") > 0.0);
+        assert!(cell.get("draws").is_none(), "the draws stay in the cell");
     }
-    // Two steps of quadratic tau over 20 are 5 and 20, four are 1, 5, 11 and 20.
+    let papers = [&table["order"][0], &table["order"][1]];
+    assert_eq!(papers[0]["paper"], "CelebA 64×64");
+    assert_eq!(papers[1]["paper"], "CIFAR10");
+    // S = 10 alone is in the paper: three cells of one column.
+    for order in papers {
+        let number = |name: &str| order[name].as_u64().unwrap();
+        assert_eq!(number("same") + number("undecided") + number("reversed"), 3);
+    }
+    // Two steps of quadratic tau over 20 are 5 and 20.
     assert_eq!(table["cells"][0]["network_steps"], 2);
     let floor = table["floor"]["distance"].as_f64().unwrap();
     assert!(floor > 0.0, "{floor}");
@@ -39,14 +49,44 @@ fn all_sections_are_measured_and_written_in_both_forms() {
     assert!(cells.iter().all(|c| c["mse"].as_f64().unwrap() > 0.0));
     assert!(json["timing"][0]["slope"].is_f64());
     let consistency = &json["consistency"][0];
-    assert_eq!(consistency["longest"], 4);
+    assert_eq!(consistency["longest"], 10);
     assert!(consistency["different_noise"].as_f64().unwrap() > 0.0);
 
-    for terms in json["bound"][0]["variances"].as_array().unwrap() {
+    let bound = &json["bound"][0];
+    assert_eq!(
+        (&bound["dimensions"], &bound["constant"]),
+        (&64.into(), &0.into())
+    );
+    let sides = bound["sides"].as_array().unwrap();
+    assert_eq!(sides.len(), 2);
+    assert_eq!(sides[0]["held_out"], true);
+    assert_eq!(sides[1]["held_out"], false);
+    for (variance, terms) in sides
+        .iter()
+        .flat_map(|side| side["variances"].as_array().unwrap().iter().enumerate())
+    {
         let mean = |name: &str| terms[name]["mean"].as_f64().unwrap();
         let sum = mean("prior") + mean("divergences") + mean("decoder");
         assert!((mean("total") - sum).abs() < 1e-9 * sum);
-        assert!(mean("divergences") > 0.0 && mean("decoder") > 0.0);
+        let perfect = |name: &str| terms[name].as_f64().unwrap();
+        // beta_tilde is the posterior's own variance, so that a perfect x0_hat makes no divergence.
+        assert_eq!(perfect("perfect_divergences").abs() < 1e-12, variance == 0);
+        assert!(perfect("perfect_divergences") < mean("divergences"));
+        assert!((0.0..mean("decoder")).contains(&perfect("perfect_decoder")));
+        let curve = terms["curve"].as_array().unwrap();
+        assert_eq!(curve.len(), 5);
+        let number = |point: &Value, name: &str| point[name].as_f64().unwrap();
+        assert!(
+            curve
+                .windows(2)
+                .all(|p| number(&p[0], "rate") < number(&p[1], "rate"))
+        );
+        let (first, last) = (&curve[0], &curve[4]);
+        assert_eq!(last["t"], 0);
+        let before = mean("prior") + mean("divergences");
+        assert!((number(last, "rate") - before).abs() < 1e-9 * before);
+        assert!((0.0..=255.0).contains(&number(last, "rmse")));
+        assert!(number(first, "rate") >= mean("prior"));
     }
 
     let text = folder.text("out/results.md");
@@ -55,17 +95,31 @@ fn all_sections_are_measured_and_written_in_both_forms() {
         "compare only with each other",
         "20 samples",
         "6 test images",
-        "| **0.2** | – | – |",
-        "*367.43*",
+        "| *σ̂, the paper* | – | *367.43* |",
+        "| *σ̂, the paper* | – | *299.71* |",
+        "these were not made: S = 20, 50, 100, 1000; η = 0.2, 0.5.",
+        "At S = 1000 σ̂ has the lowest FID of the paper, 3.17",
+        "At S = 1000 σ̂ has the lowest FID of the paper, 3.26",
+        "these were not made: S = 20, 50, 100, 200, 500, 1000.",
+        "without bias",
+        "clipped in every step",
         "*0.014*",
+        "*3.75 test, 3.72 training*",
+        "*about 1e-5*",
+        "6 test images and 6 training images",
+        "Rate and distortion",
+        "| x₀ itself |",
         "Figure 4",
         "Figure 5",
         "L_0, and one of each of 4 equal parts",
         "ddim-web evaluate --model model",
-        "Of the 50 cells of the whole grid, 12 were made.",
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }
+    assert!(
+        !text.contains("0.2**"),
+        "a row without a cell is left out: {text}"
+    );
 }
 
 #[test]
@@ -137,7 +191,7 @@ fn an_interrupted_evaluation_goes_on_where_it_was() {
     succeeds(&kill.unwrap());
     fails(&child.wait_with_output().unwrap(), 1, &["stopped"]);
     let text = folder.text("out/results.md");
-    assert!(text.contains(" – "), "a missing cell is a dash: {text}");
+    assert!(text.contains("these were not made"), "{text}");
     let before = folder.names("out/cells");
 
     succeeds(&folder.evaluate("out", arguments));
@@ -261,6 +315,114 @@ fn samples_that_were_kept_serve_another_classifier() {
 }
 
 #[test]
+fn samples_that_are_not_clipped_stand_in_a_table_of_their_own() {
+    let folder = Folder::with_model("no-clip");
+    let run = |more: &str| {
+        let base = "--frechet --eta 0 --tau linear --steps 4 --samples 20 --resamples 200";
+        succeeds(&folder.evaluate("out", &format!("{base} --keep-samples {more}")));
+        folder.names("out/samples")
+    };
+    let clipped = run("");
+    let both = run("--no-clip");
+    assert_eq!(both.len(), 2);
+    assert!(both.contains(&clipped[0]));
+    let [a, b] = [&both[0], &both[1]].map(|name| {
+        let path = folder.path(&format!("out/samples/{name}"));
+        fs::read(path).unwrap()
+    });
+    assert_ne!(a, b);
+    let json = folder.json("out/results.json");
+    let tables = json["frechet"].as_array().unwrap();
+    let clips: Vec<&Value> = tables.iter().map(|t| &t["settings"]["clip"]).collect();
+    assert_eq!(tables.len(), 2);
+    assert!(clips.contains(&&Value::Null) && clips.contains(&&"none".into()));
+    assert!(tables.iter().all(|t| t["floor"]["distance"].is_f64()));
+    let text = folder.text("out/results.md");
+    assert!(text.contains("distance, nothing clipped"), "{text}");
+
+    // Where the scheduler does not clip there is nothing to turn off, and so no other cell.
+    let scheduler = folder.text("model/scheduler_config.json");
+    let scheduler = scheduler.replace('{', "{\"clip_sample\": false, ");
+    folder.write("model/scheduler_config.json", scheduler.as_bytes());
+    for more in ["", "--no-clip"] {
+        let base = "--frechet --eta 0 --tau linear --steps 4 --samples 20 --resamples 200";
+        succeeds(&folder.evaluate("free", &format!("{base} {more}")));
+    }
+    let json = folder.json("free/results.json");
+    assert_eq!(json["frechet"].as_array().unwrap().len(), 1);
+    let text = folder.text("free/results.md");
+    assert!(
+        text.contains("not clipped, as in the official code."),
+        "{text}"
+    );
+}
+
+#[test]
+fn tau_of_the_official_code_stands_beside_the_numbers_it_made() {
+    let folder = Folder::with_model("code");
+    let arguments = "--frechet --eta 0 --tau quad uniform --steps 10 --samples 20 --resamples 200";
+    succeeds(&folder.evaluate("out", arguments));
+    let json = folder.json("out/results.json");
+    let order = &json["frechet"][0]["order"];
+    assert_eq!(
+        (&order[0]["tau"], &order[0]["paper"]),
+        (&"quad".into(), &"CIFAR10".into())
+    );
+    assert_eq!(order[1]["paper"], "CelebA 64×64");
+    // Squares of 10 numbers from 0 to 4: 0, 0.2, 0.8, 1.8, 3.2, 4.9, 7.1, 9.7, 12.6, 16, of which two are repeated.
+    let cells = json["frechet"][0]["cells"].as_array().unwrap();
+    let quad = cells.iter().find(|cell| cell["tau"] == "quad").unwrap();
+    assert_eq!(quad["network_steps"], 8);
+    let text = folder.text("out/results.md");
+    assert_eq!(text.matches("Code and paper differ.").count(), 2, "{text}");
+}
+
+#[test]
+fn cells_of_an_older_format_are_left_alone_and_made_again() {
+    let folder = Folder::with_model("older");
+    let arguments =
+        "--frechet --bound --eta 0 --tau linear --steps 2 --samples 20 --resamples 200 --images 2";
+    succeeds(&folder.evaluate("out", arguments));
+    let new = folder.json("out/results.json");
+    for name in folder.names("out/cells") {
+        let path = format!("out/cells/{name}");
+        let mut cell = folder.json(&path);
+        cell["settings"].as_object_mut().unwrap().remove("format");
+        cell["result"] = serde_json::json!({ "distance": 1.0, "low": 0.5, "high": 1.5 });
+        let old = path.replace(".json", "-old.json");
+        folder.write(&old, cell.to_string().as_bytes());
+        fs::remove_file(folder.path(&path)).unwrap();
+    }
+    succeeds(&folder.evaluate("out", arguments));
+    assert_eq!(folder.json("out/results.json"), new);
+}
+
+#[test]
+fn dimensions_that_never_change_are_counted() {
+    let folder = Folder::with_model("constant");
+    for (name, count) in [("train-images", 60), ("t10k-images", 20)] {
+        let mut images = idx(count, 1);
+        for image in images[16..].chunks_exact_mut(64) {
+            image[..16].fill(7);
+        }
+        folder.write(&format!("data/{name}-idx3-ubyte"), &images);
+    }
+    succeeds(&folder.evaluate("out", "--bound --images 3 --bound-terms 4"));
+    let bound = &folder.json("out/results.json")["bound"][0];
+    let constant = bound["constant"].as_u64().unwrap();
+    // Some images of the rule are of one colour, but not all of the same.
+    assert_eq!(constant, 16);
+    let text = folder.text("out/results.md");
+    for words in [
+        "16 (25.0 %)",
+        "the other 48",
+        "| bound per dimension that varies |",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
 fn features_of_another_network_are_compared_without_a_model() {
     let folder = Folder::new("features");
     folder.write("features.safetensors", &fixture("frechet.safetensors"));
@@ -275,6 +437,14 @@ fn features_of_another_network_are_compared_without_a_model() {
     let expected: Value = serde_json::from_slice(&fixture("frechet.json")).unwrap();
     let distance = expected["distance"].as_f64().unwrap();
     assert!(rows[0].starts_with("| other | 70 | "), "{text}");
+    assert!(
+        text.starts_with("| set | images | Fréchet distance | 95 % interval | without the bias")
+    );
+    let number = |column: usize| -> f64 {
+        let cell = rows[0].split('|').nth(column).unwrap();
+        cell.trim().parse().unwrap()
+    };
+    assert!(number(5) < number(3), "the bias is above 0: {text}");
     assert!(
         rows[0].contains(&format!("{distance:.1}")),
         "{distance}: {text}"

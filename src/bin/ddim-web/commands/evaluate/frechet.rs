@@ -64,8 +64,6 @@ pub struct Floor {
     /// The distance of some images of one half from the other half.
     #[serde(flatten)]
     pub distance: Estimate,
-    /// How many images of the one half.
-    pub images: usize,
     /// Real images in all.
     pub real_images: usize,
     /// What the classifier's file says about itself.
@@ -251,7 +249,6 @@ fn floor(evaluation: &Evaluation, store: &Store, options: &Options) -> Result<Va
     let network = &evaluation.classifier()?.network;
     let floor = Floor {
         distance: distance(evaluation, options, &images, &reference)?,
-        images: images.count(),
         real_images: real.count(),
         network: network.metadata().clone(),
         features: network.dimension(),

@@ -115,7 +115,7 @@ fn cell(entry: &Entry<Outcome>) -> Value {
 
 fn least(floor: &Floor) -> Value {
     let mut json = numbers(&floor.distance);
-    json["images"] = json!(floor.images);
+    json["images"] = json!(floor.distance.images);
     json["real_images"] = json!(floor.real_images);
     json["network"] = json!(floor.network);
     json["features"] = json!(floor.features);
@@ -156,7 +156,7 @@ fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clips: bool) -> S
         format!(
             " Real images against real images (the floor: {} of one half against the other half) are {distance} [{low}, \
              {high}] apart, {corrected} without the bias.",
-            floor.images
+            d.images
         )
     });
     format!(
