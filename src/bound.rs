@@ -234,6 +234,7 @@ pub fn gamma_ddim(
     // The sampler's own step has sigma, and the mean as a x0_hat + b eps.
     let step = Step {
         alpha_bar,
+        alpha_bar_told: alpha_bar,
         alpha_bar_next: before.map_or(1.0, |before| schedule.alpha_bar(before)),
         last: false,
         prediction,

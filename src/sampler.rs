@@ -64,7 +64,7 @@ pub enum SamplerError {
     Over,
 }
 
-/// Noise for the `draw`-th step (counted from 1), a whole batch `[B, C, H, W]`. A step that is made again on another
+/// Noise for the `draw`-th step of a run from x_T (counted from 1), a whole batch `[B, C, H, W]`. A step that is made again on another
 /// device asks for its noise again.
 pub type NoiseFn = Box<dyn FnMut(u32) -> Vec<f32>>;
 
@@ -235,7 +235,8 @@ impl<D: Denoiser> Sampler<D> {
     /// The noise that step `index` adds, if it adds any.
     fn noise_of(&mut self, index: usize) -> Option<Vec<f32>> {
         let needed = self.trajectory.steps[index].needs_noise();
-        needed.then(|| (self.noise)(index as u32 + 1))
+        let number = self.trajectory.before + index + 1;
+        needed.then(|| (self.noise)(number as u32))
     }
 
     /// Makes the next step on `engine`, which must be the one the run was started on.

@@ -139,7 +139,7 @@ impl Step {
     /// sigma of eta = 1; the methods differ only in the sigma that multiplies z.
     fn direction_and_noise(&self, method: Method) -> Result<(f64, f64), StepError> {
         let (now, next) = (self.alpha_bar, self.alpha_bar_next);
-        if method == Method::ProbabilityFlow {
+        if method == Method::ProbabilityFlow && !self.last {
             // DDIM, eq. 15: x' / sqrt(next) = x / sqrt(now) + (s'^2 - s^2) / (2 s) eps with s^2 = (1 - now) / now, and
             // x / sqrt(now) = x0_hat + s eps.
             let (ratio, ratio_next) = ((1.0 - now) / now, (1.0 - next) / next);

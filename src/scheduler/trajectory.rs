@@ -47,6 +47,9 @@ impl TrajectoryOptions {
 pub struct Trajectory {
     /// Never empty. `t` falls; in an inversion it rises.
     pub steps: Vec<TrajectoryStep>,
+    /// How many steps a run from x_T has before these. The noise of a step goes by its number in the whole run, so that
+    /// a run in two parts adds what the whole one would.
+    pub before: usize,
 }
 
 /// One step of a run.
@@ -110,7 +113,15 @@ impl SchedulerConfig {
                 (_, from, to) => step(from.unwrap_or(0), from, to),
             })
             .collect();
-        Ok(Trajectory { steps: steps? })
+        let skipped = |from| tau.iter().filter(|t| **t > from).count();
+        let before = match options.from {
+            Some(from) if !method.is_inversion() => skipped(from),
+            _ => 0,
+        };
+        Ok(Trajectory {
+            steps: steps?,
+            before,
+        })
     }
 }
 

@@ -30,6 +30,7 @@ pub enum Method {
     /// DDPM, algorithm 2, through the posterior mean of eq. 7 (diffusers' `DDPMScheduler`).
     DdpmAncestral(Variance),
     /// An Euler step in time of the probability flow ODE, in its variance-exploding form (DDIM, eq. 15). Deterministic.
+    /// The step to x_0 is that of DDIM: eq. 15 would leave half of the noise in the image.
     ProbabilityFlow,
     /// The ODE of DDIM, eq. 14 run upwards, from image to noise.
     Inversion(Convention),

@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::*;
 
 use super::load::{JsLoadOptions, Request};
 use super::options::{Options, integer};
+use super::rate::{JsRateOptions, WebRate};
 use super::sampler::WebSampler;
 use super::{Kind, WebError, js_error};
 use crate::engine::plan::Plan;
@@ -136,6 +137,11 @@ impl WebDenoiser {
         let (scheduler, options) = Options::read(options.into())?;
         WebSampler::start(self.engine.clone(), &scheduler, options)
     }
+
+    /// Prepares the rate-distortion curve of a picture; nothing is computed before its `next()`.
+    pub fn rate_distortion(&self, options: JsRateOptions) -> Result<WebRate, WebError> {
+        WebRate::start(self.engine.clone(), options)
+    }
 }
 
 /// Name and shape of every tensor that a weights file for this config.json holds.
@@ -177,7 +183,7 @@ pub fn scheduler_info(scheduler_json: &str) -> Result<JsSchedulerInfo, WebError>
 }
 
 /// What only a number in a file can spoil that is larger than JavaScript counts.
-fn plain_object(value: &impl Serialize) -> Result<JsValue, WebError> {
+pub(super) fn plain_object(value: &impl Serialize) -> Result<JsValue, WebError> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
         .map_err(|error| WebError {

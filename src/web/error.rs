@@ -5,11 +5,15 @@
 use js_sys::{Error, Reflect};
 use wasm_bindgen::JsValue;
 
+use crate::bound::BoundError;
 #[cfg(feature = "gpu")]
 use crate::engine::UnknownStorage;
 use crate::engine::{EngineError, UnknownEngine};
 use crate::noise::NoiseError;
+use crate::runs::nearest::NearestError;
+use crate::runs::partial::PartialError;
 use crate::runs::paths::PathError;
+use crate::runs::rate::RateError;
 use crate::runs::rules::Refusal;
 use crate::sampler::SamplerError;
 use crate::scheduler::SchedulerError;
@@ -115,6 +119,7 @@ impl HasKind for SchedulerError {
             Self::Json(_) | Self::Field(_) | Self::TrainedBetas { .. } | Self::Schedule(_) => {
                 Kind::Scheduler
             }
+            Self::Level { .. } => Kind::Options,
             Self::Timesteps(error) => error.kind(),
             Self::Step(error) => error.kind(),
         }
@@ -161,6 +166,7 @@ impl HasKind for Refusal {
             | Self::InversionClips { .. }
             | Self::NoisyClips
             | Self::Uniform { .. }
+            | Self::Step { .. }
             | Self::Count { .. }
             | Self::Values { .. } => Kind::Options,
         }
@@ -172,6 +178,47 @@ impl HasKind for PathError {
         match self {
             Self::Ends { .. } | Self::Frames { .. } => Kind::Options,
             Self::Noise(error) => error.kind(),
+        }
+    }
+}
+
+impl HasKind for PartialError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Scheduler(error) => error.kind(),
+            Self::Frames { .. } => Kind::Options,
+            Self::Images { .. } | Self::Lengths { .. } => Kind::Input,
+        }
+    }
+}
+
+impl HasKind for NearestError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Width { .. } => Kind::Input,
+            Self::Neighbours { .. } => Kind::Options,
+        }
+    }
+}
+
+impl HasKind for BoundError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Lengths { .. } => Kind::Input,
+            Self::Step(error) => error.kind(),
+            Self::Before { .. } | Self::WithoutNoise { .. } => Kind::Options,
+        }
+    }
+}
+
+impl HasKind for RateError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Terms { .. } => Kind::Options,
+            Self::Scheduler(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::Bound(error) => error.kind(),
+            Self::Diverged { .. } => Kind::Diverged,
         }
     }
 }
@@ -190,7 +237,9 @@ impl HasKind for SamplerError {
         match self {
             Self::Engine(error) => error.kind(),
             Self::Scheduler(error) => error.kind(),
-            Self::Batch { .. } | Self::NoImages | Self::NoSize => Kind::Options,
+            Self::Batch { .. } | Self::NoImages | Self::NoState { .. } | Self::NoSize => {
+                Kind::Options
+            }
             Self::Channels { .. } => Kind::Config,
             Self::Diverged { .. } => Kind::Diverged,
             Self::Over => Kind::Over,

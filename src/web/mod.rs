@@ -6,10 +6,12 @@
 mod adapter;
 mod denoiser;
 mod error;
+mod figures;
 mod load;
 mod options;
 mod panic;
 mod paths;
+mod rate;
 mod sampler;
 
 #[cfg(feature = "gpu")]
@@ -17,8 +19,10 @@ pub use adapter::is_software_adapter;
 pub use denoiser::{WebDenoiser, expected_tensors, scheduler_info};
 use error::js_error;
 pub use error::{Kind, WebError};
+pub use figures::{mixed, nearest, noised, run_numbers};
 pub use panic::on_panic;
 pub use paths::between;
+pub use rate::WebRate;
 pub use sampler::WebSampler;
 
 use wasm_bindgen::prelude::*;
@@ -96,7 +100,10 @@ export interface SampleOptions {
   eta?: number;
   /** leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN, "10,15,20" or "list:0,5,10". Default: the scheduler's own. */
   tau?: string;
-  /** ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large, or inversion (from the images given as latents to noise). Default ddim. */
+  /**
+   * ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large or probability_flow; inversion goes from the images given as latents to noise,
+   * and inversion_strict does so by an Euler step of the DDIM paper's eq. 14 taken literally, which loses more. Default ddim.
+   */
   method?: string;
   /** 0 to 2^53 - 1. Default 0. */
   seed?: number;
@@ -110,8 +117,12 @@ export interface SampleOptions {
   labels?: number[];
   /** Height and width; default: those of config.json. */
   size?: [number, number];
-  /** x_T, [batch, channels, height, width] row by row, instead of seeded noise. */
+  /** x_T, [batch, channels, height, width] row by row, instead of seeded noise; with `from`, x_t. */
   latents?: Float32Array;
+  /** Begin at this time step, 0 to T - 1, with the images given as latents. The run visits it and what tau has beyond. */
+  from?: number;
+  /** End at this time step instead of at x_0 (in an inversion, of x_T). */
+  to?: number;
 }
 /** What `Sampler.next()` gives; images are [batch, channels, height, width], about -1 to 1. */
 export interface Step {
@@ -123,6 +134,73 @@ export interface Step {
   t: number;
   x0_hat: Float32Array;
   x_t: Float32Array;
+}
+/** What `Sampler.dissect()` gives: a step's result is `predicted + direction + noise` (DDIM, eq. 12). */
+export interface Dissection {
+  /** Which step, from 0. */
+  index: number;
+  /** The time step the network was run at. */
+  t: number;
+  /** The time step of the result; null is the image. */
+  t_next: number | null;
+  /** Factor of x0_hat. */
+  a: number;
+  /** Factor of eps. */
+  b: number;
+  /** Factor of fresh noise. */
+  sigma: number;
+  x0_hat: Float32Array;
+  /** a x0_hat, the "predicted x_0". */
+  predicted: Float32Array;
+  /** b eps, the "direction pointing to x_t". */
+  direction: Float32Array;
+  /** sigma z, the "random noise". */
+  noise: Float32Array;
+}
+/** What `numbers()` gives for each step. */
+export interface StepNumbers {
+  /** The time step the network is told. */
+  t: number;
+  /** The time step of the result; null is the image. */
+  t_next: number | null;
+  /** Of the level the network is told: the DDIM paper's α. */
+  alpha_bar: number;
+  /** sqrt((1 - alpha_bar) / alpha_bar), the noise in the variance-exploding view; null where it is infinite. */
+  noise_level: number | null;
+  /** Factors of DDIM, eq. 12: of x0_hat, of eps, of fresh noise. */
+  a: number;
+  b: number;
+  sigma: number;
+  /** The weight of theorem 1, in nats; null where the bound is infinite. */
+  gamma: number | null;
+  /** q(x_next | x_t, x_0), DDIM, eq. 7; null in an inversion. */
+  posterior: { of_x0: number; of_x_t: number; variance: number } | null;
+  /** q(x_t | x_next, x_0), DDIM, eq. 8; null in an inversion. */
+  forward: { of_x0: number; of_x_next: number; variance: number } | null;
+}
+/** What `Denoiser.rate_distortion()` takes. */
+export interface RateOptions {
+  /** The text of scheduler_config.json. */
+  scheduler: string;
+  /** The picture, [channels, height, width] of config.json, -1 to 1. */
+  image: Float32Array;
+  /** How many time steps, 2 to T; fewer than all are drawn from equal parts of the chain. Default: all. */
+  terms?: number;
+  /** Seed of the noise. Default 0. */
+  seed?: number;
+  /** The picture's class, for a conditional model. */
+  label?: number;
+}
+/** A point of the curve (DDPM, figure 5, algorithms 3 and 4). */
+export interface RatePoint {
+  /** The time step of the state that has arrived. */
+  t: number;
+  /** Bits per dimension sent so far. */
+  rate: number;
+  /** Root mean squared error of the picture predicted from that state, on the scale 0 to 255. */
+  distortion: number;
+  /** Bits per dimension of what is sent next. */
+  cost: number;
 }
 "#;
 

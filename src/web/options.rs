@@ -31,10 +31,12 @@ pub struct Options {
     labels: Option<Vec<f64>>,
     size: Option<[f64; 2]>,
     latents: Option<Vec<f32>>,
+    from: Option<f64>,
+    to: Option<f64>,
 }
 
 /// Names of the fields above.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "scheduler",
     "steps",
     "eta",
@@ -47,6 +49,8 @@ const KEYS: [&str; 12] = [
     "labels",
     "size",
     "latents",
+    "from",
+    "to",
 ];
 
 fn fifty() -> f64 {
@@ -58,7 +62,7 @@ fn one() -> f64 {
 }
 
 /// The largest integer that a JavaScript number counts to without gaps: 2^53 - 1.
-const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+pub const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
 
 impl Options {
     /// The scheduler and the options of `value`.
@@ -80,6 +84,10 @@ impl Options {
             .map(|tau| tau.parse::<Tau>())
             .transpose()
             .map_err(js_error)?;
+        let level = |name, t: Option<f64>| -> Result<_, WebError> {
+            t.map(|t| Ok(integer(name, t, f64::from(u32::MAX))? as usize))
+                .transpose()
+        };
         let steps = integer("steps", options.steps, f64::from(u32::MAX))? as usize;
         let labels = options
             .labels
@@ -101,6 +109,8 @@ impl Options {
             trajectory: TrajectoryOptions {
                 tau,
                 clip,
+                from: level("from", options.from)?,
+                to: level("to", options.to)?,
                 ..TrajectoryOptions::new(method, steps)
             },
             seed: integer("seed", options.seed, MAX_SAFE)?,

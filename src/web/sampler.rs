@@ -16,6 +16,9 @@ extern "C" {
     /// TypeScript's `Step`.
     #[wasm_bindgen(typescript_type = "Step")]
     pub type JsStep;
+    /// TypeScript's `Dissection`.
+    #[wasm_bindgen(typescript_type = "Dissection")]
+    pub type JsDissection;
 }
 
 /// One run. Stop by not asking for the next step; `free()` gives its memory back.
@@ -76,18 +79,45 @@ impl WebSampler {
             .advance(engine.as_ref(), count)
             .await
             .map_err(js_error)?;
-        let fields: [(&str, JsValue); 5] = [
+        Ok(object([
             ("done", step.done.into()),
             ("index", (step.index as u32).into()),
             ("t", (step.t as u32).into()),
             ("x0_hat", Float32Array::from(step.x0_hat.as_slice()).into()),
             ("x_t", Float32Array::from(step.x_t.as_slice()).into()),
-        ];
-        let object = Object::new();
-        for (name, value) in fields {
-            // Setting a property of a fresh object cannot fail.
-            let _ = Reflect::set(&object, &name.into(), &value);
-        }
-        Ok(object.unchecked_into())
+        ])
+        .unchecked_into())
     }
+
+    /// The last step that `next` gave, as the three terms that it adds up (DDIM, eq. 12); nothing before the first.
+    pub fn dissect(&mut self) -> Option<JsDissection> {
+        let found = self.run.dissect()?;
+        let c = found.coefficients;
+        let images = |values: &[f32]| JsValue::from(Float32Array::from(values));
+        let dissection = object([
+            ("index", (found.index as u32).into()),
+            ("t", (found.t as u32).into()),
+            (
+                "t_next",
+                found.t_next.map_or(JsValue::NULL, |t| (t as u32).into()),
+            ),
+            ("a", c.a.into()),
+            ("b", c.b.into()),
+            ("sigma", c.sigma.into()),
+            ("x0_hat", images(&found.x0_hat)),
+            ("predicted", images(&found.predicted)),
+            ("direction", images(&found.direction)),
+            ("noise", images(&found.noise)),
+        ]);
+        Some(dissection.unchecked_into())
+    }
+}
+
+fn object<const N: usize>(fields: [(&str, JsValue); N]) -> Object {
+    let object = Object::new();
+    for (name, value) in fields {
+        // Setting a property of a fresh object cannot fail.
+        let _ = Reflect::set(&object, &name.into(), &value);
+    }
+    object
 }

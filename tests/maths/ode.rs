@@ -152,8 +152,8 @@ fn retracing_loses_less_on_the_way_there_and_back_than_the_strict_step() {
     }
 }
 
-/// DDIM, eq. 15 is another discretisation of the same ODE (proposition 1). Its last step would end at the image, where
-/// it leaves half of the noise, so the runs end at time step 0.
+/// DDIM, eq. 15 is another discretisation of the same ODE (proposition 1). The runs end at time step 0, since the step
+/// to the image is not one of eq. 15.
 #[test]
 fn euler_steps_of_the_probability_flow_end_at_the_solution_of_the_ode() {
     let config = config();

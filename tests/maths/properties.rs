@@ -87,6 +87,7 @@ fn every_sampler_returns_the_true_image_when_the_network_knows_it() {
     ];
     for (method, prediction) in METHODS
         .iter()
+        .chain(&[Method::ProbabilityFlow])
         .flat_map(|m| Prediction::ALL.map(|p| (*m, p)))
     {
         for tau in taus {

@@ -179,6 +179,19 @@ fn the_flow_step_is_equation_15_in_x_t_and_eps() {
         let found = apply(&coefficients, &[x], &[out], &[0.0]);
         assert_each_close(&found.0, &[x_0], 1e-12, "x0_hat");
         assert_each_close(&found.1, &[expected], 1e-12, "x_prev");
+        // Where eq. 15 would leave half of the noise.
+        let last = Step {
+            alpha_bar_next: 1.0,
+            last: true,
+            ..step
+        };
+        let coefficients = last.coefficients(Method::ProbabilityFlow).unwrap();
+        assert_each_close(
+            &apply(&coefficients, &[x], &[out], &[0.0]).1,
+            &[x_0],
+            1e-12,
+            "last",
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use ddim_web::{
     gaussian::log_density,
-    step::{Clip, Method, Prediction, Step},
+    step::{Clip, Convention, Method, Prediction, Step},
     variance_exploding::{
         Level, LevelError, euler_in_sigma, euler_in_variance, ode, probability_flow,
     },
@@ -67,16 +67,19 @@ fn pure_noise_and_what_is_no_level_are_refused_by_name() {
 #[test]
 fn a_step_of_ddim_is_eulers_step_in_sigma() {
     let mut dice = Dice(13);
-    for (prediction, method) in Prediction::ALL
-        .iter()
-        .flat_map(|p| [(*p, Method::Ddim { eta: 0.0 }), (*p, Method::Inversion)])
-    {
+    for (prediction, method) in Prediction::ALL.iter().flat_map(|p| {
+        [
+            (*p, Method::Ddim { eta: 0.0 }),
+            (*p, Method::Inversion(Convention::Strict)),
+        ]
+    }) {
         for _ in 0..200 {
             let [a, b] = [(); 2].map(|()| 0.001 + 0.99 * dice.unit());
-            let downwards = method != Method::Inversion;
+            let downwards = !method.is_inversion();
             let (alpha_bar, alpha_bar_next) = if (a < b) == downwards { (a, b) } else { (b, a) };
             let step = Step {
                 alpha_bar,
+                alpha_bar_told: alpha_bar,
                 alpha_bar_next,
                 last: false,
                 prediction,

@@ -140,6 +140,29 @@ test!(the_ode_ends_and_begins_where_it_is_told, async {
     assert_eq!(seen, [500, 400, 300, 200, 100, 0]);
 });
 
+test!(a_run_in_two_parts_gives_the_images_of_the_whole, async {
+    let model = model();
+    for method in [Method::Ddim { eta: 1.0 }, DDIM] {
+        let part = |from, to, latents| Job {
+            latents,
+            ..Job::new(
+                TrajectoryOptions {
+                    from,
+                    to,
+                    ..TrajectoryOptions::new(method, 5)
+                },
+                3,
+                2,
+            )
+        };
+        let run = async |job: Job| model.run(&job, &mut |_: &Event| ()).await.unwrap();
+        let whole = run(part(None, None, None)).await;
+        let x_t = run(part(None, Some(400), None)).await;
+        let both = run(part(Some(400), None, Some(x_t))).await;
+        assert_close(&both, &whole, 1e-6);
+    }
+});
+
 test!(a_step_is_the_sum_of_the_three_terms_of_equation_12, async {
     let engine = engine();
     let scheduler = scheduler(r#"{"clip_sample": false}"#);

@@ -1,7 +1,10 @@
 //! The JavaScript surface, called as JavaScript calls it.
 #![cfg(target_arch = "wasm32")]
 
-use ddim_web::web::{WebDenoiser, WebError, between, expected_tensors, scheduler_info};
+use ddim_web::web::{
+    WebDenoiser, WebError, between, expected_tensors, mixed, nearest, noised, run_numbers,
+    scheduler_info,
+};
 use js_sys::{Array, Float32Array, JSON, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -105,6 +108,169 @@ async fn a_picture_is_inverted_and_decoded_unclipped() {
     assert!(decoded.to_vec().iter().any(|v| v.abs() > 1.0));
 }
 
+fn floats(object: &JsValue, key: &str) -> Vec<f32> {
+    get(object, key)
+        .dyn_into::<Float32Array>()
+        .unwrap()
+        .to_vec()
+}
+
+#[wasm_bindgen_test]
+async fn a_step_is_taken_apart_into_terms_that_add_up() {
+    let model = denoiser().await;
+    let text = r#"{"steps": 3, "eta": 0.5, "seed": 4}"#;
+    let mut run = model
+        .sampler(options(text).into())
+        .map_err(message)
+        .unwrap();
+    assert!(run.dissect().is_none());
+    let step: JsValue = run.next(Some(2.0)).await.map_err(message).unwrap().into();
+    let found: JsValue = run.dissect().unwrap().into();
+    assert_eq!(
+        (get(&found, "index"), get(&found, "t")),
+        (1.into(), 333.into())
+    );
+    assert_eq!(get(&found, "t_next"), 0);
+    assert_eq!(floats(&found, "x0_hat"), floats(&step, "x0_hat"));
+    let terms = ["predicted", "direction", "noise"].map(|term| floats(&found, term));
+    let sum: Vec<f32> = (0..terms[0].len())
+        .map(|i| terms[0][i] + terms[1][i] + terms[2][i])
+        .collect();
+    assert_close(&sum, &floats(&step, "x_t"), 1e-6);
+    let numbers: JsValue = run_numbers(options(text).into())
+        .map_err(message)
+        .unwrap()
+        .into();
+    let numbers = Array::from(&numbers).get(1);
+    for key in ["t", "t_next", "a", "b", "sigma"] {
+        assert_eq!(get(&found, key), get(&numbers, key), "{key}");
+    }
+    assert!(get(&numbers, "gamma").as_f64().unwrap() > 0.0);
+    assert!(get(&get(&numbers, "forward"), "variance").as_f64().unwrap() > 0.0);
+    let last: JsValue = run.next(None).await.map_err(message).unwrap().into();
+    assert_eq!(get(&last, "done"), true);
+    let found: JsValue = run.dissect().unwrap().into();
+    assert_eq!(get(&found, "t_next"), JsValue::NULL);
+}
+
+#[wasm_bindgen_test]
+async fn a_picture_is_noised_up_to_t_and_brought_back_from_there() {
+    let model = denoiser().await;
+    let (_, picture) = GREY_28.tensor("x1");
+    let image = picture.len() as f64;
+    let at = |t: f64| noised("{}", t, picture.clone(), image, 1.0, None).map_err(message);
+    let x_t = at(500.0).unwrap();
+    let options = options(r#"{"steps": 4, "from": 500, "to": 100}"#);
+    Reflect::set(&options, &"latents".into(), &x_t).unwrap();
+    let mut run = model.sampler(options.into()).map_err(message).unwrap();
+    // tau is 0, 250, 500, 750
+    assert_eq!(run.total(), 2);
+    let step: JsValue = run.next(Some(2.0)).await.map_err(message).unwrap().into();
+    assert_eq!(
+        (get(&step, "t"), get(&step, "done")),
+        (250.into(), true.into())
+    );
+    let row = mixed(picture.clone(), x_t.to_vec(), 3.0)
+        .map_err(message)
+        .unwrap()
+        .to_vec();
+    assert_eq!(row[..picture.len()], picture);
+    for (found, word) in [
+        (
+            at(1000.0).err(),
+            "t: expected a time step of 0 to 999, found 1000",
+        ),
+        (at(-1.0).err(), "t: expected an integer"),
+        (at(f64::NAN).err(), "t: expected an integer"),
+        (
+            noised("{}", 5.0, picture.clone(), 5.0, 0.0, None)
+                .map_err(message)
+                .err(),
+            "images",
+        ),
+        (
+            mixed(vec![0.0], vec![0.0], 1.0).map_err(message).err(),
+            "frames",
+        ),
+        (mixed(vec![0.0], vec![], 2.0).map_err(message).err(), "mix"),
+    ] {
+        assert!(
+            found.as_ref().is_some_and(|text| text.contains(word)),
+            "{word}: {found:?}"
+        );
+    }
+}
+
+#[wasm_bindgen_test]
+fn the_nearest_pictures_are_named_with_their_distances() {
+    let pictures = vec![0.0, 0.0, 3.0, 4.0, 1.0, 0.0];
+    let found: JsValue = nearest(vec![0.0, 0.0], pictures, 2.0, 2.0)
+        .map_err(message)
+        .unwrap()
+        .into();
+    assert_eq!(
+        String::from(JSON::stringify(&found).unwrap()),
+        r#"[[{"index":0,"distance":0},{"index":2,"distance":1}]]"#
+    );
+    let refused = |width, count| {
+        nearest(vec![0.0; 2], vec![0.0; 4], width, count)
+            .map_err(message)
+            .err()
+    };
+    assert!(
+        refused(2.0, 3.0)
+            .unwrap()
+            .contains("neighbours: expected 1 to 2, found 3")
+    );
+    assert!(refused(0.0, 1.0).unwrap().contains("images"));
+    assert!(refused(2.0, 0.5).unwrap().contains("neighbours"));
+}
+
+#[wasm_bindgen_test]
+async fn the_rate_of_a_picture_rises_while_its_time_steps_fall() {
+    let model = denoiser().await;
+    let (_, picture) = GREY_28.tensor("x1");
+    let picture: Vec<f32> = picture.iter().map(|v| v.clamp(-1.0, 1.0)).collect();
+    let options = |json: &str| {
+        let options = options(json);
+        let image = Float32Array::from(picture.as_slice());
+        Reflect::set(&options, &"image".into(), &image).unwrap();
+        options
+    };
+    let run = model.rate_distortion(options(r#"{"terms": 3}"#).into());
+    let mut run = run.map_err(message).unwrap();
+    assert_eq!(run.total(), 3);
+    let points: JsValue = run.next().await.map_err(message).unwrap().into();
+    let points = Array::from(&points);
+    let number = |i: u32, key: &str| get(&points.get(i), key).as_f64().unwrap();
+    assert_eq!((points.length(), number(2, "t")), (3, 0.0));
+    for i in 1..3 {
+        assert!(number(i, "t") < number(i - 1, "t"));
+        let rate = number(i - 1, "rate") + number(i - 1, "cost");
+        assert!((number(i, "rate") - rate).abs() < 1e-9 * rate);
+    }
+    assert!(number(0, "distortion") > 0.0);
+    let rest: JsValue = run.next().await.map_err(message).unwrap().into();
+    assert_eq!(Array::from(&rest).length(), 0);
+    for (json, word) in [
+        (r#"{"terms": 1}"#, "terms: expected 2 to 1000"),
+        (r#"{"terms": 0.5}"#, "terms"),
+        (r#"{"seed": -1}"#, "seed"),
+        (r#"{"steps": 5}"#, "unknown key steps"),
+        (r#"{"label": 3}"#, "class"),
+    ] {
+        let run = model.rate_distortion(options(json).into());
+        let text = match run {
+            Err(error) => message(error),
+            Ok(mut run) => message(run.next().await.err().unwrap()),
+        };
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let short = options(r#"{"terms": 3}"#);
+    Reflect::set(&short, &"image".into(), &Float32Array::new_with_length(5)).unwrap();
+    assert!(model.rate_distortion(short.into()).is_err());
+}
+
 #[wasm_bindgen_test]
 fn noises_are_joined_by_a_path() {
     let end = |values: &[f32]| Float32Array::from(values);
@@ -140,6 +306,13 @@ async fn nonsense_is_an_error_that_names_the_option() {
             "only the method ddim",
         ),
         (r#"{"tau": "uniform", "steps": 30}"#, "31 steps instead"),
+        (r#"{"from": 5}"#, "from: the images at time step 5"),
+        (
+            r#"{"from": 1000}"#,
+            "from: expected a time step of 0 to 999",
+        ),
+        (r#"{"to": 999.5}"#, "to: expected an integer"),
+        (r#"{"to": 999}"#, "to: expected a time step of less than"),
         (r#"{"clip": "yes"}"#, "options"),
         (r#"{"size": [0, 0]}"#, "multiples of 4"),
         (r#"{"seed": -1}"#, "seed"),

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{compare, evaluate, interpolate, invert, plan, sample, train};
+use crate::commands::{
+    compare, dissect, evaluate, interpolate, invert, mix, nearest, plan, sample, steps, train,
+    variations,
+};
 use crate::error::CliError;
 use crate::terminal::remark;
 
@@ -27,12 +30,22 @@ enum Command {
     Interpolate(interpolate::Args),
     /// Show one noise with several numbers of steps and eta on one sheet
     Compare(compare::Args),
+    /// Take single steps of a run apart: predicted x_0, direction, noise
+    Dissect(dissect::Args),
+    /// Draw many images from one that is noised part of the way
+    Variations(variations::Args),
+    /// Mix two pictures that are noised part of the way, coarse to fine
+    Mix(mix::Args),
+    /// Find the training pictures that are nearest to a model's images
+    Nearest(nearest::Args),
     /// Measure a model as the DDIM paper does
     Evaluate(evaluate::Args),
     /// Train a model on a folder of images
     Train(train::Args),
     /// Show what one step of a model costs
     Plan(plan::Args),
+    /// Show the numbers of a run: noise levels and the factors of every step
+    Steps(steps::Args),
 }
 
 /// Runs the program.
@@ -46,9 +59,14 @@ pub fn run() -> ExitCode {
         Command::Invert(args) => invert::run(&args),
         Command::Interpolate(args) => interpolate::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Dissect(args) => dissect::run(&args),
+        Command::Variations(args) => variations::run(&args),
+        Command::Mix(args) => mix::run(&args),
+        Command::Nearest(args) => nearest::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Steps(args) => steps::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,5 @@
-//! The command line: `ddim-web sample`, `invert`, `interpolate`, `compare`, `evaluate`, `train` and `plan`.
+//! The command line: `ddim-web sample`, `invert`, `interpolate`, `compare`, `dissect`, `variations`, `mix`, `nearest`,
+//! `evaluate`, `train`, `plan` and `steps`.
 //!
 //! Exit codes: 0 success, 1 failed, 2 wrong usage. Errors are one line on standard error.
 //!

@@ -1,9 +1,14 @@
 //! One file for each subcommand.
 
 pub mod compare;
+pub mod dissect;
 pub mod evaluate;
 pub mod interpolate;
 pub mod invert;
+pub mod mix;
+pub mod nearest;
 pub mod plan;
 pub mod sample;
+pub mod steps;
 pub mod train;
+pub mod variations;

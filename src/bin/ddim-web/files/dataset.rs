@@ -69,6 +69,36 @@ pub fn read_test(folder: &Path) -> Result<Option<ImageSet>, CliError> {
         .transpose()
 }
 
+/// `set`, which was read from `folder`, with as many channels as images of `shape` `[C, H, W]` have; says so where that
+/// changes them.
+///
+/// # Errors
+/// [`CliError::Failed`] when the images have another size.
+pub fn fitted(set: ImageSet, folder: &Path, shape: [usize; 3]) -> Result<ImageSet, CliError> {
+    let set = match (set.shape()[0], shape[0]) {
+        (1, 3) => {
+            remark(format_args!("{}: grey made colour", folder.display()));
+            set.with_channels(3).map_err(|e| named(folder, e))?
+        }
+        (3, 1) => {
+            remark(format_args!("{}: colour made grey", folder.display()));
+            set.with_channels(1).map_err(|e| named(folder, e))?
+        }
+        _ => set,
+    };
+    if set.shape() == shape {
+        Ok(set)
+    } else {
+        Err(named(
+            folder,
+            format!(
+                "expected images {shape:?} (channels, height, width) as the model's, found {:?}",
+                set.shape()
+            ),
+        ))
+    }
+}
+
 /// The file `name` or `name.gz` of `folder`.
 fn idx(folder: &Path, name: &str) -> Option<PathBuf> {
     [folder.join(name), folder.join(format!("{name}.gz"))]

@@ -19,7 +19,6 @@ use crate::files::dataset;
 use crate::files::model::ModelFiles;
 use crate::files::whole::{self, write_atomically};
 use crate::stop::Stop;
-use crate::terminal::remark;
 
 /// Images that run through the classifier at once.
 const CHUNK: usize = 100;
@@ -243,25 +242,7 @@ impl Images {
         shape: [usize; 3],
         held_out: bool,
     ) -> Result<Self, CliError> {
-        let named = |e| CliError::Failed(format!("{}: {e}", folder.display()));
-        let set = match (set.shape()[0], shape[0]) {
-            (1, 3) => {
-                remark(format_args!("{}: grey made colour", folder.display()));
-                set.with_channels(3).map_err(named)?
-            }
-            (3, 1) => {
-                remark(format_args!("{}: colour made grey", folder.display()));
-                set.with_channels(1).map_err(named)?
-            }
-            _ => set,
-        };
-        if set.shape() != shape {
-            return Err(CliError::Failed(format!(
-                "{}: expected images {shape:?} (channels, height, width) as the model's, found {:?}",
-                folder.display(),
-                set.shape()
-            )));
-        }
+        let set = dataset::fitted(set, folder, shape)?;
         Ok(Self {
             fingerprint: hex(set.fingerprint()),
             set,
