@@ -19,3 +19,5 @@ mod rule;
 mod sums;
 #[path = "evaluate/support.rs"]
 mod support;
+#[path = "evaluate/tables.rs"]
+mod tables;

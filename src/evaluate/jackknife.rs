@@ -1,9 +1,9 @@
 //! The Fréchet distance without the bias of its number of samples.
 //!
 //! The distance of N samples is on average c/N above that of infinitely many, and c differs from model to model
-//! (Chong & Forsyth 2020, arXiv 1911.07023). The jackknife (Quenouille 1956) takes the term c/N off: it needs no drawing
-//! and leaves terms of the order 1/N². The reference is finite too; its bias is as much smaller as it has more images,
-//! and stays.
+//! (Chong & Forsyth 2020, arXiv 1911.07023). The jackknife (Quenouille 1956) takes the term c/N off: it needs no
+//! drawing and leaves terms of the order 1/N². The reference is finite too; its bias is as much smaller as it has more
+//! images, and stays.
 
 use super::frechet::Reference;
 use super::parallel;

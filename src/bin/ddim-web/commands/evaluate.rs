@@ -121,8 +121,7 @@ pub struct Args {
     /// and others of the same width; needs no model
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "model", "data", "test", "network", "out", "page", "frechet", "reconstruction", "timing", "consistency", "bound",
-        "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples",
-        "no_clip",
+        "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples", "no_clip",
     ])]
     features: Option<PathBuf>,
     #[command(flatten)]

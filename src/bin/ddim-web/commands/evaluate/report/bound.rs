@@ -165,8 +165,8 @@ fn drawn(group: &Group<Outcome>, outcome: &Outcome) -> String {
         return format!("All {terms} terms, one draw of noise each");
     }
     format!(
-        "Per image {terms} of the {all} terms: L_0, and one of each of {} equal parts of the chain, so that the mean is \
-         that of all",
+        "Per image {terms} of the {all} terms: L_0, and one of each of {} equal parts of the chain, so that the mean \
+         is that of all",
         terms - 1
     )
 }
@@ -177,8 +177,8 @@ fn still(outcome: &Outcome, varying: usize) -> String {
         return String::new();
     }
     format!(
-        " Of the {} dimensions {} ({:.1} %) have one value in all training images, which costs next to nothing; the last \
-         line counts only the other {varying}.",
+        " Of the {} dimensions {} ({:.1} %) have one value in all training images and so say nothing about an image; \
+         the last line shares the bound among the other {varying} alone.",
         outcome.dimensions,
         outcome.constant,
         100.0 * outcome.constant as f64 / outcome.dimensions as f64

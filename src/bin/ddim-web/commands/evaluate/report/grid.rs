@@ -150,7 +150,8 @@ impl Grid<'_> {
         let (eta, least) = cells.min_by(|a, b| a.1.total_cmp(&b.1))?;
         (eta == SIGMA_HAT).then(|| {
             format!(
-                " At S = {steps} {} has the lowest FID of the paper, {least}: nothing here says whether it has that too.",
+                " At S = {steps} {} has the lowest FID of the paper, {least}; whether it does so here too was not \
+                 measured.",
                 Eta::symbol(eta)
             )
         })

@@ -88,12 +88,12 @@ pub fn section(outcome: &Outcome) -> String {
     ];
     format!(
         "\n### Rate and distortion\n\n\
-         Sending an image as x_T, x_{{T-1}}, …, x_0 (DDPM, algorithms 3 and 4) costs L_T and one term more for each step; \
-         the receiver can predict x̂₀ at any of them. The {} images, σ² = β̃; t counts from 0; root of the mean squared \
-         error on the scale 0…255, mean over the images. The rate, all that is sent before L_0, is {} bits per \
-         dimension, L_0 is {} ({:.0} % of all), and the last x̂₀ is off by {}. *DDPM, CIFAR10, section 4.3: rate {RATE}, \
-         L_0 {DISTORTION}, which stands for an RMSE of {DISTORTION_RMSE}: more than half of the lossless code describes \
-         distortions that cannot be seen.*\n\n{}",
+         Sending an image as x_T, x_{{T-1}}, …, x_0 (DDPM, algorithms 3 and 4) costs L_T and one term more for each \
+         step; the receiver can predict x̂₀ at any of them. The {} images, σ² = β̃; t counts from 0; root of the mean \
+         squared error on the scale 0…255, mean over the images. The rate, all that is sent before L_0, is {} bits per \
+         dimension, L_0 is {} ({:.0} % of all), and the last x̂₀ is off by {}. *DDPM, CIFAR10, section 4.3: rate \
+         {RATE}, L_0 {DISTORTION}, which stands for an RMSE of {DISTORTION_RMSE}: more than half of the lossless code \
+         describes distortions that cannot be seen.*\n\n{}",
         kind(side),
         significant(last.rate),
         significant(decoder),

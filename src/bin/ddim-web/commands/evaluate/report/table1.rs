@@ -38,14 +38,14 @@ const TAUS: [Beside; 4] = [
     Beside {
         tau: "quad",
         paper: &CIFAR10,
-        why: "The paper's numbers are those of CIFAR10. Its official code (`--skip_type quad` of ermongroup/ddim) takes \
-              the squares of S numbers evenly spaced from 0 to √(0.8 T), rounded down, and so begins at 0.8 T; the \
-              paper's own quadratic τ begins at T (appendix D.2). Code and paper differ.",
+        why: "The paper's numbers are those of CIFAR10. The official code (`--skip_type quad` of ermongroup/ddim) \
+              takes the squares of S numbers evenly spaced from 0 to √(0.8 T), rounded down, and so begins at 0.8 T; \
+              the paper's own quadratic τ begins at T (appendix D.2). Code and paper differ.",
     },
     Beside {
         tau: "uniform",
         paper: &CELEBA,
-        why: "The paper's numbers are those of CelebA 64×64. Its official code (`--skip_type uniform` of \
+        why: "The paper's numbers are those of CelebA 64×64. The official code (`--skip_type uniform` of \
               ermongroup/ddim) takes every T/S-th time step from 0, and so begins at T - T/S; the paper's own linear τ \
               begins at T (appendix D.2). Code and paper differ.",
     },
@@ -154,8 +154,8 @@ fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clips: bool) -> S
         let [distance, low, high, corrected] =
             [d.distance, d.low, d.high, d.corrected].map(significant);
         format!(
-            " Real images against real images (the floor: {} of one half against the other half) are {distance} [{low}, \
-             {high}] apart, {corrected} without the bias.",
+            " Real images against real images (the floor: {} of one half against the other half) are {distance} \
+             [{low}, {high}] apart, {corrected} without the bias.",
             d.images
         )
     });
@@ -163,11 +163,11 @@ fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clips: bool) -> S
         "## Table 1: Fréchet distance{title}\n\n\
          **These numbers compare only with each other.** They are no FID: the features come from a small classifier, \
          not from Inception, and their scale is another.{features}\n\n\
-         {} samples for each cell (the paper: 50,000), seed {}, the same x_T in all cells, on {}.{clipping} In brackets \
-         the 95 % interval of the distance that so many samples give on average: {} resamples, whose first-order part \
-         is shrunk so that the interval holds near the floor too (Arcones & Giné 1992). The line below has the distance \
-         without the bias of the number of samples (jackknife); of a model as good as the real images it is about 0, \
-         and chance can take it below.{least}\n\n\
+         {} samples for each cell (the paper: 50,000), seed {}, the same x_T in all cells, on {}.{clipping} In \
+         brackets the 95 % interval of the distance that so many samples give on average: {} resamples, whose \
+         first-order part is shrunk so that the interval holds near the floor too (Arcones & Giné 1992). The line \
+         below has the distance without the bias of the number of samples (jackknife); of a model as good as the real \
+         images it is about 0, and chance can take it below 0.{least}\n\n\
          Two cells are told apart where the interval of the difference of their distances, both without bias, excludes \
          0. It is paired, for the cells share x_T and resamples, and holds with 95 % for all pairs of a table together \
          (Bonferroni; Student's t with the standard error of the resamples).\n",

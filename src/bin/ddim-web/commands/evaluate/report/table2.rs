@@ -53,9 +53,10 @@ fn introduction(group: &Group<Outcome>) -> String {
     format!(
         "## Table 2: reconstruction error\n\n\
          {} {kind} are encoded to x_T in S steps and decoded again in S steps, both along the ODE (DDIM, eq. 13), τ \
-         {}, nothing clipped, on {}. On the way to noise the network is told {}. Mean squared error per dimension, images \
-         scaled to 0…1, ± standard error over the images. Two cells are told apart where the interval of the mean of \
-         their images' differences excludes 0 (paired; Student's t, 95 % for all pairs together by Bonferroni).\n\n",
+         {}, nothing clipped, on {}. On the way to noise the network is told {}. Mean squared error per dimension, \
+         images scaled to 0…1, ± standard error over the images. Two cells are told apart where the interval of the \
+         mean of their images' differences excludes 0 (paired; Student's t, 95 % for all pairs together by \
+         Bonferroni).\n\n",
         group.number("images"),
         group.word("tau"),
         group.word("device"),
