@@ -3,8 +3,12 @@
 
 #[path = "evaluate/distance.rs"]
 mod distance;
+#[path = "evaluate/intervals.rs"]
+mod intervals;
 #[path = "evaluate/network.rs"]
 mod network;
+#[path = "evaluate/paired.rs"]
+mod paired;
 #[path = "evaluate/program.rs"]
 mod program;
 #[path = "evaluate/refusals.rs"]
@@ -15,3 +19,5 @@ mod rule;
 mod sums;
 #[path = "evaluate/support.rs"]
 mod support;
+#[path = "evaluate/tables.rs"]
+mod tables;

@@ -54,10 +54,8 @@ impl Reference {
     /// [`StatisticsError::Overflow`] when the numbers are too large.
     pub fn distance(&self, other: &Statistics) -> Result<f64, StatisticsError> {
         let means = (&self.statistics.mean - &other.mean).norm_squared();
-        let product = &self.root * &other.covariance * &self.root;
-        // Rounding leaves the two triangles unequal in the last bits.
-        let symmetric = (&product + product.transpose()) * 0.5;
-        let roots = eigen(symmetric)?.eigenvalues.map(|v| v.max(0.0).sqrt());
+        let roots = eigen(self.product(other))?;
+        let roots = roots.eigenvalues.map(|v| v.max(0.0).sqrt());
         let traces = self.statistics.covariance.trace() + other.covariance.trace();
         let distance = means + traces - 2.0 * roots.sum();
         if distance.is_finite() {
@@ -66,9 +64,29 @@ impl Reference {
             Err(StatisticsError::Overflow)
         }
     }
+
+    /// S1^½ S2 S1^½.
+    pub(super) fn product(&self, other: &Statistics) -> DMatrix<f64> {
+        let product = &self.root * &other.covariance * &self.root;
+        // Rounding leaves the two triangles unequal in the last bits.
+        (&product + product.transpose()) * 0.5
+    }
+
+    /// S1^½.
+    pub(super) fn root(&self) -> &DMatrix<f64> {
+        &self.root
+    }
+
+    /// m1 and S1.
+    pub(super) fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
 }
 
-fn eigen(matrix: DMatrix<f64>) -> Result<SymmetricEigen<f64, nalgebra::Dyn>, StatisticsError> {
+/// Eigenvalues and eigenvectors of a symmetric matrix.
+pub(super) fn eigen(
+    matrix: DMatrix<f64>,
+) -> Result<SymmetricEigen<f64, nalgebra::Dyn>, StatisticsError> {
     if matrix.iter().any(|v| !v.is_finite()) {
         return Err(StatisticsError::Overflow);
     }

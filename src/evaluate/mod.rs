@@ -1,9 +1,10 @@
 //! How good samples are: the measurements of the DDIM paper's section 5.
 //!
 //! Knows no files and no terminal. [`features`] runs the small classifier of tools/train_features.py, whose
-//! features stand in for Inception's; [`frechet`] is the distance between two sets of features, [`bootstrap`]
-//! its uncertainty; [`fit`] and [`consistency`] are figures 4 and 5, [`paper`] holds the paper's numbers and
-//! [`order`] says where ours are ordered differently.
+//! features stand in for Inception's; [`frechet`] is the distance between two sets of features, [`bootstrap`] its
+//! uncertainty and [`jackknife`] its bias; [`paired`] is the difference of two that share their noise; [`fit`] and
+//! [`consistency`] are figures 4 and 5, [`paper`] holds the paper's numbers and [`order`] says where ours are ordered
+//! differently.
 
 pub mod bootstrap;
 pub mod consistency;
@@ -11,10 +12,14 @@ pub mod features;
 pub mod file;
 pub mod fit;
 pub mod frechet;
+mod influence;
+pub mod jackknife;
 pub mod order;
+pub mod paired;
 pub mod paper;
 pub mod parallel;
 pub mod statistics;
+pub mod student;
 
 pub use bootstrap::Estimate;
 pub use features::{FeatureNetwork, NetworkError};

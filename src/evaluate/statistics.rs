@@ -121,7 +121,8 @@ impl Statistics {
         Self::of_images(features, &(0..features.count()).collect::<Vec<_>>())
     }
 
-    /// Those of the images `indices`, of which each counts as often as it occurs; at least two.
+    /// Those of the images `indices`, of which each counts as often as it occurs; at least one, whose covariance is
+    /// then 0.
     ///
     /// # Panics
     /// When an index is not below `features.count()`.
@@ -142,7 +143,7 @@ impl Statistics {
             });
             covariance.gemm(1.0, &centred, &centred.transpose(), 1.0);
         }
-        covariance /= (indices.len() - 1) as f64;
+        covariance /= (indices.len() - 1).max(1) as f64;
         Self { mean, covariance }
     }
 }

@@ -3,6 +3,8 @@
 use thiserror::Error;
 
 use super::Method;
+#[cfg(doc)]
+use super::{Clip, Prediction, Step};
 
 /// Why a step cannot be computed.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -34,7 +36,7 @@ pub enum StepError {
     /// A noise level outside `0..=1`, or on the wrong side of the other one for the method.
     #[error("{field}: expected {expected}, found {found}")]
     AlphaBar {
-        /// The field of [`Step`](super::Step).
+        /// The field of [`Step`].
         field: &'static str,
         /// The condition it breaks, in words.
         expected: &'static str,

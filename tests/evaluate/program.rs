@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Folder, fails, fixture, idx, succeeds, usual};
 
-const SMALL: &str = "--eta 0 1 sigma_hat --steps 2 4 --samples 20 --resamples 200 --images 6 --noises 3 \
+const SMALL: &str = "--eta 0 1 sigma_hat --steps 2 10 --samples 20 --resamples 200 --images 6 --noises 3 \
                      --bound-terms 5 --seed 3";
 
 /// results.json without the times, which no two runs share.
@@ -28,8 +28,18 @@ fn all_sections_are_measured_and_written_in_both_forms() {
     for cell in table["cells"].as_array().unwrap() {
         let number = |name: &str| cell[name].as_f64().unwrap();
         assert!(number("low") < number("distance") && number("distance") < number("high"));
+        assert!(number("corrected") < number("distance") && number("standard_error") > 0.0);
+        assert!(cell.get("draws").is_none(), "the draws stay in the cell");
     }
-    // Two steps of quadratic tau over 20 are 5 and 20, four are 1, 5, 11 and 20.
+    let papers = [&table["order"][0], &table["order"][1]];
+    assert_eq!(papers[0]["paper"], "CelebA 64×64");
+    assert_eq!(papers[1]["paper"], "CIFAR10");
+    // S = 10 alone is in the paper: three cells of one column.
+    for order in papers {
+        let number = |name: &str| order[name].as_u64().unwrap();
+        assert_eq!(number("same") + number("undecided") + number("reversed"), 3);
+    }
+    // Two steps of quadratic tau over 20 are 5 and 20.
     assert_eq!(table["cells"][0]["network_steps"], 2);
     let floor = table["floor"]["distance"].as_f64().unwrap();
     assert!(floor > 0.0, "{floor}");
@@ -39,14 +49,44 @@ fn all_sections_are_measured_and_written_in_both_forms() {
     assert!(cells.iter().all(|c| c["mse"].as_f64().unwrap() > 0.0));
     assert!(json["timing"][0]["slope"].is_f64());
     let consistency = &json["consistency"][0];
-    assert_eq!(consistency["longest"], 4);
+    assert_eq!(consistency["longest"], 10);
     assert!(consistency["different_noise"].as_f64().unwrap() > 0.0);
 
-    for terms in json["bound"][0]["variances"].as_array().unwrap() {
+    let bound = &json["bound"][0];
+    assert_eq!(
+        (&bound["dimensions"], &bound["constant"]),
+        (&64.into(), &0.into())
+    );
+    let sides = bound["sides"].as_array().unwrap();
+    assert_eq!(sides.len(), 2);
+    assert_eq!(sides[0]["held_out"], true);
+    assert_eq!(sides[1]["held_out"], false);
+    for (variance, terms) in sides
+        .iter()
+        .flat_map(|side| side["variances"].as_array().unwrap().iter().enumerate())
+    {
         let mean = |name: &str| terms[name]["mean"].as_f64().unwrap();
         let sum = mean("prior") + mean("divergences") + mean("decoder");
         assert!((mean("total") - sum).abs() < 1e-9 * sum);
-        assert!(mean("divergences") > 0.0 && mean("decoder") > 0.0);
+        let perfect = |name: &str| terms[name].as_f64().unwrap();
+        // beta_tilde is the posterior's own variance, so that a perfect x0_hat makes no divergence.
+        assert_eq!(perfect("perfect_divergences").abs() < 1e-12, variance == 0);
+        assert!(perfect("perfect_divergences") < mean("divergences"));
+        assert!((0.0..mean("decoder")).contains(&perfect("perfect_decoder")));
+        let curve = terms["curve"].as_array().unwrap();
+        assert_eq!(curve.len(), 5);
+        let number = |point: &Value, name: &str| point[name].as_f64().unwrap();
+        assert!(
+            curve
+                .windows(2)
+                .all(|p| number(&p[0], "rate") < number(&p[1], "rate"))
+        );
+        let (first, last) = (&curve[0], &curve[4]);
+        assert_eq!(last["t"], 0);
+        let before = mean("prior") + mean("divergences");
+        assert!((number(last, "rate") - before).abs() < 1e-9 * before);
+        assert!((0.0..=255.0).contains(&number(last, "rmse")));
+        assert!(number(first, "rate") >= mean("prior"));
     }
 
     let text = folder.text("out/results.md");
@@ -55,17 +95,31 @@ fn all_sections_are_measured_and_written_in_both_forms() {
         "compare only with each other",
         "20 samples",
         "6 test images",
-        "| **0.2** | – | – |",
-        "*367.43*",
+        "| *σ̂, the paper* | – | *367.43* |",
+        "| *σ̂, the paper* | – | *299.71* |",
+        "these were not made: S = 20, 50, 100, 1000; η = 0.2, 0.5.",
+        "At S = 1000 σ̂ has the lowest FID of the paper, 3.17",
+        "At S = 1000 σ̂ has the lowest FID of the paper, 3.26",
+        "these were not made: S = 20, 50, 100, 200, 500, 1000.",
+        "without bias",
+        "clipped in every step",
         "*0.014*",
+        "*3.75 test, 3.72 training*",
+        "*about 1e-5*",
+        "6 test images and 6 training images",
+        "Rate and distortion",
+        "| x₀ itself |",
         "Figure 4",
         "Figure 5",
         "L_0, and one of each of 4 equal parts",
         "ddim-web evaluate --model model",
-        "Of the 50 cells of the whole grid, 12 were made.",
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }
+    assert!(
+        !text.contains("0.2**"),
+        "a row without a cell is left out: {text}"
+    );
 }
 
 #[test]
@@ -137,7 +191,7 @@ fn an_interrupted_evaluation_goes_on_where_it_was() {
     succeeds(&kill.unwrap());
     fails(&child.wait_with_output().unwrap(), 1, &["stopped"]);
     let text = folder.text("out/results.md");
-    assert!(text.contains(" – "), "a missing cell is a dash: {text}");
+    assert!(text.contains("these were not made"), "{text}");
     let before = folder.names("out/cells");
 
     succeeds(&folder.evaluate("out", arguments));
@@ -275,6 +329,14 @@ fn features_of_another_network_are_compared_without_a_model() {
     let expected: Value = serde_json::from_slice(&fixture("frechet.json")).unwrap();
     let distance = expected["distance"].as_f64().unwrap();
     assert!(rows[0].starts_with("| other | 70 | "), "{text}");
+    assert!(
+        text.starts_with("| set | images | Fréchet distance | 95 % interval | without the bias")
+    );
+    let number = |column: usize| -> f64 {
+        let cell = rows[0].split('|').nth(column).unwrap();
+        cell.trim().parse().unwrap()
+    };
+    assert!(number(5) < number(3), "the bias is above 0: {text}");
     assert!(
         rows[0].contains(&format!("{distance:.1}")),
         "{distance}: {text}"

@@ -22,6 +22,11 @@ fn wrong_arguments_are_named() {
     fails(&run("--etas 1.5"), 2, &["1.5", "0 to 1"]);
     fails(&run("--etas nan"), 2, &["nan"]);
     fails(&run("--taus cubic"), 2, &["cubic"]);
+    fails(
+        &run("--frechet --tau uniform --steps 3 --samples 20"),
+        2,
+        &["uniform", "4 steps instead of 3"],
+    );
     fails(&run("--resamples 5"), 2, &["resamples", "200"]);
     fails(&run("--noises 1"), 2, &["noises"]);
     let small = "--steps 2 --samples 20";
@@ -41,6 +46,13 @@ fn wrong_arguments_are_named() {
         &run(&format!("{bound} 21")),
         2,
         &["bound-terms", "found 21"],
+    );
+    folder.write("few/train-images-idx3-ubyte", &idx(9, 0));
+    let few = "--model model --data few --test data --out out --bound --images 10";
+    fails(
+        &folder.command(few).output().unwrap(),
+        2,
+        &["images", "training images", "at most 9", "found 10"],
     );
     let page = "--frechet --steps 2 --samples 20 --page data/train-images-idx3-ubyte/results.md";
     fails(&run(page), 1, &["results.md", "cannot be written"]);

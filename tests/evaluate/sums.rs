@@ -1,8 +1,7 @@
-//! Lines, means, choices of terms, and the order of cells.
+//! Lines, means and choices of terms.
 
 use ddim_web::evaluate::consistency::{different_noise, same_noise};
 use ddim_web::evaluate::fit::{Line, mean_and_error};
-use ddim_web::evaluate::order::{Measured, compare};
 use ddim_web::evaluate::{eight_bits, fingerprint, parallel};
 use ddim_web::runs::strata;
 
@@ -66,26 +65,6 @@ fn every_number_of_terms_covers_the_whole_chain() {
             assert_eq!(chosen.len(), count.max(2).min(len), "{count} of {len}");
         }
     }
-}
-
-#[test]
-fn only_pairs_with_separate_intervals_have_an_order() {
-    let cell = |paper, low, high| Measured {
-        name: String::new(),
-        ours: (low + high) / 2.0,
-        low,
-        high,
-        paper,
-    };
-    let found = compare(&[
-        cell(1.0, 5.0, 6.0),
-        cell(2.0, 1.0, 2.0), // better than the first here, worse in the paper
-        cell(3.0, 5.5, 9.0), // touches the first
-        cell(3.0, 0.0, 0.1), // equal to the third in the paper
-    ]);
-    // first-fourth and second-fourth are reversed too; second-third is as in the paper.
-    assert_eq!(found.reversed, [(0, 1), (0, 3), (1, 3)]);
-    assert_eq!((found.same, found.undecided), (1, 1));
 }
 
 #[test]

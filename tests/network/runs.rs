@@ -185,24 +185,25 @@ test!(a_step_is_the_sum_of_the_three_terms_of_equation_12, async {
         assert_eq!((found.index, found.t, found.t_next), (2, 250, Some(0)));
         assert_eq!(found.x0_hat, step.x0_hat);
         let out = answers(&engine, &x_t, 250).await;
-        let mut z = vec![0.0; IMAGE];
-        for (i, z_i) in (0..2).map(|image| (image * IMAGE, image as u32)) {
-            gaussian(1, 3 + z_i, 3, &mut z);
-            for k in 0..IMAGE {
-                let at = i + k;
-                // This network predicts eps.
-                let expected = [c.a * f64::from(step.x0_hat[at]), c.b * f64::from(out[at])];
-                let terms = [found.predicted[at], found.direction[at]];
-                assert_close(&terms, &expected.map(|v| v as f32), 1e-5);
-                assert_close(
-                    &[found.noise[at]],
-                    &[(c.sigma * f64::from(z[k])) as f32],
-                    1e-6,
-                );
-                let sum = terms[0] + terms[1] + found.noise[at];
-                assert_close(&[sum], &[step.x_t[at]], 1e-6);
-            }
-        }
+        let z: Vec<f32> = (0..2)
+            .flat_map(|image| {
+                let mut z = vec![0.0; IMAGE];
+                gaussian(1, 3 + image, 3, &mut z);
+                z
+            })
+            .collect();
+        let scaled = |factor: f64, values: &[f32]| -> Vec<f32> {
+            let product = |v: &f32| (factor * f64::from(*v)) as f32;
+            values.iter().map(product).collect()
+        };
+        assert_close(&found.predicted, &scaled(c.a, &step.x0_hat), 1e-6);
+        // This network predicts eps.
+        assert_close(&found.direction, &scaled(c.b, &out), 1e-5);
+        assert_close(&found.noise, &scaled(c.sigma, &z), 1e-6);
+        let others = found.direction.iter().zip(&found.noise);
+        let sum = found.predicted.iter().zip(others);
+        let sum: Vec<f32> = sum.map(|(a, (b, c))| a + b + c).collect();
+        assert_close(&sum, &step.x_t, 1e-6);
         assert_eq!(found.noise.iter().any(|v| *v != 0.0), noisy);
     }
 });

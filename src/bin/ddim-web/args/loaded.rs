@@ -63,22 +63,6 @@ impl Loaded {
         )?)
     }
 
-    /// The network's raw output at `x` `[B, C, H, W]`, with one time step per image.
-    ///
-    /// # Errors
-    /// Those of [`Model::predict`]; [`CliError::Stopped`] after Ctrl-C.
-    pub fn predict(
-        &self,
-        x: &[f32],
-        shape: [usize; 4],
-        timesteps: &[f32],
-    ) -> Result<Vec<f32>, CliError> {
-        let go_on = || !self.stop.requested();
-        Ok(pollster::block_on(
-            self.model.predict(x, shape, timesteps, &go_on),
-        )?)
-    }
-
     /// Shows `see` every step, and ends the run after Ctrl-C.
     pub fn until_stopped<'a>(&'a self, see: &'a mut dyn FnMut(&Event)) -> UntilStopped<'a> {
         UntilStopped {

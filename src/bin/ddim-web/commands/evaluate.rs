@@ -90,12 +90,15 @@ pub struct Args {
     /// Numbers of steps S [default: 10 20 50 100 1000, for table 2 and the figures 10 20 50 100 200 500 1000]
     #[arg(long, value_name = "S", num_args = 1..)]
     steps: Option<Vec<usize>>,
-    /// Choices of tau in table 1
+    /// Choices of tau in table 1: the paper's two (linear, quadratic) and those of its official code (uniform, quad)
     #[arg(long = "tau", alias = "taus", value_name = "TAU", num_args = 1.., default_values = ["linear", "quadratic"])]
     taus: Vec<PaperTau>,
     /// Samples of each cell of table 1, more than the classifier has features
     #[arg(long, default_value_t = 5000)]
     samples: usize,
+    /// Do not clip x0_hat in table 1, as the official code does not: such cells stand in a table of their own
+    #[arg(long)]
+    no_clip: bool,
     /// Resamples of each interval of table 1
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(MIN_RESAMPLES as i64..=100_000))]
     resamples: u32,
@@ -118,7 +121,7 @@ pub struct Args {
     /// and others of the same width; needs no model
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "model", "data", "test", "network", "out", "page", "frechet", "reconstruction", "timing", "consistency", "bound",
-        "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples",
+        "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples", "no_clip",
     ])]
     features: Option<PathBuf>,
     #[command(flatten)]
@@ -178,6 +181,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         samples: args.samples,
         resamples: args.resamples as usize,
         keep_samples: args.keep_samples,
+        // Where nothing is clipped anyway the cells are the same.
+        no_clip: args.no_clip && evaluation.clips(),
     };
     // Arguments are checked here, before anything is written.
     let tasks = tasks(args, &evaluation, &store, &frechet)?;

@@ -138,6 +138,12 @@ impl Evaluation {
         })
     }
 
+    /// Whether the model's scheduler clips x0_hat.
+    pub fn clips(&self) -> bool {
+        let scheduler = self.loaded.model.scheduler();
+        scheduler.clip_sample || scheduler.thresholding
+    }
+
     /// Settings of a cell of `section`: those of every cell that the model takes part in, and `more`.
     pub fn settings(&self, section: &str, more: &[(&str, Value)]) -> Settings {
         let mut all = self.settings_without_model(section, more);

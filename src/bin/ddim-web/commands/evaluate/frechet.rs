@@ -6,11 +6,13 @@ use ddim_web::evaluate::bootstrap::{self, Estimate};
 use ddim_web::evaluate::statistics::StatisticsError;
 use ddim_web::evaluate::{FeatureSet, eight_bits};
 use ddim_web::runs::Job;
+use ddim_web::scheduler::TrajectoryOptions;
+use ddim_web::step::Clip;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::evaluation::Evaluation;
-use super::store::{Settings, Store, key};
+use super::store::{FORMAT, Settings, Store, key};
 use super::task::Task;
 use super::tau::PaperTau;
 use crate::args::eta::Eta;
@@ -21,6 +23,10 @@ use crate::files::latents::{read_sample, write_sample};
 pub const SECTION: &str = "frechet";
 /// Name of the floor.
 pub const FLOOR: &str = "floor";
+/// Their format: distances with the draws of their intervals.
+pub const VERSION: Option<u64> = Some(2);
+/// The setting of cells whose samples were not clipped though the model's scheduler clips.
+pub const CLIP: &str = "clip";
 
 /// What is asked for.
 pub struct Options {
@@ -36,17 +42,8 @@ pub struct Options {
     pub resamples: usize,
     /// Whether the samples are kept.
     pub keep_samples: bool,
-}
-
-/// A distance with its interval.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Distance {
-    /// The distance.
-    pub distance: f64,
-    /// Lower end of the 95 % interval.
-    pub low: f64,
-    /// Upper end of the 95 % interval.
-    pub high: f64,
+    /// Whether nothing is clipped, where the model's scheduler clips.
+    pub no_clip: bool,
 }
 
 /// A cell of the table.
@@ -54,7 +51,7 @@ pub struct Distance {
 pub struct Outcome {
     /// The distance of the samples from the real images.
     #[serde(flatten)]
-    pub distance: Distance,
+    pub distance: Estimate,
     /// Steps that are left when repeated time steps are dropped: at most S.
     pub network_steps: usize,
     /// How long the sampling took; 0 where the samples were there already.
@@ -66,25 +63,13 @@ pub struct Outcome {
 pub struct Floor {
     /// The distance of some images of one half from the other half.
     #[serde(flatten)]
-    pub distance: Distance,
-    /// How many images of the one half.
-    pub images: usize,
+    pub distance: Estimate,
     /// Real images in all.
     pub real_images: usize,
     /// What the classifier's file says about itself.
     pub network: std::collections::BTreeMap<String, String>,
     /// Features of one image.
     pub features: usize,
-}
-
-impl From<Estimate> for Distance {
-    fn from(estimate: Estimate) -> Self {
-        Self {
-            distance: estimate.distance,
-            low: estimate.low,
-            high: estimate.high,
-        }
-    }
 }
 
 /// The cells and the floor.
@@ -114,6 +99,7 @@ pub fn tasks<'a>(
         )));
     }
     let shared = [
+        (FORMAT, json!(VERSION)),
         ("samples", json!(options.samples)),
         ("resamples", json!(options.resamples)),
         ("network", json!(classifier.fingerprint)),
@@ -128,17 +114,19 @@ pub fn tasks<'a>(
     for &tau in &options.taus {
         for &eta in &options.etas {
             for &steps in &options.steps {
-                let network_steps = evaluation
-                    .loaded
-                    .model
-                    .steps(&tau.trajectory(eta.method(), steps))?;
+                let of = Cell {
+                    eta,
+                    tau,
+                    steps,
+                    no_clip: options.no_clip,
+                };
+                let network_steps = evaluation.loaded.model.steps(&of.trajectory())?;
                 let mut more = shared.to_vec();
-                more.extend(cell_settings(eta, tau, steps));
+                more.extend(of.settings());
                 let settings = evaluation.settings(SECTION, &more);
-                let of = Cell { eta, tau, steps };
                 tasks.push(Task {
                     settings,
-                    name: format!("Fréchet distance, eta {eta}, {tau}, S = {steps}"),
+                    name: of.name(),
                     cost: (options.samples * network_steps) as u64,
                     work: Box::new(move || cell(evaluation, store, options, &of, network_steps)),
                 });
@@ -153,14 +141,37 @@ struct Cell {
     eta: Eta,
     tau: PaperTau,
     steps: usize,
+    no_clip: bool,
 }
 
-fn cell_settings(eta: Eta, tau: PaperTau, steps: usize) -> [(&'static str, Value); 3] {
-    [
-        ("eta", json!(eta.to_string())),
-        ("tau", json!(tau.to_string())),
-        ("steps", json!(steps)),
-    ]
+impl Cell {
+    fn trajectory(&self) -> TrajectoryOptions {
+        TrajectoryOptions {
+            clip: self.no_clip.then_some(Clip::None),
+            ..self.tau.trajectory(self.eta.method(), self.steps)
+        }
+    }
+
+    /// What the samples depend on. Clipping as the model's scheduler says it goes without saying.
+    fn settings(&self) -> Vec<(&'static str, Value)> {
+        let mut settings = vec![
+            ("eta", json!(self.eta.to_string())),
+            ("tau", json!(self.tau.to_string())),
+            ("steps", json!(self.steps)),
+        ];
+        if self.no_clip {
+            settings.push((CLIP, json!("none")));
+        }
+        settings
+    }
+
+    fn name(&self) -> String {
+        let Self {
+            eta, tau, steps, ..
+        } = self;
+        let clip = if self.no_clip { ", not clipped" } else { "" };
+        format!("Fréchet distance, eta {eta}, {tau}, S = {steps}{clip}")
+    }
 }
 
 fn cell(
@@ -204,7 +215,7 @@ fn samples(
 ) -> Result<(Vec<f32>, bool), CliError> {
     let [channels, height, width] = evaluation.shape;
     let shape = [options.samples, channels, height, width];
-    let mut more = cell_settings(of.eta, of.tau, of.steps).to_vec();
+    let mut more = of.settings();
     more.push(("samples", json!(options.samples)));
     let settings: Settings = evaluation.settings("samples", &more);
     let path = store
@@ -223,11 +234,7 @@ fn samples(
         evaluation.bar.inc((options.samples * network_steps) as u64);
         return Ok((samples, false));
     }
-    let job = Job::new(
-        of.tau.trajectory(of.eta.method(), of.steps),
-        evaluation.seed,
-        options.samples,
-    );
+    let job = Job::new(of.trajectory(), evaluation.seed, options.samples);
     let samples = evaluation.run(&job)?;
     if options.keep_samples {
         write_sample(&path, shape, &samples)?;
@@ -242,7 +249,6 @@ fn floor(evaluation: &Evaluation, store: &Store, options: &Options) -> Result<Va
     let network = &evaluation.classifier()?.network;
     let floor = Floor {
         distance: distance(evaluation, options, &images, &reference)?,
-        images: images.count(),
         real_images: real.count(),
         network: network.metadata().clone(),
         features: network.dimension(),
@@ -255,7 +261,7 @@ fn distance(
     options: &Options,
     features: &FeatureSet,
     reference: &ddim_web::evaluate::Reference,
-) -> Result<Distance, CliError> {
+) -> Result<Estimate, CliError> {
     let go_on = || !evaluation.loaded.stop.requested();
     let estimate = bootstrap::estimate(
         features,
@@ -265,5 +271,5 @@ fn distance(
         &go_on,
     )
     .map_err(|e: StatisticsError| CliError::failed(e))?;
-    Ok(estimate.ok_or(CliError::Stopped)?.into())
+    estimate.ok_or(CliError::Stopped)
 }

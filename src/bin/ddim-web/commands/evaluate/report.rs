@@ -2,7 +2,10 @@
 
 mod bound;
 mod chapter;
+mod classifier;
 mod figures;
+mod grid;
+mod rate;
 mod table1;
 mod table2;
 mod text;
@@ -22,7 +25,7 @@ use crate::files::whole::write_atomically;
 /// [`CliError::Failed`] when a cell is damaged or a file cannot be written.
 pub fn write(evaluation: &Evaluation, store: &Store) -> Result<String, CliError> {
     let chapters = [
-        table1::chapter(store, evaluation.loaded.model.scheduler().clip_sample)?,
+        table1::chapter(store, evaluation.clips())?,
         table2::chapter(store)?,
         figures::timing(store)?,
         figures::consistency(store)?,
@@ -53,8 +56,8 @@ fn introduction(store: &Store) -> String {
         "# Results of the model {}\n\n\
          The tables and figures of the DDIM paper (Song, Meng & Ermon 2021, arXiv 2010.02502), measured on a model \
          of {} parameters (fingerprint of its files: {}). The paper's numbers beside them are those of its CIFAR10 \
-         model, which is about {} times as large. A dash is a cell that was not made. `ddim-web evaluate` wrote this \
-         page; it was run as\n\n```\n{}\n```\n",
+         model, which is about {} times as large, and in table 1 with τ linear those of CelebA 64×64. A dash \
+         stands where there is no number. `ddim-web evaluate` wrote this page; it was run as\n\n```\n{}\n```\n",
         manifest.name,
         manifest.parameters,
         manifest.model,

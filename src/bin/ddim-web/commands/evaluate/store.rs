@@ -16,6 +16,9 @@ use crate::files::whole::{self, write_atomically};
 const MANIFEST: &str = "evaluation.json";
 const CELLS: &str = "cells";
 
+/// The setting that says what numbers a result has. Cells of another format are left alone, and made again.
+pub const FORMAT: &str = "format";
+
 /// Everything that a result depends on, by name; sorted.
 pub type Settings = Map<String, Value>;
 
@@ -116,11 +119,11 @@ impl Store {
         write_atomically(&path, text.map_err(CliError::failed)?.as_bytes())
     }
 
-    /// All cells of `section`, in the order of their settings.
+    /// All cells of `section` whose setting [`FORMAT`] is `format`, in the order of their settings.
     ///
     /// # Errors
     /// [`CliError::Failed`] when a file is damaged.
-    pub fn all(&self, section: &str) -> Result<Vec<Cell>, CliError> {
+    pub fn all(&self, section: &str, format: Option<u64>) -> Result<Vec<Cell>, CliError> {
         let folder = self.path(CELLS);
         if !folder.is_dir() {
             return Ok(Vec::new());
@@ -135,6 +138,7 @@ impl Store {
                 cells.push(read::<Cell>(&path)?);
             }
         }
+        cells.retain(|cell: &Cell| cell.settings.get(FORMAT).and_then(Value::as_u64) == format);
         cells.sort_by_cached_key(|cell| order(&cell.settings));
         Ok(cells)
     }

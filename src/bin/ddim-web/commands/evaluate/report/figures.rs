@@ -16,7 +16,7 @@ use crate::error::CliError;
 pub fn timing(store: &Store) -> Result<Chapter, CliError> {
     let mut text = String::new();
     let mut json = Vec::new();
-    for group in groups::<Outcome>(store.all(SECTION)?, &["steps"])? {
+    for group in groups::<Outcome>(store.all(SECTION, None)?, &["steps"])? {
         let points: Vec<(f64, f64)> = group
             .entries
             .iter()
@@ -63,7 +63,7 @@ pub fn timing(store: &Store) -> Result<Chapter, CliError> {
 pub fn consistency(store: &Store) -> Result<Chapter, CliError> {
     let mut text = String::new();
     let mut json = Vec::new();
-    for group in groups::<Outcome>(store.all(SECTION)?, &["steps"])? {
+    for group in groups::<Outcome>(store.all(SECTION, None)?, &["steps"])? {
         // Cells come in the order of their steps.
         let Some((longest, shorter)) = group.entries.split_last() else {
             continue;

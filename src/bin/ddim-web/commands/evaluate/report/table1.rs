@@ -1,26 +1,60 @@
 //! Table 1: Fréchet distances for eta, tau and S, beside the paper's FID.
 
-use std::collections::BTreeSet;
-
+use ddim_web::evaluate::Estimate;
 use ddim_web::evaluate::order::Measured;
-use ddim_web::evaluate::paper;
+use ddim_web::evaluate::paired::Evidence;
+use ddim_web::evaluate::paper::{self, CELEBA, CIFAR10, Table1};
 use serde_json::{Value, json};
 
-use super::super::frechet::{FLOOR, Floor, Outcome, SECTION};
+use super::super::frechet::{CLIP, FLOOR, Floor, Outcome, SECTION, VERSION};
 use super::super::group::{Entry, Group, groups};
 use super::super::number::significant;
 use super::super::store::Store;
 use super::chapter::Chapter;
-use super::text::{Line, MISSING, about_order, differences, table};
+use super::classifier;
+use super::grid::{Grid, fid};
+use super::text::{Line, Order};
 use crate::args::eta::Eta;
 use crate::error::CliError;
 
-const TAUS: [&str; 2] = ["linear", "quadratic"];
+/// A way to choose tau, the paper's numbers that belong beside it, and why these.
+struct Beside {
+    tau: &'static str,
+    paper: &'static Table1,
+    why: &'static str,
+}
 
-/// The chapter. `clipped` is whether the model's scheduler clips x0_hat.
-pub fn chapter(store: &Store, clipped: bool) -> Result<Chapter, CliError> {
-    let floors = groups::<Floor>(store.all(FLOOR)?, &[])?;
-    let tables = groups::<Outcome>(store.all(SECTION)?, &["eta", "tau", "steps"])?;
+const TAUS: [Beside; 4] = [
+    Beside {
+        tau: "linear",
+        paper: &CELEBA,
+        why: "The paper's numbers are those of CelebA 64×64: τ was linear there (appendix D.2).",
+    },
+    Beside {
+        tau: "quadratic",
+        paper: &CIFAR10,
+        why: "The paper's numbers are those of CIFAR10: τ was quadratic there (appendix D.2).",
+    },
+    Beside {
+        tau: "quad",
+        paper: &CIFAR10,
+        why: "The paper's numbers are those of CIFAR10. The official code (`--skip_type quad` of ermongroup/ddim) \
+              takes the squares of S numbers evenly spaced from 0 to √(0.8 T), rounded down, and so begins at 0.8 T; \
+              the paper's own quadratic τ begins at T (appendix D.2). Code and paper differ.",
+    },
+    Beside {
+        tau: "uniform",
+        paper: &CELEBA,
+        why: "The paper's numbers are those of CelebA 64×64. The official code (`--skip_type uniform` of \
+              ermongroup/ddim) takes every T/S-th time step from 0, and so begins at T - T/S; the paper's own linear τ \
+              begins at T (appendix D.2). Code and paper differ.",
+    },
+];
+
+/// The chapter. `clips` is whether the model's scheduler clips x0_hat.
+pub fn chapter(store: &Store, clips: bool) -> Result<Chapter, CliError> {
+    let floors = groups::<Floor>(store.all(FLOOR, VERSION)?, &[])?;
+    let tables = groups::<Outcome>(store.all(SECTION, VERSION)?, &["eta", "tau", "steps"])?;
     let mut text = String::new();
     let mut json = Vec::new();
     for group in &tables {
@@ -32,21 +66,32 @@ pub fn chapter(store: &Store, clipped: bool) -> Result<Chapter, CliError> {
         let floor = floors.iter().find(measured_alike);
         let floor = floor.and_then(|group| group.entries.first());
         let floor = floor.map(|entry| &entry.result);
-        text.push_str(&introduction(group, floor, clipped));
+        text.push_str(&introduction(group, floor, clips));
         let mut orders = Vec::new();
-        for tau in TAUS {
-            if group.entries.iter().any(|entry| entry.word("tau") == tau) {
-                text.push_str(&format!("\n### τ {tau}\n\n{}", grid(group, tau)));
-                let found = differences(&lines(group, tau));
-                text.push_str(&about_order("in one row or one column", &found));
-                orders.push(json!({
-                    "tau": tau, "same": found.0.same, "undecided": found.0.undecided,
-                    "reversed": found.0.reversed.len(), "sentences": found.1,
-                }));
+        for Beside { tau, paper, why } in &TAUS {
+            let ours: Vec<&Entry<Outcome>> = group
+                .entries
+                .iter()
+                .filter(|entry| entry.word("tau") == *tau)
+                .collect();
+            if ours.is_empty() {
+                continue;
             }
+            let grid = Grid { ours, paper };
+            let order = Order::of(&lines(&grid));
+            text.push_str(&format!(
+                "\n### τ {tau}\n\n{why}{}\n\n{}{}",
+                grid.missing(),
+                grid.text(),
+                order.paragraph("in one row or one column")
+            ));
+            let mut json = order.json();
+            json["tau"] = json!(tau);
+            json["paper"] = json!(paper.data);
+            orders.push(json);
         }
         json.push(json!({
-            "settings": group.shared, "floor": floor, "order": orders,
+            "settings": group.shared, "floor": floor.map(least), "order": orders,
             "cells": group.entries.iter().map(cell).collect::<Vec<_>>(),
         }));
     }
@@ -57,62 +102,75 @@ pub fn chapter(store: &Store, clipped: bool) -> Result<Chapter, CliError> {
     })
 }
 
-/// Without the seconds, which differ from run to run.
+/// Without the draws, and without the seconds, which differ from run to run.
 fn cell(entry: &Entry<Outcome>) -> Value {
-    let Outcome {
-        distance,
-        network_steps,
-        ..
-    } = &entry.result;
+    let mut json = numbers(&entry.result.distance);
+    for name in ["eta", "tau"] {
+        json[name] = json!(entry.word(name));
+    }
+    json["steps"] = json!(entry.steps());
+    json["network_steps"] = json!(entry.result.network_steps);
+    json
+}
+
+fn least(floor: &Floor) -> Value {
+    let mut json = numbers(&floor.distance);
+    json["images"] = json!(floor.distance.images);
+    json["real_images"] = json!(floor.real_images);
+    json["network"] = json!(floor.network);
+    json["features"] = json!(floor.features);
+    json
+}
+
+fn numbers(found: &Estimate) -> Value {
     json!({
-        "eta": entry.word("eta"), "tau": entry.word("tau"), "steps": entry.steps(),
-        "network_steps": network_steps,
-        "distance": distance.distance, "low": distance.low, "high": distance.high,
+        "distance": found.distance, "low": found.low, "high": found.high, "corrected": found.corrected,
+        "standard_error": found.draws.error(),
     })
 }
 
-fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clipped: bool) -> String {
-    let made = group.entries.len();
-    let full = TAUS.len() * paper::TABLE_1.len() * paper::STEPS_1.len();
-    let reduced = if made < full {
-        format!(" Of the {full} cells of the whole grid, {made} were made.")
-    } else {
-        String::new()
-    };
-    let clipping = if clipped {
-        " x̂₀ is clipped in every step, as the model's scheduler says."
-    } else {
-        ""
+fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clips: bool) -> String {
+    let unclipped = group.shared.contains_key(CLIP);
+    let title = if unclipped { ", nothing clipped" } else { "" };
+    let clipping = match (clips, unclipped) {
+        (_, true) => {
+            " x̂₀ is not clipped here, as in the official code, although the model's scheduler says to."
+        }
+        (true, false) => {
+            " x̂₀ is clipped in every step, as the model's scheduler says; the official code does not clip \
+             (`--no-clip`)."
+        }
+        (false, false) => " x̂₀ is not clipped, as in the official code.",
     };
     let features = floor.map_or(String::new(), |floor| {
-        let about = |name: &str| floor.network.get(name).map_or("not stated", String::as_str);
         format!(
-            " The {} features are those of a small classifier ({}; trained on {}; accuracy {}). The reference are \
-             all {} training images.",
-            floor.features,
-            about("architecture"),
-            about("data"),
-            about("accuracy"),
+            "{} The reference are all {} training images.",
+            classifier::about(floor),
             floor.real_images
         )
     });
     let least = floor.map_or(String::new(), |floor| {
         let d = &floor.distance;
+        let [distance, low, high, corrected] =
+            [d.distance, d.low, d.high, d.corrected].map(significant);
         format!(
-            " Real images against real images (the floor: {} of one half against the other half) are {} [{}, {}] apart.",
-            floor.images,
-            significant(d.distance),
-            significant(d.low),
-            significant(d.high)
+            " Real images against real images (the floor: {} of one half against the other half) are {distance} \
+             [{low}, {high}] apart, {corrected} without the bias.",
+            d.images
         )
     });
     format!(
-        "## Table 1: Fréchet distance\n\n\
+        "## Table 1: Fréchet distance{title}\n\n\
          **These numbers compare only with each other.** They are no FID: the features come from a small classifier, \
          not from Inception, and their scale is another.{features}\n\n\
-         {} samples for each cell (the paper: 50,000), seed {}, the same x_T in all cells, on {}. In brackets the 95 % \
-         bootstrap interval ({} resamples) of the distance that so many samples give on average; the bias of their \
-         number is not removed.{least}{clipping}{reduced}\n",
+         {} samples for each cell (the paper: 50,000), seed {}, the same x_T in all cells, on {}.{clipping} In \
+         brackets the 95 % interval of the distance that so many samples give on average: {} resamples, whose \
+         first-order part is shrunk so that the interval holds near the floor too (Arcones & Giné 1992). The line \
+         below has the distance without the bias of the number of samples (jackknife); of a model as good as the real \
+         images it is about 0, and chance can take it below 0.{least}\n\n\
+         Two cells are told apart where the interval of the difference of their distances, both without bias, excludes \
+         0. It is paired, for the cells share x_T and resamples, and holds with 95 % for all pairs of a table together \
+         (Bonferroni; Student's t with the standard error of the resamples).\n",
         group.number("samples"),
         group.number("seed"),
         group.word("device"),
@@ -120,91 +178,26 @@ fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clipped: bool) ->
     )
 }
 
-/// The rows of the paper and any others, ours above the paper's.
-fn grid(group: &Group<Outcome>, tau: &str) -> String {
-    let ours: Vec<&Entry<Outcome>> = of(group, tau).collect();
-    let mut steps = BTreeSet::from(paper::STEPS_1);
-    steps.extend(ours.iter().map(|entry| entry.steps()));
-    let mut etas: Vec<&str> = paper::TABLE_1.iter().map(|row| row.eta).collect();
-    for entry in &ours {
-        if !etas.contains(&entry.word("eta")) {
-            etas.push(entry.word("eta"));
-        }
-    }
-    let mut head = vec!["η \\ S".to_string()];
-    head.extend(steps.iter().map(usize::to_string));
-    let (mut rows, mut shorter) = (Vec::new(), BTreeSet::new());
-    for eta in etas {
-        let mut row = vec![format!("**{}**", Eta::symbol(eta))];
-        for &steps in &steps {
-            let found = find(&ours, eta, steps).map(|entry| &entry.result);
-            row.push(found.map_or(MISSING.into(), |found| {
-                if found.network_steps != steps {
-                    shorter.insert((steps, found.network_steps));
-                }
-                let d = &found.distance;
-                let [distance, low, high] = [d.distance, d.low, d.high].map(significant);
-                format!("{distance} [{low}, {high}]")
-            }));
-        }
-        rows.push(row);
-        if let Some(theirs) = paper::TABLE_1.iter().find(|row| row.eta == eta) {
-            let mut row = vec![format!("*{}, the paper*", Eta::symbol(eta))];
-            row.extend(
-                steps.iter().map(|steps| {
-                    fid(theirs, *steps).map_or(MISSING.into(), |fid| format!("*{fid}*"))
-                }),
-            );
-            rows.push(row);
-        }
-    }
-    let mut text = table(&head, &rows);
-    for (steps, left) in shorter {
-        text.push_str(&format!(
-            "\nWith S = {steps}, {left} different time steps are left after rounding down.\n"
-        ));
-    }
-    text
-}
-
-fn of<'a>(group: &'a Group<Outcome>, tau: &'a str) -> impl Iterator<Item = &'a Entry<Outcome>> {
-    group
-        .entries
-        .iter()
-        .filter(move |entry| entry.word("tau") == tau)
-}
-
-fn find<'a>(entries: &[&'a Entry<Outcome>], eta: &str, steps: usize) -> Option<&'a Entry<Outcome>> {
-    let is_it = |entry: &&&Entry<Outcome>| entry.word("eta") == eta && entry.steps() == steps;
-    entries.iter().find(is_it).copied()
-}
-
-fn fid(row: &paper::Row, steps: usize) -> Option<f64> {
-    let column = paper::STEPS_1.iter().position(|s| *s == steps)?;
-    Some(row.fid[column])
-}
-
 /// The rows and columns of cells that both tables have.
-fn lines(group: &Group<Outcome>, tau: &str) -> Vec<Line> {
-    let ours: Vec<&Entry<Outcome>> = of(group, tau).collect();
+fn lines(grid: &Grid) -> Vec<Line> {
     let measured = |row: &paper::Row, steps: usize, name: String| {
-        let d = &find(&ours, row.eta, steps)?.result.distance;
+        let found = &grid.find(row.eta, steps)?.result.distance;
         Some(Measured {
             name,
-            ours: d.distance,
-            low: d.low,
-            high: d.high,
+            ours: found.corrected,
+            evidence: Evidence::Distance(found.clone()),
             paper: fid(row, steps)?,
         })
     };
+    let rows = &grid.paper.rows;
     let columns = paper::STEPS_1.map(|steps| Line {
         name: format!("S = {steps}"),
-        cells: paper::TABLE_1
+        cells: rows
             .iter()
             .filter_map(|row| measured(row, steps, format!("η = {}", Eta::symbol(row.eta))))
             .collect(),
     });
-    let rows = paper::TABLE_1.iter().map(|row| Line {
+    let rows = rows.iter().map(|row| Line {
         name: format!("η = {}", Eta::symbol(row.eta)),
         cells: paper::STEPS_1
             .iter()

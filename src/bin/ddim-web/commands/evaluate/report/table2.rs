@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ddim_web::evaluate::fit::mean_and_error;
 use ddim_web::evaluate::order::Measured;
+use ddim_web::evaluate::paired::Evidence;
 use ddim_web::evaluate::paper;
 use ddim_web::step::Convention;
 use serde_json::json;
@@ -13,32 +14,26 @@ use super::super::number::significant;
 use super::super::reconstruction::{Outcome, SECTION};
 use super::super::store::Store;
 use super::chapter::Chapter;
-use super::text::{Line, MISSING, about_order, differences, table, with_error};
+use super::text::{Line, MISSING, Order, table, with_error};
 use crate::error::CliError;
-
-/// Standard errors on either side of a 95 % interval of a mean.
-const Z: f64 = 1.96;
 
 /// The chapter.
 pub fn chapter(store: &Store) -> Result<Chapter, CliError> {
-    let tables = groups::<Outcome>(store.all(SECTION)?, &["steps"])?;
+    let tables = groups::<Outcome>(store.all(SECTION, None)?, &["steps"])?;
     let mut text = String::new();
     let mut json = Vec::new();
     for group in &tables {
-        let found = differences(&[line(group)]);
+        let order = Order::of(&[line(group)]);
         text.push_str(&introduction(group));
         text.push_str(&rows(group));
-        text.push_str(&about_order("that the paper gives as different", &found));
+        text.push_str(&order.paragraph("that the paper gives as different"));
         let cells = group.entries.iter().map(|entry| {
             let (mean, error) = mean_and_error(&entry.result.errors);
             json!({ "steps": entry.steps(), "mse": mean, "standard_error": error })
         });
         json.push(json!({
             "settings": group.shared, "cells": cells.collect::<Vec<_>>(),
-            "order": {
-                "same": found.0.same, "undecided": found.0.undecided, "reversed": found.0.reversed.len(),
-                "sentences": found.1,
-            },
+            "order": order.json(),
         }));
     }
     Ok(Chapter {
@@ -58,8 +53,10 @@ fn introduction(group: &Group<Outcome>) -> String {
     format!(
         "## Table 2: reconstruction error\n\n\
          {} {kind} are encoded to x_T in S steps and decoded again in S steps, both along the ODE (DDIM, eq. 13), τ \
-         {}, nothing clipped, on {}. On the way to noise the network is told {}. Mean squared error per dimension, images \
-         scaled to 0…1, ± standard error over the images.\n\n",
+         {}, nothing clipped, on {}. On the way to noise the network is told {}. Mean squared error per dimension, \
+         images scaled to 0…1, ± standard error over the images. Two cells are told apart where the interval of the \
+         mean of their images' differences excludes 0 (paired; Student's t, 95 % for all pairs together by \
+         Bonferroni).\n\n",
         group.number("images"),
         group.word("tau"),
         group.word("device"),
@@ -72,8 +69,7 @@ fn introduction(group: &Group<Outcome>) -> String {
 }
 
 fn rows(group: &Group<Outcome>) -> String {
-    let mut steps = BTreeSet::from(paper::STEPS_2);
-    steps.extend(group.entries.iter().map(Entry::steps));
+    let steps: BTreeSet<usize> = group.entries.iter().map(Entry::steps).collect();
     let mut head = vec!["S".to_string()];
     head.extend(steps.iter().map(usize::to_string));
     let mut ours = vec!["**here**".to_string()];
@@ -90,7 +86,17 @@ fn rows(group: &Group<Outcome>) -> String {
             format!("*{}*", significant_of_paper(paper::TABLE_2[at]))
         })
     }));
-    table(&head, &[ours, theirs])
+    let missing: Vec<String> = paper::STEPS_2
+        .iter()
+        .filter(|s| !steps.contains(s))
+        .map(usize::to_string)
+        .collect();
+    let table = table(&head, &[ours, theirs]);
+    if missing.is_empty() {
+        return table;
+    }
+    let missing = missing.join(", ");
+    format!("Of the paper's table these were not made: S = {missing}.\n\n{table}")
 }
 
 /// The paper's digits, no more.
@@ -109,13 +115,11 @@ fn find(group: &Group<Outcome>, steps: usize) -> Option<&Entry<Outcome>> {
 fn line(group: &Group<Outcome>) -> Line {
     let both = paper::STEPS_2.iter().zip(paper::TABLE_2);
     let cells = both.filter_map(|(steps, paper)| {
-        let (mean, error) = mean_and_error(&find(group, *steps)?.result.errors);
-        let error = error?;
+        let errors = &find(group, *steps)?.result.errors;
         Some(Measured {
             name: format!("S = {steps}"),
-            ours: mean,
-            low: mean - Z * error,
-            high: mean + Z * error,
+            ours: mean_and_error(errors).0,
+            evidence: Evidence::Images(errors.clone()),
             paper,
         })
     });

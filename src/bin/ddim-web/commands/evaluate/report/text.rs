@@ -1,6 +1,7 @@
 //! Markdown tables, and what is said about the order of their cells.
 
-use ddim_web::evaluate::order::{Comparison, Measured, compare};
+use ddim_web::evaluate::order::{Measured, Reversed, compare, pairs};
+use serde_json::{Value, json};
 
 use super::super::number::significant;
 
@@ -33,58 +34,80 @@ pub struct Line {
     pub cells: Vec<Measured>,
 }
 
-/// How many pairs within the lines are ordered as in the paper, and one sentence for each line with pairs that are
-/// not.
-pub fn differences(lines: &[Line]) -> (Comparison, Vec<String>) {
-    let mut all = Comparison::default();
-    let mut sentences = Vec::new();
-    for Line { name, cells } in lines {
-        let found = compare(cells);
-        let clauses: Vec<String> = found
-            .reversed
-            .iter()
-            .map(|&(better, worse)| {
-                let (better, worse) = (&cells[better], &cells[worse]);
-                format!(
-                    "{} is below {} ({} against {}; the paper has {} against {})",
-                    worse.name,
-                    better.name,
-                    significant(worse.ours),
-                    significant(better.ours),
-                    worse.paper,
-                    better.paper
-                )
-            })
-            .collect();
-        if !clauses.is_empty() {
-            sentences.push(format!("{name}: {}.", clauses.join(", and ")));
-        }
-        all.same += found.same;
-        all.undecided += found.undecided;
-        all.reversed.extend(found.reversed);
-    }
-    (all, sentences)
+/// How the pairs of a table compare with the paper's.
+pub struct Order {
+    /// Pairs in the paper's order.
+    pub same: usize,
+    /// Pairs that cannot be told apart.
+    pub undecided: usize,
+    /// Pairs in the opposite order.
+    pub reversed: usize,
+    /// One sentence for each line with reversed pairs.
+    pub sentences: Vec<String>,
 }
 
-/// The paragraph and list about the order of the cells; empty where there is nothing to compare.
-pub fn about_order(pairs: &str, (found, sentences): &(Comparison, Vec<String>)) -> String {
-    let reversed = found.reversed.len();
-    let all = found.same + found.undecided + reversed;
-    if all == 0 {
-        return String::new();
+impl Order {
+    /// Compares the pairs within each of `lines`; the intervals hold for all of them together.
+    pub fn of(lines: &[Line]) -> Self {
+        let all = lines.iter().map(|line| pairs(&line.cells).len()).sum();
+        let mut order = Self {
+            same: 0,
+            undecided: 0,
+            reversed: 0,
+            sentences: Vec::new(),
+        };
+        for Line { name, cells } in lines {
+            let found = compare(cells, all);
+            order.same += found.same;
+            order.undecided += found.undecided;
+            order.reversed += found.reversed.len();
+            let clauses = found.reversed.iter().map(|pair| clause(cells, pair));
+            let clauses: Vec<String> = clauses.collect();
+            if !clauses.is_empty() {
+                order
+                    .sentences
+                    .push(format!("{name}: {}.", clauses.join("; ")));
+            }
+        }
+        order
     }
-    let mut text = format!(
-        "\nOf the {all} pairs of cells {pairs}, {} are in the paper's order, {} cannot be told apart (their intervals \
-         touch), and {reversed} are in the opposite order{}\n",
-        found.same,
-        found.undecided,
-        if reversed == 0 { "." } else { ":" }
-    );
-    if reversed > 0 {
-        text.push('\n');
+
+    /// As results.json has it.
+    pub fn json(&self) -> Value {
+        json!({
+            "same": self.same, "undecided": self.undecided, "reversed": self.reversed, "sentences": self.sentences,
+        })
     }
-    for sentence in sentences {
-        text.push_str(&format!("- {sentence}\n"));
+
+    /// The paragraph and the list; empty where there is nothing to compare. `pairs` says which pairs they are.
+    pub fn paragraph(&self, pairs: &str) -> String {
+        let all = self.same + self.undecided + self.reversed;
+        if all == 0 {
+            return String::new();
+        }
+        let end = if self.reversed == 0 { "." } else { ":" };
+        let mut text = format!(
+            "\nPairs of cells {pairs}: {all}. In the paper's order: {}; not told apart: {}; in the opposite order: \
+             {}{end}\n",
+            self.same, self.undecided, self.reversed
+        );
+        if self.reversed > 0 {
+            text.push('\n');
+        }
+        for sentence in &self.sentences {
+            text.push_str(&format!("- {sentence}\n"));
+        }
+        text
     }
-    text
+}
+
+fn clause(cells: &[Measured], pair: &Reversed) -> String {
+    let (better, worse) = (&cells[pair.better], &cells[pair.worse]);
+    let (low, high) = pair.interval;
+    let [difference, low, high, below, above] =
+        [pair.difference.value, low, high, worse.ours, better.ours].map(significant);
+    format!(
+        "{} is below {} by {difference} [{low}, {high}] ({below} against {above}; the paper has {} against {})",
+        worse.name, better.name, worse.paper, better.paper
+    )
 }
