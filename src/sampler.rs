@@ -64,8 +64,8 @@ pub enum SamplerError {
     Over,
 }
 
-/// Noise for the `draw`-th step of a run from x_T (counted from 1), a whole batch `[B, C, H, W]`. A step that is made again on another
-/// device asks for its noise again.
+/// Noise for the `draw`-th step of a run from x_T (counted from 1), a whole batch `[B, C, H, W]`. A step that is made
+/// again on another device asks for its noise again.
 pub type NoiseFn = Box<dyn FnMut(u32) -> Vec<f32>>;
 
 /// Noise of image `i` of the batch = [`gaussian`] with this seed and image `first_image + i`:

@@ -1,7 +1,7 @@
-//! What one does with a model, for page and terminal alike: any number of images in batches ([`Model`]), the ODE as an
-//! encoder and decoder ([`Ode`]), steps taken apart ([`dissect()`]), paths between noises ([`paths`]), pictures that are
-//! noised part of the way ([`partial`]), what each time step costs ([`rate`]), the nearest of many pictures ([`nearest`]),
-//! the numbers of a run ([`numbers`]), and what is refused before any work ([`rules`]).
+//! What one does with a model, for page and terminal alike: any number of images in batches ([`Model`]), the ODE as
+//! an encoder and decoder ([`Ode`]), steps taken apart ([`dissect()`]), paths between noises ([`paths`]), pictures
+//! that are noised part of the way ([`partial`]), what each time step costs ([`rate`]), the nearest of many pictures
+//! ([`nearest`]), the numbers of a run ([`numbers`]), and what is refused before any work ([`rules`]).
 //!
 //! Generic over [`Denoiser`](crate::engine::Denoiser). Knows no files, no terminal and no JavaScript.
 

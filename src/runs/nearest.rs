@@ -32,8 +32,8 @@ pub struct Neighbour {
     pub distance: f64,
 }
 
-/// The nearest pictures found so far, for each of some images. Pictures can come in pieces, so that a large set need not
-/// be in memory as numbers.
+/// The nearest pictures found so far, for each of some images. Pictures can come in pieces, so that a large set need
+/// not be in memory as numbers.
 #[derive(Debug, Clone)]
 pub struct Nearest<'a> {
     images: &'a [f32],

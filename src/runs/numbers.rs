@@ -17,10 +17,11 @@ pub struct StepNumbers {
     pub t_next: Option<usize>,
     /// `alpha_bar` of the level that the network is told.
     pub alpha_bar: f64,
-    /// The noise there in the variance-exploding view, `sqrt((1 - alpha_bar) / alpha_bar)` (DDIM, section 4.3); infinite
-    /// where alpha_bar is 0. Its square is 1 / SNR.
+    /// The noise there in the variance-exploding view, `sqrt((1 - alpha_bar) / alpha_bar)` (DDIM, section 4.3);
+    /// infinite where alpha_bar is 0. Its square is 1 / SNR.
     pub noise_level: f64,
-    /// The factors of DDIM, eq. 12: `a` of x0_hat, `b` of eps, `sigma` of fresh noise; and how the first two come about.
+    /// The factors of DDIM, eq. 12: `a` of x0_hat, `b` of eps, `sigma` of fresh noise; and how the first two come
+    /// about.
     pub coefficients: StepCoefficients,
     /// q_sigma(x_next | x_t, x_0) (DDIM, eq. 7), with the sigma of the method's eta (1 for DDPM and the larger noises);
     /// `None` in an inversion, and where `set_alpha_to_one` is false and the step leads to x_0.

@@ -1,7 +1,7 @@
 //! The deterministic sampler as an encoder and decoder: pictures to noise and back (DDIM, section 4.3).
 //!
-//! Both directions run unclipped, in the same S steps. A step whose x0_hat is clipped forgets by how much, so the way back could not
-//! find it, and decoding must retrace the steps of encoding.
+//! Both directions run unclipped, in the same S steps. A step whose x0_hat is clipped forgets by how much, so the way
+//! back could not find it, and decoding must retrace the steps of encoding.
 
 use super::model::{Job, Model, RunError, Watch};
 use super::rules::Refusal;

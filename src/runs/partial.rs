@@ -1,7 +1,8 @@
 //! Pictures that are noised part of the way and brought back: many x_0 from one x_t (DDPM, figure 7), and mixtures of
 //! two pictures, coarse to fine (DDPM, figures 8 and 9).
 //!
-//! The way back is a run whose trajectory begins at t ([`TrajectoryOptions::from`](crate::scheduler::TrajectoryOptions)).
+//! The way back is a run whose trajectory begins at t
+//! ([`TrajectoryOptions::from`](crate::scheduler::TrajectoryOptions)).
 
 use crate::gaussian::diffused;
 use crate::noise::gaussian;
@@ -37,9 +38,9 @@ pub enum PartialError {
     },
 }
 
-/// x_t of `images` (several of `image` values each, on the scale -1…1), drawn from q(x_t | x_0) (DDPM, eq. 4). The noise
-/// of image i is that of image `first_image + i` of a run with this seed, as x_T has it, so that no step of the way back
-/// draws it again.
+/// x_t of `images` (several of `image` values each, on the scale -1…1), drawn from q(x_t | x_0) (DDPM, eq. 4). The
+/// noise of image i is that of image `first_image + i` of a run with this seed, as x_T has it, so that no step of the
+/// way back draws it again.
 ///
 /// # Errors
 /// [`PartialError`] for a time step that is not below T, and values that are no whole images.

@@ -57,8 +57,8 @@ pub struct Term {
     pub t: usize,
     /// How many terms of the chain it stands for.
     pub share: f64,
-    /// L_t in bits per dimension, for each of [`VARIANCES`]: what it costs to send the state after the one at `t`, and at
-    /// 0 the image itself.
+    /// L_t in bits per dimension, for each of [`VARIANCES`]: what it costs to send the state after the one at `t`,
+    /// and at 0 the image itself.
     pub bits: [f64; 2],
     /// ‖x_0 - x0_hat‖² per dimension on the scale -1…1, x0_hat being predicted from the state at `t`.
     pub squared_error: f64,

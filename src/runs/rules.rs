@@ -115,8 +115,8 @@ pub fn steps(scheduler: &SchedulerConfig, options: &TrajectoryOptions) -> Result
     Ok(found)
 }
 
-/// Refuses to clip where that makes no sense, or not to clip where that is none: `clip` is what is asked for, `None` the
-/// scheduler's own.
+/// Refuses to clip where that makes no sense, or not to clip where that is none: `clip` is what is asked for, `None`
+/// the scheduler's own.
 ///
 /// # Errors
 /// [`Refusal::InversionClips`] and [`Refusal::NoisyClips`].

@@ -19,8 +19,8 @@ pub struct TrajectoryOptions {
     pub clip: Option<Clip>,
     /// See [`Step::use_clipped_model_output`].
     pub use_clipped_model_output: bool,
-    /// The time step of the state that goes in, 0 to T - 1; `None` is x_T, and in an inversion the image. The run visits
-    /// it and what tau has beyond it.
+    /// The time step of the state that goes in, 0 to T - 1; `None` is x_T, and in an inversion the image. The run
+    /// visits it and what tau has beyond it.
     pub from: Option<usize>,
     /// The time step of the state that comes out, 0 to T - 1; `None` is the image, and in an inversion x_T. The run
     /// visits what tau has before it.

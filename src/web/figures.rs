@@ -60,8 +60,8 @@ pub fn mixed(a: Vec<f32>, b: Vec<f32>, frames: f64) -> Result<Float32Array, WebE
     Ok(Float32Array::from(row.as_slice()))
 }
 
-/// For each of `images` the nearest of `pictures` by Euclidean distance, both rows of `width` values (pixels or features)
-/// one after the other (DDPM, appendix D).
+/// For each of `images` the nearest of `pictures` by Euclidean distance, both rows of `width` values (pixels or
+/// features) one after the other (DDPM, appendix D).
 #[wasm_bindgen]
 pub fn nearest(
     images: Vec<f32>,

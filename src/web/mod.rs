@@ -101,8 +101,9 @@ export interface SampleOptions {
   /** leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN, "10,15,20" or "list:0,5,10". Default: the scheduler's own. */
   tau?: string;
   /**
-   * ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large or probability_flow; inversion goes from the images given as latents to noise,
-   * and inversion_strict does so by an Euler step of the DDIM paper's eq. 14 taken literally, which loses more. Default ddim.
+   * ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large or probability_flow; inversion goes from the
+   * images given as latents to noise, and inversion_strict does so by Euler steps of the DDIM paper's eq. 14 taken
+   * literally, which lose more. Default ddim.
    */
   method?: string;
   /** 0 to 2^53 - 1. Default 0. */
@@ -119,7 +120,7 @@ export interface SampleOptions {
   size?: [number, number];
   /** x_T, [batch, channels, height, width] row by row, instead of seeded noise; with `from`, x_t. */
   latents?: Float32Array;
-  /** Begin at this time step, 0 to T - 1, with the images given as latents. The run visits it and what tau has beyond. */
+  /** Begin at this time step, 0 to T - 1, with the images given as latents: the run visits it and what tau has beyond. */
   from?: number;
   /** End at this time step instead of at x_0 (in an inversion, of x_T). */
   to?: number;

@@ -63,10 +63,10 @@ fn ancestral_samples_equal_those_of_the_ddpm_pipeline_given_its_noise() {
     });
 }
 
-/// `DDIMInverseScheduler` tells the network the timestep of the level that a step enters, as ours does by default, but
-/// reads the answer, v here, at the level that it leaves: its eps is not the network's. (For a predicted eps it makes no
-/// difference: `tests/maths/step.rs`.) Read as it reads, ours is the same, so nothing else differs; and what it makes of
-/// a picture decodes to something further away.
+/// `DDIMInverseScheduler` tells the network the timestep of the level that a step enters, as ours does by default,
+/// but reads the answer, v here, at the level that it leaves: its eps is not the network's. (For a predicted eps it
+/// makes no difference: `tests/maths/step.rs`.) Read as it reads, ours is the same, so nothing else differs; and what
+/// it makes of a picture decodes to something further away.
 #[test]
 fn inverted_pictures_differ_from_those_of_the_ddim_inverse_scheduler_in_the_level_at_which_v_is_read()
  {
