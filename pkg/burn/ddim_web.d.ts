@@ -72,7 +72,11 @@ export interface SampleOptions {
     eta?: number;
     /** leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN, "10,15,20" or "list:0,5,10". Default: the scheduler's own. */
     tau?: string;
-    /** ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large, or inversion (from the images given as latents to noise). Default ddim. */
+    /**
+     * ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large or probability_flow; inversion goes from the
+     * images given as latents to noise, and inversion_strict does so by Euler steps of the DDIM paper's eq. 14 taken
+     * literally, which lose more. Default ddim.
+     */
     method?: string;
     /** 0 to 2^53 - 1. Default 0. */
     seed?: number;
@@ -86,8 +90,12 @@ export interface SampleOptions {
     labels?: number[];
     /** Height and width; default: those of config.json. */
     size?: [number, number];
-    /** x_T, [batch, channels, height, width] row by row, instead of seeded noise. */
+    /** x_T, [batch, channels, height, width] row by row, instead of seeded noise; with `from`, x_t. */
     latents?: Float32Array;
+    /** Begin at this time step, 0 to T - 1, with the images given as latents: the run visits it and what tau has beyond. */
+    from?: number;
+    /** End at this time step instead of at x_0 (in an inversion, of x_T). */
+    to?: number;
 }
 /** What `Sampler.next()` gives; images are [batch, channels, height, width], about -1 to 1. */
 export interface Step {
@@ -99,6 +107,73 @@ export interface Step {
     t: number;
     x0_hat: Float32Array;
     x_t: Float32Array;
+}
+/** What `Sampler.dissect()` gives: a step's result is `predicted + direction + noise` (DDIM, eq. 12). */
+export interface Dissection {
+    /** Which step, from 0. */
+    index: number;
+    /** The time step the network was run at. */
+    t: number;
+    /** The time step of the result; null is the image. */
+    t_next: number | null;
+    /** Factor of x0_hat. */
+    a: number;
+    /** Factor of eps. */
+    b: number;
+    /** Factor of fresh noise. */
+    sigma: number;
+    x0_hat: Float32Array;
+    /** a x0_hat, the "predicted x_0". */
+    predicted: Float32Array;
+    /** b eps, the "direction pointing to x_t". */
+    direction: Float32Array;
+    /** sigma z, the "random noise". */
+    noise: Float32Array;
+}
+/** What `numbers()` gives for each step. */
+export interface StepNumbers {
+    /** The time step the network is told. */
+    t: number;
+    /** The time step of the result; null is the image. */
+    t_next: number | null;
+    /** Of the level the network is told: the DDIM paper's α. */
+    alpha_bar: number;
+    /** sqrt((1 - alpha_bar) / alpha_bar), the noise in the variance-exploding view; null where it is infinite. */
+    noise_level: number | null;
+    /** Factors of DDIM, eq. 12: of x0_hat, of eps, of fresh noise. */
+    a: number;
+    b: number;
+    sigma: number;
+    /** The weight of theorem 1, in nats; null where the bound is infinite. */
+    gamma: number | null;
+    /** q(x_next | x_t, x_0), DDIM, eq. 7; null in an inversion. */
+    posterior: { of_x0: number; of_x_t: number; variance: number } | null;
+    /** q(x_t | x_next, x_0), DDIM, eq. 8; null in an inversion. */
+    forward: { of_x0: number; of_x_next: number; variance: number } | null;
+}
+/** What `Denoiser.rate_distortion()` takes. */
+export interface RateOptions {
+    /** The text of scheduler_config.json. */
+    scheduler: string;
+    /** The picture, [channels, height, width] of config.json, -1 to 1. */
+    image: Float32Array;
+    /** How many time steps, 2 to T; fewer than all are drawn from equal parts of the chain. Default: all. */
+    terms?: number;
+    /** Seed of the noise. Default 0. */
+    seed?: number;
+    /** The picture's class, for a conditional model. */
+    label?: number;
+}
+/** A point of the curve (DDPM, figure 5, algorithms 3 and 4). */
+export interface RatePoint {
+    /** The time step of the state that has arrived. */
+    t: number;
+    /** Bits per dimension sent so far. */
+    rate: number;
+    /** Root mean squared error of the picture predicted from that state, on the scale 0 to 255. */
+    distortion: number;
+    /** Bits per dimension of what is sent next. */
+    cost: number;
 }
 
 
@@ -125,6 +200,10 @@ export class Denoiser {
      */
     predict(x: Float32Array | number[], batch: number, t: number, labels?: Uint32Array | number[] | null): Promise<Float32Array>;
     /**
+     * Prepares the rate-distortion curve of a picture; nothing is computed before its `next()`.
+     */
+    rate_distortion(options: RateOptions): RateDistortion;
+    /**
      * Prepares a run; nothing is computed before its `next()`.
      */
     sampler(options: SampleOptions): Sampler;
@@ -136,12 +215,34 @@ export class Denoiser {
 }
 
 /**
+ * The rate-distortion curve of one picture (DDPM, figure 5), in pieces from x_T down to x_0. `free()` gives its memory
+ * back.
+ */
+export class RateDistortion {
+    private constructor();
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * The next few points, in falling order of t; an empty list after the last.
+     */
+    next(): Promise<RatePoint[]>;
+    /**
+     * Number of points of the whole curve.
+     */
+    readonly total: number;
+}
+
+/**
  * One run. Stop by not asking for the next step; `free()` gives its memory back.
  */
 export class Sampler {
     private constructor();
     free(): void;
     [Symbol.dispose](): void;
+    /**
+     * The last step that `next` gave, as the three terms that it adds up (DDIM, eq. 12); nothing before the first.
+     */
+    dissect(): Dissection | undefined;
     /**
      * Makes the next `count` steps (default 1), or as many as are left, and gives the last one.
      */
@@ -182,6 +283,28 @@ export function expected_tensors(config_json: string): {name: string, shape: num
 export function is_software_adapter(info: AdapterDescription): boolean;
 
 /**
+ * `frames` mixtures of two noised pictures on the straight line between them, both ends among them (DDPM, figure 8).
+ */
+export function mixed(a: Float32Array | number[], b: Float32Array | number[], frames: number): Float32Array;
+
+/**
+ * For each of `images` the nearest of `pictures` by Euclidean distance, both rows of `width` values (pixels or
+ * features) one after the other (DDPM, appendix D).
+ */
+export function nearest(images: Float32Array | number[], pictures: Float32Array | number[], width: number, neighbours: number): {index: number, distance: number}[][];
+
+/**
+ * x_t of `images` (several of `image` values each, -1 to 1), drawn from q(x_t | x_0) (DDPM, eq. 4). `from: t` in the
+ * options of a run begins there. The noise of image i is that of image first_image + i of a run with this seed.
+ */
+export function noised(scheduler_json: string, t: number, images: Float32Array | number[], image: number, seed: number, first_image?: number | null): Float32Array;
+
+/**
+ * The numbers of every step of the run that `sampler(options)` would make: noise levels and factors. Needs no network.
+ */
+export function numbers(options: SampleOptions): StepNumbers[];
+
+/**
  * Calls `listener` with the message of every panic from now on, in place of the listener before. After a panic the
  * module is of no further use, and calls that were under way never end.
  */
@@ -206,16 +329,25 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
     readonly __wbg_denoiser_free: (a: number, b: number) => void;
+    readonly __wbg_ratedistortion_free: (a: number, b: number) => void;
     readonly __wbg_sampler_free: (a: number, b: number) => void;
     readonly between: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly denoiser_info: (a: number) => [number, number, number];
     readonly denoiser_load: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
     readonly denoiser_predict: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
+    readonly denoiser_rate_distortion: (a: number, b: any) => [number, number, number];
     readonly denoiser_sampler: (a: number, b: any) => [number, number, number];
     readonly denoiser_tuning: (a: number) => [number, number];
     readonly expected_tensors: (a: number, b: number) => [number, number, number];
     readonly is_software_adapter: (a: any) => number;
+    readonly mixed: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
+    readonly nearest: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+    readonly noised: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
+    readonly numbers: (a: any) => [number, number, number];
     readonly on_panic: (a: any) => void;
+    readonly ratedistortion_next: (a: number) => any;
+    readonly ratedistortion_total: (a: number) => number;
+    readonly sampler_dissect: (a: number) => any;
     readonly sampler_next: (a: number, b: number, c: number) => any;
     readonly sampler_recoveries: (a: number) => number;
     readonly sampler_shape: (a: number) => [number, number];
@@ -224,12 +356,12 @@ export interface InitOutput {
     readonly scheduler_info: (a: number, b: number) => [number, number, number];
     readonly start: () => void;
     readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_21: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_22: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_29: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_30: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h36e904d6ec358247: (a: number, b: number, c: any, d: any) => void;
     readonly wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87: (a: number, b: number, c: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_20: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_28: (a: number, b: number, c: any) => void;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;

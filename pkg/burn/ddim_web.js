@@ -85,6 +85,18 @@ export class Denoiser {
         return ret;
     }
     /**
+     * Prepares the rate-distortion curve of a picture; nothing is computed before its `next()`.
+     * @param {RateOptions} options
+     * @returns {RateDistortion}
+     */
+    rate_distortion(options) {
+        const ret = wasm.denoiser_rate_distortion(this.__wbg_ptr, options);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return RateDistortion.__wrap(ret[0]);
+    }
+    /**
      * Prepares a run; nothing is computed before its `next()`.
      * @param {SampleOptions} options
      * @returns {Sampler}
@@ -114,6 +126,46 @@ export class Denoiser {
 if (Symbol.dispose) Denoiser.prototype[Symbol.dispose] = Denoiser.prototype.free;
 
 /**
+ * The rate-distortion curve of one picture (DDPM, figure 5), in pieces from x_T down to x_0. `free()` gives its memory
+ * back.
+ */
+export class RateDistortion {
+    static __wrap(ptr) {
+        const obj = Object.create(RateDistortion.prototype);
+        obj.__wbg_ptr = ptr;
+        RateDistortionFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        RateDistortionFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_ratedistortion_free(ptr, 0);
+    }
+    /**
+     * The next few points, in falling order of t; an empty list after the last.
+     * @returns {Promise<RatePoint[]>}
+     */
+    next() {
+        const ret = wasm.ratedistortion_next(this.__wbg_ptr);
+        return ret;
+    }
+    /**
+     * Number of points of the whole curve.
+     * @returns {number}
+     */
+    get total() {
+        const ret = wasm.ratedistortion_total(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+}
+if (Symbol.dispose) RateDistortion.prototype[Symbol.dispose] = RateDistortion.prototype.free;
+
+/**
  * One run. Stop by not asking for the next step; `free()` gives its memory back.
  */
 export class Sampler {
@@ -132,6 +184,14 @@ export class Sampler {
     free() {
         const ptr = this.__destroy_into_raw();
         wasm.__wbg_sampler_free(ptr, 0);
+    }
+    /**
+     * The last step that `next` gave, as the three terms that it adds up (DDIM, eq. 12); nothing before the first.
+     * @returns {Dissection | undefined}
+     */
+    dissect() {
+        const ret = wasm.sampler_dissect(this.__wbg_ptr);
+        return ret;
     }
     /**
      * Makes the next `count` steps (default 1), or as many as are left, and gives the last one.
@@ -225,6 +285,110 @@ export function expected_tensors(config_json) {
 export function is_software_adapter(info) {
     const ret = wasm.is_software_adapter(info);
     return ret !== 0;
+}
+
+/**
+ * `frames` mixtures of two noised pictures on the straight line between them, both ends among them (DDPM, figure 8).
+ * @param {Float32Array | number[]} a
+ * @param {Float32Array | number[]} b
+ * @param {number} frames
+ * @returns {Float32Array}
+ */
+export function mixed(a, b, frames) {
+    const val3 = +frames;
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passArrayF32ToWasm0(a, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArrayF32ToWasm0(b, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 4, 4); }
+        throw e;
+    }
+    const ret = wasm.mixed(ptr0, len0, ptr1, len1, val3);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
+ * For each of `images` the nearest of `pictures` by Euclidean distance, both rows of `width` values (pixels or
+ * features) one after the other (DDPM, appendix D).
+ * @param {Float32Array | number[]} images
+ * @param {Float32Array | number[]} pictures
+ * @param {number} width
+ * @param {number} neighbours
+ * @returns {{index: number, distance: number}[][]}
+ */
+export function nearest(images, pictures, width, neighbours) {
+    const val3 = +width;
+    const val4 = +neighbours;
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passArrayF32ToWasm0(images, wasm.__wbindgen_malloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArrayF32ToWasm0(pictures, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 4, 4); }
+        throw e;
+    }
+    const ret = wasm.nearest(ptr0, len0, ptr1, len1, val3, val4);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
+ * x_t of `images` (several of `image` values each, -1 to 1), drawn from q(x_t | x_0) (DDPM, eq. 4). `from: t` in the
+ * options of a run begins there. The noise of image i is that of image first_image + i of a run with this seed.
+ * @param {string} scheduler_json
+ * @param {number} t
+ * @param {Float32Array | number[]} images
+ * @param {number} image
+ * @param {number} seed
+ * @param {number | null} [first_image]
+ * @returns {Float32Array}
+ */
+export function noised(scheduler_json, t, images, image, seed, first_image) {
+    const val3 = +t;
+    const val4 = +image;
+    const val5 = +seed;
+    const val6 = +(isLikeNone(first_image) ? 0 : first_image);
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArrayF32ToWasm0(images, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.noised(ptr0, len0, val3, ptr1, len1, val4, val5, !isLikeNone(first_image), val6);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
+ * The numbers of every step of the run that `sampler(options)` would make: noise levels and factors. Needs no network.
+ * @param {SampleOptions} options
+ * @returns {StepNumbers[]}
+ */
+export function numbers(options) {
+    const ret = wasm.numbers(options);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
 }
 
 /**
@@ -766,6 +930,10 @@ function __wbg_get_imports() {
             const ret = new Array();
             return ret;
         },
+        __wbg_new_7075786089b89c5e: function() {
+            const ret = new Map();
+            return ret;
+        },
         __wbg_new_787b9fb330d55d78: function(arg0, arg1) {
             const ret = new Error(getStringFromWasm0(arg0, arg1));
             return ret;
@@ -891,6 +1059,10 @@ function __wbg_get_imports() {
             const ret = Reflect.set(arg0, arg1, arg2);
             return ret;
         }, arguments); },
+        __wbg_set_8282f7e0d2d01336: function(arg0, arg1, arg2) {
+            const ret = arg0.set(arg1, arg2);
+            return ret;
+        },
         __wbg_set_access_b0a6fbebfbe53242: function(arg0, arg1) {
             arg0.access = __wbindgen_enum_GpuStorageTextureAccess[arg1];
         },
@@ -1149,33 +1321,33 @@ function __wbg_get_imports() {
             arg0.writeBuffer(arg1, arg2, getArrayU8FromWasm0(arg3, arg4), arg5, arg6);
         }, arguments); },
         __wbindgen_generic_0000000000000001: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [Externref], shim_idx: 26547, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [Externref], shim_idx: 26560, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
             const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c);
             return ret;
         },
         __wbindgen_generic_0000000000000002: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDevice")], shim_idx: 12843, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDevice")], shim_idx: 12850, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
             const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a);
             return ret;
         },
         __wbindgen_generic_0000000000000003: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDeviceLostInfo")], shim_idx: 12846, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUDeviceLostInfo")], shim_idx: 12853, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
             const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87);
             return ret;
         },
         __wbindgen_generic_0000000000000004: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUUncapturedErrorEvent")], shim_idx: 12846, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_20);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("GPUUncapturedErrorEvent")], shim_idx: 12853, ret: Unit, inner_ret: Some(Unit) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_28);
             return ret;
         },
         __wbindgen_generic_0000000000000005: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("any")], shim_idx: 12843, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_21);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("any")], shim_idx: 12850, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_29);
             return ret;
         },
         __wbindgen_generic_0000000000000006: function(arg0, arg1) {
-            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("undefined")], shim_idx: 12843, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
-            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_22);
+            // Cast intrinsic for `Closure(Closure { owned: true, function: Function { arguments: [NamedExternref("undefined")], shim_idx: 12850, ret: Result(Unit), inner_ret: Some(Result(Unit)) }, mutable: true }) -> Externref`.
+            const ret = makeMutClosure(arg0, arg1, wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_30);
             return ret;
         },
         __wbindgen_generic_0000000000000007: function(arg0) {
@@ -1183,17 +1355,22 @@ function __wbg_get_imports() {
             const ret = arg0;
             return ret;
         },
-        __wbindgen_generic_0000000000000008: function(arg0, arg1) {
+        __wbindgen_generic_0000000000000008: function(arg0) {
+            // Cast intrinsic for `I64 -> Externref`.
+            const ret = arg0;
+            return ret;
+        },
+        __wbindgen_generic_0000000000000009: function(arg0, arg1) {
             // Cast intrinsic for `Ref(Slice(U8)) -> NamedExternref("Uint8Array")`.
             const ret = getArrayU8FromWasm0(arg0, arg1);
             return ret;
         },
-        __wbindgen_generic_0000000000000009: function(arg0, arg1) {
+        __wbindgen_generic_000000000000000a: function(arg0, arg1) {
             // Cast intrinsic for `Ref(String) -> Externref`.
             const ret = getStringFromWasm0(arg0, arg1);
             return ret;
         },
-        __wbindgen_generic_000000000000000a: function(arg0) {
+        __wbindgen_generic_000000000000000b: function(arg0) {
             // Cast intrinsic for `U64 -> Externref`.
             const ret = BigInt.asUintN(64, arg0);
             return ret;
@@ -1217,8 +1394,8 @@ function wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87(arg0, arg
     wasm.wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87(arg0, arg1, arg2);
 }
 
-function wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_20(arg0, arg1, arg2) {
-    wasm.wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_20(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_28(arg0, arg1, arg2) {
+    wasm.wasm_bindgen__convert__closures_____invoke__h608dcd84f60c4a87_28(arg0, arg1, arg2);
 }
 
 function wasm_bindgen__convert__closures_____invoke__h74dfca241a37904c(arg0, arg1, arg2) {
@@ -1235,15 +1412,15 @@ function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a(arg0, arg
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_21(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_21(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_29(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_29(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
 }
 
-function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_22(arg0, arg1, arg2) {
-    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_22(arg0, arg1, arg2);
+function wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_30(arg0, arg1, arg2) {
+    const ret = wasm.wasm_bindgen__convert__closures_____invoke__h0c5573b389b2175a_30(arg0, arg1, arg2);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
@@ -1288,6 +1465,9 @@ const __wbindgen_enum_GpuTextureViewDimension = ["1d", "2d", "2d-array", "cube",
 const DenoiserFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_denoiser_free(ptr, 1));
+const RateDistortionFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_ratedistortion_free(ptr, 1));
 const SamplerFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_sampler_free(ptr, 1));
