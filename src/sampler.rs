@@ -81,6 +81,13 @@ pub fn seeded_noise(seed: u64, first_image: u32, shape: [usize; 4]) -> NoiseFn {
     })
 }
 
+/// As [`seeded_noise`], with the noise of the first image for all.
+fn shared_noise(seed: u64, first_image: u32, shape: [usize; 4]) -> NoiseFn {
+    let [batch, channels, height, width] = shape;
+    let mut first = seeded_noise(seed, first_image, [1, channels, height, width]);
+    Box::new(move |draw| first(draw).repeat(batch))
+}
+
 /// What a run makes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleOptions {
@@ -90,6 +97,8 @@ pub struct SampleOptions {
     pub seed: u64,
     /// Number of the first image: the noise of image `i` of the batch is that of image `first_image + i`.
     pub first_image: u32,
+    /// Whether all images get the noise of the first, in x_T and in every step.
+    pub same_noise: bool,
     /// Number of images.
     pub batch: usize,
     /// Height and width; `None` takes those of `config.json`.
@@ -176,7 +185,12 @@ impl<D: Denoiser> Sampler<D> {
                 return Err(SamplerError::NoState { t });
             }
         }
-        let mut noise = seeded_noise(options.seed, options.first_image, shape);
+        let noise = if options.same_noise {
+            shared_noise
+        } else {
+            seeded_noise
+        };
+        let mut noise = noise(options.seed, options.first_image, shape);
         let x_t = match options.latents {
             Some(latents) => finite(latents)?,
             None => noise(0),

@@ -24,6 +24,8 @@ pub struct Job {
     pub seed: u64,
     /// Number of the first image; the noise of an image depends on the seed and its number alone.
     pub first_image: u32,
+    /// Whether all images get the noise of the first.
+    pub same_noise: bool,
     /// How many; they are made in batches.
     pub count: usize,
     /// Height and width; `None` takes those of the model.
@@ -41,6 +43,7 @@ impl Job {
             trajectory,
             seed,
             first_image: 0,
+            same_noise: false,
             count,
             size: None,
             class: None,
@@ -208,7 +211,12 @@ impl<D: Denoiser> Model<D> {
         let options = SampleOptions {
             trajectory: job.trajectory.clone(),
             seed: job.seed,
-            first_image: job.first_image.wrapping_add(first as u32),
+            first_image: if job.same_noise {
+                job.first_image
+            } else {
+                job.first_image.wrapping_add(first as u32)
+            },
+            same_noise: job.same_noise,
             batch,
             size: job.size,
             labels: job.class.map(|class| vec![class; batch]),

@@ -13,7 +13,18 @@ pub enum NearestError {
         /// Values given.
         found: usize,
     },
-    /// More neighbours than pictures, or none.
+    /// A NaN or an infinity, which is near to nothing.
+    #[error("{what}: expected finite numbers, found {found}")]
+    NotFinite {
+        /// `images` or `pictures`.
+        what: &'static str,
+        /// The first such value.
+        found: f32,
+    },
+    /// No neighbours.
+    #[error("neighbours: expected at least 1, found 0")]
+    None,
+    /// More neighbours than pictures.
     #[error("neighbours: expected 1 to {most}, found {found}")]
     Neighbours {
         /// Pictures there are.
@@ -51,10 +62,7 @@ impl<'a> Nearest<'a> {
     pub fn new(images: &'a [f32], width: usize, neighbours: usize) -> Result<Self, NearestError> {
         check("images", images, width)?;
         if neighbours == 0 {
-            return Err(NearestError::Neighbours {
-                most: usize::MAX,
-                found: 0,
-            });
+            return Err(NearestError::None);
         }
         Ok(Self {
             images,
@@ -105,10 +113,12 @@ impl<'a> Nearest<'a> {
 
 fn check(what: &'static str, values: &[f32], width: usize) -> Result<(), NearestError> {
     let found = values.len();
-    if width > 0 && found.is_multiple_of(width) {
-        Ok(())
-    } else {
-        Err(NearestError::Width { what, width, found })
+    if width == 0 || !found.is_multiple_of(width) {
+        return Err(NearestError::Width { what, width, found });
+    }
+    match values.iter().find(|v| !v.is_finite()) {
+        Some(&found) => Err(NearestError::NotFinite { what, found }),
+        None => Ok(()),
     }
 }
 

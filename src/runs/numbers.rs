@@ -28,7 +28,8 @@ pub struct StepNumbers {
     pub posterior: Option<Posterior>,
     /// q_sigma(x_t | x_next, x_0) (DDIM, eq. 8), the same step upwards.
     pub forward: Option<Forward>,
-    /// gamma of theorem 1, in nats; `None` where that sigma is 0 (the bound is infinite then), and in an inversion.
+    /// gamma of theorem 1, in nats ([`gamma_ddim`]; in the step to x_0 it is that of a decoder); `None` where eta is 0,
+    /// since the bound is infinite then, and where the posterior is `None`.
     pub gamma: Option<f64>,
 }
 
@@ -66,12 +67,21 @@ pub fn numbers(
     // The same steps with the sigma of eq. 16, whatever noise the method adds.
     let family = match eta {
         Some(eta) => {
-            let method = Method::Ddim { eta };
+            let ends_clean = scheduler.set_alpha_to_one || options.method.is_ancestral();
+            let like = SchedulerConfig {
+                set_alpha_to_one: ends_clean,
+                ..scheduler.clone()
+            };
             let options = TrajectoryOptions {
-                method,
+                method: Method::Ddim { eta },
                 ..options.clone()
             };
-            scheduler.trajectory(&options)?.steps
+            let mut steps = like.trajectory(&options)?.steps;
+            if !ends_clean {
+                // The image has a level of its own there, which is none of the chain's.
+                steps.retain(|step| step.t_next.is_some());
+            }
+            steps
         }
         None => Vec::new(),
     };
@@ -96,7 +106,7 @@ pub fn numbers(
             coefficients: step.coefficients,
             posterior: sigma.and_then(|s| Posterior::ddim(&schedule, step.t, step.t_next, s).ok()),
             forward: sigma.and_then(|s| Forward::ddim(&schedule, step.t, step.t_next, s).ok()),
-            gamma: eta.and_then(gamma),
+            gamma: sigma.and(eta).and_then(gamma),
         }
     };
     Ok(steps.iter().enumerate().map(of_step).collect())

@@ -4,6 +4,7 @@
 //! The way back is a run whose trajectory begins at t
 //! ([`TrajectoryOptions::from`](crate::scheduler::TrajectoryOptions)).
 
+use super::rules::{self, Refusal};
 use crate::gaussian::diffused;
 use crate::noise::gaussian;
 use crate::scheduler::{SchedulerConfig, SchedulerError};
@@ -30,6 +31,9 @@ pub enum PartialError {
         /// Values of the second.
         b: usize,
     },
+    /// More values than memory is likely to hold.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// A row that does not have both ends.
     #[error("frames: expected at least 2, the ends among them, found {found}")]
     Frames {
@@ -89,6 +93,7 @@ pub fn mixed(a: &[f32], b: &[f32], frames: usize) -> Result<Vec<f32>, PartialErr
     if frames < 2 {
         return Err(PartialError::Frames { found: frames });
     }
+    rules::values(frames, a.len())?;
     let frame = |i: usize| {
         let weight = super::paths::weight(i, frames);
         a.iter()

@@ -6,7 +6,7 @@
 //! both algorithms have them.
 
 use super::model::BATCH;
-use super::strata::choose;
+use super::strata::{Chosen, choose};
 use crate::bound::{Bound, BoundError, bits_per_dimension};
 use crate::engine::{BatchSpec, Denoiser, EngineError};
 use crate::gaussian::diffused;
@@ -55,8 +55,10 @@ pub enum RateError {
 pub struct Term {
     /// The time step of the state.
     pub t: usize,
-    /// How many terms of the chain it stands for.
+    /// How many terms of the chain it stands for: those of its part.
     pub share: f64,
+    /// How many of them are of higher time steps, and so have been sent when the state at `t` has arrived.
+    pub above: f64,
     /// L_t in bits per dimension, for each of [`VARIANCES`]: what it costs to send the state after the one at `t`,
     /// and at 0 the image itself.
     pub bits: [f64; 2],
@@ -96,8 +98,8 @@ pub struct RateOptions {
 pub struct Rate {
     options: RateOptions,
     bounds: [Bound; 2],
-    /// Time steps from the last to the first, and how many terms each stands for.
-    chosen: Vec<(usize, f64)>,
+    /// From the last time step to the first.
+    chosen: Vec<Chosen>,
     given: usize,
 }
 
@@ -158,7 +160,7 @@ impl Rate {
         let x_0 = &self.options.x_0;
         let mut eps = vec![0.0; x_0.len()];
         let mut x_t = Vec::with_capacity(part.len() * x_0.len());
-        for &(t, _) in part {
+        for &Chosen { index: t, .. } in part {
             let draw = t as u32 + 1;
             gaussian(self.options.seed, self.options.image, draw, &mut eps);
             x_t.extend(diffused(&self.bounds[0].schedule, t, x_0, &eps));
@@ -167,19 +169,24 @@ impl Rate {
             shape: [part.len(), channels, height, width],
             labels: self.options.class.map(|class| vec![class; part.len()]),
         };
-        let times: Vec<f32> = part.iter().map(|(t, _)| *t as f32).collect();
+        let times: Vec<f32> = part.iter().map(|chosen| chosen.index as f32).collect();
         let out = engine.predict(&spec, x_t.clone(), &times).await?;
         let rows = x_t.chunks_exact(x_0.len()).zip(out.chunks_exact(x_0.len()));
         let terms: Result<Vec<Term>, RateError> = part
             .iter()
             .zip(rows)
-            .map(|(&(t, share), (x_t, out))| self.term(t, share, x_t, out))
+            .map(|(chosen, (x_t, out))| self.term(chosen, x_t, out))
             .collect();
         self.given = end;
         terms
     }
 
-    fn term(&self, t: usize, share: f64, x_t: &[f32], out: &[f32]) -> Result<Term, RateError> {
+    fn term(&self, chosen: &Chosen, x_t: &[f32], out: &[f32]) -> Result<Term, RateError> {
+        let &Chosen {
+            index: t,
+            share,
+            above,
+        } = chosen;
         let x_0 = &self.options.x_0;
         let mut bits = [0.0; 2];
         for (bits, bound) in bits.iter_mut().zip(&self.bounds) {
@@ -193,24 +200,27 @@ impl Rate {
         Ok(Term {
             t,
             share,
+            above,
             bits,
             squared_error,
         })
     }
 }
 
-/// The curve of `terms` in falling order of t, which cost `bits` each (per dimension, without the share), after L_T.
-pub fn curve(prior: f64, terms: impl IntoIterator<Item = Term>, variance: usize) -> Vec<Point> {
-    let mut rate = prior;
+/// The curve of `terms` in falling order of t, after `sent` bits per dimension (L_T, and whatever came before). `variance`
+/// is the index of one of [`VARIANCES`].
+pub fn curve(sent: f64, terms: impl IntoIterator<Item = Term>, variance: usize) -> Vec<Point> {
+    let mut sent = sent;
     terms
         .into_iter()
         .map(|term| {
+            let cost = term.bits[variance];
             let point = Point {
                 t: term.t,
-                rate,
+                rate: sent + term.above * cost,
                 distortion: term.squared_error.sqrt() * LEVELS_PER_UNIT,
             };
-            rate += term.share * term.bits[variance];
+            sent += term.share * cost;
             point
         })
         .collect()

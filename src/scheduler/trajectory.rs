@@ -106,7 +106,10 @@ impl SchedulerConfig {
         let steps: Result<_, SchedulerError> = levels
             .windows(2)
             .map(|pair| match (method, pair[0], pair[1]) {
-                (Method::Inversion(Convention::Retrace), from, Some(to)) => {
+                // At pure noise a predicted x_0 or v says nothing of the noise in the state.
+                (Method::Inversion(Convention::Retrace), from, Some(to))
+                    if schedule.alpha_bar(to) > 0.0 =>
+                {
                     step(to, from, Some(to))
                 }
                 // The image has no time step of its own; 0 is the nearest.

@@ -37,12 +37,13 @@ pub enum Method {
 }
 
 /// What the network is told in a step from image to noise. Eq. 14 is exact only for infinitely small steps, so that
-/// there are two ways to read it; both become the ODE as S grows.
+/// there are two ways to cut it; both become the ODE as S grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Convention {
-    /// The level that the step goes to. Sampling with the same tau then asks the network at the same time steps and
-    /// steps back over the same intervals, so that most of the discretisation error cancels on the way back. The
-    /// default, since it loses less; for a network that predicts eps it is diffusers' `DDIMInverseScheduler`.
+    /// The level that the step goes to: sampling with the same tau then asks the network at the same time steps. The
+    /// default: in few steps it loses less there and back, it comes closer to the ODE's own x_T, and for a network that
+    /// predicts eps it is diffusers' `DDIMInverseScheduler`. A step to pure noise (`alpha_bar` = 0), of which the network
+    /// cannot say anything, is [`Convention::Strict`].
     #[default]
     Retrace,
     /// The level that the state has: an Euler step of eq. 14 taken literally (eq. 13 with the step reversed). The image

@@ -187,6 +187,7 @@ impl HasKind for PartialError {
         match self {
             Self::Scheduler(error) => error.kind(),
             Self::Frames { .. } => Kind::Options,
+            Self::Refused(error) => error.kind(),
             Self::Images { .. } | Self::Lengths { .. } => Kind::Input,
         }
     }
@@ -195,8 +196,8 @@ impl HasKind for PartialError {
 impl HasKind for NearestError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Width { .. } => Kind::Input,
-            Self::Neighbours { .. } => Kind::Options,
+            Self::Width { .. } | Self::NotFinite { .. } => Kind::Input,
+            Self::None | Self::Neighbours { .. } => Kind::Options,
         }
     }
 }

@@ -33,10 +33,12 @@ pub struct Options {
     latents: Option<Vec<f32>>,
     from: Option<f64>,
     to: Option<f64>,
+    #[serde(default)]
+    same_noise: bool,
 }
 
 /// Names of the fields above.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "scheduler",
     "steps",
     "eta",
@@ -51,6 +53,7 @@ const KEYS: [&str; 14] = [
     "latents",
     "from",
     "to",
+    "same_noise",
 ];
 
 fn fifty() -> f64 {
@@ -115,6 +118,7 @@ impl Options {
             },
             seed: integer("seed", options.seed, MAX_SAFE)?,
             first_image: integer("first_image", options.first_image, f64::from(u32::MAX))? as u32,
+            same_noise: options.same_noise,
             batch: integer("batch", options.batch, f64::from(u32::MAX))? as usize,
             size,
             labels,

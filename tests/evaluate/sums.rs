@@ -38,9 +38,9 @@ fn chosen_terms_sum_to_all_of_them_on_average() {
     let sum = |image| -> f64 {
         let chosen = strata::choose(4, image, 101, 11);
         assert_eq!(chosen.len(), 11);
-        assert_eq!(chosen[0], (0, 1.0));
-        assert!(chosen.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        chosen.iter().map(|(t, factor)| factor * term(*t)).sum()
+        assert_eq!((chosen[0].index, chosen[0].share), (0, 1.0));
+        assert!(chosen.windows(2).all(|pair| pair[0].index < pair[1].index));
+        chosen.iter().map(|c| c.share * term(c.index)).sum()
     };
     const IMAGES: u64 = 4000;
     let sums: Vec<f64> = (0..IMAGES).map(sum).collect();
@@ -59,9 +59,15 @@ fn every_number_of_terms_covers_the_whole_chain() {
     for len in [1, 2, 3, 10, 1000] {
         for count in [1, 2, 3, 7, 10, 999, 1000, 5000] {
             let chosen = strata::choose(0, 0, len, count);
-            let weight: f64 = chosen.iter().map(|(_, factor)| factor).sum();
+            let weight: f64 = chosen.iter().map(|c| c.share).sum();
             assert_eq!(weight, len as f64, "{count} of {len}");
-            assert!(chosen.iter().all(|(t, _)| *t < len));
+            // From the last part down: those of higher parts, and those of its own.
+            let mut parts_above = 0.0;
+            for chosen in chosen.iter().rev() {
+                let above = (len - 1 - chosen.index) as f64;
+                assert_eq!(parts_above + chosen.above, above, "{count} of {len}");
+                parts_above += chosen.share;
+            }
             assert_eq!(chosen.len(), count.max(2).min(len), "{count} of {len}");
         }
     }

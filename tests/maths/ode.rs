@@ -138,16 +138,18 @@ fn encoding_ends_at_the_solution_of_the_ode() {
     }
 }
 
-/// Why it is the default.
+/// Part of why it is the default.
 #[test]
-fn retracing_loses_less_on_the_way_there_and_back_than_the_strict_step() {
+fn on_one_gaussian_retracing_comes_closer_to_x_t_and_back_than_the_strict_step() {
     for steps in [10, 20, 50, 100] {
         for x_0 in [0.8, -0.45] {
-            let [retrace, strict] = Convention::ALL.map(|c| errors(c, steps, x_0)[1].abs());
-            assert!(
-                retrace < 0.9 * strict,
-                "S = {steps}, x_0 = {x_0}: {retrace} {strict}"
-            );
+            let [retrace, strict] = Convention::ALL.map(|c| errors(c, steps, x_0));
+            for (retrace, strict) in retrace.iter().zip(strict) {
+                assert!(
+                    retrace.abs() < 0.9 * strict.abs(),
+                    "S = {steps}, x_0 = {x_0}: {retrace} {strict}"
+                );
+            }
         }
     }
 }
@@ -180,7 +182,7 @@ fn euler_steps_of_the_probability_flow_end_at_the_solution_of_the_ode() {
 }
 
 #[test]
-fn no_convention_inverts_epsilon_to_zero_terminal_snr() {
+fn epsilon_is_not_inverted_to_zero_terminal_snr_and_the_others_are_not_asked_there() {
     for (prediction, convention) in Prediction::ALL
         .into_iter()
         .flat_map(|p| Convention::ALL.map(|c| (p, c)))
@@ -200,7 +202,13 @@ fn no_convention_inverts_epsilon_to_zero_terminal_snr() {
                     .contains(&StepError::EpsilonAtZeroSnr.to_string())
             );
         } else {
-            assert!(found.is_ok(), "{prediction}, {convention}: {found:?}");
+            // Told pure noise the network could not say anything of the noise in the state.
+            let told: Vec<usize> = found.unwrap().steps.iter().map(|step| step.t).collect();
+            let expected = match convention {
+                Convention::Retrace => [159, 319, 479, 639, 639],
+                Convention::Strict => [0, 159, 319, 479, 639],
+            };
+            assert_eq!(told, expected, "{prediction}");
         }
     }
 }

@@ -3,7 +3,10 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use ddim_web::{
     schedule::{BetaSchedule, NoiseSchedule},
-    scheduler::{SchedulerClass, SchedulerConfig, SchedulerError, TrajectoryOptions, VarianceType},
+    scheduler::{
+        SchedulerClass, SchedulerConfig, SchedulerError, TrajectoryOptions, TrajectoryStep,
+        VarianceType,
+    },
     step::{
         Clip, Convention, Method, Prediction, Step, StepError, Variance, dynamic_threshold,
         dynamic_threshold_scale,
@@ -102,22 +105,23 @@ fn inversion_steps_match_diffusers_but_for_the_level_at_which_x0_and_v_are_read(
                 continue;
             }
         };
-        let t: Vec<usize> = steps.iter().map(|step| step.t).collect();
+        let t: Vec<usize> = steps.iter().filter_map(|step| step.t_next).collect();
         assert_eq!(t, indices(&case["timesteps"]), "{name}");
         let clean = if config.set_alpha_to_one {
             1.0
         } else {
             schedule.alpha_bar(0)
         };
+        let level = |step: &TrajectoryStep| schedule.alpha_bar(step.t_next.unwrap());
         let mut alpha_bar = clean;
         for (step, row) in steps.iter().zip(case["rows"].as_array().unwrap()) {
-            let told = schedule.alpha_bar(step.t);
+            let (told, next) = (schedule.alpha_bar(step.t), level(step));
             let what = format!("{name}, t = {}", step.t);
             let here = apply(&step.coefficients, &x_t, &out, &z);
             let theirs = Step {
                 alpha_bar,
                 alpha_bar_told: alpha_bar,
-                alpha_bar_next: told,
+                alpha_bar_next: next,
                 last: false,
                 prediction,
                 clip: config.clip(method),
@@ -147,7 +151,7 @@ fn inversion_steps_match_diffusers_but_for_the_level_at_which_x0_and_v_are_read(
                     other += 1;
                 }
             }
-            alpha_bar = told;
+            alpha_bar = next;
         }
     }
     assert!(

@@ -112,6 +112,7 @@ impl Model {
             trajectory,
             seed: 0,
             first_image: 0,
+            same_noise: false,
             batch: shape[0],
             size: Some([shape[2], shape[3]]),
             labels: None,

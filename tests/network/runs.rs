@@ -7,7 +7,7 @@ use ddim_web::noise::{gaussian, slerp};
 use ddim_web::runs::nearest::Nearest;
 use ddim_web::runs::partial::{PartialError, mixed, noised};
 use ddim_web::runs::paths::{PathError, between};
-use ddim_web::runs::rate::{Rate, RateError, RateOptions, VARIANCES, curve};
+use ddim_web::runs::rate::{Rate, RateError, RateOptions, Term, VARIANCES, curve};
 use ddim_web::runs::{Event, Job, Model, Ode, Refusal, RunError, Watch, mean_squared_error, rules};
 use ddim_web::sampler::{SampleOptions, Sampler};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
@@ -109,6 +109,7 @@ test!(the_ode_walks_unclipped_in_both_directions, async {
             },
             seed: 0,
             first_image: 0,
+            same_noise: false,
             batch: 2,
             size: None,
             labels: None,
@@ -163,6 +164,24 @@ test!(a_run_in_two_parts_gives_the_images_of_the_whole, async {
     }
 });
 
+test!(images_with_the_same_noise_differ_by_nothing_else, async {
+    let job = Job {
+        same_noise: true,
+        first_image: 5,
+        ..Job::new(TrajectoryOptions::new(Method::Ddim { eta: 1.0 }, 2), 3, 18)
+    };
+    let images = model().run(&job, &mut |_: &Event| ()).await.unwrap();
+    let alone = Job {
+        count: 1,
+        same_noise: false,
+        ..job
+    };
+    let alone = model().run(&alone, &mut |_: &Event| ()).await.unwrap();
+    for image in images.chunks_exact(IMAGE) {
+        assert_close(image, &alone, 1e-5);
+    }
+});
+
 test!(a_step_is_the_sum_of_the_three_terms_of_equation_12, async {
     let engine = engine();
     let scheduler = scheduler(r#"{"clip_sample": false}"#);
@@ -171,6 +190,7 @@ test!(a_step_is_the_sum_of_the_three_terms_of_equation_12, async {
             trajectory: TrajectoryOptions::new(method, 4),
             seed: 1,
             first_image: 3,
+            same_noise: false,
             batch: 2,
             size: None,
             labels: None,
@@ -245,6 +265,8 @@ test!(
         assert_close(&row[IMAGE..2 * IMAGE], &quarter, 1e-6);
         assert_eq!(mixed(&a, &b, 1), Err(PartialError::Frames { found: 1 }));
         assert!(mixed(&a, &b[1..], 2).is_err());
+        let refused = mixed(&a, &b, usize::MAX).unwrap_err().to_string();
+        assert!(refused.starts_with("count: expected at most"), "{refused}");
     }
 );
 
@@ -275,7 +297,10 @@ test!(
             .found()
             .unwrap_err();
         assert_eq!(few.to_string(), "neighbours: expected 1 to 0, found 4");
-        assert!(Nearest::new(&images, IMAGE, 0).is_err());
+        let none = Nearest::new(&images, IMAGE, 0).unwrap_err().to_string();
+        assert_eq!(none, "neighbours: expected at least 1, found 0");
+        let nan = Nearest::new(&[f32::NAN], 1, 1).unwrap_err().to_string();
+        assert_eq!(nan, "images: expected finite numbers, found NaN");
         assert!(Nearest::new(&images, IMAGE - 1, 1).is_err());
         assert!(
             Nearest::new(&images, IMAGE, 1)
@@ -342,6 +367,19 @@ test!(rate_and_distortion_are_the_terms_of_the_bound, async {
         assert!(near(point.rate, sent), "t = {t}: {point:?} {sent}");
         assert_eq!(term.share, 1.0);
         sent += cost;
+    }
+    // Where all terms cost the same, a part of them tells the whole sum.
+    let few = RateOptions {
+        terms: 4,
+        ..options.clone()
+    };
+    let few = Rate::new(&scheduler, few).unwrap().next(&engine).await;
+    let few = few.unwrap().into_iter().map(|term| Term {
+        bits: [0.5; 2],
+        ..term
+    });
+    for point in curve(2.0, few, 0) {
+        assert_eq!(point.rate, 2.0 + 0.5 * (19 - point.t) as f64);
     }
     for found in [0, 1, 21] {
         let refused = Rate::new(

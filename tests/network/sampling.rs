@@ -24,6 +24,7 @@ fn options(method: Method, steps: usize) -> SampleOptions {
         trajectory: TrajectoryOptions::new(method, steps),
         seed: 1,
         first_image: 0,
+        same_noise: false,
         batch: 1,
         size: None,
         labels: None,

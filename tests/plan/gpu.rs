@@ -265,6 +265,7 @@ test!(
             trajectory: TrajectoryOptions::new(Method::Ddim { eta: 1.0 }, 6),
             seed: 5,
             first_image: 0,
+            same_noise: false,
             batch: 2,
             size: None,
             labels: None,

@@ -83,6 +83,7 @@ test!(pictures_in_f16_are_close_to_f32, async {
             trajectory: TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, 10),
             seed: 7,
             first_image: 0,
+            same_noise: false,
             batch: 4,
             size: None,
             labels: None,

@@ -129,6 +129,7 @@ async fn run<D: Denoiser>(engine: &D, drawn: &Drawn) -> Vec<Vec<f32>> {
         trajectory: TrajectoryOptions::new(Method::Ddim { eta: 1.0 }, 5),
         seed: 0,
         first_image: 0,
+        same_noise: false,
         batch: 2,
         size: Some(drawn.size),
         labels: spec.labels,

@@ -27,11 +27,11 @@ export function workersFor(batch, cores) {
  * @returns {(T & {batch: number, first_image: number})[]} options of each part
  */
 export function split(options, parts) {
-  const { batch = 1, first_image: firstImage = 0, labels, latents } = options;
+  const { batch = 1, first_image: firstImage = 0, same_noise: sameNoise = false, labels, latents } = options;
   return Array.from({ length: parts }, (_, i) => {
     const start = Math.floor((batch * i) / parts);
     const end = Math.floor((batch * (i + 1)) / parts);
-    const part = { ...options, batch: end - start, first_image: firstImage + start };
+    const part = { ...options, batch: end - start, first_image: sameNoise ? firstImage : firstImage + start };
     if (labels) part.labels = labels.slice(start, end);
     if (latents) {
       const image = latents.length / batch;

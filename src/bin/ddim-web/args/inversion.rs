@@ -5,7 +5,7 @@ use clap::ValueEnum;
 /// What the network is told in a step from image to noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Convention {
-    /// The noise level that the step goes to: decoding asks at the same time steps, and less is lost
+    /// The noise level that the step goes to: decoding asks at the same time steps, and few steps lose less
     Retrace,
     /// The level that the image has: an Euler step of the DDIM paper's eq. 14, taken literally
     Strict,

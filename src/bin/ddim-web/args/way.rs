@@ -8,18 +8,15 @@ use super::common::{Common, Steps};
 use super::loaded::Loaded;
 use crate::error::CliError;
 
+/// The levels by default, in quarters of T.
+const QUARTERS: [usize; 3] = [1, 2, 3];
+
 /// Arguments of the subcommands that begin at x_t.
 #[derive(clap::Args)]
 pub struct Way {
-    /// The time steps t, from 0 to T - 1: a row each
-    #[arg(
-        long = "t",
-        value_name = "T",
-        num_args = 1..,
-        default_values_t = [250, 500, 750],
-        allow_negative_numbers = true
-    )]
-    pub levels: Vec<usize>,
+    /// The time steps t, from 0 to T - 1: a row each [default: a quarter, a half and three quarters of T]
+    #[arg(long = "t", value_name = "T", num_args = 1.., allow_negative_numbers = true)]
+    levels: Option<Vec<usize>>,
     #[command(flatten)]
     steps: Steps,
     /// Noise of DDIM on the way back, from 0 (deterministic) to 1 (as much as DDPM) [default: 1 with the method ddim]
@@ -51,6 +48,18 @@ impl Way {
             return Err(CliError::usage(Refusal::NoisyClips));
         }
         Ok(common.trajectory(method, self.steps.steps, clip))
+    }
+
+    /// How many levels there are.
+    pub fn rows(&self) -> usize {
+        self.levels.as_ref().map_or(QUARTERS.len(), Vec::len)
+    }
+
+    /// The time steps.
+    pub fn levels(&self, loaded: &Loaded) -> Vec<usize> {
+        let length = loaded.model.scheduler().num_train_timesteps;
+        let quarter = |quarters: usize| quarters * length / 4;
+        (self.levels.clone()).unwrap_or_else(|| QUARTERS.map(quarter).into())
     }
 
     /// Number of steps from each level to x_0.
@@ -87,7 +96,7 @@ impl Way {
         of_level: impl Fn(&usize) -> TrajectoryOptions,
     ) -> Result<Vec<usize>, CliError> {
         let count = |t| loaded.model.steps(&of_level(t)).map_err(of_option);
-        self.levels.iter().map(count).collect()
+        self.levels(loaded).iter().map(count).collect()
     }
 }
 

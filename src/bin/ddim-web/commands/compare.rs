@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         out: &args.out,
         save: args.save.as_deref(),
         animate: None,
-        pictures: &[],
+        inputs: &[],
     }
     .check()?;
     let loaded = args.common.open()?;

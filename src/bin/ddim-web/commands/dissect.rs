@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         out: &args.out,
         save: None,
         animate: None,
-        pictures: &[],
+        inputs: &[],
     }
     .check()?;
     let clip = args.no_clip.then_some(Clip::None);

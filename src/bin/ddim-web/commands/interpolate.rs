@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         out: &args.out,
         save: args.save.as_deref(),
         animate: args.animate.as_deref(),
-        pictures: &args.images,
+        inputs: &args.images,
     }
     .check()?;
     let count = rows * columns;

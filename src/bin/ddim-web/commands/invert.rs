@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         out: &args.out,
         save: args.save.as_deref(),
         animate: None,
-        pictures: &args.images,
+        inputs: &args.images,
     }
     .check()?;
     let loaded = args.common.open()?;

@@ -23,8 +23,8 @@ use crate::terminal::say;
 #[command(
     after_help = "Adds the noise of the forward process to both pictures, up to t, mixes them on a straight line and \
     goes back from there (DDPM, figures 8 and 9). The larger t, the coarser what is mixed: at a small one it is the \
-    pixels, at a large one what the picture shows. Each image has noise of its own on the way back; with --eta 0 there \
-    is none, and neighbours in a row are more alike. `ddim-web interpolate --images` goes along the ODE instead."
+    pixels, at a large one what the picture shows. All images of a row get the same noise on the way back. \
+    `ddim-web interpolate --images` goes along the ODE instead."
 )]
 pub struct Args {
     /// Two pictures: PNG, JPEG, GIF or WebP. Those of another size or number of channels are made to fit
@@ -51,7 +51,7 @@ pub struct Args {
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let trajectory = args.way.trajectory(&args.common)?;
-    let rows = args.way.levels.len();
+    let rows = args.way.rows();
     let most = (MAX_TILES / rows).saturating_sub(2);
     if !(2..=most).contains(&args.frames) {
         return Err(CliError::Usage(format!(
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         out: &args.out,
         save: args.save.as_deref(),
         animate: None,
-        pictures: &args.images,
+        inputs: &args.images,
     }
     .check()?;
     let loaded = args.common.open()?;
@@ -86,7 +86,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         .map(|steps| loaded.model.events(args.frames, *steps));
     let bar = args.common.bar(events.sum());
     let (mut tiles, mut mixtures) = (Vec::new(), Vec::new());
-    for &t in &args.way.levels {
+    let levels = args.way.levels(&loaded);
+    for &t in &levels {
         let seed = args.way.seed;
         let noisy = noised(
             loaded.model.scheduler(),
@@ -104,8 +105,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         };
         let job = Job {
             latents: Some(mixed(a_t, b_t, args.frames).map_err(CliError::usage)?),
-            // Images 0 and 1 are the pictures.
+            // Images 0 and 1 are the pictures; the frames share the noise of the way back.
             first_image: 2,
+            same_noise: true,
             ..args.common.job(trajectory, seed, args.frames)
         };
         let images = loaded.run(&job, &mut |event| advance(&bar, event))?;
@@ -121,13 +123,13 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             &mixtures,
         )?;
     }
-    let sheet = sheet(args, &pictures.names);
+    let sheet = sheet(args, &levels, &pictures.names);
     picture::write_png(&args.out, &sheet.draw(&tiles, shape))?;
     say(args.out.display())?;
     Ok(())
 }
 
-fn sheet(args: &Args, names: &[String]) -> Sheet {
+fn sheet(args: &Args, levels: &[usize], names: &[String]) -> Sheet {
     let weights = (0..args.frames).map(|i| format!("{:.2}", weight(i, args.frames)));
     let columns = [names[0].clone()]
         .into_iter()
@@ -135,7 +137,7 @@ fn sheet(args: &Args, names: &[String]) -> Sheet {
         .chain([names[1].clone()])
         .collect();
     Sheet {
-        rows: args.way.levels.iter().map(|t| format!("t = {t}")).collect(),
+        rows: levels.iter().map(|t| format!("t = {t}")).collect(),
         blocks: vec![Block {
             title: String::new(),
             columns,

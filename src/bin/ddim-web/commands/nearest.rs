@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         out: &args.out,
         save: None,
         animate: None,
-        pictures: &args.images,
+        inputs: &args.images,
     }
     .check()?;
     let clip = args.no_clip.then_some(Clip::None);

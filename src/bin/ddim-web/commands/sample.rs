@@ -41,10 +41,15 @@ pub struct Args {
     #[arg(long, default_value_t = 16, allow_negative_numbers = true)]
     count: usize,
     /// Begin at this time step, 0 to T - 1, with the images in --latents as x_t
-    #[arg(long, value_name = "T", requires = "latents")]
+    #[arg(
+        long,
+        value_name = "T",
+        requires = "latents",
+        allow_negative_numbers = true
+    )]
     from: Option<usize>,
     /// End at this time step instead of at x_0 (in an inversion, of x_T)
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     to: Option<usize>,
     /// Read x_T from this .safetensors file (one tensor, sample [B,C,H,W]) instead of drawing it; it decides
     /// the number and size of the images
@@ -76,7 +81,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         out: &args.out,
         save: args.save.as_deref(),
         animate: args.animate.as_deref(),
-        pictures: &[],
+        inputs: args.latents.as_slice(),
     }
     .check()?;
     let clip = args.no_clip.then_some(Clip::None);

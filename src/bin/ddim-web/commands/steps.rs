@@ -19,8 +19,9 @@ use crate::terminal::say;
 #[command(
     after_help = "A table in Markdown, or with --json an array. alpha_bar is the DDIM paper's alpha; noise level is \
     sqrt((1 - alpha_bar) / alpha_bar), the standard deviation in the variance-exploding view; a, b and sigma are the \
-    factors of eq. 12; gamma is the weight of theorem 1 in nats, which is infinite where sigma is 0. --json also has \
-    the factors of eq. 7 and eq. 8."
+    factors of eq. 12; gamma is the weight of theorem 1 in nats for the method's eta (1 for DDPM and the larger \
+    noises), infinite where eta is 0; in the last row it is that of a decoder with eta² times the variance of the step \
+    before. --json also has the factors of eq. 7 and eq. 8."
 )]
 pub struct Args {
     /// Folder of the model, of which scheduler_config.json is read
@@ -39,10 +40,10 @@ pub struct Args {
     #[arg(long, default_value = "ddim")]
     method: String,
     /// Begin at this time step
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     from: Option<usize>,
     /// End at this time step
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     to: Option<usize>,
     /// JSON instead of a table
     #[arg(long)]

@@ -53,7 +53,7 @@ pub struct Args {
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let trajectory = args.way.trajectory(&args.common)?;
-    let rows = args.way.levels.len();
+    let rows = args.way.rows();
     if args.count == 0 || args.count.saturating_add(SOURCES).saturating_mul(rows) > MAX_TILES {
         return Err(CliError::Usage(format!(
             "count: expected 1 to {}, found {}",
@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         out: &args.out,
         save: args.save.as_deref(),
         animate: None,
-        pictures: args.image.as_slice(),
+        inputs: args.image.as_slice(),
     }
     .check()?;
     let loaded = args.common.open()?;
@@ -90,7 +90,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let events = back.iter().map(|steps| model.events(args.count, *steps));
     let bar = (args.common).bar(events.sum::<u64>() + there.iter().sum::<usize>() as u64);
     let (mut tiles, mut drawn) = (Vec::new(), Vec::new());
-    for &t in &args.way.levels {
+    let levels = args.way.levels(&loaded);
+    for &t in &levels {
         let x_t = match args.image {
             Some(_) => noised(
                 model.scheduler(),
@@ -115,7 +116,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     if let Some(path) = &args.save {
         write_sample(path, [rows * args.count, channels, height, width], &drawn)?;
     }
-    let sheet = sheet(args, source.name);
+    let sheet = sheet(args, &levels, source.name);
     picture::write_png(&args.out, &sheet.draw(&tiles, shape))?;
     say(args.out.display())?;
     Ok(())
@@ -159,14 +160,14 @@ impl Source {
     }
 }
 
-fn sheet(args: &Args, source: &str) -> Sheet {
+fn sheet(args: &Args, levels: &[usize], source: &str) -> Sheet {
     let numbers = (1..=args.count).map(|i| i.to_string());
     let columns = [source.to_string(), "x_t".into()]
         .into_iter()
         .chain(numbers)
         .collect();
     Sheet {
-        rows: args.way.levels.iter().map(|t| format!("t = {t}")).collect(),
+        rows: levels.iter().map(|t| format!("t = {t}")).collect(),
         blocks: vec![Block {
             title: String::new(),
             columns,

@@ -14,8 +14,8 @@ pub struct Outputs<'a> {
     pub save: Option<&'a Path>,
     /// `--animate`: a film; [`super::animation::Animation`] knows the endings.
     pub animate: Option<&'a Path>,
-    /// Pictures that the subcommand reads.
-    pub pictures: &'a [PathBuf],
+    /// Files that the subcommand reads.
+    pub inputs: &'a [PathBuf],
 }
 
 impl Outputs<'_> {
@@ -29,7 +29,7 @@ impl Outputs<'_> {
         if let Some(path) = self.save {
             ending("save", path, "safetensors")?;
         }
-        let pictures: Vec<PathBuf> = self.pictures.iter().map(|path| place(path)).collect();
+        let inputs: Vec<PathBuf> = self.inputs.iter().map(|path| place(path)).collect();
         let files = [
             ("out", Some(self.out)),
             ("save", self.save),
@@ -47,9 +47,9 @@ impl Outputs<'_> {
                     "{option}: expected another file than --{other}, found {shown} for both"
                 )));
             }
-            if pictures.contains(&place) {
+            if inputs.contains(&place) {
                 return Err(CliError::Usage(format!(
-                    "{option}: {shown} is one of the pictures: expected another name"
+                    "{option}: {shown} is one of the files to read: expected another name"
                 )));
             }
             check_writable(path)?;

@@ -197,6 +197,7 @@ impl Training {
             trajectory: TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, steps),
             seed: SAMPLE_SEED,
             first_image: 0,
+            same_noise: false,
             batch: SAMPLE_COUNT,
             size: Some([height, width]),
             labels: None,

@@ -23,20 +23,13 @@ fn points(side: &Side, variance: usize) -> Vec<Point> {
         .map(|stretch| Term {
             t: stretch.t.round() as usize,
             share: stretch.share,
+            // The images stand anywhere in a stretch of time steps: half of its others are behind them on average.
+            above: (stretch.share - 1.0) / 2.0,
             bits: stretch.bits,
             squared_error: stretch.squared_error,
         })
         .collect();
-    let mut points = curve(
-        mean_and_error(&side.prior).0,
-        terms.iter().copied(),
-        variance,
-    );
-    for (point, term) in points.iter_mut().zip(&terms) {
-        // The images stand anywhere in a stretch of time steps: half of its others are behind them on average.
-        point.rate += (term.share - 1.0) / 2.0 * term.bits[variance];
-    }
-    points
+    curve(mean_and_error(&side.prior).0, terms, variance)
 }
 
 /// All points, as results.json has them.
