@@ -2,13 +2,14 @@
 //!
 //! The distance of N samples is, about the distance of their distribution, a mean of first derivatives (standard
 //! deviation of the order 1/√N) and a mean of second ones (1/N). Near the floor the first derivative vanishes and the
-//! second is all there is. The ordinary bootstrap (Efron 1979) is wrong there: it takes the derivative at the samples,
-//! which is never 0, and so adds twice the variance of the second part to the first. (Arcones & Giné 1992, "On the
-//! bootstrap of U and V statistics"; at the floor its intervals are √3 times too wide.)
+//! second is all there is. The ordinary bootstrap (Efron 1979) fails there, as Arcones & Giné 1992 show ("On the
+//! bootstrap of U and V statistics"): it takes the derivative at the samples, which is never 0, and so adds twice the
+//! variance of the second part to the first. At the floor its intervals are √3 times too wide.
 //!
-//! So each draw is kept in two parts: the first derivative ([`Reference::influence`]) of the images drawn, and the
-//! rest. The rest has the right variance v by itself. The first part has 2v too much, and is shrunk to the variance it
-//! should have; at the floor nothing of it is left. The two are uncorrelated but for terms of higher order.
+//! The remedy is this project's own. Each draw is kept in two parts: the first derivative ([`Reference::influence`]) of
+//! the images drawn, and the rest. The rest has the right variance v by itself. The first part has 2v too much, and is
+//! shrunk to the variance it should have; at the floor nothing of it is left. The two are uncorrelated but for terms of
+//! higher order.
 //!
 //! A variance is never estimated below 0, so that the floor's intervals stay a little wide: for 1,000 images of one
 //! half of Fashion-MNIST against the other half 1.3 times as wide as the distances vary, where the ordinary bootstrap

@@ -33,6 +33,14 @@ impl Line {
     }
 }
 
+/// The middle one of `values` (not empty), or the mean of the middle two.
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (below, above) = ((sorted.len() - 1) / 2, sorted.len() / 2);
+    (sorted[below] + sorted[above]) / 2.0
+}
+
 /// Mean of `values` (not empty) and its standard error; the error of a single value is unknown.
 pub fn mean_and_error(values: &[f64]) -> (f64, Option<f64>) {
     let count = values.len() as f64;

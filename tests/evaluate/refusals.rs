@@ -204,9 +204,17 @@ fn files_of_features_are_checked() {
     fails(&run("width"), 1, &["width", "b", "expected 2", "found 3"]);
     fails(&run("half"), 1, &["half of real", "found 2"]);
     fails(&run("nowhere"), 1, &["nowhere"]);
-    let both = folder
-        .command("--features half --model m")
-        .output()
-        .unwrap();
-    fails(&both, 2, &["--features", "--model"]);
+    // What has no effect there is not taken either.
+    for (option, value) in [
+        ("--model", "m"),
+        ("--convention", "strict"),
+        ("--device", "cpu"),
+        ("--engine", "plan"),
+        ("--storage", "f32"),
+        ("--no-clip", ""),
+    ] {
+        let arguments = format!("--features half {option} {value}");
+        let both = folder.command(&arguments).output().unwrap();
+        fails(&both, 2, &["--features", option]);
+    }
 }

@@ -1,8 +1,8 @@
 //! Lines, means and choices of terms.
 
 use ddim_web::evaluate::consistency::{different_noise, same_noise};
-use ddim_web::evaluate::fit::{Line, mean_and_error};
-use ddim_web::evaluate::{eight_bits, fingerprint, parallel};
+use ddim_web::evaluate::fit::{Line, mean_and_error, median};
+use ddim_web::evaluate::{eight_bits, fingerprint, paper, parallel};
 use ddim_web::runs::strata;
 
 #[test]
@@ -29,6 +29,24 @@ fn the_standard_error_is_that_of_the_mean() {
     assert_eq!(mean, 3.0);
     assert!((error.unwrap() - (14.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-15);
     assert_eq!(mean_and_error(&[5.0]), (5.0, None));
+}
+
+#[test]
+fn the_median_is_the_middle_and_a_large_value_does_not_move_it() {
+    assert_eq!(median(&[3.0, 100.0, 1.0]), 3.0);
+    assert_eq!(median(&[3.0, 1e9, 1.0, 2.0]), 2.5);
+    assert_eq!(median(&[7.0]), 7.0);
+}
+
+#[test]
+fn ddpms_table_ends_with_the_numbers_of_its_section_4_3() {
+    let times = paper::RATE_DISTORTION.map(|sent| sent.t);
+    assert_eq!(times, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+    let last = paper::RATE_DISTORTION[0];
+    assert!((last.rate - paper::RATE).abs() < 0.005);
+    assert!((last.rmse - paper::DISTORTION_RMSE).abs() < 0.005);
+    let falls = |pair: &[paper::Sent]| pair[0].rate > pair[1].rate && pair[0].rmse < pair[1].rmse;
+    assert!(paper::RATE_DISTORTION.windows(2).all(falls));
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub struct Args {
     /// Only how alike the images from one x_T are (figure 5)
     #[arg(long)]
     consistency: bool,
-    /// Only the variational bound
+    /// Only the variational bound of test and of training images, with rate and distortion (DDPM, figure 5)
     #[arg(long)]
     bound: bool,
     /// Noises of table 1: numbers from 0 (deterministic) to 1 (as much as DDPM), or sigma_hat (more)
@@ -102,7 +102,8 @@ pub struct Args {
     /// Resamples of each interval of table 1
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(MIN_RESAMPLES as i64..=100_000))]
     resamples: u32,
-    /// Images of table 2 and of the bound: the first ones that are not for training
+    /// Images of table 2 and of the bound: the first ones that are not for training; the bound takes as many for
+    /// training too
     #[arg(long, default_value_t = 100)]
     images: usize,
     /// Different x_T of the figures
@@ -122,6 +123,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "model", "data", "test", "network", "out", "page", "frechet", "reconstruction", "timing", "consistency", "bound",
         "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples", "no_clip",
+        "convention", "device", "engine", "storage",
     ])]
     features: Option<PathBuf>,
     #[command(flatten)]

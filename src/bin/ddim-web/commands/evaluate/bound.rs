@@ -1,5 +1,5 @@
 //! The variational bound on held-out and training images: its three groups of terms for both fixed variances (DDPM,
-//! tables 1 and 2), what a perfect x0_hat would leave of them, and rate against distortion (DDPM, figure 5).
+//! table 1 and section 4.3), what a perfect x0_hat would leave of them, and rate against distortion (DDPM, figure 5).
 
 use ddim_web::bound::{Bound, bits_per_dimension};
 use ddim_web::runs::rate::{Rate, RateOptions, VARIANCES};

@@ -13,6 +13,9 @@ use crate::error::CliError;
 
 /// Name of the cells.
 pub const SECTION: &str = "reconstruction";
+/// The setting that says what the network is told on the way to noise. Cells without it are older than the choice and
+/// were made in another way: they are left alone, and made again.
+pub const CONVENTION: &str = "convention";
 
 /// A cell of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +44,7 @@ pub fn tasks<'a>(
             ("images", json!(images)),
             ("data", json!(evaluation.test.fingerprint)),
             ("tau", json!(PaperTau::Linear.to_string())),
-            ("convention", json!(convention.to_string())),
+            (CONVENTION, json!(convention.to_string())),
             ("steps", json!(steps)),
         ];
         Ok(Task {

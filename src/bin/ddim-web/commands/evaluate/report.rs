@@ -57,7 +57,7 @@ fn introduction(store: &Store) -> String {
          Tables 1 and 2 and figures 4 and 5 of the DDIM paper (Song, Meng & Ermon 2021, arXiv 2010.02502), and the \
          bound and figure 5 of DDPM (Ho, Jain & Abbeel 2020, arXiv 2006.11239), as far as they were measured, on a \
          model of {} parameters (fingerprint of its files: {}). The paper's numbers beside them are those of its CIFAR10 \
-         model, which is about {} times as large, and in table 1 with τ linear those of CelebA 64×64. A dash \
+         model, which is about {} times as large, and in table 1 with τ linear or uniform those of CelebA 64×64. A dash \
          stands where there is no number. `ddim-web evaluate` wrote this page; it was run as\n\n```\n{}\n```\n",
         manifest.name,
         manifest.parameters,

@@ -10,7 +10,7 @@ use super::super::number::significant;
 use super::super::store::Store;
 use super::chapter::Chapter;
 use super::rate;
-use super::text::{MISSING, table, with_error};
+use super::text::{MISSING, add, table, with_error};
 use crate::error::CliError;
 
 /// The chapter.
@@ -22,7 +22,7 @@ pub fn chapter(store: &Store) -> Result<Chapter, CliError> {
             continue;
         };
         let outcome = &entry.result;
-        text.push_str(&paragraphs(&group, outcome));
+        add(&mut text, &paragraphs(&group, outcome));
         text.push_str(&rate::section(outcome));
         json.push(json!({
             "settings": group.shared, "dimensions": outcome.dimensions, "constant": outcome.constant,

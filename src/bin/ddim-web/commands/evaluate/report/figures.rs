@@ -9,7 +9,7 @@ use super::super::number::significant;
 use super::super::store::Store;
 use super::super::trajectories::{Outcome, SECTION};
 use super::chapter::Chapter;
-use super::text::{table, with_error};
+use super::text::{add, table, with_error};
 use crate::error::CliError;
 
 /// Figure 4. Needs two numbers of steps.
@@ -33,7 +33,7 @@ pub fn timing(store: &Store) -> Result<Chapter, CliError> {
             None | Some(0) => String::new(),
             Some(threads) => format!(", {threads} threads"),
         };
-        text.push_str(&format!(
+        let section = format!(
             "## Figure 4: time per image\n\n\
              {} images at once on {}{threads}, η = 0. In the paper the time grows in proportion to S; here a straight \
              line through the points has the slope {} s per step, the intercept {} s and R² = {:.5}.\n\n{}",
@@ -43,7 +43,8 @@ pub fn timing(store: &Store) -> Result<Chapter, CliError> {
             significant(line.intercept),
             line.r_squared,
             table(&["S".into(), "seconds per image".into()], &rows)
-        ));
+        );
+        add(&mut text, &section);
         json.push(json!({
             "settings": group.shared,
             "cells": points.iter().map(|(steps, seconds)| json!({
@@ -95,7 +96,7 @@ pub fn consistency(store: &Store) -> Result<Chapter, CliError> {
             format!("distance from the image of S = {most}"),
             "share of that between different x_T".into(),
         ];
-        text.push_str(&format!(
+        let section = format!(
             "## Figure 5: one x_T, several S\n\n\
              {} x_T of seed {} on {}, η = 0: the Euclidean distance of an image's features from those of the image \
              that {most} steps make of the same x_T, mean ± standard error. Two images of {most} steps from different \
@@ -106,7 +107,8 @@ pub fn consistency(store: &Store) -> Result<Chapter, CliError> {
             significant(different),
             apart(&distances, different, most),
             table(&head, &rows)
-        ));
+        );
+        add(&mut text, &section);
         json.push(json!({
             "settings": group.shared, "longest": most, "different_noise": different,
             "cells": distances.iter().map(|(steps, mean, error)| json!({

@@ -1,18 +1,18 @@
 //! Rate and distortion (DDPM, figure 5): what has been sent by each time step, and how good x0_hat is by then.
 
 use ddim_web::evaluate::fit::mean_and_error;
-use ddim_web::evaluate::paper::{DISTORTION, DISTORTION_RMSE, RATE};
+use ddim_web::evaluate::paper::{CHAIN, DISTORTION, DISTORTION_RMSE, RATE, RATE_DISTORTION, Sent};
 use ddim_web::runs::rate::{Point, Term, curve};
 use serde_json::{Value, json};
 
 use super::super::bound::{Outcome, Side};
 use super::super::number::significant;
 use super::bound::kind;
-use super::text::table;
+use super::text::{MISSING, table};
 
-/// The points of the table, as shares of the chain.
-const SHOWN: [f64; 13] = [
-    1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.0,
+/// The points of the table, as time steps of a chain of [`CHAIN`]: DDPM's, and more where the curve is steep.
+const SHOWN: [usize; 16] = [
+    999, 900, 800, 700, 600, 500, 400, 300, 200, 100, 50, 20, 10, 5, 2, 0,
 ];
 
 /// The curve of `side` for the variance number `variance`, from x_T on.
@@ -56,28 +56,49 @@ pub fn section(outcome: &Outcome) -> String {
     };
     let decoder = mean_and_error(&terms.decoder).0;
     let total = last.rate + decoder;
-    let mut shown: Vec<&Point> = Vec::new();
-    for share in SHOWN {
-        let wanted = share * (outcome.all_terms - 1) as f64;
-        let far = |point: &Point| (point.t as f64 - wanted).abs();
-        let nearest = points.iter().min_by(|a, b| far(a).total_cmp(&far(b)));
-        shown.extend(nearest.filter(|point| shown.last().is_none_or(|last| last.t != point.t)));
-    }
+    // How far `point` is from the time step `t` of a chain of CHAIN.
+    let far = |point: &Point, t: usize| {
+        let wanted = (t * outcome.all_terms) as f64 / CHAIN as f64;
+        (point.t as f64 - wanted).abs()
+    };
+    let nearest = |t: usize| {
+        let all = points.iter();
+        all.min_by(|a, b| far(a, t).total_cmp(&far(b, t)))
+    };
+    let mut shown: Vec<&Point> = SHOWN.into_iter().filter_map(nearest).collect();
+    shown.dedup_by_key(|point| point.t);
+    // DDPM's row that belongs beside `point`; with few terms it may be one of several.
+    let beside = |point: &Point| {
+        let theirs = RATE_DISTORTION.iter();
+        let theirs = theirs.filter(|sent| nearest(sent.t).is_some_and(|found| found.t == point.t));
+        theirs.min_by(|a, b| far(point, a.t).total_cmp(&far(point, b.t)))
+    };
     let mut rows: Vec<Vec<String>> = shown
         .into_iter()
         .map(|point| {
+            let [rate, rmse] = paper(beside(point), point.t);
             vec![
                 point.t.to_string(),
                 significant(point.rate),
                 significant(point.distortion),
+                rate,
+                rmse,
             ]
         })
         .collect();
-    rows.push(vec!["x₀ itself".into(), significant(total), "0".into()]);
+    rows.push(vec![
+        "x₀ itself".into(),
+        significant(total),
+        "0".into(),
+        format!("*{}*", significant(RATE + DISTORTION)),
+        "*0*".into(),
+    ]);
     let head = [
         "x_t has arrived, t =".into(),
         "bits per dimension sent".into(),
         "RMSE of x̂₀".into(),
+        "*DDPM: bits*".into(),
+        "*RMSE*".into(),
     ];
     format!(
         "\n### Rate and distortion\n\n\
@@ -86,7 +107,9 @@ pub fn section(outcome: &Outcome) -> String {
          squared error on the scale 0…255, mean over the images. The rate, all that is sent before L_0, is {} bits per \
          dimension, L_0 is {} ({:.0} % of all), and the last x̂₀ is off by {}. *DDPM, CIFAR10, section 4.3: rate \
          {RATE}, L_0 {DISTORTION}, which stands for an RMSE of {DISTORTION_RMSE}: more than half of the lossless code \
-         describes distortions that cannot be seen.*\n\n{}",
+         describes distortions that cannot be seen.* The last two columns are DDPM's table 4 (of its figure 5), test \
+         images: each number stands beside our nearest point at the same share of the chain, with its own t, of \
+         {CHAIN}, in brackets where that is another.\n\n{}",
         kind(side),
         significant(last.rate),
         significant(decoder),
@@ -94,4 +117,25 @@ pub fn section(outcome: &Outcome) -> String {
         significant(last.distortion),
         table(&head, &rows)
     )
+}
+
+/// DDPM's rate and RMSE, with the time step where it is not `t`.
+fn paper(sent: Option<&Sent>, t: usize) -> [String; 2] {
+    let Some(sent) = sent else {
+        return [MISSING, MISSING].map(String::from);
+    };
+    let rate = if sent.rate < 0.001 {
+        format!("{:.5}", sent.rate) // the paper's digits, no more
+    } else {
+        significant(sent.rate)
+    };
+    let place = if sent.t == t {
+        String::new()
+    } else {
+        format!(" (t = {})", sent.t)
+    };
+    [
+        format!("*{rate}{place}*"),
+        format!("*{}*", significant(sent.rmse)),
+    ]
 }

@@ -13,7 +13,7 @@ use super::super::store::Store;
 use super::chapter::Chapter;
 use super::classifier;
 use super::grid::{Grid, fid};
-use super::text::{Line, Order};
+use super::text::{Line, Order, add};
 use crate::args::eta::Eta;
 use crate::error::CliError;
 
@@ -66,7 +66,7 @@ pub fn chapter(store: &Store, clips: bool) -> Result<Chapter, CliError> {
         let floor = floors.iter().find(measured_alike);
         let floor = floor.and_then(|group| group.entries.first());
         let floor = floor.map(|entry| &entry.result);
-        text.push_str(&introduction(group, floor, clips));
+        add(&mut text, &introduction(group, floor, clips));
         let mut orders = Vec::new();
         for Beside { tau, paper, why } in &TAUS {
             let ours: Vec<&Entry<Outcome>> = group
@@ -165,8 +165,8 @@ fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clips: bool) -> S
          not from Inception, and their scale is another.{features}\n\n\
          {} samples for each cell (the paper: 50,000), seed {}, the same x_T in all cells, on {}.{clipping} In \
          brackets the 95 % interval of the distance that so many samples give on average: {} resamples, whose \
-         first-order part is shrunk so that the interval holds near the floor too (Arcones & Giné 1992). The line \
-         below has the distance without the bias of the number of samples (jackknife); of a model as good as the real \
+         first-order part is shrunk so that the interval holds near the floor too; that the ordinary bootstrap does not \
+         is known (Arcones & Giné 1992), the shrinking is this project's own. The line below has the distance without the bias of the number of samples (jackknife); of a model as good as the real \
          images it is about 0, and chance can take it below 0.{least}\n\n\
          Two cells are told apart where the interval of the difference of their distances, both without bias, excludes \
          0. It is paired, for the cells share x_T and resamples, and holds with 95 % for all pairs of a table together \

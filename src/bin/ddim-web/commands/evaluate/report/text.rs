@@ -18,6 +18,14 @@ pub fn table(head: &[String], rows: &[Vec<String>]) -> String {
     format!("{}{}{rows}", line(head), line(&rule))
 }
 
+/// Adds a section, after a blank line where there is one before it.
+pub fn add(text: &mut String, section: &str) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(section);
+}
+
 /// `mean ± error`.
 pub fn with_error(mean: f64, error: Option<f64>) -> String {
     match error {
