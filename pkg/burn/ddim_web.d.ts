@@ -75,7 +75,7 @@ export interface SampleOptions {
     /**
      * ddim, sigma_hat, ddpm_noisy, ddpm_fixed_small, ddpm_fixed_large or probability_flow; inversion goes from the
      * images given as latents to noise, and inversion_strict does so by Euler steps of the DDIM paper's eq. 14 taken
-     * literally, which lose more. Default ddim.
+     * literally, which lose more in few steps. Default ddim.
      */
     method?: string;
     /** 0 to 2^53 - 1. Default 0. */
@@ -84,6 +84,8 @@ export interface SampleOptions {
     batch?: number;
     /** The noise of image i of the batch is that of image first_image + i, however images are cut into batches. Default 0. */
     first_image?: number;
+    /** All images get the noise of the first, so that only their latents and labels differ. Default false. */
+    same_noise?: boolean;
     /** false leaves x0_hat as it is where the scheduler would clip it; inversion needs that, since a clipped step cannot be undone. Default true: as the scheduler says. */
     clip?: boolean;
     /** One class per image, for a conditional model. */
@@ -144,7 +146,10 @@ export interface StepNumbers {
     a: number;
     b: number;
     sigma: number;
-    /** The weight of theorem 1, in nats; null where the bound is infinite. */
+    /**
+     * The weight of theorem 1, in nats, with the method's eta (1 for the larger noises); null where the bound is infinite.
+     * In the step to x_0 it is that of a decoder with the variance of the step before, times eta squared.
+     */
     gamma: number | null;
     /** q(x_next | x_t, x_0), DDIM, eq. 7; null in an inversion. */
     posterior: { of_x0: number; of_x_t: number; variance: number } | null;
@@ -172,7 +177,7 @@ export interface RatePoint {
     rate: number;
     /** Root mean squared error of the picture predicted from that state, on the scale 0 to 255. */
     distortion: number;
-    /** Bits per dimension of what is sent next. */
+    /** Bits per dimension of the part of the chain that this point stands for: with all time steps, of what is sent next. */
     cost: number;
 }
 

@@ -151,6 +151,8 @@ test('parts of a batch are even, in order, and hold their own slice of everythin
   assert.deepEqual(parts.map(({ labels }) => labels), [[0, 1], [2, 3], [4, 5, 6]]);
   assert.deepEqual(parts.map((part) => [...(part.latents ?? [])]), [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11, 12, 13]]);
   assert.ok(parts.every(({ seed }) => seed === 5));
+  const alike = split({ batch: 7, first_image: 10, same_noise: true }, 3);
+  assert.deepEqual(alike.map(({ first_image: first }) => first), [10, 10, 10]);
   for (let batch = 1; batch <= 16; batch++) {
     for (let count = 1; count <= Math.min(batch, 8); count++) {
       const sizes = split({ batch }, count).map((part) => part.batch);
