@@ -9,6 +9,7 @@ mod interpolate;
 mod invert;
 mod mix;
 mod nearest;
+mod pictures;
 mod plan;
 #[path = "../network/rule.rs"]
 mod rule;

@@ -387,7 +387,7 @@ fn wrong_usage_and_bad_files_are_one_line() {
         1,
         &[
             "empty",
-            "no train-images-idx3-ubyte[.gz] and no PNG or JPEG",
+            "no train-images-idx3-ubyte[.gz] and no PNG, JPEG, WebP or GIF",
         ],
     );
     fails(&data("missing"), 1, &["missing: not a folder"]);

@@ -1,5 +1,6 @@
 //! Arguments that several subcommands share, and what they open.
 
+pub mod background;
 pub mod common;
 pub mod eta;
 pub mod inversion;

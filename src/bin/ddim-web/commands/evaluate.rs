@@ -28,6 +28,7 @@ use self::evaluation::{Evaluation, Inputs};
 use self::store::{Manifest, Store};
 use self::task::Task;
 use self::tau::PaperTau;
+use crate::args::background::Background;
 use crate::args::eta::Eta;
 use crate::args::inversion::Inversion;
 use crate::args::machine::Machine;
@@ -50,8 +51,8 @@ pub struct Args {
     /// or a diffusers pipeline folder
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     model: Option<PathBuf>,
-    /// Folder of the real images: train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz], or PNG and JPEG
-    /// pictures
+    /// Folder of the real images: train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz], or pictures (PNG,
+    /// JPEG, WebP, GIF)
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     data: Option<PathBuf>,
     /// Folder of pictures that are not for training, for table 2 and the bound [default: t10k-images-idx3-ubyte[.gz]
@@ -123,9 +124,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "model", "data", "test", "network", "out", "page", "frechet", "reconstruction", "timing", "consistency", "bound",
         "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples", "no_clip",
-        "convention", "device", "engine", "storage",
+        "convention", "background", "device", "engine", "storage",
     ])]
     features: Option<PathBuf>,
+    #[command(flatten)]
+    background: Background,
     #[command(flatten)]
     inversion: Inversion,
     #[command(flatten)]
@@ -162,6 +165,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             data,
             test: args.test.as_deref(),
             network: args.network.as_deref(),
+            background: args.background.background,
         },
         args.machine,
         args.seed,

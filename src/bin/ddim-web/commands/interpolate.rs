@@ -8,6 +8,7 @@ use ddim_web::runs::{Event, Job};
 use ddim_web::step::{Clip, Method};
 use pollster::block_on;
 
+use crate::args::background::Background;
 use crate::args::common::{Common, Steps};
 use crate::args::inversion::Inversion;
 use crate::args::loaded::Loaded;
@@ -50,6 +51,8 @@ pub struct Args {
     clip: bool,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    background: Background,
     /// Images of a row, its ends among them; a grid has as many rows
     #[arg(long, default_value_t = 8, allow_negative_numbers = true)]
     frames: usize,
@@ -170,7 +173,7 @@ impl Ends {
     /// x_T of the pictures in `--images`, as images of `shape` `[C, H, W]`.
     fn of_pictures(args: &Args, loaded: &Loaded, shape: [usize; 3]) -> Result<Self, CliError> {
         let ode = (args.common).ode(loaded, args.steps.steps, args.inversion)?;
-        let pictures = Pictures::read(&args.images, shape)?;
+        let pictures = Pictures::read(&args.images, shape, args.background.background)?;
         if pictures.skipped > 0 {
             return Err(CliError::Failed(format!(
                 "images: expected {} pictures, {} of them cannot be read",

@@ -6,6 +6,7 @@ use ddim_web::runs::{Event, mean_squared_error, rules};
 use ddim_web::step::{Convention, Method};
 use pollster::block_on;
 
+use crate::args::background::Background;
 use crate::args::common::{Common, Steps};
 use crate::args::inversion::Inversion;
 use crate::draw::picture::{self, GAP};
@@ -30,6 +31,8 @@ pub struct Args {
     images: Vec<PathBuf>,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    background: Background,
     #[command(flatten)]
     steps: Steps,
     #[command(flatten)]
@@ -75,7 +78,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let shape = args.common.shape(&loaded)?;
     sheet::check(args.images.len() * kinds, [shape[1], shape[2]])?;
     let ode = (args.common).ode(&loaded, args.steps.steps, args.inversion)?;
-    let pictures = Pictures::read(&args.images, shape)?;
+    let pictures = Pictures::read(&args.images, shape, args.background.background)?;
     args.common.remark_on_clipping(&loaded);
 
     let count = pictures.names.len();

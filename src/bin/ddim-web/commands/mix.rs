@@ -7,6 +7,7 @@ use ddim_web::runs::partial::{mixed, noised};
 use ddim_web::runs::paths::weight;
 use ddim_web::scheduler::TrajectoryOptions;
 
+use crate::args::background::Background;
 use crate::args::common::Common;
 use crate::args::way::Way;
 use crate::draw::picture::{self, GAP};
@@ -32,6 +33,8 @@ pub struct Args {
     images: Vec<PathBuf>,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    background: Background,
     #[command(flatten)]
     way: Way,
     /// Images of a row, its ends among them
@@ -71,7 +74,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let [channels, height, width] = shape;
     sheet::check(rows * (args.frames + 2), [height, width])?;
     let steps = args.way.steps(&loaded, &trajectory)?;
-    let pictures = Pictures::read(&args.images, shape)?;
+    let pictures = Pictures::read(&args.images, shape, args.background.background)?;
     if pictures.skipped > 0 {
         return Err(CliError::Failed(format!(
             "images: expected 2 pictures, {} of them cannot be read",

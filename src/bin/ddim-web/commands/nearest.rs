@@ -9,6 +9,7 @@ use ddim_web::runs::nearest::{Nearest, NearestError, Neighbour};
 use ddim_web::runs::{Job, rules};
 use ddim_web::step::Clip;
 
+use crate::args::background::Background;
 use crate::args::common::{Common, Steps};
 use crate::args::loaded::Loaded;
 use crate::args::way;
@@ -38,7 +39,9 @@ pub struct Args {
     images: Vec<PathBuf>,
     #[command(flatten)]
     common: Common,
-    /// Folder of the training images: train-images-idx3-ubyte[.gz], or PNG and JPEG pictures
+    #[command(flatten)]
+    background: Background,
+    /// Folder of the training images: train-images-idx3-ubyte[.gz], or pictures (PNG, JPEG, WebP, GIF)
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Compare the features of this classifier (tools/train_features.py makes one) instead of pixels
@@ -107,7 +110,11 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         .as_deref()
         .map(|path| Classifier::open(path, shape));
     let classifier = classifier.transpose()?;
-    let read = dataset::read(&args.data, u32::try_from(shape[1]).ok())?;
+    let read = dataset::read(
+        &args.data,
+        u32::try_from(shape[1]).ok(),
+        args.background.background,
+    )?;
     let set = dataset::fitted(read.images, &args.data, shape)?;
     if args.neighbours > set.count() {
         return Err(CliError::usage(NearestError::Neighbours {
@@ -123,7 +130,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         let images: Vec<f32> = images.into_iter().map(eight_bits).collect();
         (names, images, 0)
     } else {
-        let pictures = Pictures::read(&args.images, shape)?;
+        let pictures = Pictures::read(&args.images, shape, args.background.background)?;
         (pictures.names, pictures.values, pictures.skipped)
     };
     let found = find(

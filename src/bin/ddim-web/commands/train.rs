@@ -15,6 +15,7 @@ use ddim_web::unet::Unet;
 use ddim_web::unet::config::UnetConfig;
 
 use self::training::{CHECKPOINT, Training};
+use crate::args::background::Background;
 use crate::args::machine::Device;
 use crate::error::CliError;
 use crate::files::dataset;
@@ -33,14 +34,16 @@ const NETWORK: &str = r#"{
 /// Arguments of `ddim-web train`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Folder of the images: train-images-idx3-ubyte[.gz] as MNIST and Fashion-MNIST have it, or PNG and JPEG
-    /// pictures
+    /// Folder of the images: train-images-idx3-ubyte[.gz] as MNIST and Fashion-MNIST have it, or pictures
+    /// (PNG, JPEG, WebP, GIF)
     #[arg(
         long,
         value_name = "DIR",
         default_value = "/usr/share/datasets/fashion-mnist"
     )]
     data: PathBuf,
+    #[command(flatten)]
+    background: Background,
     /// Folder that becomes the model: config.json, scheduler_config.json, diffusion_pytorch_model.safetensors;
     /// also checkpoint.safetensors, loss.png and samples.png
     #[arg(long, value_name = "DIR")]
@@ -119,7 +122,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     } else {
         Some(beginning(args)?)
     };
-    let images = dataset::read(&args.data, args.size)?.images;
+    let images = dataset::read(&args.data, args.size, args.background.background)?.images;
     check_writable(&args.out.join(CHECKPOINT))?;
     let (device, adapter) =
         pollster::block_on(open_device(args.device.into())).map_err(CliError::failed)?;

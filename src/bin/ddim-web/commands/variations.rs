@@ -6,6 +6,7 @@ use ddim_web::runs::Job;
 use ddim_web::runs::partial::noised;
 use ddim_web::scheduler::TrajectoryOptions;
 
+use crate::args::background::Background;
 use crate::args::common::Common;
 use crate::args::loaded::Loaded;
 use crate::args::way::{Way, down_to};
@@ -34,6 +35,8 @@ pub struct Args {
     image: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    background: Background,
     #[command(flatten)]
     way: Way,
     /// Images for each t
@@ -82,7 +85,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         None => Source::of_seed(args.way.seed, shape.iter().product()),
         Some(path) => Source {
             name: "picture",
-            values: Pictures::read(std::slice::from_ref(path), shape)?.values,
+            values: Pictures::read(
+                std::slice::from_ref(path),
+                shape,
+                args.background.background,
+            )?
+            .values,
         },
     };
 

@@ -1,4 +1,4 @@
-//! Images from a folder: IDX files as MNIST has them, or PNG and JPEG.
+//! Images from a folder: IDX files as MNIST has them, or pictures.
 
 use std::fs;
 use std::io::Read;
@@ -8,17 +8,21 @@ use ddim_web::images::ImageSet;
 use ddim_web::images::{MAX_BYTES, MAX_SIDE};
 use flate2::read::GzDecoder;
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageReader};
 
+use crate::args::background::Colour;
 use crate::error::CliError;
-use crate::files::whole::is_device;
+use crate::files::decode::decode;
 use crate::terminal::remark;
 
 /// Sides of training images are multiples of this: every network of this program can halve them three times.
 pub const MULTIPLE: usize = 8;
 const IDX: &str = "train-images-idx3-ubyte";
 const IDX_TEST: &str = "t10k-images-idx3-ubyte";
-const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
+const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "jfif", "webp", "gif"];
+/// Endings of pictures that this program cannot read.
+const OTHERS: [&str; 10] = [
+    "avif", "bmp", "heic", "heif", "ico", "jxl", "ppm", "svg", "tif", "tiff",
+];
 /// Names of unreadable pictures that are printed one by one.
 const NAMED: usize = 10;
 
@@ -31,11 +35,12 @@ pub struct Dataset {
 }
 
 /// The training images of `folder`, square, with sides that are multiples of 8. `size` is the height and width to which
-/// pictures are cut and scaled; without it that of the first one. Remarks go to standard error.
+/// pictures are cut and scaled; without it that of the first one. Transparent parts are put on `background`. Remarks go
+/// to standard error.
 ///
 /// # Errors
 /// The folder or file, and what is wrong with it.
-pub fn read(folder: &Path, size: Option<u32>) -> Result<Dataset, CliError> {
+pub fn read(folder: &Path, size: Option<u32>, background: Colour) -> Result<Dataset, CliError> {
     if !folder.is_dir() {
         return Err(CliError::Failed(format!(
             "{}: not a folder",
@@ -48,7 +53,7 @@ pub fn read(folder: &Path, size: Option<u32>) -> Result<Dataset, CliError> {
             (path, set, 0)
         }
         None => {
-            let (set, skipped) = read_pictures(folder, size)?;
+            let (set, skipped) = read_pictures(folder, size, background)?;
             (folder.to_path_buf(), set, skipped)
         }
     };
@@ -146,32 +151,29 @@ fn read_idx(path: &Path) -> Result<ImageSet, CliError> {
 }
 
 /// The pictures of `folder`, and how many could not be read.
-fn read_pictures(folder: &Path, size: Option<u32>) -> Result<(ImageSet, usize), CliError> {
-    let is_picture = |path: &PathBuf| {
-        let extension = path
-            .extension()
-            .and_then(|e| e.to_str())
-            .map(str::to_lowercase);
-        extension.is_some_and(|e| PICTURES.contains(&e.as_str())) && path.is_file()
-    };
-    let entries = fs::read_dir(folder).map_err(|e| named(folder, e))?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(is_picture)
-        .collect();
-    paths.sort();
+fn read_pictures(
+    folder: &Path,
+    size: Option<u32>,
+    background: Colour,
+) -> Result<(ImageSet, usize), CliError> {
+    let paths = pictures_in(folder)?;
     if paths.is_empty() {
         return Err(named(
             folder,
-            format!("no {IDX}[.gz] and no PNG or JPEG pictures in it"),
+            format!("no {IDX}[.gz] and no PNG, JPEG, WebP or GIF pictures in it"),
         ));
     }
 
     let mut target = size.map(|side| (side, side));
     let (mut pixels, mut count, mut resized, mut unreadable) = (Vec::new(), 0, 0, 0);
+    let (mut turned, mut filled) = (0, 0);
     for path in &paths {
-        let picture = match decode(path) {
-            Ok(picture) => picture,
+        let picture = match decode(path, background) {
+            Ok(decoded) => {
+                turned += usize::from(decoded.turned);
+                filled += usize::from(decoded.filled);
+                decoded.picture
+            }
             Err(error) => {
                 unreadable += 1;
                 if unreadable <= NAMED {
@@ -185,7 +187,7 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<(ImageSet, usize), 
             return Err(named(
                 path,
                 format!(
-                    "expected at most {MAX_SIDE} pixels a side, found {width} × {height}: use --size"
+                    "expected at most {MAX_SIDE} pixels a side, found {height} × {width}: use --size"
                 ),
             ));
         }
@@ -216,11 +218,20 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<(ImageSet, usize), 
             format!("none of its {} pictures can be read", paths.len()),
         ));
     };
-    if resized > 0 {
-        remark(format_args!(
-            "{}: {resized} of {count} pictures cut and scaled to {width} × {height}",
-            folder.display()
-        ));
+    for (changed, how) in [
+        (turned, "turned as their EXIF data says".to_string()),
+        (
+            filled,
+            format!("with transparent parts put on {background}"),
+        ),
+        (resized, format!("cut and scaled to {height} × {width}")),
+    ] {
+        if changed > 0 {
+            let folder = folder.display();
+            remark(format_args!(
+                "{folder}: {changed} of {count} pictures {how}"
+            ));
+        }
     }
     let (channels, pixels) = planes(&pixels, width as usize * height as usize);
     let set = ImageSet::new(count, channels, height as usize, width as usize, pixels)
@@ -228,19 +239,40 @@ fn read_pictures(folder: &Path, size: Option<u32>) -> Result<(ImageSet, usize), 
     Ok((set, unreadable))
 }
 
-/// The picture in `path`, whatever its name says about the format.
-///
-/// # Errors
-/// What is wrong with the file.
-pub fn decode(path: &Path) -> Result<DynamicImage, String> {
-    if is_device(path) {
-        return Err("expected a file, found a device or pipe".into());
+/// The pictures that stand in `folder` itself, sorted; says what else there is that somebody may have meant.
+fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
+    let (mut pictures, mut others, mut folders) = (Vec::new(), 0, 0);
+    for entry in fs::read_dir(folder).map_err(|e| named(folder, e))? {
+        let path = entry.map_err(|e| named(folder, e))?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        let ending = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .map(str::to_lowercase);
+        let ends_in = |list: &[&str]| ending.as_deref().is_some_and(|e| list.contains(&e));
+        if path.is_dir() {
+            folders += usize::from(!hidden);
+        } else if ends_in(&PICTURES) && path.is_file() {
+            pictures.push(path);
+        } else if ends_in(&OTHERS) {
+            others += 1;
+        }
     }
-    ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(image::ImageError::from)
-        .and_then(ImageReader::decode)
-        .map_err(|e| e.to_string())
+    pictures.sort();
+    for (count, what) in [
+        (
+            others,
+            "files of other picture formats are not read (PNG, JPEG, WebP and GIF are)",
+        ),
+        (folders, "folders inside, which are not looked into"),
+    ] {
+        if count > 0 {
+            remark(format_args!("{}: {count} {what}", folder.display()));
+        }
+    }
+    Ok(pictures)
 }
 
 /// `[images, pixels, 3]` -> `[images, channels, pixels]`; one channel where every picture is grey.

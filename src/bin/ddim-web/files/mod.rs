@@ -1,6 +1,7 @@
 //! Files: model folders, pictures, data sets, tensors, and writing without leaving half a file behind.
 
 pub mod dataset;
+pub mod decode;
 pub mod latents;
 pub mod model;
 pub mod outputs;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use ddim_web::images::ImageSet;
-use image::DynamicImage;
 use image::imageops::FilterType;
 
+use crate::args::background::Colour;
 use crate::error::CliError;
-use crate::files::dataset::{MULTIPLE, decode};
+use crate::files::dataset::MULTIPLE;
+use crate::files::decode::{Decoded, decode};
 use crate::terminal::remark;
 
 /// The pictures that could be read.
@@ -22,11 +23,16 @@ pub struct Pictures {
 
 impl Pictures {
     /// Reads `paths` as images of `shape` `[C, H, W]`. Pictures of another size or with another number of
-    /// channels are changed, unreadable ones left out; both is said on standard error.
+    /// channels are changed, transparent parts put on `background`, unreadable ones left out; all of it is said on
+    /// standard error.
     ///
     /// # Errors
     /// [`CliError::Failed`] when no picture can be read, or the model has neither 1 nor 3 channels.
-    pub fn read(paths: &[PathBuf], shape: [usize; 3]) -> Result<Self, CliError> {
+    pub fn read(
+        paths: &[PathBuf],
+        shape: [usize; 3],
+        background: Colour,
+    ) -> Result<Self, CliError> {
         if shape[0] != 1 && shape[0] != 3 {
             return Err(CliError::Failed(format!(
                 "in_channels: pictures need a model with 1 or 3, found {}",
@@ -39,7 +45,8 @@ impl Pictures {
             skipped: 0,
         };
         for path in paths {
-            match decode(path).and_then(|picture| fitting(path, picture, shape)) {
+            let decoded = decode(path, background);
+            match decoded.and_then(|decoded| fitting(path, decoded, shape, background)) {
                 Ok(values) => {
                     pictures.values.extend(values);
                     let name = path.file_name().unwrap_or(path.as_os_str());
@@ -63,11 +70,23 @@ impl Pictures {
 
 /// `picture` as an image of `shape` `[C, H, W]`, -1…1. What training images get where that gives the right size
 /// (black around them, up to a multiple of 8), cut and scaled otherwise.
-fn fitting(path: &Path, picture: DynamicImage, shape: [usize; 3]) -> Result<Vec<f32>, String> {
+fn fitting(
+    path: &Path,
+    decoded: Decoded,
+    shape: [usize; 3],
+    background: Colour,
+) -> Result<Vec<f32>, String> {
+    let picture = decoded.picture;
     let [channels, height, width] = shape;
     let found = [picture.height() as usize, picture.width() as usize];
     let padded = found[0].max(found[1]).next_multiple_of(MULTIPLE);
     let mut changes = Vec::new();
+    if decoded.turned {
+        changes.push("turned as its EXIF data says".to_string());
+    }
+    if decoded.filled {
+        changes.push(format!("transparent parts put on {background}"));
+    }
     let colour = picture.color().has_color();
     if colour && channels == 1 {
         changes.push("colour made grey".to_string());

@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::store::{Settings, Store};
+use crate::args::background::Colour;
 use crate::args::loaded::Loaded;
 use crate::args::machine::Machine;
 use crate::error::CliError;
@@ -51,6 +52,8 @@ pub struct Inputs<'a> {
     pub test: Option<&'a Path>,
     /// File of the classifier.
     pub network: Option<&'a Path>,
+    /// What shows through transparent pictures.
+    pub background: Colour,
 }
 
 /// Everything that the sections share.
@@ -92,6 +95,7 @@ impl Evaluation {
             data,
             test,
             network,
+            background,
         } = inputs;
         let stop = Stop::watch()?;
         let files = ModelFiles::read(model)?;
@@ -105,12 +109,12 @@ impl Evaluation {
         let shape = loaded.model.image_shape(None)?;
         let classifier = network.map(|path| classifier(path, shape)).transpose()?;
         let side = u32::try_from(shape[1]).ok();
-        let read = dataset::read(data, side)?;
+        let read = dataset::read(data, side, background)?;
         let mut skipped = read.skipped;
         let images = Images::of(read.images, data, shape, false)?;
         let held_out = match test {
             Some(folder) => {
-                let read = dataset::read(folder, side)?;
+                let read = dataset::read(folder, side, background)?;
                 skipped += read.skipped;
                 Some((read.images, folder))
             }
