@@ -34,6 +34,46 @@ impl fmt::Display for FieldError {
     }
 }
 
+/// The JSON object in `text`, also as Python writes it: with NaN and infinities, which JSON does not have and which
+/// become texts that no number is read from, and after a byte order mark.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn object(text: &str) -> Result<Map<String, Value>, String> {
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    if text.starts_with('\u{FFFD}') || text.contains('\0') {
+        return Err("found UTF-16 or binary data: save it as UTF-8".into());
+    }
+    serde_json::from_str(text)
+        .or_else(|error| serde_json::from_str(&with_quoted_numbers(text)).map_err(|_| error))
+        .map_err(|error| error.to_string())
+}
+
+/// `text` with quotes around `NaN`, `Infinity` and `-Infinity` outside of strings.
+fn with_quoted_numbers(text: &str) -> String {
+    let (mut plain, mut rest, mut in_string) = (String::with_capacity(text.len()), text, false);
+    while let Some(first) = rest.chars().next() {
+        let number = ["-Infinity", "Infinity", "NaN"]
+            .into_iter()
+            .find(|number| !in_string && rest.starts_with(number));
+        let length = match number {
+            Some(number) => number.len(),
+            // What is escaped in a string is not its end.
+            None if in_string && first == '\\' => rest.chars().take(2).map(char::len_utf8).sum(),
+            None => first.len_utf8(),
+        };
+        let (part, after) = rest.split_at(length);
+        if number.is_some() {
+            plain.extend(["\"", part, "\""]);
+        } else {
+            in_string ^= part == "\"";
+            plain.push_str(part);
+        }
+        rest = after;
+    }
+    plain
+}
+
 /// Longest piece of a foreign value that is quoted in an error.
 const QUOTED: usize = 80;
 

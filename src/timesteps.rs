@@ -51,6 +51,16 @@ pub enum TimestepsError {
         /// The number of steps given, or the one that the rule itself says ([`Tau::fixed_steps`]).
         found: usize,
     },
+    /// `steps_offset` moves the last timestep past the end of the training chain.
+    #[error("steps_offset: expected at most {most} for {steps} steps, found {found}")]
+    Offset {
+        /// The largest that fits.
+        most: usize,
+        /// The number of steps.
+        steps: usize,
+        /// The offset.
+        found: usize,
+    },
     /// A timestep past the end of the training chain.
     #[error("tau: expected timesteps below {num_train_timesteps}, found {found}")]
     OutOfRange {
@@ -207,9 +217,18 @@ pub fn timesteps(
         });
     }
     let list = match rule {
-        Tau::Leading => (0..count)
-            .map(|i| (i * (len / count)).saturating_add(steps_offset))
-            .collect(),
+        Tau::Leading => {
+            let most = len - 1 - (count - 1) * (len / count);
+            if steps_offset > most {
+                return Err(TimestepsError::Offset {
+                    most,
+                    steps: count,
+                    found: steps_offset,
+                });
+            }
+            let timestep = |i| i * (len / count) + steps_offset;
+            (0..count).map(timestep).collect()
+        }
         Tau::Trailing => trailing(len, count),
         Tau::Linspace => linspace(0.0, (len - 1) as f64, count)
             .map(|t| t.round_ties_even() as usize)

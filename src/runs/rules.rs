@@ -97,6 +97,12 @@ pub fn method(name: &str, eta: f64) -> Result<Method, Refusal> {
     Ok(method)
 }
 
+/// The number of steps S where nobody says it: 50, or T where that is less.
+pub fn default_steps(scheduler: &SchedulerConfig) -> usize {
+    const STEPS: usize = 50;
+    STEPS.min(scheduler.num_train_timesteps)
+}
+
 /// Number of steps of `options` with the schedule of `scheduler`.
 ///
 /// # Errors

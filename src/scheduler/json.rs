@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{SchedulerClass, SchedulerConfig, SchedulerError, VarianceType};
 use crate::{
-    json::{FieldError, Fields},
+    json::{self, FieldError, Fields},
     schedule::BetaSchedule,
     step::Prediction,
     timesteps::Tau,
@@ -17,8 +17,7 @@ impl SchedulerConfig {
     /// wrong type, an unknown name and an impossible number are errors that name the key; unknown keys are
     /// kept ([`SchedulerConfig::unknown_keys`]).
     pub fn from_json(text: &str) -> Result<Self, SchedulerError> {
-        let object: Map<String, Value> =
-            serde_json::from_str(text).map_err(|error| SchedulerError::Json(error.to_string()))?;
+        let object = json::object(text).map_err(SchedulerError::Json)?;
         let mut keys = Fields::new(&object);
         let config = Self::from_fields(&mut keys)?;
         let config = Self {
@@ -52,11 +51,7 @@ impl SchedulerConfig {
             clip_sample_range: number(keys, "clip_sample_range", default.clip_sample_range)?,
             set_alpha_to_one: keys.boolean("set_alpha_to_one", default.set_alpha_to_one)?,
             steps_offset: count(keys, "steps_offset", default.steps_offset)?,
-            prediction_type: keys.one_of(
-                "prediction_type",
-                Some(default.prediction_type.name()),
-                &Prediction::ALL.map(|prediction| (prediction.name(), prediction)),
-            )?,
+            prediction_type: prediction(keys)?,
             thresholding: keys.boolean("thresholding", default.thresholding)?,
             dynamic_thresholding_ratio: number(
                 keys,
@@ -75,11 +70,15 @@ impl SchedulerConfig {
             )?,
             rescale_betas_zero_snr: keys
                 .boolean("rescale_betas_zero_snr", default.rescale_betas_zero_snr)?,
-            variance_type: keys.one_of(
-                "variance_type",
-                Some(default.variance_type.name()),
-                &VarianceType::ALL.map(|kind| (kind.name(), kind)),
-            )?,
+            variance_type: match keys.value("variance_type") {
+                // Where a class does not use it, diffusers may write null.
+                Some(Value::Null) if class != SchedulerClass::Ddpm => default.variance_type,
+                _ => keys.one_of(
+                    "variance_type",
+                    Some(default.variance_type.name()),
+                    &VarianceType::ALL.map(|kind| (kind.name(), kind)),
+                )?,
+            },
             extra: Map::new(),
         })
     }
@@ -161,6 +160,31 @@ impl SchedulerClass {
             BetaSchedule::Quad | BetaSchedule::Const | BetaSchedule::Jsd => false,
         }
     }
+}
+
+/// `prediction_type`, or what diffusers had before 0.9: `predict_epsilon`, where false means x_0.
+fn prediction(keys: &mut Fields) -> Result<Prediction, FieldError> {
+    let old = keys.read(
+        "predict_epsilon",
+        "true, false or null",
+        Some(None),
+        |value| {
+            if value.is_null() {
+                Some(None)
+            } else {
+                value.as_bool().map(Some)
+            }
+        },
+    )?;
+    let default = match old {
+        Some(false) => Prediction::Sample,
+        Some(true) | None => Prediction::Epsilon,
+    };
+    keys.one_of(
+        "prediction_type",
+        Some(default.name()),
+        &Prediction::ALL.map(|prediction| (prediction.name(), prediction)),
+    )
 }
 
 fn number(keys: &mut Fields, key: &'static str, default: f64) -> Result<f64, FieldError> {

@@ -4,9 +4,9 @@
 //! building a network from a `UnetConfig` cannot fail.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::json::{FieldError, Fields};
+use crate::json::{self, FieldError, Fields};
 
 /// Why a `config.json` was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -159,8 +159,7 @@ impl UnetConfig {
     /// # Errors
     /// [`ConfigError`] names the field, what was expected and what was found.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        let object: Map<String, Value> =
-            serde_json::from_str(text).map_err(|e| ConfigError::Json(e.to_string()))?;
+        let object = json::object(text).map_err(ConfigError::Json)?;
         let mut fields = Fields::new(&object);
         let config = Self::from_fields(&mut fields)?;
         Ok(Self {

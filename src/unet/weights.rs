@@ -59,19 +59,42 @@ fn describe(
 ) -> String {
     let mut parts = Vec::new();
     if !missing.is_empty() {
-        parts.push(format!("missing {}", missing.join(", ")));
+        parts.push(format!("missing {}", some(missing.iter().cloned())));
     }
     if !extra.is_empty() {
-        parts.push(format!("not part of this network: {}", extra.join(", ")));
+        let extra = some(extra.iter().cloned());
+        parts.push(format!("not part of this network: {extra}"));
     }
     if !misshapen.is_empty() {
-        let list: Vec<String> = misshapen
-            .iter()
-            .map(|(name, expected, found)| format!("{name} expected {expected:?} found {found:?}"))
-            .collect();
-        parts.push(format!("wrong shape: {}", list.join(", ")));
+        let list = misshapen.iter().map(|(name, expected, found)| {
+            let name = shortened(name);
+            format!("{name} expected {expected:?} found {found:?}")
+        });
+        parts.push(format!("wrong shape: {}", some(list)));
     }
     parts.join("; ")
+}
+
+/// The first few of a list that may be as long as a file wants it, and how many more there are.
+fn some(list: impl ExactSizeIterator<Item = String>) -> String {
+    const NAMED: usize = 2;
+    let more = list.len().saturating_sub(NAMED);
+    let first: Vec<String> = list.take(NAMED).map(|text| shortened(&text)).collect();
+    let first = first.join(", ");
+    if more == 0 {
+        first
+    } else {
+        format!("{first} and {more} more")
+    }
+}
+
+/// As much of a name as a message has room for.
+fn shortened(name: &str) -> String {
+    const LONGEST: usize = 70;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.into(),
+    }
 }
 
 /// Name and shape of one tensor of the file.

@@ -129,7 +129,7 @@ impl HasKind for SchedulerError {
 impl HasKind for TimestepsError {
     fn kind(&self) -> Kind {
         match self {
-            Self::TrainTimesteps { .. } => Kind::Scheduler,
+            Self::TrainTimesteps { .. } | Self::Offset { .. } => Kind::Scheduler,
             Self::UnknownName { .. }
             | Self::Steps { .. }
             | Self::OutOfRange { .. }

@@ -15,8 +15,7 @@ use crate::timesteps::Tau;
 #[derive(Deserialize)]
 pub struct Options {
     scheduler: String,
-    #[serde(default = "fifty")]
-    steps: f64,
+    steps: Option<f64>,
     #[serde(default)]
     eta: f64,
     tau: Option<String>,
@@ -56,10 +55,6 @@ const KEYS: [&str; 15] = [
     "same_noise",
 ];
 
-fn fifty() -> f64 {
-    50.0
-}
-
 fn one() -> f64 {
     1.0
 }
@@ -91,7 +86,10 @@ impl Options {
             t.map(|t| Ok(integer(name, t, f64::from(u32::MAX))? as usize))
                 .transpose()
         };
-        let steps = integer("steps", options.steps, f64::from(u32::MAX))? as usize;
+        let steps = match options.steps {
+            Some(steps) => integer("steps", steps, f64::from(u32::MAX))? as usize,
+            None => rules::default_steps(&scheduler),
+        };
         let labels = options
             .labels
             .map(|labels| {

@@ -45,6 +45,23 @@ fn close(found: &Value, expected: f64, t: usize) {
 }
 
 #[test]
+fn a_short_chain_has_no_more_steps_than_it_is_long_by_default() {
+    let folder = folder("short");
+    let scheduler = r#"{"_class_name": "DDIMScheduler", "num_train_timesteps": 20}"#;
+    fs::write(folder.path("scheduler_config.json"), scheduler).unwrap();
+    assert_eq!(json(&folder, &[]).len(), 20);
+    refused(
+        &steps(&folder, &["--steps", "50"]),
+        2,
+        "steps: expected 1 to 20",
+    );
+    let wide: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide = [&[0xFF, 0xFE], wide.as_slice()].concat();
+    fs::write(folder.path("scheduler_config.json"), wide).unwrap();
+    refused(&steps(&folder, &[]), 1, "found UTF-16");
+}
+
+#[test]
 fn with_eta_one_the_whole_chain_is_that_of_ddpm() {
     let folder = folder("ddpm");
     let steps = json(&folder, &["--eta", "1", "--steps", "1000"]);

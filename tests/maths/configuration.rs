@@ -3,7 +3,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use ddim_web::{
     schedule::BetaSchedule,
-    scheduler::{SchedulerClass, SchedulerConfig, SchedulerError, VarianceType},
+    scheduler::{SchedulerClass, SchedulerConfig, SchedulerError, TrajectoryOptions, VarianceType},
     step::{Clip, Convention, Method, Prediction, Variance},
     timesteps::Tau,
 };
@@ -63,6 +63,60 @@ fn a_published_configuration_is_read_as_it_is() {
     );
     assert!(config.unknown_keys().is_empty());
     assert_eq!(config.extra["_diffusers_version"], "0.1.1");
+}
+
+#[test]
+fn files_are_read_as_python_and_older_diffusers_wrote_them() {
+    let infinite = include_str!("../fixtures/cases/scheduler-minus-infinity.json");
+    assert!(infinite.contains("-Infinity"));
+    assert_eq!(
+        read(infinite).unwrap().prediction_type,
+        Prediction::VPrediction
+    );
+    let quoted = r#"{"note": "NaN and \" -Infinity", "lambda": [NaN, Infinity]}"#;
+    let config = read(quoted).unwrap();
+    assert_eq!(config.extra["note"], "NaN and \" -Infinity");
+    assert_eq!(config.extra["lambda"].to_string(), r#"["NaN","Infinity"]"#);
+    let bad = read(r#"{"beta_end": NaN}"#).unwrap_err().to_string();
+    assert!(bad.contains("beta_end: expected a number"), "{bad}");
+    assert!(read(r#"{"beta_end": NaNs}"#).is_err());
+    assert_eq!(read("\u{FEFF}{}"), read("{}"));
+    let wide = read("\u{FFFD}\u{FFFD}{\0}\0").unwrap_err().to_string();
+    assert!(wide.contains("save it as UTF-8"), "{wide}");
+
+    let null = include_str!("../fixtures/cases/scheduler-variance-null.json");
+    assert_eq!(read(null).unwrap().variance_type, VarianceType::FixedSmall);
+    assert!(read(r#"{"_class_name": "DDPMScheduler", "variance_type": null}"#).is_err());
+
+    let old = include_str!("../fixtures/cases/scheduler-predict-epsilon-false.json");
+    let old = read(old).unwrap();
+    assert_eq!(old.prediction_type, Prediction::Sample);
+    assert!(old.unknown_keys().is_empty());
+    for (text, expected) in [
+        (r#"{"predict_epsilon": true}"#, Prediction::Epsilon),
+        (r#"{"predict_epsilon": null}"#, Prediction::Epsilon),
+        (
+            r#"{"predict_epsilon": false, "prediction_type": "v_prediction"}"#,
+            Prediction::VPrediction,
+        ),
+    ] {
+        assert_eq!(read(text).unwrap().prediction_type, expected, "{text}");
+    }
+    assert!(read(r#"{"predict_epsilon": 0}"#).is_err());
+}
+
+#[test]
+fn an_offset_that_leaves_the_chain_is_named_as_the_cause() {
+    let config = read(include_str!("../fixtures/cases/scheduler-offset1.json")).unwrap();
+    assert_eq!(config.steps_offset, 1);
+    let method = config.default_method();
+    let steps = |steps| config.trajectory(&TrajectoryOptions::new(method, steps));
+    assert!(steps(999).is_ok());
+    let error = steps(1000).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "scheduler: steps_offset: expected at most 0 for 1000 steps, found 1"
+    );
 }
 
 #[test]
@@ -239,7 +293,7 @@ fn a_bad_value_is_refused_in_one_line_that_names_the_key_and_the_value() {
         ("[]", "not a JSON object", "expected a map"),
         ("", "not a JSON object", "EOF"),
         ("<!doctype html>", "not a JSON object", "line 1"),
-        (r#"{"beta_end": NaN}"#, "not a JSON object", "line 1"),
+        (r#"{"beta_end": NaN}"#, "beta_end: expected a number", "NaN"),
         (
             r#"{"beta_end": 1e999}"#,
             "not a JSON object",

@@ -161,12 +161,12 @@ fn impossible_lists_are_refused() {
         num_train_timesteps: 10,
         found: 10,
     };
-    assert_eq!(make("leading", 10, 10, 1), Err(outside.clone()));
     assert_eq!(make("list:0,10", 10, 1, 0), Err(outside));
-    assert!(matches!(
-        make("leading", 10, 2, usize::MAX),
-        Err(TimestepsError::OutOfRange { .. })
-    ));
+    for (steps, most, found) in [(10, 0, 1), (2, 4, usize::MAX)] {
+        let offset = TimestepsError::Offset { most, steps, found };
+        assert_eq!(make("leading", 10, steps, found), Err(offset));
+        assert!(make("leading", 10, steps, most).is_ok());
+    }
     let repeated = TimestepsError::NotAscending {
         previous: 5,
         found: 5,

@@ -6,6 +6,7 @@ use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::weights::{WeightsError, tensors};
 use half::{bf16, f16};
 use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 
 use crate::fixture::{GREY_28, NO_MIDDLE};
 use crate::{rule, test};
@@ -18,6 +19,27 @@ fn refusal(config: &str, weights: &[u8]) -> String {
     assert!(!text.contains('\n'), "more than one line: {text}");
     text
 }
+
+test!(a_long_list_of_tensors_is_cut_to_its_first_few, async {
+    let specs = Plan::expected_tensors(&NO_MIDDLE.unet_config()).unwrap();
+    let long = "x".repeat(5_000);
+    let file: Vec<(String, TensorView)> = specs
+        .iter()
+        .map(|spec| {
+            let name = format!("{long}.{}", spec.name);
+            (name, TensorView::new(Dtype::F32, vec![0], &[]).unwrap())
+        })
+        .collect();
+    let weights = safetensors::serialize(file, None).unwrap();
+    let text = refusal(NO_MIDDLE.config, &weights);
+    let more = format!("and {} more", specs.len() - 2);
+    assert!(
+        text.chars().count() <= 500,
+        "{} letters",
+        text.chars().count()
+    );
+    assert_eq!(text.matches(&more).count(), 2, "{text}");
+});
 
 test!(damaged_weights_files_are_named_as_such, async {
     let whole = rule::weights(&NO_MIDDLE.unet_config());

@@ -204,6 +204,15 @@ fn loss_and_prediction_type_are_chosen_once_and_kept() {
         1,
         &["prediction_type", "alpha_bar is 0"],
     );
+    // A network that no image could be made with: found out before it is trained.
+    let trailing = zero.replace(r#""leading""#, r#""trailing""#);
+    assert_ne!(trailing, zero);
+    other.write("trailing.json", trailing.as_bytes());
+    fails(
+        &other.train(&format!("{common} --scheduler trailing.json")),
+        2,
+        &["prediction_type", "zero terminal SNR"],
+    );
     succeeds(&other.train(&format!(
         "{common} --scheduler v.json --prediction v_prediction --loss bound"
     )));

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use ddim_web::engine::Engine;
-use ddim_web::runs::{Job, Ode};
-use ddim_web::scheduler::TrajectoryOptions;
+use ddim_web::runs::{Job, Ode, rules};
+use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::step::{Clip, Method};
 use ddim_web::timesteps::Tau;
 use indicatif::ProgressBar;
@@ -92,9 +92,10 @@ impl Common {
     pub fn ode<'a>(
         &self,
         loaded: &'a Loaded,
-        steps: usize,
+        steps: &Steps,
         inversion: Inversion,
     ) -> Result<Ode<'a, Engine>, CliError> {
+        let steps = steps.count(loaded.model.scheduler());
         let trajectory = self.trajectory(Method::Ddim { eta: 0.0 }, steps, None);
         let like = self.job(trajectory, 0, 0);
         Ok(Ode::new(&loaded.model, &like, inversion.convention.into())?)
@@ -160,12 +161,15 @@ impl Common {
 /// `--steps` of the subcommands that take one number of steps.
 #[derive(clap::Args)]
 pub struct Steps {
-    /// Number of steps S [default: 50; ignored by a --tau that fixes its own number]
-    #[arg(
-        long,
-        default_value_t = 50,
-        hide_default_value = true,
-        allow_negative_numbers = true
-    )]
-    pub steps: usize,
+    /// Number of steps S [default: 50, or T where that is less; ignored by a --tau that fixes its own number]
+    #[arg(long, allow_negative_numbers = true)]
+    steps: Option<usize>,
+}
+
+impl Steps {
+    /// S, for a model with `scheduler`.
+    pub fn count(&self, scheduler: &SchedulerConfig) -> usize {
+        self.steps
+            .unwrap_or_else(|| rules::default_steps(scheduler))
+    }
 }

@@ -34,20 +34,31 @@ pub struct Way {
 }
 
 impl Way {
-    /// The whole way from x_T to x_0: S steps.
+    /// How to go back.
     ///
     /// # Errors
     /// [`CliError::Usage`] for a method that there is none of, or that goes up.
-    pub fn trajectory(&self, common: &Common) -> Result<TrajectoryOptions, CliError> {
+    pub fn method(&self) -> Result<Method, CliError> {
         let eta = self
             .eta
             .unwrap_or(if self.method == "ddim" { 1.0 } else { 0.0 });
         let method = method(&self.method, eta)?;
-        let clip = self.no_clip.then_some(Clip::None);
-        if method == Method::DdpmNoisy && clip.is_some() {
+        if method == Method::DdpmNoisy && self.no_clip {
             return Err(CliError::usage(Refusal::NoisyClips));
         }
-        Ok(common.trajectory(method, self.steps.steps, clip))
+        Ok(method)
+    }
+
+    /// The whole way of `loaded` by `method` from x_T to x_0: S steps.
+    pub fn trajectory(
+        &self,
+        common: &Common,
+        loaded: &Loaded,
+        method: Method,
+    ) -> TrajectoryOptions {
+        let clip = self.no_clip.then_some(Clip::None);
+        let steps = self.steps.count(loaded.model.scheduler());
+        common.trajectory(method, steps, clip)
     }
 
     /// How many levels there are.

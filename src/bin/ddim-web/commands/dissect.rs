@@ -70,12 +70,13 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     .check()?;
     let clip = args.no_clip.then_some(Clip::None);
-    let trajectory = args.common.trajectory(method, args.steps.steps, clip);
     let loaded = args.common.open()?;
+    let asked = args.steps.count(loaded.model.scheduler());
+    let trajectory = args.common.trajectory(method, asked, clip);
     rules::clip(loaded.model.scheduler(), method, clip)?;
     let shape = args.common.shape(&loaded)?;
     let total = loaded.model.steps(&trajectory)?;
-    args.common.remark_on_steps(args.steps.steps, total);
+    args.common.remark_on_steps(asked, total);
     let which = which(args.which.as_deref(), total)?;
     sheet::check(which.len() * COLUMNS.len(), [shape[1], shape[2]])?;
     let job = Job {

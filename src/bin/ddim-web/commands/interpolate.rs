@@ -92,9 +92,8 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     sheet::check(count, [height, width])?;
     let between_pictures = !args.images.is_empty();
     let clip = (between_pictures && !args.clip).then_some(Clip::None);
-    let trajectory = args
-        .common
-        .trajectory(Method::Ddim { eta: 0.0 }, args.steps.steps, clip);
+    let steps = args.steps.count(loaded.model.scheduler());
+    let trajectory = (args.common).trajectory(Method::Ddim { eta: 0.0 }, steps, clip);
     let steps = loaded.model.steps(&trajectory)?;
     let batch = [count, channels, height, width];
     let mut film = animation
@@ -172,7 +171,7 @@ impl Ends {
 
     /// x_T of the pictures in `--images`, as images of `shape` `[C, H, W]`.
     fn of_pictures(args: &Args, loaded: &Loaded, shape: [usize; 3]) -> Result<Self, CliError> {
-        let ode = (args.common).ode(loaded, args.steps.steps, args.inversion)?;
+        let ode = (args.common).ode(loaded, &args.steps, args.inversion)?;
         let pictures = Pictures::read(&args.images, shape, args.background.background)?;
         if pictures.skipped > 0 {
             return Err(CliError::Failed(format!(

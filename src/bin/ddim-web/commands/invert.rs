@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let loaded = args.common.open()?;
     let shape = args.common.shape(&loaded)?;
     sheet::check(args.images.len() * kinds, [shape[1], shape[2]])?;
-    let ode = (args.common).ode(&loaded, args.steps.steps, args.inversion)?;
+    let ode = (args.common).ode(&loaded, &args.steps, args.inversion)?;
     let pictures = Pictures::read(&args.images, shape, args.background.background)?;
     args.common.remark_on_clipping(&loaded);
 

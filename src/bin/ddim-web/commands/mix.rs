@@ -53,7 +53,7 @@ pub struct Args {
 /// # Errors
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let trajectory = args.way.trajectory(&args.common)?;
+    let method = args.way.method()?;
     let rows = args.way.rows();
     let most = (MAX_TILES / rows).saturating_sub(2);
     if !(2..=most).contains(&args.frames) {
@@ -70,6 +70,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     .check()?;
     let loaded = args.common.open()?;
+    let trajectory = args.way.trajectory(&args.common, &loaded, method);
     let shape = args.common.shape(&loaded)?;
     let [channels, height, width] = shape;
     sheet::check(rows * (args.frames + 2), [height, width])?;

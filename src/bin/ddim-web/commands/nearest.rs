@@ -99,8 +99,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     .check()?;
     let clip = args.no_clip.then_some(Clip::None);
-    let trajectory = args.common.trajectory(method, args.steps.steps, clip);
     let loaded = args.common.open()?;
+    let asked = args.steps.count(loaded.model.scheduler());
+    let trajectory = args.common.trajectory(method, asked, clip);
     rules::clip(loaded.model.scheduler(), method, clip)?;
     let shape = args.common.shape(&loaded)?;
     sheet::check(rows * (args.neighbours + 1), [shape[1], shape[2]])?;

@@ -85,16 +85,17 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     .check()?;
     let clip = args.no_clip.then_some(Clip::None);
+    let loaded = args.common.open()?;
+    let asked = args.steps.count(loaded.model.scheduler());
     let trajectory = TrajectoryOptions {
         from: args.from,
         to: args.to,
-        ..args.common.trajectory(method, args.steps.steps, clip)
+        ..args.common.trajectory(method, asked, clip)
     };
-    let loaded = args.common.open()?;
     rules::clip(loaded.model.scheduler(), method, clip)?;
     let steps = loaded.model.steps(&trajectory)?;
     if args.from.is_none() && args.to.is_none() {
-        args.common.remark_on_steps(args.steps.steps, steps);
+        args.common.remark_on_steps(asked, steps);
     }
     let (shape, latents) = match &args.latents {
         Some(path) => {

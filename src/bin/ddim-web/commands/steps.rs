@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         tau: args.tau.clone(),
         from: args.from,
         to: args.to,
-        ..TrajectoryOptions::new(method, args.steps.steps)
+        ..TrajectoryOptions::new(method, args.steps.count(&scheduler))
     };
     rules::steps(&scheduler, &options)?;
     let steps = numbers(&scheduler, &options).map_err(CliError::usage)?;

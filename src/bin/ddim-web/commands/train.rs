@@ -209,6 +209,7 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     options.check().map_err(CliError::usage)?;
     // Not every schedule has every loss.
     Objective::new(&scheduler, options.loss).map_err(CliError::failed)?;
+    Training::check(&scheduler)?;
     Ok(Beginning {
         config,
         weights,

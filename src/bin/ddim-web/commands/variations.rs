@@ -55,7 +55,7 @@ pub struct Args {
 /// # Errors
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let trajectory = args.way.trajectory(&args.common)?;
+    let method = args.way.method()?;
     let rows = args.way.rows();
     if args.count == 0 || args.count.saturating_add(SOURCES).saturating_mul(rows) > MAX_TILES {
         return Err(CliError::Usage(format!(
@@ -72,6 +72,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     .check()?;
     let loaded = args.common.open()?;
+    let trajectory = args.way.trajectory(&args.common, &loaded, method);
     let shape = args.common.shape(&loaded)?;
     let [channels, height, width] = shape;
     let columns = args.count + SOURCES;

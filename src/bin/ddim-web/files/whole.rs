@@ -23,7 +23,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
 /// # Errors
 /// As [`read`], and when it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, CliError> {
-    String::from_utf8(read(path)?).map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))
+    let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
+    let bytes = read(path)?;
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err(failed(
+            "expected UTF-8, found UTF-16: save it as UTF-8".into(),
+        ));
+    }
+    String::from_utf8(bytes).map_err(|e| failed(e.to_string()))
 }
 
 /// The folder that `path` stands in.

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use ddim_web::engine::{BurnEngine, DeviceKind};
+use ddim_web::runs::rules;
 use ddim_web::sampler::{SampleOptions, Sampler, SamplerError};
-use ddim_web::scheduler::TrajectoryOptions;
+use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::step::Method;
 use ddim_web::train::Trainer;
 use ddim_web::unet::weights::Precision;
@@ -188,13 +189,27 @@ impl Training {
         }
     }
 
+    /// How the images of the sheet are made.
+    fn trajectory(scheduler: &SchedulerConfig) -> TrajectoryOptions {
+        let steps = SAMPLE_STEPS.min(scheduler.num_train_timesteps);
+        TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, steps)
+    }
+
+    /// Whether images can be made with `scheduler`, before a network is trained for it.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] says why not.
+    pub fn check(scheduler: &SchedulerConfig) -> Result<(), CliError> {
+        rules::steps(scheduler, &Self::trajectory(scheduler))?;
+        Ok(())
+    }
+
     /// The images `[SAMPLE_COUNT, channels, height, width]`; `None` when the run is stopped on the way.
     fn images(&self, engine: &BurnEngine) -> Result<Option<Vec<f32>>, SamplerError> {
         let scheduler = self.trainer.scheduler();
-        let steps = SAMPLE_STEPS.min(scheduler.num_train_timesteps);
         let [_, height, width] = self.trainer.image_shape();
         let options = SampleOptions {
-            trajectory: TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, steps),
+            trajectory: Self::trajectory(scheduler),
             seed: SAMPLE_SEED,
             first_image: 0,
             same_noise: false,
