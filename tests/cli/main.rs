@@ -17,3 +17,4 @@ mod sample;
 mod steps;
 mod support;
 mod variations;
+mod writing;

@@ -18,6 +18,24 @@ fn results(folder: &Folder, out: &str) -> Value {
 }
 
 #[test]
+fn two_runs_do_not_share_a_folder() {
+    let folder = Folder::with_model("shared");
+    let arguments = usual("out", "--reconstruction --steps 2 --images 2");
+    fs::create_dir_all(folder.path("out")).unwrap();
+    let other = fs::File::create(folder.path("out/.ddim-web.lock")).unwrap();
+    other.lock().unwrap();
+    fs::write(folder.path("out/.ddim-web.lock"), "process 7\n").unwrap();
+    let refused = folder.command(&arguments).output().unwrap();
+    fails(&refused, 1, &["another run is at work here (process 7)"]);
+    assert_eq!(folder.names("out"), [".ddim-web.lock"]);
+    // It goes with its process, whatever the file says.
+    drop(other);
+    succeeds(&folder.command(&arguments).output().unwrap());
+    let left = folder.names("out");
+    assert!(left.iter().all(|name| !name.starts_with('.')), "{left:?}");
+}
+
+#[test]
 fn all_sections_are_measured_and_written_in_both_forms() {
     let folder = Folder::with_model("whole");
     succeeds(&folder.evaluate("out", &format!("{SMALL} --page docs/results.md")));

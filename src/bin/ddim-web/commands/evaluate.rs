@@ -33,6 +33,7 @@ use crate::args::eta::Eta;
 use crate::args::inversion::Inversion;
 use crate::args::machine::Machine;
 use crate::error::CliError;
+use crate::files::lock::Lock;
 use crate::files::whole::{check_writable, write_atomically};
 use crate::progress::progress_bar;
 use crate::terminal::{remark, say};
@@ -195,6 +196,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     if let Some(path) = &args.page {
         check_writable(path)?;
     }
+    let _lock = Lock::take(out)?;
     store.begin()?;
     let mut pending: Vec<Task> = Vec::new();
     for task in tasks {

@@ -19,6 +19,7 @@ use crate::args::background::Background;
 use crate::args::machine::Device;
 use crate::error::CliError;
 use crate::files::dataset;
+use crate::files::lock::Lock;
 use crate::files::model::{CONFIG, SCHEDULER, WEIGHTS, place};
 use crate::files::whole::{check_writable, read, read_text};
 use crate::stop::Stop;
@@ -130,6 +131,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         Some(beginning) => beginning.start(images, &device)?,
         None => resume(args, images, &device)?,
     };
+    let _lock = Lock::take(&args.out)?;
     let mut training = Training {
         out: args.out.clone(),
         checkpoint_every: args.checkpoint_every,

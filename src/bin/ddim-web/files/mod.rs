@@ -3,6 +3,7 @@
 pub mod dataset;
 pub mod decode;
 pub mod latents;
+pub mod lock;
 pub mod model;
 pub mod outputs;
 pub mod pictures;
