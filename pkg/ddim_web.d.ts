@@ -66,7 +66,7 @@ export interface SchedulerInfo {
 export interface SampleOptions {
     /** The text of scheduler_config.json. */
     scheduler: string;
-    /** Number of steps S. Default 50. */
+    /** Number of steps S. Default 50, or T where that is less. */
     steps?: number;
     /** 0 (deterministic) to 1 (DDPM); used by the method "ddim". Default 0. */
     eta?: number;
