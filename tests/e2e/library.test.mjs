@@ -46,7 +46,7 @@ test('two requests at once, on several workers: both end, with the pictures of t
   assert.deepEqual([first, second].map(({ stopped, steps }) => [stopped, steps.length, steps[0].length]), [[false, 3, 3 * 1024], [false, 3, 2 * 1024]]);
 });
 
-test('a request that is stopped ends alone; one that is under way when the client ends fails with that', async (t) => {
+test('a request that is stopped ends alone; one that is under way when the client ends fails with that, as does its loading', async (t) => {
   const page = await emptyPage(t, { prepare: cores(2) });
   const ends = await page.evaluate(async () => {
     /** @type {typeof import('../../www/engine/client.js')} */
@@ -61,9 +61,22 @@ test('a request that is stopped ends alone; one that is under way when the clien
     const running = [client.sample(long, () => {}), client.sample(long, () => {})];
     const failures = Promise.all(running.map(({ ended }) => ended.then(() => 'none', ({ kind }) => kind)));
     client.terminate();
-    return [...first, ...(await failures)];
+    const after = await client.sample(long, () => {}).ended.then(() => 'none', ({ kind }) => kind);
+
+    // Ended while the weights that it has loaded are being kept.
+    await caches.delete('ddim-web-weights');
+    /** @type {string[]} */
+    const heard = [];
+    const other = new Client(({ type }) => heard.push(type));
+    Cache.prototype.put = async () => {
+      other.terminate();
+      heard.length = 0;
+    };
+    const loading = other.load(new URL('www/models/fashion-mnist/', location.href), { device: 'cpu', engine: 'plan', storage: 'f32' });
+    const whileKept = await loading.then(() => 'none', ({ kind }) => kind);
+    return [...first, ...(await failures), after, whileKept, ...heard];
   });
-  assert.deepEqual(ends, [{ stopped: true }, { stopped: false }, 'ended', 'ended']);
+  assert.deepEqual(ends, [{ stopped: true }, { stopped: false }, 'ended', 'ended', 'ended', 'ended']);
 });
 
 test('failures have a kind, from the package through the worker to whoever asked', async (t) => {
