@@ -10,6 +10,7 @@ import { chooseDevice, findAdapter } from '../../www/engine/device.js';
 import { Failure } from '../../www/engine/errors.js';
 import { toGreyLevels } from '../../www/engine/levels.js';
 import { Joiner, split, workersFor } from '../../www/engine/pool.js';
+import { isSameVersion } from '../../www/engine/weights.js';
 import { formatHash, parseHash } from '../../www/hash.js';
 import { OWN_TAU, SETTINGS, defaults, parse, samplerOptions, setModels, setViews, settingOf } from '../../www/state.js';
 import { Film } from '../../www/ui/film.js';
@@ -116,6 +117,38 @@ test('-1…1 becomes 0…255, values beyond are clamped, and what is not finite 
   assert.deepEqual(toGreyLevels(new Float32Array([-1, 0, 1, -7, 7, 0.5])), Uint8ClampedArray.of(0, 128, 255, 0, 255, 191));
   assert.equal(toGreyLevels(new Float32Array([0, NaN])), null);
   assert.equal(toGreyLevels(new Float32Array([Infinity])), null);
+});
+
+test('weights are the same where the ETags are; where one has none, where the dates are; otherwise nobody knows', () => {
+  const [tag, other, date, later] = ['"a"', '"b"', 'Sat, 01 Jan 2000 00:00:00 GMT', 'Sun, 02 Jan 2000 00:00:00 GMT'];
+  /** @type {[[string|null, string|null], [string|null, string|null], boolean][]} ETag and Last-Modified of the copy and of the server's */
+  const cases = [
+    [[tag, date], [tag, date], true],
+    [[tag, date], [other, date], false],
+    [[tag, date], [tag, later], true],
+    [[tag, date], [other, later], false],
+    [[tag, null], [tag, null], true],
+    [[tag, null], [other, null], false],
+    [[tag, date], [null, date], true],
+    [[null, date], [tag, date], true],
+    [[tag, date], [null, later], false],
+    [[null, date], [tag, later], false],
+    [[null, date], [null, date], true],
+    [[null, date], [null, later], false],
+    [[tag, null], [null, date], false],
+    [[null, date], [tag, null], false],
+    [[null, null], [null, null], false],
+    [['', ''], ['', ''], false],
+    [[tag, date], [null, null], false],
+    [[`W/${tag}`, null], [tag, null], true],
+    [[tag, null], [`W/${tag}`, null], true],
+    [[`W/${tag}`, null], [`W/${tag}`, null], true],
+    [[`W/${tag}`, date], [`W/${other}`, date], false],
+    [[`W/${tag}`, date], [other, date], false],
+  ];
+  /** @param {[string|null, string|null]} validators */
+  const headers = ([etag, modified]) => new Headers({ ...(etag !== null && { etag }), ...(modified !== null && { 'last-modified': modified }) });
+  for (const [a, b, same] of cases) assert.equal(isSameVersion(headers(a), headers(b)), same, JSON.stringify([a, b]));
 });
 
 test('grids are nearly square', () => {

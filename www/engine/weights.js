@@ -114,10 +114,20 @@ async function isCurrent(copy, url, signal) {
   } catch {
     return true; // offline: the copy is all there is
   }
-  return ['etag', 'last-modified'].some((name) => {
-    const value = head.headers.get(name);
-    return head.ok && value !== null && value === copy.headers.get(name);
-  });
+  return head.ok && isSameVersion(copy.headers, head.headers);
+}
+
+/**
+ * Whether two answers hold the same bytes, as far as they say. An ETag knows better than a date: whoever builds files
+ * anew with a fixed date gives all of them the same one.
+ * @param {Headers} a @param {Headers} b
+ */
+export function isSameVersion(a, b) {
+  const [tags, dates] = ['etag', 'last-modified'].map((name) => [a.get(name), b.get(name)]);
+  // A server that compresses makes its ETag a weak one; the bytes are the same once unpacked.
+  const [x, y] = tags.map((tag) => tag?.replace(/^W\//, ''));
+  if (x && y) return x === y;
+  return Boolean(dates[0]) && dates[0] === dates[1];
 }
 
 /** @param {Response} response @param {string} name @param {OnBytes} onBytes @returns {Promise<Blob>} */
