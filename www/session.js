@@ -4,11 +4,12 @@
 import { Client } from './engine/client.js';
 import { Failure } from './engine/errors.js';
 import { Emitter } from './events.js';
+import { FOLDER } from './models.js';
 import { Run } from './run.js';
 import { ignored, megabytes, sentenceOf } from './ui/words.js';
 
 /**
- * @typedef {{id: string, name: string, path: string, note: string}} Model  an entry of models/index.json
+ * @typedef {import('./models.js').Model} Model
  * @typedef {import('./engine/client.js').Loaded} Loaded
  * @typedef {import('./run.js').Job} Job
  * @typedef {Pick<Client, 'load'|'sample'|'terminate'>} AnyClient  what the session needs of a client
@@ -21,8 +22,6 @@ import { ignored, megabytes, sentenceOf } from './ui/words.js';
  * @property {{value: number, max: number}|null} progress  null while nobody can tell
  * @property {number|null} step  of the current or last run: the newest one that was on show
  */
-
-const MODELS = new URL('./models/', import.meta.url);
 
 /** Settings that another client is needed for. @type {(keyof import('./state.js').Values)[]} */
 const CHOICE = ['model', 'device', 'engine', 'storage'];
@@ -107,7 +106,7 @@ export class Session extends Emitter {
     this.#client = client;
     this.#expectSign();
     try {
-      const loaded = await client.load(new URL(model.path, MODELS), this.settings.all());
+      const loaded = await client.load(new URL(model.path, FOLDER), this.settings.all());
       this.#insist(client);
       checkShowable(loaded.info);
       this.loaded = loaded;

@@ -130,6 +130,23 @@ export function isSameVersion(a, b) {
   return Boolean(dates[0]) && dates[0] === dates[1];
 }
 
+/**
+ * Drops the copies of weights whose folder is under `within` and none of `folders`. Others may belong to another page
+ * of the same origin.
+ * @param {URL} within @param {URL[]} folders
+ */
+export async function pruneWeights(within, folders) {
+  const wanted = folders.map(({ href }) => href);
+  try {
+    const cache = await openCache();
+    for (const { url } of (await cache?.keys()) ?? []) {
+      if (url.startsWith(within.href) && !wanted.includes(new URL('.', url).href)) await cache?.delete(url);
+    }
+  } catch {
+    // They take room, and do no other harm.
+  }
+}
+
 /** @param {Response} response @param {string} name @param {OnBytes} onBytes @returns {Promise<Blob>} */
 async function download(response, name, onBytes) {
   const pieces = [];
