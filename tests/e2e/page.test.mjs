@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 
 import { serve } from '../../scripts/serve.mjs';
 import { ROOT } from './demo.mjs';
@@ -257,9 +258,47 @@ test('of a list of models the good entries work, the others are named; without a
   }
 });
 
+test('where the scripts of the page cannot start, a sentence says why and nothing moves', async (t) => {
+  const demo = await open(t, { url: pathToFileURL(`${ROOT}/index.html`).href });
+  const { page } = demo;
+  const unstarted = page.locator('.unstarted');
+  /** @param {RegExp} sentence */
+  const says = async (sentence) => {
+    await demo.until('error');
+    assert.match(await demo.status(), sentence);
+    assert.ok(!(await demo.get('progress').isVisible()));
+    assert.equal(await unstarted.count(), 0);
+  };
+  await says(/^This page was opened from a disk, .* run scripts\/demo/);
+
+  /** @type {[string, (route: import('playwright-core').Route) => Promise<void>, RegExp][]} */
+  const cases = [
+    ['**/*.js', async (route) => route.fulfill({ body: await (await route.fetch()).body(), contentType: 'text/plain' }), /^The server sends the scripts of this page as text\/plain, /],
+    ['**/www/ui/film.js', (route) => route.abort(), /^A script of this page could not be loaded\./],
+    ['**/www/ui/film.js', (route) => route.fulfill({ status: 404 }), /^A script of this page could not be loaded\./],
+    ['**/www/ui/film.js', (route) => route.fulfill({ contentType: 'text/javascript', body: 'class { # }' }), /^This browser cannot read the scripts .*SyntaxError/],
+  ];
+  const url = await address();
+  for (const [pattern, answer, sentence] of cases) {
+    await page.route(pattern, answer);
+    await page.goto(url);
+    await says(sentence);
+    await page.unrouteAll();
+  }
+
+  // Where no script at all is run.
+  await page.route('**/*.js', async (route) => route.fulfill({ response: await route.fetch(), contentType: 'text/plain' })); // and nosniff
+  await page.goto(url);
+  assert.ok(!(await unstarted.isVisible()));
+  await page.evaluate(() => document.getAnimations().forEach((animation) => animation.effect?.getComputedTiming().iterations === 1 && animation.finish()));
+  assert.ok(await unstarted.isVisible());
+  assert.ok(!(await demo.get('status').isVisible()) && !(await demo.get('progress').isVisible()));
+});
+
 test('without JavaScript the page says what it needs', async (t) => {
   const demo = await open(t, { context: { javaScriptEnabled: false } });
   const message = demo.page.locator('noscript p');
   assert.ok(await message.isVisible());
   assert.match(await message.innerText(), /please allow JavaScript/);
+  assert.equal(await demo.page.locator('.unstarted').evaluate((node) => getComputedStyle(node).display), 'none');
 });
