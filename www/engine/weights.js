@@ -18,20 +18,38 @@ function nameOf(url) {
 }
 
 /**
+ * `fetch` fails in the same way whether a policy forbids an address or nobody answers there; an event tells them apart.
+ * @param {URL} url @param {RequestInit} [init]
+ * @returns {Promise<Response>}
+ */
+async function fetchOrSay(url, init) {
+  let forbidden = false;
+  const onViolation = (/** @type {SecurityPolicyViolationEvent} */ { blockedURI, disposition }) => {
+    if (disposition === 'enforce' && blockedURI && url.href.startsWith(blockedURI)) forbidden = true;
+  };
+  addEventListener('securitypolicyviolation', onViolation);
+  try {
+    return await fetch(url, init);
+  } catch {
+    // The event may come after the failure.
+    await new Promise((resolve) => setTimeout(resolve));
+    const failed = `The download of ${nameOf(url)} failed`;
+    if (!forbidden) throw new Failure('download', `${failed}; check the connection and try again.`);
+    throw new Failure('download', `${failed}: the policy of this page (Content-Security-Policy, connect-src) does not allow the address ${url.href}, or where it leads.`);
+  } finally {
+    removeEventListener('securitypolicyviolation', onViolation);
+  }
+}
+
+/**
  * @param {URL} url @param {RequestInit} [init]
  * @returns {Promise<Response>} one with a success status
  */
 export async function fetchOk(url, init) {
-  const name = nameOf(url);
-  let response;
-  try {
-    response = await fetch(url, init);
-  } catch {
-    throw new Failure('download', `The download of ${name} failed; check the connection and try again.`);
-  }
+  const response = await fetchOrSay(url, init);
   if (response.ok) return response;
   const why = response.status === 404 ? 'the file is not there' : 'the server refused it';
-  throw new Failure('download', `The download of ${name} failed: ${why} (HTTP ${response.status}).`);
+  throw new Failure('download', `The download of ${nameOf(url)} failed: ${why} (HTTP ${response.status}), at ${url.href}.`);
 }
 
 /** Content-Length counts compressed bytes, the stream counts unpacked ones. @param {Response} response */
@@ -76,20 +94,20 @@ export async function fetchJsonText(url, signal) {
     JSON.parse(text);
   } catch {
     const html = text.trimStart().startsWith('<');
-    throw new Failure('download', `${nameOf(url)} is not valid JSON${html ? ' but a web page; the server seems to have no such file' : ''}.`);
+    throw new Failure('download', `${nameOf(url)} is not valid JSON${html ? ` but a web page; the server seems to have no such file at ${url.href}` : ''}.`);
   }
   return text;
 }
 
 /**
  * Servers answer a wrong address with a page surprisingly often, and with status 200.
- * @param {Response} response @param {Blob} blob @param {string} name
+ * @param {Response} response @param {Blob} blob @param {URL} url
  */
-async function refuseWebPage(response, blob, name) {
+async function refuseWebPage(response, blob, url) {
   const type = response.headers.get('content-type') ?? '';
   const start = (await blob.slice(0, 64).text()).trimStart().toLowerCase();
   if (type.includes('text/html') || start.startsWith('<!doctype') || start.startsWith('<html')) {
-    throw new Failure('download', `${name} should hold weights, but the server sent a web page; it seems to have no such file.`);
+    throw new Failure('download', `${nameOf(url)} should hold weights, but the server sent a web page; it seems to have no such file at ${url.href}.`);
   }
 }
 
@@ -173,7 +191,7 @@ export async function fetchWeights(url, onBytes, signal) {
   const current = copy && (await isCurrent(copy, url, signal)) ? copy : null;
   const response = current ?? (await fetchOk(url, { cache: 'no-cache', signal }));
   const blob = await (current ? current.blob() : download(response, name, onBytes));
-  await refuseWebPage(response, blob, name);
+  await refuseWebPage(response, blob, url);
 
   /** @type {Record<string, string>} */
   const headers = { 'content-length': String(blob.size) };
