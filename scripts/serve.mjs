@@ -1,11 +1,12 @@
 // A static file server for the demo, the tests and the benchmark: the page needs no more than what GitHub Pages
-// gives it, so neither does this. It listens on 127.0.0.1 only, which browsers treat as a secure origin (WebGPU).
+// gives it, so neither does this. It listens on 127.0.0.1 only, which browsers treat as a secure origin (WebGPU), and
+// serves nobody who calls it by another name than this machine's own.
 
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { spawn } from 'node:child_process';
-import { extname, join, resolve } from 'node:path';
+import { extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -43,8 +44,57 @@ function reply(response, status, text, headers = {}) {
   response.end(`${text}\n`);
 }
 
+/** Names of this machine. A foreign name that leads here is a page that wants to read what is served (DNS rebinding). */
+const OWN_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
+
+/** A part of a path that is nobody's business: .git, .., or what holds a NUL or a slash of Windows. @param {string} segment */
+const isHidden = (segment) => segment.startsWith('.') || /[\\\0]/.test(segment);
+
+/**
+ * Where a file really is, once links are followed.
+ * @param {string} file @param {string} root
+ * @returns {Promise<string|null>} null for what is not there, not under the root, or hidden
+ */
+async function placeOf(file, root) {
+  const real = await realpath(file).catch(() => null);
+  if (real === null) return null;
+  const inside = relative(root, real);
+  return isAbsolute(inside) || inside.split(sep).some(isHidden) ? null : real;
+}
+
+/**
+ * Whether the browser has the file already. The same file has the same ETag and date; one that is merely older is
+ * another, as after a step back in a repository.
+ * @param {import('node:http').IncomingHttpHeaders} asked @param {string} etag @param {string} modified
+ */
+function isKnown(asked, etag, modified) {
+  const tags = asked['if-none-match'];
+  if (tags === undefined) return asked['if-modified-since'] === modified;
+  return tags.split(',').some((tag) => ['*', etag].includes(tag.trim().replace(/^W\//, '')));
+}
+
+/**
+ * The one part of a file that is asked for.
+ * @param {import('node:http').IncomingHttpHeaders} asked @param {number} size @param {string} etag @param {string} modified
+ * @returns {{start: number, end: number}|'none'|null} both ends belong to it; `none` where the file has no such part, and
+ *   null where the whole is sent: several parts are asked for, or a part of another version
+ */
+function partOf(asked, size, etag, modified) {
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(asked.range ?? '') ?? [];
+  const version = asked['if-range'];
+  if (!first && !last) return null;
+  if (version !== undefined && version !== etag && version !== modified) return null;
+  if (first && last && Number(first) > Number(last)) return null;
+  const start = first ? Number(first) : Math.max(0, size - Number(last));
+  const end = first && last ? Math.min(Number(last), size - 1) : size - 1;
+  return start <= end ? { start, end } : 'none';
+}
+
 /** @param {Request} request @param {Response} response @param {string} root @param {string} base @param {Record<string, string>} headers */
 async function answer(request, response, root, base, headers) {
+  if (!OWN_HOST.test(request.headers.host ?? '')) {
+    return reply(response, 403, 'this server answers only to 127.0.0.1, localhost and [::1]');
+  }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return reply(response, 405, 'only GET and HEAD', { Allow: 'GET, HEAD' });
   }
@@ -57,40 +107,43 @@ async function answer(request, response, root, base, headers) {
   }
   const missing = () => reply(response, 404, `not found: ${rawPath}`);
   if (!path.startsWith(base)) return missing();
-  // Whoever is served a folder of a repository has no business in .git, in .., or beyond a NUL.
   const segments = path.slice(base.length).split('/');
-  if (segments.some((segment) => segment.startsWith('.') || /[\\\0]/.test(segment))) return missing();
+  if (segments.some(isHidden)) return missing();
 
-  let file = join(root, ...segments);
-  let info = await stat(file).catch(() => null);
-  if (info?.isDirectory()) {
+  let file = await placeOf(join(root, ...segments), root);
+  let info = file && (await stat(file).catch(() => null));
+  if (file && info && info.isDirectory()) {
     if (!path.endsWith('/')) {
       const name = encodeURIComponent(segments.at(-1) ?? '');
       return reply(response, 301, 'moved', { Location: `${name}/${query === undefined ? '' : `?${query}`}` });
     }
-    file = join(file, 'index.html');
-    info = await stat(file).catch(() => null);
+    file = await placeOf(join(file, 'index.html'), root);
+    info = file && (await stat(file).catch(() => null));
   } else if (path.endsWith('/')) {
     return missing();
   }
-  if (!info?.isFile()) return missing();
+  if (!file || !info || !info.isFile()) return missing();
 
   // A rebuilt pkg/ must not meet an old page: browsers ask every time, and are told when nothing changed.
-  // Whole seconds, as the header has them.
-  const modified = Math.floor(info.mtimeMs / 1000) * 1000;
-  const shared = { 'Cache-Control': 'no-cache', 'Last-Modified': new Date(modified).toUTCString(), ...headers };
-  if (Date.parse(request.headers['if-modified-since'] ?? '') >= modified) {
+  const { size } = info;
+  const modified = info.mtime.toUTCString();
+  const etag = `"${Math.round(info.mtimeMs * 1000).toString(16)}-${size.toString(16)}"`;
+  const shared = { 'Cache-Control': 'no-cache', 'Last-Modified': modified, ETag: etag, 'Accept-Ranges': 'bytes', ...headers };
+  if (isKnown(request.headers, etag, modified)) {
     response.writeHead(304, shared);
     return response.end();
   }
-  response.writeHead(200, {
+  const part = request.method === 'GET' ? partOf(request.headers, size, etag, modified) : null;
+  if (part === 'none') return reply(response, 416, `the file has ${size} bytes`, { 'Content-Range': `bytes */${size}` });
+  response.writeHead(part ? 206 : 200, {
     'Content-Type': TYPES[extname(file).toLowerCase()] ?? 'application/octet-stream',
-    'Content-Length': info.size,
+    'Content-Length': part ? part.end - part.start + 1 : size,
     'X-Content-Type-Options': 'nosniff',
+    ...(part && { 'Content-Range': `bytes ${part.start}-${part.end}/${size}` }),
     ...shared,
   });
   if (request.method === 'HEAD') return response.end();
-  await pipeline(createReadStream(file), response);
+  await pipeline(createReadStream(file, part ?? {}), response);
 }
 
 /**
@@ -98,7 +151,7 @@ async function answer(request, response, root, base, headers) {
  * `headers` are added to every file. Resolves to the address and a function that stops the server; rejects when the port is taken.
  */
 export async function serve({ root = '.', port = 0, base = '/', headers = {} } = {}) {
-  const folder = resolve(root);
+  const folder = await realpath(root).catch(() => resolve(root));
   if (!(await stat(folder).catch(() => null))?.isDirectory()) throw new Error(`${folder} is not a folder`);
   if (!base.startsWith('/') || !base.endsWith('/')) throw new Error(`the base path must begin and end with /: ${base}`);
   const server = createServer((request, response) => {

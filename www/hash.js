@@ -1,7 +1,8 @@
 // The settings in the URL hash, so that a link makes the same pictures again: read, written and followed.
 
+import { shorten } from './engine/errors.js';
 import { Emitter } from './events.js';
-import { SETTINGS, defaults, parse, shorten } from './state.js';
+import { SETTINGS, defaults, parse } from './state.js';
 
 /** @typedef {import('./state.js').Values} Values */
 

@@ -1,7 +1,9 @@
 // Wires the page: settings, the session, the views and which of them is on show, the keyboard.
 
-import { fetchJsonText } from './engine/weights.js';
+import { oneLine } from './engine/errors.js';
+import { fetchJsonText, pruneWeights } from './engine/weights.js';
 import { Settings } from './hash.js';
+import { FOLDER, readModels } from './models.js';
 import { Session } from './session.js';
 import { setModels, setViews } from './state.js';
 import { showModel } from './ui/model.js';
@@ -55,7 +57,9 @@ class Views {
 
 async function start() {
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
-  const models = JSON.parse(await fetchJsonText(new URL('./models/index.json', import.meta.url)));
+  const { models, problem } = readModels(JSON.parse(await fetchJsonText(new URL('index.json', FOLDER))));
+  if (problem) notices.show('models', problem);
+  else pruneWeights(FOLDER, models.map(({ path }) => new URL(path, FOLDER)));
   setModels(models);
   setViews(Object.keys(VIEWS));
 
@@ -93,5 +97,8 @@ async function start() {
 start().catch((error) => {
   const status = /** @type {HTMLElement} */ (document.querySelector('[data-testid="status"]'));
   status.dataset.state = 'error';
-  status.textContent = `${error.message} Reload the page to try again.`;
+  status.textContent = `${oneLine(error)} Reload the page to try again.`;
+  const progress = /** @type {HTMLElement} */ (document.querySelector('[data-testid="progress"]'));
+  progress.hidden = true;
+  document.body.dataset.state = 'error';
 });

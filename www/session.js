@@ -4,11 +4,12 @@
 import { Client } from './engine/client.js';
 import { Failure } from './engine/errors.js';
 import { Emitter } from './events.js';
+import { FOLDER } from './models.js';
 import { Run } from './run.js';
 import { ignored, megabytes, sentenceOf } from './ui/words.js';
 
 /**
- * @typedef {{id: string, name: string, path: string, note: string}} Model  an entry of models/index.json
+ * @typedef {import('./models.js').Model} Model
  * @typedef {import('./engine/client.js').Loaded} Loaded
  * @typedef {import('./run.js').Job} Job
  * @typedef {Pick<Client, 'load'|'sample'|'terminate'>} AnyClient  what the session needs of a client
@@ -21,8 +22,6 @@ import { ignored, megabytes, sentenceOf } from './ui/words.js';
  * @property {{value: number, max: number}|null} progress  null while nobody can tell
  * @property {number|null} step  of the current or last run: the newest one that was on show
  */
-
-const MODELS = new URL('./models/', import.meta.url);
 
 /** Settings that another client is needed for. @type {(keyof import('./state.js').Values)[]} */
 const CHOICE = ['model', 'device', 'engine', 'storage'];
@@ -107,7 +106,8 @@ export class Session extends Emitter {
     this.#client = client;
     this.#expectSign();
     try {
-      const loaded = await client.load(new URL(model.path, MODELS), this.settings.all());
+      const loaded = await client.load(new URL(model.path, FOLDER), this.settings.all());
+      this.#insist(client);
       checkShowable(loaded.info);
       this.loaded = loaded;
     } catch (error) {
@@ -177,14 +177,16 @@ export class Session extends Emitter {
 
   /** @param {Run} run */
   async #perform(run) {
-    const { client, job } = run;
-    if (!client || client !== this.#client || !this.loaded) throw new Failure('ended', 'the model of this run is no longer loaded');
+    const { job } = run;
+    const client = this.#insist(run.client);
+    if (!this.loaded) throw new Failure('ended', 'the model of this run is not loaded');
     if (run.stopping) return { stopped: true };
     this.clear('lost', 'cores');
     this.#enter('running', job.text, { progress: null, step: 0 });
     this.#expectSign();
     try {
       const made = client.sample(job.options, (event) => {
+        if (client !== this.#client) return;
         this.#expectSign();
         if (event.type === 'started') {
           run.total = event.total;
@@ -196,6 +198,7 @@ export class Session extends Emitter {
       });
       run.halt = made.stop;
       const { stopped } = await made.ended;
+      this.#insist(client);
       this.#enter(stopped ? 'stopped' : 'done', job.summary(run, stopped));
       return { stopped };
     } catch (error) {
@@ -205,6 +208,17 @@ export class Session extends Emitter {
     } finally {
       if (client === this.#client) this.#expectNothing();
     }
+  }
+
+  /**
+   * While one waits for a client, another may take its place: what comes of the old one is not wanted any more. To be
+   * asked after every `await`.
+   * @param {AnyClient|null} client @returns {AnyClient} the same
+   * @throws {Failure} `ended`, unless it is the one in use
+   */
+  #insist(client) {
+    if (!client || client !== this.#client) throw new Failure('ended', 'another model has taken the place of this one');
+    return client;
   }
 
   /** What the client says of its own accord. @param {import('./engine/client.js').Remark} event */

@@ -1,6 +1,8 @@
 // The one table of settings, the view on show among them. The URL hash, the defaults, the controls and every check are
 // read from it, so a setting that is added here exists everywhere, and nowhere else.
 
+import { few } from './engine/errors.js';
+
 /**
  * @typedef {object} Values  a value for every setting
  * @property {string} view
@@ -45,6 +47,9 @@
 
 /** The largest integer that JavaScript holds exactly; the sampler takes seeds up to it. */
 const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
+/** A message names so many choices; a list of models may have any number. */
+const MOST_NAMED = 12;
 
 /** The longest chain of noise levels that the sampler takes; a loaded model sets its own limit below that. */
 const MAX_STEPS = 1_000_000;
@@ -220,9 +225,8 @@ export function setViews(names) {
   fill('view', names.map((name) => [name, name]));
 }
 
-/** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models */
+/** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models  at least one */
 export function setModels(models) {
-  if (!Array.isArray(models) || models.length === 0) throw new Error('The list of models is empty.');
   fill('model', models.map(({ id, name }) => [id, name]));
 }
 
@@ -247,7 +251,7 @@ export function parse(setting, text, limit) {
   if (setting.kind === 'choice') {
     const choices = setting.choices.map(([value]) => value);
     if (choices.includes(trimmed) || isOther(setting, trimmed)) return { value: trimmed };
-    const list = choices.join(', ');
+    const list = few(choices, MOST_NAMED);
     return { expected: `one of ${setting.othersText ? `${list}, ${setting.othersText}` : list}` };
   }
   const { min } = setting;
@@ -257,11 +261,6 @@ export function parse(setting, text, limit) {
   const value = pattern.test(trimmed) ? Number(trimmed) : NaN;
   if (value >= min && value <= max) return { value };
   return { expected: `a ${integer ? 'whole ' : ''}number from ${min} to ${max}` };
-}
-
-/** Nonsense can be arbitrarily long; a notice has one line. @param {string} text */
-export function shorten(text) {
-  return text.length > 24 ? `${text.slice(0, 23)}…` : text;
 }
 
 /**

@@ -46,7 +46,7 @@ test('two requests at once, on several workers: both end, with the pictures of t
   assert.deepEqual([first, second].map(({ stopped, steps }) => [stopped, steps.length, steps[0].length]), [[false, 3, 3 * 1024], [false, 3, 2 * 1024]]);
 });
 
-test('a request that is stopped ends alone; one that is under way when the client ends fails with that', async (t) => {
+test('a request that is stopped ends alone; one that is under way when the client ends fails with that, as does its loading', async (t) => {
   const page = await emptyPage(t, { prepare: cores(2) });
   const ends = await page.evaluate(async () => {
     /** @type {typeof import('../../www/engine/client.js')} */
@@ -61,29 +61,45 @@ test('a request that is stopped ends alone; one that is under way when the clien
     const running = [client.sample(long, () => {}), client.sample(long, () => {})];
     const failures = Promise.all(running.map(({ ended }) => ended.then(() => 'none', ({ kind }) => kind)));
     client.terminate();
-    return [...first, ...(await failures)];
+    const after = await client.sample(long, () => {}).ended.then(() => 'none', ({ kind }) => kind);
+
+    // Ended while the weights that it has loaded are being kept.
+    await caches.delete('ddim-web-weights');
+    /** @type {string[]} */
+    const heard = [];
+    const other = new Client(({ type }) => heard.push(type));
+    Cache.prototype.put = async () => {
+      other.terminate();
+      heard.length = 0;
+    };
+    const loading = other.load(new URL('www/models/fashion-mnist/', location.href), { device: 'cpu', engine: 'plan', storage: 'f32' });
+    const whileKept = await loading.then(() => 'none', ({ kind }) => kind);
+    return [...first, ...(await failures), after, whileKept, ...heard];
   });
-  assert.deepEqual(ends, [{ stopped: true }, { stopped: false }, 'ended', 'ended']);
+  assert.deepEqual(ends, [{ stopped: true }, { stopped: false }, 'ended', 'ended', 'ended', 'ended']);
 });
 
 test('failures have a kind, from the package through the worker to whoever asked', async (t) => {
   /** What is served in place of the model's files. @type {Record<string, string>} */
   const files = {};
   const page = await emptyPage(t, {
-    prepare: (context) =>
-      context.route('**/www/models/fashion-mnist/*', (route) => {
+    prepare: async (context) => {
+      await context.route('**/www/models/fashion-mnist/*', (route) => {
         const name = new URL(route.request().url()).pathname.split('/').at(-1) ?? '';
         return name in files ? route.fulfill({ body: files[name] }) : route.continue();
-      }),
+      });
+      await context.route('**/www/models/moved/*', (route) => route.fulfill({ status: 302, headers: { location: 'https://elsewhere.example/' } }));
+      await context.route('**/www/models/lost/*', (route) => route.abort());
+    },
   });
-  /** @param {object} options @returns {Promise<{kind: string, message: string}|null>} */
-  const failureOf = (options) =>
-    page.evaluate(async (sampling) => {
+  /** @param {object} options @param {string} [folder] @returns {Promise<{kind: string, message: string}|null>} */
+  const failureOf = (options, folder = 'www/models/fashion-mnist/') =>
+    page.evaluate(async ([sampling, from]) => {
       /** @type {typeof import('../../www/engine/client.js')} */
       const { Client } = await import(new URL('www/engine/client.js', location.href).href);
       const client = new Client(() => {});
       try {
-        await client.load(new URL('www/models/fashion-mnist/', location.href), { device: 'cpu', engine: 'plan', storage: 'f32' });
+        await client.load(new URL(from, location.href), { device: 'cpu', engine: 'plan', storage: 'f32' });
         await client.sample({ batch: 1, steps: 1, ...sampling }, () => {}).ended;
         return null;
       } catch (error) {
@@ -92,7 +108,7 @@ test('failures have a kind, from the package through the worker to whoever asked
       } finally {
         client.terminate();
       }
-    }, options);
+    }, /** @type {const} */ ([options, folder]));
 
   assert.equal(await failureOf({}), null);
   assert.equal((await failureOf({ steps: 0 }))?.kind, 'options');
@@ -109,6 +125,24 @@ test('failures have a kind, from the package through the worker to whoever asked
     assert.equal(failure?.kind, kind, `${file}: ${failure?.message}`);
     delete files[file];
   }
+
+  const { origin } = new URL(await address());
+  const elsewhere = 'https://elsewhere.example/model/';
+  /** @param {string} folder @param {RegExp} sentence @param {string} named  what is told of the address */
+  const failsWith = async (folder, sentence, named) => {
+    const { kind, message = '' } = (await failureOf({}, folder)) ?? {};
+    assert.equal(kind, 'download');
+    assert.match(message, sentence);
+    assert.ok(message.includes(named), message);
+  };
+  await failsWith('www/models/fashion-mnist', /the file is not there \(HTTP 404\), at /, `${origin}/www/models/`); // no slash at its end
+  await page.evaluate(() => {
+    const policy = Object.assign(document.createElement('meta'), { httpEquiv: 'Content-Security-Policy', content: "connect-src 'self'" });
+    document.head.append(policy);
+  });
+  await failsWith(elsewhere, /: the policy of this page \(.*connect-src\) does not allow the address /, elsewhere);
+  await failsWith('www/models/moved/', /: the policy of this page \(.*connect-src\) does not allow the address /, `${origin}/www/models/moved/`);
+  await failsWith('www/models/lost/', /failed; check the connection and try again\.$/, '');
 });
 
 test('errors of the package itself have a kind', async (t) => {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 
 import { serve } from '../../scripts/serve.mjs';
 import { ROOT } from './demo.mjs';
@@ -204,9 +205,100 @@ test('the model is presented with pictures that it made', async (t) => {
   assert.ok(await preview.isVisible());
 });
 
+test('of a list of models the good entries work, the others are named; without any, one sentence says so and nothing moves', async (t) => {
+  /** @type {string|undefined} */
+  let list;
+  const demo = await open(t, {
+    prepare: (context) => context.route('**/www/models/index.json', (route) => (list === undefined ? route.continue() : route.fulfill({ body: list }))),
+  });
+  await demo.until('ready');
+  const kept = () =>
+    demo.page.evaluate(async () => {
+      const cache = await caches.open('ddim-web-weights');
+      return (await cache.keys()).map(({ url }) => url.replace(/^.*?\/\/.*?\/(.*)\/.*$/, '$1')).sort();
+    });
+  assert.deepEqual(await kept(), ['www/models/fashion-mnist']);
+  await demo.page.evaluate(async () => {
+    const cache = await caches.open('ddim-web-weights');
+    for (const folder of ['www/models/gone', 'another/www/models/gone']) await cache.put(`/${folder}/diffusion_pytorch_model.safetensors`, new Response('kept'));
+  });
+
+  list = JSON.stringify([
+    { id: 'evil', name: 'Evil', path: 'javascript:alert(1)//', note: '' },
+    { id: 'fashion-mnist', name: 'Mine', path: 'fashion-mnist/', note: 'x'.repeat(1e6) },
+    { id: 'far', name: 'Far', path: '//example.com/', note: '' },
+  ]);
+  await demo.page.reload();
+  await demo.until('ready');
+  const [notice] = await demo.notices();
+  assert.match(notice, /^Left out of the list of models: “evil” \(path .*\), “far” \(path .*\)\./);
+  assert.deepEqual(await demo.get('model').locator('option').allInnerTexts(), ['Mine']);
+  assert.ok((await demo.page.locator('#model-note').innerText()).length <= 500);
+  await demo.generate();
+  assert.equal((await kept()).length, 3, 'nothing is dropped by a list that has faults');
+
+  list = undefined;
+  await demo.page.reload();
+  await demo.until('ready');
+  assert.deepEqual(await demo.notices(), []);
+  assert.deepEqual(await kept(), ['another/www/models/gone', 'www/models/fashion-mnist']);
+
+  for (const [body, sentence] of /** @type {[string, RegExp][]} */ ([
+    ['[{"id": ', /^index\.json is not valid JSON\. Reload/],
+    ['<!doctype html>', /^index\.json is not valid JSON but a web page/],
+    ['{"id": "x"}', /^models\/index\.json must be a list of models/],
+    ['[{"id": "evil", "name": "Evil", "path": "../", "note": ""}]', /^models\/index\.json names no model that can be used\. .*“evil” \(path/],
+  ])) {
+    list = body;
+    await demo.page.reload();
+    await demo.until('error');
+    assert.match(await demo.status(), sentence);
+    assert.ok(!(await demo.get('progress').isVisible()));
+    assert.equal(await demo.page.locator('body').getAttribute('data-state'), 'error');
+  }
+});
+
+test('where the scripts of the page cannot start, a sentence says why and nothing moves', async (t) => {
+  const demo = await open(t, { url: pathToFileURL(`${ROOT}/index.html`).href });
+  const { page } = demo;
+  const unstarted = page.locator('.unstarted');
+  /** @param {RegExp} sentence */
+  const says = async (sentence) => {
+    await demo.until('error');
+    assert.match(await demo.status(), sentence);
+    assert.ok(!(await demo.get('progress').isVisible()));
+    assert.equal(await unstarted.count(), 0);
+  };
+  await says(/^This page was opened from a disk, .* run scripts\/demo/);
+
+  /** @type {[string, (route: import('playwright-core').Route) => Promise<void>, RegExp][]} */
+  const cases = [
+    ['**/*.js', async (route) => route.fulfill({ body: await (await route.fetch()).body(), contentType: 'text/plain' }), /^The server sends the scripts of this page as text\/plain, /],
+    ['**/www/ui/film.js', (route) => route.abort(), /^A script of this page could not be loaded\./],
+    ['**/www/ui/film.js', (route) => route.fulfill({ status: 404 }), /^A script of this page could not be loaded\./],
+    ['**/www/ui/film.js', (route) => route.fulfill({ contentType: 'text/javascript', body: 'class { # }' }), /^This browser cannot read the scripts .*SyntaxError/],
+  ];
+  const url = await address();
+  for (const [pattern, answer, sentence] of cases) {
+    await page.route(pattern, answer);
+    await page.goto(url);
+    await says(sentence);
+    await page.unrouteAll();
+  }
+
+  // Where no script at all is run.
+  await page.route('**/*.js', async (route) => route.fulfill({ response: await route.fetch(), contentType: 'text/plain' })); // and nosniff
+  await page.goto(url);
+  assert.ok(!(await unstarted.isVisible()));
+  await page.evaluate(() => document.getAnimations().forEach((animation) => animation.effect?.getComputedTiming().iterations === 1 && animation.finish()));
+  assert.ok(await unstarted.isVisible());
+  assert.ok(!(await demo.get('status').isVisible()) && !(await demo.get('progress').isVisible()));
+});
+
 test('without JavaScript the page says what it needs', async (t) => {
   const demo = await open(t, { context: { javaScriptEnabled: false } });
   const message = demo.page.locator('noscript p');
   assert.ok(await message.isVisible());
   assert.match(await message.innerText(), /please allow JavaScript/);
+  assert.equal(await demo.page.locator('.unstarted').evaluate((node) => getComputedStyle(node).display), 'none');
 });

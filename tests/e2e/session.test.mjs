@@ -56,14 +56,14 @@ class FakeClient {
   }
 }
 
-/** A session, its clients, and the states that it has been in. @param {Promise<Loaded>} [loaded] */
-function sessionWith(loaded = Promise.resolve(LOADED)) {
+/** A session, its clients, and the states that it has been in. @param {...Promise<Loaded>} loads  of its clients; the last one of all that follow too */
+function sessionWith(...loads) {
   /** @type {FakeClient[]} */
   const clients = [];
   /** @type {string[]} */
   const states = [];
   const session = new Session(new Settings(), MODELS, (listener) => {
-    clients.push(new FakeClient(listener, loaded));
+    clients.push(new FakeClient(listener, loads[clients.length] ?? loads.at(-1) ?? Promise.resolve(LOADED)));
     return clients[clients.length - 1];
   });
   session.on('status', ({ state }) => states.at(-1) !== state && states.push(state));
@@ -79,6 +79,17 @@ function ask(session, seed) {
     onStep() {},
     summary: (run, stopped) => `${seed} ${stopped ? 'stopped' : 'done'}`,
   });
+}
+
+/** A model that is there when a test says so. */
+function deferred() {
+  /** @type {(loaded: Loaded) => void} */
+  let resolve = () => {};
+  /** @type {(error: Error) => void} */
+  let reject = () => {};
+  /** @type {Promise<Loaded>} */
+  const promise = new Promise((yes, no) => ([resolve, reject] = [yes, no]));
+  return { promise, resolve, reject };
 }
 
 /** Lets everything happen that is waiting to. */
@@ -152,6 +163,43 @@ test('another device during a run ends it and those that wait, and the session i
   const again = ask(session, 3);
   clients[1].asked[0].resolve({ stopped: false });
   assert.deepEqual(await again.ended, { stopped: false });
+});
+
+for (const [what, first] of /** @type {[string, (settle: {resolve: (loaded: Loaded) => void, reject: (error: Error) => void}) => void][]} */ ([
+  ['comes late', ({ resolve }) => resolve(LOADED)],
+  ['cannot be shown', ({ resolve }) => resolve({ ...LOADED, info: { ...LOADED.info, out_channels: 2 } })],
+  ['fails late', ({ reject }) => reject(new Error('no such model'))],
+])) {
+  test(`a model that ${what}, when another one has been chosen, changes nothing`, async (t) => {
+    const { promise: late, ...lateEnd } = deferred();
+    const { promise: next, resolve: nextIsThere } = deferred();
+    const { session, clients, states } = sessionWith(late, next);
+    t.after(() => session.fail('over'));
+    const [old, wanted] = [session.load(), session.load()];
+    first(lateEnd);
+    assert.equal(await old, false);
+    assert.equal(session.loaded, null);
+    assert.deepEqual(states, ['loading']);
+    await assert.rejects(ask(session, 1).ended, { kind: 'ended' });
+    nextIsThere(LOADED);
+    assert.equal(await wanted, true);
+    assert.deepEqual(states, ['loading', 'ready']);
+    const run = ask(session, 2);
+    assert.deepEqual(clients.map(({ asked }) => asked.length), [0, 1]);
+    clients[1].asked[0].resolve({ stopped: false });
+    assert.deepEqual(await run.ended, { stopped: false });
+  });
+}
+
+test('a run that ends as another model is chosen says nothing about it', async (t) => {
+  const { session, clients, states } = sessionWith(Promise.resolve(LOADED), deferred().promise);
+  t.after(() => session.fail('over'));
+  await session.load();
+  const run = ask(session, 1);
+  clients[0].asked[0].resolve({ stopped: false });
+  session.load();
+  await assert.rejects(run.ended, { kind: 'ended' });
+  assert.deepEqual(states, ['loading', 'ready', 'running', 'loading']);
 });
 
 test('a crash ends every request, and is told once, with a way out', async () => {

@@ -7,13 +7,16 @@ import { test } from 'node:test';
 
 import { is_software_adapter as isSoftware, initSync } from '../../pkg/ddim_web.js';
 import { chooseDevice, findAdapter } from '../../www/engine/device.js';
-import { Failure } from '../../www/engine/errors.js';
+import { Failure, brief, few, oneLine } from '../../www/engine/errors.js';
 import { toGreyLevels } from '../../www/engine/levels.js';
 import { Joiner, split, workersFor } from '../../www/engine/pool.js';
+import { isSameVersion } from '../../www/engine/weights.js';
 import { formatHash, parseHash } from '../../www/hash.js';
+import { readModels } from '../../www/models.js';
 import { OWN_TAU, SETTINGS, defaults, parse, samplerOptions, setModels, setViews, settingOf } from '../../www/state.js';
 import { Film } from '../../www/ui/film.js';
 import { columnsFor } from '../../www/ui/pixels.js';
+import { ignored, sentenceOf } from '../../www/ui/words.js';
 
 const MODELS = [
   { id: 'fashion-mnist', name: 'Fashion-MNIST', path: 'fashion-mnist/', note: '' },
@@ -116,6 +119,118 @@ test('-1…1 becomes 0…255, values beyond are clamped, and what is not finite 
   assert.deepEqual(toGreyLevels(new Float32Array([-1, 0, 1, -7, 7, 0.5])), Uint8ClampedArray.of(0, 128, 255, 0, 255, 191));
   assert.equal(toGreyLevels(new Float32Array([0, NaN])), null);
   assert.equal(toGreyLevels(new Float32Array([Infinity])), null);
+});
+
+const FOLDER = new URL('https://example.org/page/www/models/');
+/** An entry of the list of models. @param {object} changes */
+const entry = (changes) => ({ id: 'good', name: 'Good', path: 'good/', note: '', ...changes });
+
+test('a path in the list of models leads into the folder of the list, or its entry is left out', () => {
+  for (const path of ['good/', 'a/b/', './a/', 'a/../b/', 'möwe/', 'a b/']) {
+    assert.deepEqual(readModels([entry({ path })], FOLDER), { models: [entry({ path })], problem: null });
+  }
+  for (const path of [
+    ...['mine', '', 1, null, ['a/'], {}],
+    ...['../', '/', 'a/../../', '%2e%2e/', '..%2f/', 'a%5C..%5C/', '\\\\example.com/', '..\\/', '/page/www/models2/'],
+    ...['//example.com/', 'https://example.com/', 'http://example.org/page/www/models/', 'https://example.org@example.com/page/www/models/'],
+    ...['javascript:alert(1)//', 'data:text/html,/', 'blob:https://example.org/', 'file:///etc/', 'https://[/', 'java\nscript:alert(1)//', ' ../'],
+    ...['a?b/', 'a#b/'],
+  ]) {
+    const { models, problem } = readModels([entry({}), entry({ id: 'evil', path })], FOLDER);
+    assert.deepEqual(models, [entry({})]);
+    assert.match(String(problem), /^Left out of the list of models: “evil” \(path must .*\)\.$/, String(path));
+  }
+});
+
+test('an entry that is not as it should be is named with its fault, and the others work; a list without any is refused', () => {
+  const long = 'x'.repeat(1e6);
+  /** @type {[unknown, string][]} */
+  const cases = [
+    [null, 'entry 2 (it is not an object)'],
+    ['good', 'entry 2 (it is not an object)'],
+    [[], 'entry 2 (id must be a text of 1 to 100 characters)'],
+    [entry({ id: 7 }), 'entry 2 (id must be a text of 1 to 100 characters)'],
+    [entry({ id: '' }), 'entry 2 (id must be a text of 1 to 100 characters)'],
+    [entry({ id: long }), `“${'x'.repeat(23)}…” (id must be a text of 1 to 100 characters)`],
+    [entry({ id: 'evil', name: undefined }), '“evil” (name must be a text of 1 to 100 characters)'],
+    [entry({ id: 'evil', name: long }), '“evil” (name must be a text of 1 to 100 characters)'],
+    [entry({ id: 'evil', note: { toString: 1 } }), '“evil” (note must be a text)'],
+    [entry({}), '“good” (another one has the same id)'],
+  ];
+  for (const [bad, fault] of cases) {
+    const { models, problem } = readModels([entry({}), bad, entry({ id: 'last' })], FOLDER);
+    assert.deepEqual(models.map(({ id }) => id), ['good', 'last']);
+    assert.equal(problem, `Left out of the list of models: ${fault}.`);
+  }
+  const many = Array.from({ length: 1000 }, () => cases[5][0]);
+  const { problem } = readModels([entry({}), ...many], FOLDER);
+  assert.match(String(problem), / and 997 more\.$/);
+  assert.ok(String(problem).length <= 500);
+  assert.equal(readModels([entry({ note: long })], FOLDER).models[0].note.length, 360);
+  for (const list of [null, {}, 'good', 7, [], many, [entry({ path: '//example.com/' })]]) {
+    assert.throws(() => readModels(list, FOLDER), ({ message }) => message.startsWith('models/index.json ') && message.length <= 500);
+  }
+});
+
+test('no line of a file’s making has more than 500 characters: it has the first few names, and how many more', () => {
+  assert.equal(brief('short'), 'short');
+  const long = 'ab '.repeat(1e6);
+  assert.match(brief(long), /^ab ab .*… \(3000000 characters in all\)$/);
+  // Throws where half of a character is left.
+  for (const text of ['😀'.repeat(300), `x${'😀'.repeat(300)}`]) encodeURIComponent(brief(text) + few([text], 1));
+  assert.equal(few(['a', 'b', 'c'], 3), 'a, b, c');
+  assert.equal(few(['a', 'b', 'c', 'd'], 2), 'a, b and 2 more');
+  assert.equal(few([long], 1), `${long.slice(0, 23)}…`);
+
+  assert.match(oneLine(new Error(long)), /^ab ab .*characters in all\)$/);
+  for (const kind of /** @type {const} */ (['weights', 'config', 'download', 'start', 'webgpu', 'lost', 'crash'])) {
+    for (const during of /** @type {const} */ (['load', 'run', 'crash'])) {
+      const sentence = sentenceOf(new Failure(kind, long), during);
+      assert.ok(sentence.length <= 450, `${kind} ${during}: ${sentence.length}`);
+    }
+  }
+  assert.match(sentenceOf(new Failure('weights', long), 'load'), /^The model .*; reload it to download its files again\.$/);
+  assert.ok(sentenceOf(new Error(long), 'load').length <= 500);
+  const names = Array.from({ length: 1e5 }, (_, i) => `${i}${'k'.repeat(1000)}`);
+  assert.match(ignored('config.json', names), /^Ignored in config\.json: 0k+…, .* and 99994 more\.$/);
+  assert.ok(ignored('config.json', names).length <= 500);
+
+  setModels(names.map((id) => ({ id, name: id })));
+  const [problem] = parseHash('#model=none').problems;
+  setModels(MODELS);
+  assert.match(problem, /not one of 0k+…, .* and 99988 more; model=/);
+});
+
+test('weights are the same where the ETags are; where one has none, where the dates are; otherwise nobody knows', () => {
+  const [tag, other, date, later] = ['"a"', '"b"', 'Sat, 01 Jan 2000 00:00:00 GMT', 'Sun, 02 Jan 2000 00:00:00 GMT'];
+  /** @type {[[string|null, string|null], [string|null, string|null], boolean][]} ETag and Last-Modified of the copy and of the server's */
+  const cases = [
+    [[tag, date], [tag, date], true],
+    [[tag, date], [other, date], false],
+    [[tag, date], [tag, later], true],
+    [[tag, date], [other, later], false],
+    [[tag, null], [tag, null], true],
+    [[tag, null], [other, null], false],
+    [[tag, date], [null, date], true],
+    [[null, date], [tag, date], true],
+    [[tag, date], [null, later], false],
+    [[null, date], [tag, later], false],
+    [[null, date], [null, date], true],
+    [[null, date], [null, later], false],
+    [[tag, null], [null, date], false],
+    [[null, date], [tag, null], false],
+    [[null, null], [null, null], false],
+    [['', ''], ['', ''], false],
+    [[tag, date], [null, null], false],
+    [[`W/${tag}`, null], [tag, null], true],
+    [[tag, null], [`W/${tag}`, null], true],
+    [[`W/${tag}`, null], [`W/${tag}`, null], true],
+    [[`W/${tag}`, date], [`W/${other}`, date], false],
+    [[`W/${tag}`, date], [other, date], false],
+  ];
+  /** @param {[string|null, string|null]} validators */
+  const headers = ([etag, modified]) => new Headers({ ...(etag !== null && { etag }), ...(modified !== null && { 'last-modified': modified }) });
+  for (const [a, b, same] of cases) assert.equal(isSameVersion(headers(a), headers(b)), same, JSON.stringify([a, b]));
 });
 
 test('grids are nearly square', () => {

@@ -99,6 +99,7 @@ export class Client {
       fetchWeights(new URL('diffusion_pytorch_model.safetensors', folder), bytes('weights'), signal),
     ]);
 
+    this.#insist();
     this.listener({ type: 'phase', phase: 'model' });
     this.#files = { module, config, scheduler, weights: weights.blob };
     let loaded;
@@ -111,6 +112,7 @@ export class Client {
     }
     keepTuning(adapter, loaded.tuning);
     await weights.keep();
+    this.#insist();
     this.#device = loaded.info.device;
     return loaded;
   }
@@ -166,6 +168,11 @@ export class Client {
     for (const worker of this.#all) worker.terminate(why);
   }
 
+  /** To be asked after every `await`. @throws {Failure} why it has ended, once it has */
+  #insist() {
+    if (this.#end) throw this.#end;
+  }
+
   #newWorker() {
     const worker = new Remote((event) => {
       if (event.type !== 'crashed') this.listener(event);
@@ -191,11 +198,12 @@ export class Client {
 
   /** @param {number} wanted  workers */
   async #grow(wanted) {
+    this.#insist();
     const missing = wanted - this.#workers.length;
     if (missing <= 0) return;
     this.listener({ type: 'phase', phase: 'cores' });
     const added = await Promise.allSettled(Array.from({ length: missing }, () => this.#another()));
-    if (this.#end) throw this.#end;
+    this.#insist();
     const failed = added.find((end) => end.status === 'rejected');
     if (failed) this.listener({ type: 'cores', used: this.#workers.length, wanted, failure: Failure.from(failed.reason) });
   }

@@ -18,7 +18,7 @@
 export class Failure extends Error {
   /** @param {Kind} kind @param {string} message  in one line */
   constructor(kind, message) {
-    super(message);
+    super(brief(message));
     this.name = 'Failure';
     this.kind = kind;
   }
@@ -31,8 +31,30 @@ export class Failure extends Error {
   }
 }
 
-/** @param {unknown} error @returns {string} its message in one line */
+/** The longest text of a file's making: with a sentence around it, a line has 500 characters at most. */
+const LONGEST = 360;
+
+/** What files say can be arbitrarily long; a line cannot. @param {string} text */
+export function brief(text) {
+  if (text.length <= LONGEST) return text;
+  const rest = `… (${text.length} characters in all)`;
+  // Not half of a character that takes two.
+  return text.slice(0, LONGEST - rest.length).replace(/[\ud800-\udbff]$/, '') + rest;
+}
+
+/** @param {string} text  a name or a value, for a list of such @returns {string} */
+export function shorten(text) {
+  return text.length > 24 ? `${text.slice(0, 23).replace(/[\ud800-\udbff]$/, '')}…` : text;
+}
+
+/** @param {string[]} names @param {number} most  how many of them are named @returns {string} the first few, and how many more there are */
+export function few(names, most) {
+  const more = names.length > most ? ` and ${names.length - most} more` : '';
+  return names.slice(0, most).map(shorten).join(', ') + more;
+}
+
+/** @param {unknown} error @returns {string} its message in one line that is not too long */
 export function oneLine(error) {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s+/g, ' ').trim();
+  return brief(message.replace(/\s+/g, ' ').trim());
 }

@@ -1,12 +1,15 @@
 // Which kernels were the fastest on a graphics card: measured by the engine once, kept by the browser.
 
-/** @param {string} adapter */
-const key = (adapter) => `tuning ${adapter}`;
+/** Pages of one origin share its storage, so the project's name comes first. @param {string} adapter */
+const key = (adapter) => `ddim-web ${oldKey(adapter)}`;
+
+/** Where it was kept before. @param {string} adapter */
+const oldKey = (adapter) => `tuning ${adapter}`;
 
 /** @param {string} adapter @returns {string|undefined} */
 export function keptTuning(adapter) {
   try {
-    return localStorage.getItem(key(adapter)) ?? undefined;
+    return localStorage.getItem(key(adapter)) ?? localStorage.getItem(oldKey(adapter)) ?? undefined;
   } catch {
     return undefined; // storage is switched off: it is measured every time
   }
@@ -17,6 +20,7 @@ export function keepTuning(adapter, tuning) {
   if (!tuning) return;
   try {
     localStorage.setItem(key(adapter), tuning);
+    localStorage.removeItem(oldKey(adapter));
   } catch {
     // Full or switched off: it is measured again next time.
   }

@@ -18,20 +18,38 @@ function nameOf(url) {
 }
 
 /**
+ * `fetch` fails in the same way whether a policy forbids an address or nobody answers there; an event tells them apart.
+ * @param {URL} url @param {RequestInit} [init]
+ * @returns {Promise<Response>}
+ */
+async function fetchOrSay(url, init) {
+  let forbidden = false;
+  const onViolation = (/** @type {SecurityPolicyViolationEvent} */ { blockedURI, disposition }) => {
+    if (disposition === 'enforce' && blockedURI && url.href.startsWith(blockedURI)) forbidden = true;
+  };
+  addEventListener('securitypolicyviolation', onViolation);
+  try {
+    return await fetch(url, init);
+  } catch {
+    // The event may come after the failure.
+    await new Promise((resolve) => setTimeout(resolve));
+    const failed = `The download of ${nameOf(url)} failed`;
+    if (!forbidden) throw new Failure('download', `${failed}; check the connection and try again.`);
+    throw new Failure('download', `${failed}: the policy of this page (Content-Security-Policy, connect-src) does not allow the address ${url.href}, or where it leads.`);
+  } finally {
+    removeEventListener('securitypolicyviolation', onViolation);
+  }
+}
+
+/**
  * @param {URL} url @param {RequestInit} [init]
  * @returns {Promise<Response>} one with a success status
  */
 export async function fetchOk(url, init) {
-  const name = nameOf(url);
-  let response;
-  try {
-    response = await fetch(url, init);
-  } catch {
-    throw new Failure('download', `The download of ${name} failed; check the connection and try again.`);
-  }
+  const response = await fetchOrSay(url, init);
   if (response.ok) return response;
   const why = response.status === 404 ? 'the file is not there' : 'the server refused it';
-  throw new Failure('download', `The download of ${name} failed: ${why} (HTTP ${response.status}).`);
+  throw new Failure('download', `The download of ${nameOf(url)} failed: ${why} (HTTP ${response.status}), at ${url.href}.`);
 }
 
 /** Content-Length counts compressed bytes, the stream counts unpacked ones. @param {Response} response */
@@ -76,20 +94,20 @@ export async function fetchJsonText(url, signal) {
     JSON.parse(text);
   } catch {
     const html = text.trimStart().startsWith('<');
-    throw new Failure('download', `${nameOf(url)} is not valid JSON${html ? ' but a web page; the server seems to have no such file' : ''}.`);
+    throw new Failure('download', `${nameOf(url)} is not valid JSON${html ? ` but a web page; the server seems to have no such file at ${url.href}` : ''}.`);
   }
   return text;
 }
 
 /**
  * Servers answer a wrong address with a page surprisingly often, and with status 200.
- * @param {Response} response @param {Blob} blob @param {string} name
+ * @param {Response} response @param {Blob} blob @param {URL} url
  */
-async function refuseWebPage(response, blob, name) {
+async function refuseWebPage(response, blob, url) {
   const type = response.headers.get('content-type') ?? '';
   const start = (await blob.slice(0, 64).text()).trimStart().toLowerCase();
   if (type.includes('text/html') || start.startsWith('<!doctype') || start.startsWith('<html')) {
-    throw new Failure('download', `${name} should hold weights, but the server sent a web page; it seems to have no such file.`);
+    throw new Failure('download', `${nameOf(url)} should hold weights, but the server sent a web page; it seems to have no such file at ${url.href}.`);
   }
 }
 
@@ -114,10 +132,37 @@ async function isCurrent(copy, url, signal) {
   } catch {
     return true; // offline: the copy is all there is
   }
-  return ['etag', 'last-modified'].some((name) => {
-    const value = head.headers.get(name);
-    return head.ok && value !== null && value === copy.headers.get(name);
-  });
+  return head.ok && isSameVersion(copy.headers, head.headers);
+}
+
+/**
+ * Whether two answers hold the same bytes, as far as they say. An ETag knows better than a date: whoever builds files
+ * anew with a fixed date gives all of them the same one.
+ * @param {Headers} a @param {Headers} b
+ */
+export function isSameVersion(a, b) {
+  const [tags, dates] = ['etag', 'last-modified'].map((name) => [a.get(name), b.get(name)]);
+  // A server that compresses makes its ETag a weak one; the bytes are the same once unpacked.
+  const [x, y] = tags.map((tag) => tag?.replace(/^W\//, ''));
+  if (x && y) return x === y;
+  return Boolean(dates[0]) && dates[0] === dates[1];
+}
+
+/**
+ * Drops the copies of weights whose folder is under `within` and none of `folders`. Others may belong to another page
+ * of the same origin.
+ * @param {URL} within @param {URL[]} folders
+ */
+export async function pruneWeights(within, folders) {
+  const wanted = folders.map(({ href }) => href);
+  try {
+    const cache = await openCache();
+    for (const { url } of (await cache?.keys()) ?? []) {
+      if (url.startsWith(within.href) && !wanted.includes(new URL('.', url).href)) await cache?.delete(url);
+    }
+  } catch {
+    // They take room, and do no other harm.
+  }
 }
 
 /** @param {Response} response @param {string} name @param {OnBytes} onBytes @returns {Promise<Blob>} */
@@ -146,7 +191,7 @@ export async function fetchWeights(url, onBytes, signal) {
   const current = copy && (await isCurrent(copy, url, signal)) ? copy : null;
   const response = current ?? (await fetchOk(url, { cache: 'no-cache', signal }));
   const blob = await (current ? current.blob() : download(response, name, onBytes));
-  await refuseWebPage(response, blob, name);
+  await refuseWebPage(response, blob, url);
 
   /** @type {Record<string, string>} */
   const headers = { 'content-length': String(blob.size) };

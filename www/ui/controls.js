@@ -1,7 +1,8 @@
 // The controls, built from the table of settings: a label, a field, often a slider, and a help text
 // behind a "?" for each. A field that holds nonsense says so and leaves the setting as it was.
 
-import { OWN_TAU, SETTINGS, isOther, parse, shorten } from '../state.js';
+import { shorten } from '../engine/errors.js';
+import { OWN_TAU, SETTINGS, isOther, parse } from '../state.js';
 import { element } from './dom.js';
 
 /**

@@ -1,7 +1,6 @@
 // Numbers, failures and devices as people read them.
 
-import { Failure } from '../engine/errors.js';
-import { shorten } from '../state.js';
+import { Failure, few, oneLine } from '../engine/errors.js';
 
 /** @param {number} count @param {string} noun */
 export function plural(count, noun) {
@@ -34,9 +33,7 @@ const MAX_NAMED_KEYS = 6;
 
 /** @param {string} file @param {string[]} keys  what the engine did not know in it */
 export function ignored(file, keys) {
-  const named = keys.slice(0, MAX_NAMED_KEYS).map(shorten).join(', ');
-  const more = keys.length > MAX_NAMED_KEYS ? ` and ${keys.length - MAX_NAMED_KEYS} more` : '';
-  return `Ignored in ${file}: ${named}${more}.`;
+  return `Ignored in ${file}: ${few(keys, MAX_NAMED_KEYS)}.`;
 }
 
 /**
@@ -56,7 +53,7 @@ export function adapterLine({ info, adapter }, workers) {
  * @param {'load'|'run'|'crash'} during
  */
 export function sentenceOf(error, during) {
-  if (!(error instanceof Failure)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Failure)) return oneLine(error);
   const { kind, message } = error;
   if (kind === 'start') return `The engine could not be started (${message}); reload the page to try again.`;
   if (during === 'crash') {
