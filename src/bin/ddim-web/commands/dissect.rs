@@ -9,7 +9,7 @@ use pollster::block_on;
 use crate::args::common::{Common, Steps};
 use crate::args::way;
 use crate::draw::picture;
-use crate::draw::sheet::{self, Block, Sheet};
+use crate::draw::sheet::{self, Sheet};
 use crate::error::CliError;
 use crate::files::outputs::Outputs;
 use crate::progress::advance;
@@ -17,9 +17,6 @@ use crate::terminal::say;
 
 /// Images of one step.
 const COLUMNS: [&str; 6] = ["x_t", "x0_hat", "a x0_hat", "b eps", "sigma z", "x_next"];
-
-/// Between two images of a step: their captions need the room.
-const GAP: u32 = 2;
 
 /// Arguments of `ddim-web dissect`.
 #[derive(clap::Args)]
@@ -163,13 +160,9 @@ fn sheet(found: &[Dissected], total: usize) -> Sheet {
             (first + 5, caption_of(terms.t_next)),
         ]
     });
+    let rows = found.iter().map(row).collect();
     Sheet {
-        rows: found.iter().map(row).collect(),
-        blocks: vec![Block {
-            title: String::new(),
-            columns: COLUMNS.map(String::from).into(),
-        }],
         captions: captions.collect(),
-        gap: GAP,
+        ..Sheet::table(rows, COLUMNS.map(String::from).into())
     }
 }

@@ -189,7 +189,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         resamples: args.resamples as usize,
         keep_samples: args.keep_samples,
         // Where nothing is clipped anyway the cells are the same.
-        no_clip: args.no_clip && evaluation.clips(),
+        no_clip: args.no_clip && evaluation.loaded.model.scheduler().clipping_key().is_some(),
     };
     // Arguments are checked here, before anything is written.
     let tasks = tasks(args, &evaluation, &store, &frechet)?;

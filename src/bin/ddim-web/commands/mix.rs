@@ -10,8 +10,8 @@ use ddim_web::scheduler::TrajectoryOptions;
 use crate::args::background::Background;
 use crate::args::common::Common;
 use crate::args::way::Way;
-use crate::draw::picture::{self, GAP};
-use crate::draw::sheet::{self, Block, MAX_TILES, Sheet};
+use crate::draw::picture;
+use crate::draw::sheet::{self, MAX_TILES, Sheet};
 use crate::error::CliError;
 use crate::files::latents::write_sample;
 use crate::files::outputs::Outputs;
@@ -140,13 +140,5 @@ fn sheet(args: &Args, levels: &[usize], names: &[String]) -> Sheet {
         .chain(weights)
         .chain([names[1].clone()])
         .collect();
-    Sheet {
-        rows: levels.iter().map(|t| format!("t = {t}")).collect(),
-        blocks: vec![Block {
-            title: String::new(),
-            columns,
-        }],
-        captions: Vec::new(),
-        gap: GAP,
-    }
+    Sheet::table(levels.iter().map(|t| format!("t = {t}")).collect(), columns)
 }

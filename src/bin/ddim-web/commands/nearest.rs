@@ -1,9 +1,8 @@
 //! `ddim-web nearest`: the training pictures that are nearest to a model's images (DDPM, appendix D).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use burn::tensor::Device as BurnDevice;
-use ddim_web::evaluate::{FeatureNetwork, eight_bits, parallel};
+use ddim_web::evaluate::{eight_bits, parallel};
 use ddim_web::images::ImageSet;
 use ddim_web::runs::nearest::{Nearest, NearestError, Neighbour};
 use ddim_web::runs::{Job, rules};
@@ -14,12 +13,12 @@ use crate::args::common::{Common, Steps};
 use crate::args::loaded::Loaded;
 use crate::args::way;
 use crate::draw::picture;
-use crate::draw::sheet::{self, Block, MAX_TILES, Sheet};
+use crate::draw::sheet::{self, MAX_TILES, Sheet};
 use crate::error::CliError;
+use crate::files::classifier::Classifier;
 use crate::files::dataset;
 use crate::files::outputs::Outputs;
 use crate::files::pictures::Pictures;
-use crate::files::whole;
 use crate::terminal::say;
 
 /// Training pictures that are compared at once.
@@ -167,39 +166,6 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
 }
 
-/// A network whose features are compared, for images of one shape.
-struct Classifier {
-    network: FeatureNetwork,
-    shape: [usize; 3],
-}
-
-impl Classifier {
-    fn open(path: &Path, shape: [usize; 3]) -> Result<Self, CliError> {
-        let failed =
-            |e: &dyn std::fmt::Display| CliError::Failed(format!("{}: {e}", path.display()));
-        let bytes = whole::read(path)?;
-        let network =
-            FeatureNetwork::from_bytes(&bytes, &BurnDevice::flex()).map_err(|e| failed(&e))?;
-        if network.in_channels() == shape[0] {
-            Ok(Self { network, shape })
-        } else {
-            Err(failed(&format!(
-                "conv.0.weight: expected {} input channels as the model's images, found {}",
-                shape[0],
-                network.in_channels()
-            )))
-        }
-    }
-
-    fn features(&self, images: Vec<f32>) -> Result<Vec<f32>, CliError> {
-        let [channels, height, width] = self.shape;
-        let count = images.len() / (channels * height * width);
-        self.network
-            .features(images, [count, channels, height, width])
-            .map_err(CliError::failed)
-    }
-}
-
 /// The nearest pictures of `set` for each of `images`.
 fn find(
     neighbours: usize,
@@ -209,11 +175,17 @@ fn find(
     set: &ImageSet,
     shape: [usize; 3],
 ) -> Result<Vec<Vec<Neighbour>>, CliError> {
+    let [channels, height, width] = shape;
+    let image = channels * height * width;
     let rows = |values: Vec<f32>| match classifier {
         None => Ok(values),
-        Some(classifier) => classifier.features(values),
+        Some(classifier) => {
+            let shape = [values.len() / image, channels, height, width];
+            let features = classifier.network.features(values, shape);
+            features.map_err(CliError::failed)
+        }
     };
-    let width = classifier.map_or(shape.iter().product(), |c| c.network.dimension());
+    let width = classifier.map_or(image, |c| c.network.dimension());
     let images = rows(images.to_vec())?;
     let go_on = || !loaded.stop.requested();
     // Each piece keeps its own nearest; the nearest of all are among them.
@@ -252,13 +224,9 @@ fn sheet(names: &[String], found: &[Vec<Neighbour>]) -> Sheet {
         found.iter().enumerate().map(text)
     });
     let titles = (1..=neighbours).map(|i| format!("nearest {i}"));
+    let columns = ["image".to_string()].into_iter().chain(titles).collect();
     Sheet {
-        rows: names.to_vec(),
-        blocks: vec![Block {
-            title: String::new(),
-            columns: ["image".to_string()].into_iter().chain(titles).collect(),
-        }],
         captions: captions.collect(),
-        gap: picture::GAP,
+        ..Sheet::table(names.to_vec(), columns)
     }
 }

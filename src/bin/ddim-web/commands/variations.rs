@@ -10,8 +10,8 @@ use crate::args::background::Background;
 use crate::args::common::Common;
 use crate::args::loaded::Loaded;
 use crate::args::way::{Way, down_to};
-use crate::draw::picture::{self, GAP};
-use crate::draw::sheet::{self, Block, MAX_TILES, Sheet};
+use crate::draw::picture;
+use crate::draw::sheet::{self, MAX_TILES, Sheet};
 use crate::error::CliError;
 use crate::files::latents::write_sample;
 use crate::files::outputs::Outputs;
@@ -175,13 +175,5 @@ fn sheet(args: &Args, levels: &[usize], source: &str) -> Sheet {
         .into_iter()
         .chain(numbers)
         .collect();
-    Sheet {
-        rows: levels.iter().map(|t| format!("t = {t}")).collect(),
-        blocks: vec![Block {
-            title: String::new(),
-            columns,
-        }],
-        captions: Vec::new(),
-        gap: GAP,
-    }
+    Sheet::table(levels.iter().map(|t| format!("t = {t}")).collect(), columns)
 }

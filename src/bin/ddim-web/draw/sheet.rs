@@ -81,6 +81,19 @@ pub fn check(tiles: usize, [height, width]: [usize; 2]) -> Result<(), CliError> 
 }
 
 impl Sheet {
+    /// One block without a title: names of its rows and columns.
+    pub fn table(rows: Vec<String>, columns: Vec<String>) -> Self {
+        Self {
+            rows,
+            blocks: vec![Block {
+                title: String::new(),
+                columns,
+            }],
+            gap: GAP,
+            ..Self::default()
+        }
+    }
+
     fn columns(&self) -> usize {
         self.blocks.first().map_or(0, |block| block.columns.len())
     }

@@ -1,12 +1,11 @@
 //! One picture file, as a viewer shows it: turned as it says, whole or not at all, and without transparency.
 
-use std::fs;
 use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
-use super::whole::is_device;
+use super::whole;
 use crate::args::background::Colour;
 
 /// A picture, and what was done to it that nobody asked for.
@@ -24,10 +23,7 @@ pub struct Decoded {
 /// # Errors
 /// What is wrong with the file.
 pub fn decode(path: &Path, background: Colour) -> Result<Decoded, String> {
-    if is_device(path) {
-        return Err("expected a file, found a device or pipe".into());
-    }
-    let bytes = fs::read(path).map_err(|e| e.to_string())?;
+    let bytes = whole::bytes(path)?;
     let reader = ImageReader::new(std::io::Cursor::new(&bytes));
     let reader = reader.with_guessed_format().map_err(|e| e.to_string())?;
     if reader.format() == Some(ImageFormat::Jpeg) && !has_end(&bytes) {

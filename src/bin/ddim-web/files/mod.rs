@@ -1,5 +1,6 @@
 //! Files: model folders, pictures, data sets, tensors, and writing without leaving half a file behind.
 
+pub mod classifier;
 pub mod dataset;
 pub mod decode;
 pub mod latents;

@@ -14,11 +14,18 @@ use crate::error::CliError;
 /// # Errors
 /// The path, and what the system said.
 pub fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
+    bytes(path).map_err(|what| CliError::Failed(format!("{}: {what}", path.display())))
+}
+
+/// As [`read`], for whoever names the file otherwise.
+///
+/// # Errors
+/// What the system said.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     if is_device(path) {
-        return Err(failed("expected a file, found a device or pipe".into()));
+        return Err("expected a file, found a device or pipe".into());
     }
-    fs::read(path).map_err(|e| failed(e.to_string()))
+    fs::read(path).map_err(|e| e.to_string())
 }
 
 /// The text of a file.

@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use burn::tensor::Device as BurnDevice;
 use ddim_web::evaluate::statistics::Statistics;
-use ddim_web::evaluate::{FeatureNetwork, FeatureSet, Reference, file, fingerprint, parallel};
+use ddim_web::evaluate::{FeatureSet, Reference, file, fingerprint, parallel};
 use ddim_web::images::ImageSet;
 use ddim_web::runs::Job;
 use indicatif::ProgressBar;
@@ -16,6 +15,7 @@ use crate::args::background::Colour;
 use crate::args::loaded::Loaded;
 use crate::args::machine::Machine;
 use crate::error::CliError;
+use crate::files::classifier::Classifier;
 use crate::files::dataset;
 use crate::files::model::ModelFiles;
 use crate::files::whole::{self, write_atomically};
@@ -23,14 +23,6 @@ use crate::stop::Stop;
 
 /// Images that run through the classifier at once.
 const CHUNK: usize = 100;
-
-/// A classifier, and the fingerprint of its file.
-pub struct Classifier {
-    /// The network.
-    pub network: FeatureNetwork,
-    /// Fingerprint of its file.
-    pub fingerprint: String,
-}
 
 /// Real images and their fingerprint.
 pub struct Images {
@@ -107,7 +99,9 @@ impl Evaluation {
         let fingerprint = hex(fingerprint(parts));
         let loaded = Loaded::open(model, machine, stop)?;
         let shape = loaded.model.image_shape(None)?;
-        let classifier = network.map(|path| classifier(path, shape)).transpose()?;
+        let classifier = network
+            .map(|path| Classifier::open(path, shape))
+            .transpose()?;
         let side = u32::try_from(shape[1]).ok();
         let read = dataset::read(data, side, background)?;
         let mut skipped = read.skipped;
@@ -140,12 +134,6 @@ impl Evaluation {
             bar,
             reference: OnceLock::new(),
         })
-    }
-
-    /// Whether the model's scheduler clips x0_hat.
-    pub fn clips(&self) -> bool {
-        let scheduler = self.loaded.model.scheduler();
-        scheduler.clip_sample || scheduler.thresholding
     }
 
     /// Settings of a cell of `section`: those of every cell that the model takes part in, and `more`.
@@ -259,24 +247,6 @@ impl Images {
         let indices: Vec<usize> = (0..count.min(self.set.count())).collect();
         self.set.scaled(&indices)
     }
-}
-
-fn classifier(path: &Path, shape: [usize; 3]) -> Result<Classifier, CliError> {
-    let failed = |e: &dyn std::fmt::Display| CliError::Failed(format!("{}: {e}", path.display()));
-    let bytes = whole::read(path)?;
-    let network =
-        FeatureNetwork::from_bytes(&bytes, &BurnDevice::flex()).map_err(|e| failed(&e))?;
-    let channels = network.in_channels();
-    if channels != shape[0] {
-        return Err(failed(&format!(
-            "conv.0.weight: expected {} input channels as the model's images, found {channels}",
-            shape[0]
-        )));
-    }
-    Ok(Classifier {
-        network,
-        fingerprint: hex(fingerprint([bytes.as_slice()])),
-    })
 }
 
 fn hex(number: u64) -> String {

@@ -25,7 +25,10 @@ use crate::files::whole::write_atomically;
 /// [`CliError::Failed`] when a cell is damaged or a file cannot be written.
 pub fn write(evaluation: &Evaluation, store: &Store) -> Result<String, CliError> {
     let chapters = [
-        table1::chapter(store, evaluation.clips())?,
+        table1::chapter(
+            store,
+            evaluation.loaded.model.scheduler().clipping_key().is_some(),
+        )?,
         table2::chapter(store)?,
         figures::timing(store)?,
         figures::consistency(store)?,
