@@ -42,23 +42,24 @@ impl Way {
         let eta = self
             .eta
             .unwrap_or(if self.method == "ddim" { 1.0 } else { 0.0 });
-        let method = method(&self.method, eta)?;
-        if method == Method::DdpmNoisy && self.no_clip {
-            return Err(CliError::usage(Refusal::NoisyClips));
-        }
-        Ok(method)
+        method(&self.method, eta)
     }
 
     /// The whole way of `loaded` by `method` from x_T to x_0: S steps.
+    ///
+    /// # Errors
+    /// Those of [`rules::clip`].
     pub fn trajectory(
         &self,
         common: &Common,
         loaded: &Loaded,
         method: Method,
-    ) -> TrajectoryOptions {
+    ) -> Result<TrajectoryOptions, CliError> {
+        let scheduler = loaded.model.scheduler();
         let clip = self.no_clip.then_some(Clip::None);
-        let steps = self.steps.count(loaded.model.scheduler());
-        common.trajectory(method, steps, clip)
+        rules::clip(scheduler, method, clip)?;
+        let steps = self.steps.count(scheduler);
+        Ok(common.trajectory(method, steps, clip))
     }
 
     /// How many levels there are.

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     .check()?;
     let loaded = args.common.open()?;
-    let trajectory = args.way.trajectory(&args.common, &loaded, method);
+    let trajectory = args.way.trajectory(&args.common, &loaded, method)?;
     let shape = args.common.shape(&loaded)?;
     let [channels, height, width] = shape;
     sheet::check(rows * (args.frames + 2), [height, width])?;

@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     }
     .check()?;
     let loaded = args.common.open()?;
-    let trajectory = args.way.trajectory(&args.common, &loaded, method);
+    let trajectory = args.way.trajectory(&args.common, &loaded, method)?;
     let shape = args.common.shape(&loaded)?;
     let [channels, height, width] = shape;
     let columns = args.count + SOURCES;
