@@ -2,7 +2,7 @@
 
 import { shorten } from './engine/errors.js';
 import { Emitter } from './events.js';
-import { SETTINGS, defaults, parse } from './state.js';
+import { SETTINGS, defaults, parse, settingsOf } from './state.js';
 
 /** @typedef {import('./state.js').Values} Values */
 
@@ -40,9 +40,12 @@ export function parseHash(hash) {
   return { values: { ...defaults(), ...read }, problems };
 }
 
-/** @param {Values} values @returns {string} the hash without '#', keys in the table's order */
+/**
+ * @param {Values} values
+ * @returns {string} the hash without '#', keys in the table's order; what only another view has is left out
+ */
 export function formatHash(values) {
-  const encoded = new URLSearchParams(SETTINGS.map((s) => [s.key, String(values[s.key])])).toString();
+  const encoded = new URLSearchParams(settingsOf(values.view).map((s) => [s.key, String(values[s.key])])).toString();
   // A hash may hold these as they are, and a list of numbers is easier to read that way.
   return encoded.replaceAll('%2C', ',').replaceAll('%3A', ':');
 }
@@ -79,11 +82,24 @@ export class Settings extends Emitter {
 
   /** @param {keyof Values} key @param {string|number} value  one that `parse` has accepted */
   set(key, value) {
-    this.#assign({ ...this.#values, [key]: value });
+    this.change({ [key]: value });
+  }
+
+  /** Several at once. @param {Partial<Values>} values  such as `parse` has accepted */
+  change(values) {
+    this.#assign({ ...this.#values, ...values });
     const wait = this.#lastWrite + Settings.WRITE_INTERVAL_MS - performance.now();
     clearTimeout(this.#timer);
     if (wait <= 0) this.flush();
     else this.#timer = setTimeout(() => this.flush(), wait);
+  }
+
+  /** Shows another view; the way back leads to the one before. @param {string} view */
+  visit(view) {
+    if (view === this.#values.view) return;
+    this.flush();
+    history.pushState(history.state, '', `#${formatHash({ ...this.#values, view })}`);
+    this.#assign({ ...this.#values, view });
   }
 
   /** Writes the hash now, without adding an entry to the history. */
@@ -97,7 +113,10 @@ export class Settings extends Emitter {
 
   #read() {
     const { values, problems } = parseHash(location.hash);
-    this.#assign(values);
+    const given = new URLSearchParams(location.hash.replace(/^#/, ''));
+    // What belongs to other views is not in this link, and stays as it is.
+    const kept = SETTINGS.filter(({ key, view }) => view && view !== values.view && !given.has(key));
+    this.#assign({ ...values, ...Object.fromEntries(kept.map(({ key }) => [key, this.#values[key]])) });
     this.flush();
     this.emit('problems', problems);
   }

@@ -2,26 +2,51 @@
 
 import { oneLine } from './engine/errors.js';
 import { fetchJsonText, pruneWeights } from './engine/weights.js';
-import { Settings } from './hash.js';
+import { Settings, formatHash } from './hash.js';
 import { FOLDER, readModels } from './models.js';
 import { Session } from './session.js';
 import { setModels, setViews } from './state.js';
+import { element } from './ui/dom.js';
 import { showModel } from './ui/model.js';
 import { Notices } from './ui/notices.js';
 import { StatusLine } from './ui/status.js';
 import { mount as generate } from './views/generate.js';
 
 /**
- * @typedef {object} View  what the keyboard can do with a view
+ * @typedef {object} View  what the page can do with a view
  * @property {() => void} run
  * @property {() => void} stop
+ * @property {() => void} [enter]  it is on show from now on
+ * @property {() => void} [leave]  another one takes its place
+ *
+ * @typedef {object} Room  where a view lives
+ * @property {string} tab  what its tab says
+ * @property {string} title  of the page while it is on show
+ * @property {() => Promise<{mount: (root: HTMLElement, session: Session) => View}>} load
  */
 
 /**
- * The views by name, as in `#view=NAME`; the first one is the default.
- * @type {Record<string, (root: HTMLElement, session: Session) => View>}
+ * The code of a view, together with its own style sheet.
+ * @template T
+ * @param {string} name @param {Promise<T>} code
+ * @returns {Promise<T>}
  */
-const VIEWS = { generate };
+async function room(name, code) {
+  const sheet = element('link', { rel: 'stylesheet', href: new URL(`./style/views/${name}.css`, import.meta.url).href });
+  // Without it the view is plain, but it works.
+  const styled = new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
+  document.head.append(sheet);
+  await styled;
+  return code;
+}
+
+/**
+ * The views by name, as in `#view=NAME`; the first one is the default. The others load their own code when opened.
+ * @type {Record<string, Room>}
+ */
+const VIEWS = {
+  generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
+};
 
 /** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */
 class Views {
@@ -29,29 +54,70 @@ class Views {
   #roots = new Map([...document.querySelectorAll('main')].map((root) => [root.dataset.view ?? '', root]));
   /** @type {Map<string, View>} */
   #mounted = new Map();
+  /** The one on show. @type {string|null} */
+  #shown = null;
+  /** @type {Map<string, HTMLAnchorElement>} */
+  #tabs = new Map();
 
   /** @param {Session} session @param {HTMLElement} statusLine  it stands in the view that is on show */
   constructor(session, statusLine) {
     this.session = session;
     this.statusLine = statusLine;
+    const nav = /** @type {HTMLElement} */ (document.getElementById('tabs'));
+    for (const [name, { tab }] of Object.entries(VIEWS)) {
+      const link = element('a', { 'data-testid': `tab-${name}` }, tab);
+      link.addEventListener('click', (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        session.settings.visit(name);
+      });
+      this.#tabs.set(name, link);
+    }
+    nav.replaceChildren(...this.#tabs.values());
+    nav.hidden = this.#tabs.size < 2;
+    session.settings.on('change', () => this.#address());
+    this.#address();
+  }
+
+  /** Whoever opens a tab in a window of its own takes the settings along. */
+  #address() {
+    const values = this.session.settings.all();
+    for (const [view, link] of this.#tabs) link.href = `#${formatHash({ ...values, view })}`;
   }
 
   /** @returns {View|undefined} the one on show */
   get current() {
-    return this.#mounted.get(this.session.settings.get('view'));
+    return this.#mounted.get(this.#shown ?? '');
   }
 
-  /** Shows the one that the settings name. */
-  show() {
-    const name = this.session.settings.get('view');
-    const root = this.#roots.get(name) ?? document.createElement('main');
+  /** Shows the one that the settings name, once its code is there. */
+  async show() {
+    const { settings } = this.session;
+    const name = settings.get('view');
+    if (name === this.#shown) return;
+    const { title, load } = VIEWS[name];
+    const root = this.#roots.get(name) ?? element('main', { 'data-view': name });
     this.#roots.set(name, root);
-    root.dataset.view = name;
+    if (!this.#mounted.has(name)) {
+      const { mount } = await load();
+      if (!this.#mounted.has(name)) this.#mounted.set(name, mount(root, this.session));
+    }
+    // Another one may have been asked for meanwhile.
+    if (settings.get('view') !== name) return;
+    this.current?.leave?.();
+    this.#shown = name;
+    delete document.documentElement.dataset.opens;
     document.querySelector('main')?.replaceWith(root);
-    if (!this.#mounted.has(name)) this.#mounted.set(name, VIEWS[name](root, this.session));
     const slot = root.querySelector('[data-slot="status"]');
     if (!slot) throw new Error(`The view ${name} has no place for the status line.`);
     slot.append(this.statusLine);
+    document.title = `${title} · ddim-web`;
+    document.body.dataset.view = name;
+    for (const [tab, link] of this.#tabs) {
+      if (tab === name) link.setAttribute('aria-current', 'page');
+      else link.removeAttribute('aria-current');
+    }
+    this.current?.enter?.();
   }
 }
 
@@ -78,11 +144,15 @@ async function start() {
   new StatusLine(statusLine, session);
 
   const views = new Views(session, statusLine);
+  const show = () => {
+    notices.clear('view');
+    return views.show().catch((error) => notices.show('view', `This view could not be loaded (${oneLine(error)}). Choose it again to try once more.`));
+  };
   settings.on('change', (keys) => {
-    if (keys.includes('view')) views.show();
+    if (keys.includes('view')) show();
     if (keys.includes('model')) showModel(document, session.model);
   });
-  views.show();
+  const shown = show();
   showModel(document, session.model);
 
   addEventListener('keydown', (event) => {
@@ -91,7 +161,7 @@ async function start() {
       views.current?.run();
     } else if (event.key === 'Escape') views.current?.stop();
   });
-  await session.load();
+  await Promise.all([shown, session.load()]);
 }
 
 start().catch((error) => {

@@ -3,13 +3,24 @@
 
 import { brief, shorten } from './engine/errors.js';
 
-/** @typedef {{id: string, name: string, path: string, note: string}} Model  an entry of models/index.json */
+/**
+ * @typedef {object} Model  an entry of models/index.json
+ * @property {string} id  as in links
+ * @property {string} name
+ * @property {string} path  of its folder
+ * @property {string} note
+ * @property {string[]} [labels]  what the classes of a conditional model are called
+ * @property {number} [nullLabel]  the class that stands for none, which guidance needs; `null_label` in the file
+ */
 
 /** The folder of the list, which the paths in it start from. */
 export const FOLDER = new URL('./models/', import.meta.url);
 
 /** An id stands in links and a name in the status line. */
 const LONGEST = 100;
+
+/** A list to choose from. */
+const MOST_LABELS = 10_000;
 
 /** A notice names so many entries, with what is wrong with each. */
 const MOST_NAMED = 3;
@@ -28,16 +39,30 @@ function faultOfPath(path, folder) {
   }
 }
 
+/** @param {unknown} text */
+function isName(text) {
+  return typeof text === 'string' && text.trim() !== '' && text.length <= LONGEST;
+}
+
+/** @param {unknown} labels @param {unknown} nullLabel @returns {string|null} what is wrong with them */
+function faultOfLabels(labels, nullLabel) {
+  if (labels !== undefined && !(Array.isArray(labels) && labels.length <= MOST_LABELS && labels.every(isName))) {
+    return `labels must be a list of texts of 1 to ${LONGEST} characters`;
+  }
+  const isClass = typeof nullLabel === 'number' && Number.isInteger(nullLabel) && nullLabel >= 0;
+  return nullLabel === undefined || isClass ? null : 'null_label must be the number of a class';
+}
+
 /** @param {unknown} entry @param {URL} folder @param {Model[]} before  those that have been read @returns {string|null} what is wrong with it */
 function faultOf(entry, folder, before) {
   if (typeof entry !== 'object' || entry === null) return 'it is not an object';
-  const { id, name, note, path } = /** @type {Record<string, unknown>} */ (entry);
+  const { id, name, note, path, labels, null_label: nullLabel } = /** @type {Record<string, unknown>} */ (entry);
   for (const [key, value] of Object.entries({ id, name })) {
-    if (typeof value !== 'string' || value.trim() === '' || value.length > LONGEST) return `${key} must be a text of 1 to ${LONGEST} characters`;
+    if (!isName(value)) return `${key} must be a text of 1 to ${LONGEST} characters`;
   }
   if (typeof note !== 'string') return 'note must be a text';
   if (before.some((other) => other.id === id)) return 'another one has the same id';
-  return faultOfPath(path, folder);
+  return faultOfPath(path, folder) ?? faultOfLabels(labels, nullLabel);
 }
 
 /**
@@ -55,7 +80,10 @@ export function readModels(list, folder = FOLDER) {
   for (const [i, entry] of list.entries()) {
     const fault = faultOf(entry, folder, models);
     if (fault) faults.push(`${typeof entry?.id === 'string' && entry.id ? `“${shorten(entry.id)}”` : `entry ${i + 1}`} (${fault})`);
-    else models.push({ id: entry.id, name: entry.name, path: entry.path, note: brief(entry.note) });
+    else {
+      const { id, name, path, note, labels, null_label: nullLabel } = entry;
+      models.push({ id, name, path, note: brief(note), ...(labels && { labels }), ...(nullLabel !== undefined && { nullLabel }) });
+    }
   }
   const more = faults.length > MOST_NAMED ? ` and ${faults.length - MOST_NAMED} more` : '';
   const problem = faults.length > 0 ? `Left out of the list of models: ${faults.slice(0, MOST_NAMED).join(', ')}${more}.` : null;

@@ -5,14 +5,17 @@ import { Client } from './engine/client.js';
 import { Failure } from './engine/errors.js';
 import { Emitter } from './events.js';
 import { FOLDER } from './models.js';
-import { Run } from './run.js';
+import { Task } from './run.js';
+import { samplerOptions } from './state.js';
 import { ignored, megabytes, sentenceOf } from './ui/words.js';
 
 /**
  * @typedef {import('./models.js').Model} Model
  * @typedef {import('./engine/client.js').Loaded} Loaded
  * @typedef {import('./run.js').Job} Job
- * @typedef {Pick<Client, 'load'|'sample'|'terminate'>} AnyClient  what the session needs of a client
+ * @typedef {import('./run.js').Run} Run
+ * @typedef {import('./state.js').Values} Values
+ * @typedef {Pick<Client, 'load'|'sample'|'rate'|'terminate'>} AnyClient  what the session needs of a client
  * @typedef {'loading'|'ready'|'running'|'done'|'stopped'|'error'} State
  *
  * @typedef {object} Status
@@ -30,10 +33,9 @@ const CHOICE = ['model', 'device', 'engine', 'storage'];
 const SILENCE_MS = 30_000;
 
 /** @param {import('../pkg/ddim_web.js').Info} info @throws {Error} when no view can show what this model makes */
-function checkShowable({ out_channels: channels, sample_size: size, classes }) {
+function checkShowable({ out_channels: channels, sample_size: size }) {
   if (![1, 3].includes(channels)) throw new Error(`The model makes pictures with ${channels} channels; this page can show 1 (grey) or 3 (colour).`);
   if (!size) throw new Error('config.json does not say how large the pictures are (sample_size).');
-  if (classes) throw new Error('The model wants to be told a class for each picture, which this page cannot do.');
 }
 
 /**
@@ -48,10 +50,12 @@ export class Session extends Emitter {
   loaded = null;
   /** @type {AnyClient|null} */
   #client = null;
-  /** Runs that wait, the next one first. @type {Run[]} */
+  /** Tasks that wait, the next one first. @type {Task[]} */
   #queue = [];
-  /** @type {Run|null} */
+  /** @type {Task|null} */
   #current = null;
+  /** The run of it that was begun last. @type {Run|null} */
+  #run = null;
   #requests = 0;
   #silent = false;
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -77,6 +81,12 @@ export class Session extends Emitter {
     return this.models.find(({ id }) => id === this.settings.get('model')) ?? this.models[0];
   }
 
+  /** What the sampler is asked for with the settings as they are, or as given. @param {Partial<Values>} [changes] */
+  options(changes = {}) {
+    const classes = this.loaded?.info.classes ?? null;
+    return samplerOptions({ ...this.settings.all(), ...changes }, { classes, nullLabel: this.model.nullLabel });
+  }
+
   /** Whether something is under way. */
   get busy() {
     return this.status.state === 'loading' || this.status.state === 'running';
@@ -91,6 +101,12 @@ export class Session extends Emitter {
   get shape() {
     const { out_channels: channels, sample_size: size } = this.loaded?.info ?? {};
     return channels && size ? { channels, height: size[0], width: size[1] } : undefined;
+  }
+
+  /** Hears of the model that is loaded, now where there is one, and of every other one. @param {(loaded: Loaded) => void} listener */
+  whenLoaded(listener) {
+    this.on('loaded', listener);
+    if (this.loaded) listener(this.loaded);
   }
 
   /** Loads the chosen model on the chosen device, with a new client; runs of the old one end. @returns {Promise<boolean>} whether it is there */
@@ -124,24 +140,24 @@ export class Session extends Emitter {
   }
 
   /**
-   * Puts a run into the queue. `ended` of it is settled in any case: with an error when it fails, when the engine
+   * Puts a task into the queue. `ended` of it is settled in any case: with an error when it fails, when the engine
    * crashes, or when another model is loaded before its end.
    * @param {Job} job
-   * @returns {Run}
+   * @returns {Task}
    */
-  run(job) {
+  perform(job) {
     this.#requests += 1;
-    const run = new Run(this.#requests, job, this.#client);
-    this.#queue.push(run);
+    const task = new Task(this.#requests, job, this.#client);
+    this.#queue.push(task);
     if (!this.#current) this.#next();
-    return run;
+    return task;
   }
 
-  /** Ends the current run after the step that is being computed; what there is stays. */
+  /** Ends the current task after the step that is being computed; what there is stays. */
   stop() {
     if (!this.#current) return;
-    this.#current.stop();
     this.report({ text: 'Stopping after this step…' });
+    this.#current.stop();
   }
 
   /** @param {string} text  one sentence */
@@ -167,41 +183,34 @@ export class Session extends Emitter {
   }
 
   #next() {
-    const run = this.#queue.shift();
-    this.#current = run ?? null;
-    if (!run) return;
-    this.#perform(run)
-      .then(run.resolve, run.reject)
+    const task = this.#queue.shift();
+    this.#current = task ?? null;
+    this.#run = null;
+    if (!task) return;
+    this.#perform(task)
+      .then(task.resolve, task.reject)
       .finally(() => this.#next());
   }
 
-  /** @param {Run} run */
-  async #perform(run) {
-    const { job } = run;
-    const client = this.#insist(run.client);
+  /** @param {Task} task */
+  async #perform(task) {
+    const client = this.#insist(task.client);
     if (!this.loaded) throw new Failure('ended', 'the model of this run is not loaded');
-    if (run.stopping) return { stopped: true };
+    if (task.stopping) return { stopped: true };
     this.clear('lost', 'cores');
-    this.#enter('running', job.text, { progress: null, step: 0 });
+    this.#enter('running', task.job.text, { progress: null, step: 0 });
     this.#expectSign();
+    task.begin(
+      () => client === this.#client && this.#expectSign(),
+      (run) => (this.#run = run),
+    );
     try {
-      const made = client.sample(job.options, (event) => {
-        if (client !== this.#client) return;
-        this.#expectSign();
-        if (event.type === 'started') {
-          run.total = event.total;
-          job.onStart(run, event.workers);
-        } else {
-          run.times.push(event.ms);
-          job.onStep(event, run);
-        }
-      });
-      run.halt = made.stop;
-      const { stopped } = await made.ended;
+      const text = await task.job.work(task);
       this.#insist(client);
-      this.#enter(stopped ? 'stopped' : 'done', job.summary(run, stopped));
-      return { stopped };
+      this.#enter(task.stopping ? 'stopped' : 'done', text);
+      return { stopped: task.stopping };
     } catch (error) {
+      task.stop();
       // Where the client is another one, whoever replaced it has said so.
       if (client === this.#client) this.fail(sentenceOf(error, 'run'));
       throw error;
@@ -252,7 +261,7 @@ export class Session extends Emitter {
       if (keys.length > 0) this.tell(file, ignored(file, keys));
     }
     this.emit('loaded', loaded);
-    this.#enter('ready', 'Ready. Press Generate.', { figures: `${(info.parameters / 1e6).toFixed(1)} million parameters` });
+    this.#enter('ready', 'Ready.', { figures: `${(info.parameters / 1e6).toFixed(1)} million parameters` });
   }
 
   #expectNothing() {
@@ -266,7 +275,8 @@ export class Session extends Emitter {
     const wasSilent = this.#silent;
     this.#expectNothing();
     if (wasSilent) this.emit('status', this.status);
-    const patience = Math.max(SILENCE_MS, this.#current?.times.length ? 10 * this.#current.msPerStep : 0);
+    if (this.#run?.held) return; // it is the hand that is silent
+    const patience = Math.max(SILENCE_MS, this.#run?.times.length ? 10 * this.#run.msPerStep : 0);
     this.#patience = setTimeout(() => {
       this.#silent = true;
       this.emit('status', this.status);

@@ -2,11 +2,16 @@
 // neither from a disk nor from a server that sends them as another type.
 
 {
+  // A link to another view: the one that stands in the page is not to be seen before it.
+  const view = /[#&]view=(\w+)/.exec(location.hash)?.[1] ?? 'generate';
+  if (!['generate', 'x0', 'xt'].includes(view)) document.documentElement.dataset.opens = view;
+
   /** @param {string} sentence */
   const tell = (sentence) => {
     const status = document.querySelector('[data-testid="status"]');
     const progress = document.querySelector('[data-testid="progress"]');
     // Once main.js runs, it says itself what is wrong.
+    delete document.documentElement.dataset.opens;
     if (!(status instanceof HTMLElement) || !(progress instanceof HTMLElement) || status.textContent !== 'Starting…') return;
     status.dataset.state = 'error';
     status.textContent = sentence;

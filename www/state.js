@@ -16,13 +16,18 @@ import { few } from './engine/errors.js';
  * @property {number} batch
  * @property {'plan'|'burn'} engine
  * @property {'f32'|'f16'} storage
- * @property {'x0'|'xt'} show
+ * @property {number} label
+ * @property {number} guidance
+ * @property {'x0'|'xt'|'both'} show
+ * @property {'watch'|'fast'} pace
  *
  * @typedef {object} Common
  * @property {keyof Values} key  name in the URL hash, in the DOM (`data-testid`) and in `Values`
  * @property {string} label     what the control is called
  * @property {string} [symbol]  the papers' letter for it
  * @property {boolean} [sampler]  the sampler is asked for it, under this name
+ * @property {string} [view]  the only view that has it: links to other views do without
+ * @property {import('./ui/terms.js').TermName} [term]  what its help says more about, with the equation
  * @property {string} help      one or two plain sentences
  *
  * @typedef {object} OfChoice
@@ -40,9 +45,16 @@ import { few } from './engine/errors.js';
  * @property {'linear'|'log'} [slider]  how a slider beside the number field moves, if there is one
  * @property {number} [step]    the slider's step
  *
+ * @typedef {object} OfText
+ * @property {'text'} kind
+ * @property {string} default
+ * @property {RegExp} pattern  what is allowed
+ * @property {string} patternText  the same in words, for messages
+ *
  * @typedef {Common & OfChoice} ChoiceSetting
  * @typedef {Common & OfNumber} NumberSetting
- * @typedef {ChoiceSetting | NumberSetting} Setting
+ * @typedef {Common & OfText} TextSetting
+ * @typedef {ChoiceSetting | NumberSetting | TextSetting} Setting
  */
 
 /** The largest integer that JavaScript holds exactly; the sampler takes seeds up to it. */
@@ -89,6 +101,7 @@ export const SETTINGS = [
   },
   {
     key: 'steps',
+    term: 'step',
     sampler: true,
     kind: 'integer',
     label: 'Steps',
@@ -101,6 +114,7 @@ export const SETTINGS = [
   },
   {
     key: 'eta',
+    term: 'eta',
     sampler: true,
     kind: 'real',
     label: 'Fresh noise',
@@ -114,6 +128,7 @@ export const SETTINGS = [
   },
   {
     key: 'tau',
+    term: 'tau',
     sampler: true,
     kind: 'choice',
     label: 'Step spacing',
@@ -195,15 +210,51 @@ export const SETTINGS = [
     help: 'How the graphics card keeps the network’s numbers. 16 bits take half the memory and are faster on many cards; the pictures differ a little. On the CPU it is always 32.',
   },
   {
+    key: 'label',
+    kind: 'integer',
+    label: 'Class',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    help: 'What is to be drawn: the classes that the model has learned, by their numbers.',
+  },
+  {
+    key: 'guidance',
+    term: 'guidance',
+    kind: 'real',
+    label: 'Guidance',
+    symbol: 'w',
+    default: 0,
+    min: 0,
+    max: 10,
+    slider: 'linear',
+    step: 0.25,
+    help: 'How much the class counts. Above 0 the network is asked twice a step, with the class and without, and the difference is exaggerated.',
+  },
+  {
     key: 'show',
+    view: 'generate',
     kind: 'choice',
     label: 'Show',
     default: 'x0',
     choices: [
       ['x0', 'x̂₀'],
       ['xt', 'x_t'],
+      ['both', 'both'],
     ],
     help: 'x̂₀ is what the network believes the finished picture to be; x_t is the noisy picture that it is working on.',
+  },
+  {
+    key: 'pace',
+    view: 'generate',
+    kind: 'choice',
+    label: 'Pace',
+    default: 'watch',
+    choices: [
+      ['watch', 'slow enough to watch'],
+      ['fast', 'as fast as it computes'],
+    ],
+    help: 'A fast engine is done before an eye has seen anything, so a run takes two seconds at least and shows every step. The figures say what the engine really took.',
   },
 ];
 
@@ -235,6 +286,11 @@ export function defaults() {
   return /** @type {Values} */ (/** @type {unknown} */ (Object.fromEntries(SETTINGS.map((s) => [s.key, s.default]))));
 }
 
+/** The settings that a link to a view holds. @param {string} view */
+export function settingsOf(view) {
+  return SETTINGS.filter((setting) => !setting.view || setting.view === view);
+}
+
 /** Whether `value` is one of the texts that a setting allows beside its choices. @param {Setting} setting @param {string} value */
 export function isOther(setting, value) {
   return setting.kind === 'choice' && !setting.choices.some(([choice]) => choice === value) && Boolean(setting.others?.test(value));
@@ -254,6 +310,7 @@ export function parse(setting, text, limit) {
     const list = few(choices, MOST_NAMED);
     return { expected: `one of ${setting.othersText ? `${list}, ${setting.othersText}` : list}` };
   }
+  if (setting.kind === 'text') return setting.pattern.test(trimmed) ? { value: trimmed } : { expected: setting.patternText };
   const { min } = setting;
   const max = limit ?? setting.max;
   const integer = setting.kind === 'integer';
@@ -266,12 +323,16 @@ export function parse(setting, text, limit) {
 /**
  * What the sampler is asked for. The η of another method than DDIM would be refused.
  * @param {Values} values
+ * @param {{classes: number|null, nullLabel?: number}} [network]  a conditional one is told a class
  * @returns {import('./engine/pool.js').Options & {batch: number}}
  */
-export function samplerOptions(values) {
+export function samplerOptions(values, { classes, nullLabel } = { classes: null }) {
   const asked = SETTINGS.filter(({ key, sampler }) => {
     if (key === 'eta' && values.method !== 'ddim') return false;
     return sampler && !(key === 'tau' && values.tau === OWN_TAU);
   });
-  return { batch: values.batch, ...Object.fromEntries(asked.map(({ key }) => [key, values[key]])) };
+  const { batch, label, guidance } = values;
+  const guided = nullLabel !== undefined && guidance > 0;
+  const condition = classes ? { labels: new Array(batch).fill(label), ...(guided && { guidance, null_label: nullLabel }) } : {};
+  return { batch, ...Object.fromEntries(asked.map(({ key }) => [key, values[key]])), ...condition };
 }

@@ -22,7 +22,7 @@ setViews(['generate']);
 const LOADED = {
   info: { engine: 'plan', device: 'cpu', adapter: 'test', parameters: 1e6, in_channels: 1, out_channels: 1, sample_size: [8, 8], classes: null, unknown_keys: [] },
   adapter: 'test',
-  scheduler: { trainSteps: 1000, tau: 'leading', unknownKeys: [] },
+  scheduler: { trainSteps: 1000, tau: 'leading', unknownKeys: [], json: '{}' },
 };
 
 /** A client that does what a test says, when it says so. */
@@ -48,7 +48,12 @@ class FakeClient {
     /** @type {Promise<{stopped: boolean}>} */
     const ended = new Promise((resolve, reject) => Object.assign(asked, { resolve, reject }));
     onEvent({ type: 'started', total: 2, workers: 1 });
-    return { ended, stop: () => (asked.stopped = true) };
+    return { ended, stop: () => (asked.stopped = true), taken() {} };
+  }
+
+  /** @type {import('../../www/engine/client.js').Client['rate']} */
+  rate() {
+    return { ended: Promise.resolve({ stopped: false }), stop() {}, taken() {} };
   }
 
   terminate() {
@@ -72,12 +77,12 @@ function sessionWith(...loads) {
 
 /** @param {Session} session @param {number} seed */
 function ask(session, seed) {
-  return session.run({
-    options: { steps: 2, batch: 1, seed },
+  return session.perform({
     text: `Making ${seed}…`,
-    onStart() {},
-    onStep() {},
-    summary: (run, stopped) => `${seed} ${stopped ? 'stopped' : 'done'}`,
+    work: async (task) => {
+      const { stopped } = await task.sample({ steps: 2, batch: 1, seed }).ended;
+      return `${seed} ${stopped ? 'stopped' : 'done'}`;
+    },
   });
 }
 

@@ -28,7 +28,7 @@ setViews(['generate', 'compare']);
 test('settings survive the way through the hash', () => {
   /** @type {import('../../www/state.js').Values} */
   const values = {
-    view: 'compare',
+    view: 'generate',
     model: 'other',
     device: 'cpu',
     engine: 'burn',
@@ -39,10 +39,14 @@ test('settings survive the way through the hash', () => {
     method: 'sigma_hat',
     seed: Number.MAX_SAFE_INTEGER,
     batch: 16,
+    label: 3,
+    guidance: 1.5,
     show: 'xt',
+    pace: 'fast',
   };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());
+  assert.doesNotMatch(formatHash({ ...values, view: 'compare' }), /pace|show/);
 });
 
 test('an empty hash and unknown keys give the defaults without a word', () => {
@@ -281,28 +285,24 @@ test('parts of a batch are even, in order, and hold their own slice of everythin
 test('steps of the parts become one step with all pictures, in order, whoever is first', () => {
   /** @type {any[]} */
   const heard = [];
-  let now = 0;
-  const joiner = new Joiner(2, (event) => heard.push(event), () => now);
+  const joiner = new Joiner(2, (event) => heard.push(event));
   /** @param {number} index @param {number} value @returns {import('../../www/engine/remote.js').Step} */
-  const step = (index, value) => ({ type: 'step', index, t: 9 - index, x0: Uint8ClampedArray.of(value), xt: Uint8ClampedArray.of(value, value) });
+  const step = (index, value) => ({ type: 'step', index, t: 9 - index, ms: 30 - 5 * index + value, x0: Uint8ClampedArray.of(value), xt: Uint8ClampedArray.of(value, value) });
   joiner.receive(1, { type: 'started', total: 2 });
   joiner.receive(1, step(0, 10));
   joiner.receive(1, step(1, 11));
   assert.deepEqual(heard, [], 'the first part has not begun');
-  now = 100;
   joiner.receive(0, { type: 'started', total: 2 });
   assert.deepEqual(heard, [{ type: 'started', total: 2 }]);
-  now = 130;
   joiner.receive(0, step(0, 0));
   assert.equal(joiner.joined, 1);
-  now = 135;
   joiner.receive(0, step(1, 1));
   assert.equal(joiner.joined, 2);
   assert.deepEqual(
     heard.slice(1).map(({ index, t, ms, x0, xt }) => ({ index, t, ms, x0: [...x0], xt: [...xt] })),
     [
-      { index: 0, t: 9, ms: 30, x0: [0, 10], xt: [0, 0, 10, 10] },
-      { index: 1, t: 8, ms: 5, x0: [1, 11], xt: [1, 1, 11, 11] },
+      { index: 0, t: 9, ms: 40, x0: [0, 10], xt: [0, 0, 10, 10] },
+      { index: 1, t: 8, ms: 36, x0: [1, 11], xt: [1, 1, 11, 11] },
     ],
   );
 });

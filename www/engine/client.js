@@ -4,7 +4,7 @@
 
 import { Failure } from './errors.js';
 import { fetchModule, packageFor } from './package.js';
-import { Joiner, split, workersFor } from './pool.js';
+import { Joiner, concatenate, split, workersFor } from './pool.js';
 import { Remote } from './remote.js';
 import { keepTuning, keptTuning } from './tuning.js';
 import { fetchJsonText, fetchWeights } from './weights.js';
@@ -21,11 +21,20 @@ import { fetchJsonText, fetchWeights } from './weights.js';
  *   | {type: 'crashed', failure: Failure}} Remark  `total` bytes are 0 while unknown; after `crashed` nothing more is said
  *
  * @typedef {{type: 'started', total: number, workers: number}} Started
- * @typedef {import('./remote.js').Step & {ms: number}} Step
+ * @typedef {import('./remote.js').Step} Step
+ * @typedef {import('./remote.js').Points} Points
+ * @typedef {import('./remote.js').End} End
+ *
+ * @typedef {object} Way  how a run is made, beside the sampler's options
+ * @property {boolean} [dissect]  whether the steps come with their terms
+ * @property {boolean} [paced]  whether whoever asked says with `taken` how far it is; the engine is some steps ahead at most
  *
  * @typedef {object} Run
- * @property {Promise<{stopped: boolean}>} ended
+ * @property {Promise<End>} ended
  * @property {() => void} stop  ends it after the step that is being computed, or after its first
+ * @property {(steps: number) => void} taken  of a run that is paced: so many steps are dealt with
+ *
+ * @typedef {Omit<import('../../pkg/ddim_web.js').RateOptions, 'scheduler'>} RateOptions
  */
 
 /** Adds up the bytes of several downloads, which all start before the first one ends. @param {(event: Remark) => void} listener */
@@ -45,6 +54,35 @@ function byteCounter(listener) {
   };
 }
 
+/** A run from the moment that it is asked for: its parts come later. */
+class Asked {
+  /** @type {Promise<End>} */
+  ended = Promise.resolve({ stopped: true });
+  #stopping = false;
+  #taken = 0;
+  /** @type {import('./remote.js').Run[]} */
+  #parts = [];
+
+  /** @param {import('./remote.js').Run[]} parts */
+  begin(parts) {
+    this.#parts = parts;
+    if (this.#stopping) this.stop();
+    if (this.#taken > 0) this.taken(this.#taken);
+  }
+
+  /** Ends it after the step that is being computed, or after its first. */
+  stop() {
+    this.#stopping = true;
+    for (const part of this.#parts) part.stop();
+  }
+
+  /** @param {number} steps  of the whole batch that are dealt with */
+  taken(steps) {
+    this.#taken = steps;
+    for (const part of this.#parts) part.taken(steps);
+  }
+}
+
 export class Client {
   /** All workers there are, for the end. @type {Set<Remote>} */
   #all = new Set();
@@ -52,6 +90,8 @@ export class Client {
   #workers;
   /** The last change of that list; the next one waits for it. */
   #growing = Promise.resolve();
+  /** Runs that have not ended. */
+  #underWay = 0;
   #downloads = new AbortController();
   /** Why it has ended, once it has. @type {Failure|null} */
   #end = null;
@@ -118,34 +158,51 @@ export class Client {
   }
 
   /**
-   * Makes pictures; the listener hears of one run, in however many parts it is made. Runs that are asked for
-   * meanwhile wait for each other.
+   * Makes pictures; the listener hears of one run, in however many parts it is made. Runs that are asked for meanwhile
+   * are made beside it, in other workers where there are any and otherwise in turn.
    * @param {Options & {batch: number}} options
    * @param {(event: Started|Step) => void} onEvent
+   * @param {Way} [way]
    * @returns {Run}
    */
-  sample(options, onEvent) {
-    const run = { stopping: false, stop: () => {} };
-    const stop = () => {
-      run.stopping = true;
-      run.stop();
-    };
-    return { ended: this.#sample(options, onEvent, run), stop };
+  sample(options, onEvent, way = {}) {
+    const run = new Asked();
+    run.ended = this.#counted(() => this.#sample(options, onEvent, way, run));
+    return run;
   }
 
   /**
-   * @param {Options & {batch: number}} options @param {(event: Started|Step) => void} onEvent
-   * @param {{stopping: boolean, stop: () => void}} run  its `stop` ends all parts, once there are any
+   * The rate-distortion curve of a picture, point by point.
+   * @param {RateOptions} options
+   * @param {(event: {type: 'started', total: number} | Points) => void} onEvent
+   * @returns {Run}
    */
-  async #sample(options, onEvent, run) {
+  rate(options, onEvent) {
+    const run = new Asked();
+    run.ended = this.#counted(async () => {
+      const [worker] = await this.#workersFor(1);
+      const part = worker.rate(options, onEvent);
+      run.begin([part]);
+      return part.ended.catch((failure) => {
+        throw this.#end ?? failure;
+      });
+    });
+    return run;
+  }
+
+  /**
+   * @param {Options & {batch: number}} options @param {(event: Started|Step) => void} onEvent @param {Way} way
+   * @param {Asked} run
+   * @returns {Promise<End>}
+   */
+  async #sample(options, onEvent, { dissect = false, paced = false }, run) {
     const workers = await this.#workersFor(options.batch);
     const joiner = new Joiner(workers.length, (event) => {
       onEvent(event.type === 'started' ? { ...event, workers: workers.length } : event);
-      if (event.type === 'step') for (const part of parts) part.taken(joiner.joined);
+      if (event.type === 'step' && !paced) run.taken(joiner.joined);
     });
-    const parts = split(options, workers.length).map((part, i) => workers[i].sample(part, (event) => joiner.receive(i, event)));
-    run.stop = () => parts.forEach((part) => part.stop());
-    if (run.stopping) run.stop();
+    const parts = split(options, workers.length).map((part, i) => workers[i].sample(part, (event) => joiner.receive(i, event), dissect && i === 0));
+    run.begin(parts);
     /** @type {Failure|null} */
     let failure = null;
     const ends = await Promise.all(
@@ -153,12 +210,23 @@ export class Client {
         part.ended.catch((error) => {
           failure ??= error;
           run.stop();
-          return { stopped: true };
+          return /** @type {End} */ ({ stopped: true });
         }),
       ),
     );
     if (failure) throw this.#end ?? failure;
-    return { stopped: ends.some(({ stopped }) => stopped) };
+    const values = ends.flatMap((end) => end.values ?? []);
+    return { stopped: ends.some(({ stopped }) => stopped), ...(values.length > 0 && { values: concatenate(values) }) };
+  }
+
+  /** @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  async #counted(work) {
+    this.#underWay += 1;
+    try {
+      return await work();
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
   /** Ends everything at once and gives back its memory. @param {Failure} [why]  what is under way fails with */
@@ -187,13 +255,18 @@ export class Client {
     return worker;
   }
 
-  /** @param {number} batch @returns {Promise<Remote[]>} those that a run of so many pictures is spread over */
+  /**
+   * @param {number} batch
+   * @returns {Promise<Remote[]>} those that a run of so many pictures is spread over, which have the least to do
+   */
   async #workersFor(batch) {
     if (this.#device !== 'cpu') return this.#workers;
-    const wanted = workersFor(batch, navigator.hardwareConcurrency);
+    const cores = navigator.hardwareConcurrency;
+    // Room for the other runs, too.
+    const wanted = workersFor(batch + this.#underWay - 1, cores);
     this.#growing = this.#growing.then(() => this.#grow(wanted));
     await this.#growing;
-    return this.#workers.slice(0, wanted);
+    return [...this.#workers].sort((a, b) => a.requests - b.requests).slice(0, workersFor(batch, cores));
   }
 
   /** @param {number} wanted  workers */

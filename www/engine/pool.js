@@ -41,10 +41,15 @@ export function split(options, parts) {
   });
 }
 
-/** @param {Uint8ClampedArray<ArrayBuffer>[]} parts */
-function concatenate(parts) {
-  if (parts.length === 1) return parts[0];
-  const whole = new Uint8ClampedArray(parts.reduce((sum, part) => sum + part.length, 0));
+/**
+ * @template {Uint8ClampedArray|Float32Array} T
+ * @param {T[]} parts  one or more @returns {T}
+ */
+export function concatenate(parts) {
+  const [first] = parts;
+  if (parts.length === 1) return first;
+  const Kind = /** @type {new (length: number) => T} */ (first.constructor);
+  const whole = new Kind(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
   for (const part of parts) {
     whole.set(part, offset);
@@ -58,20 +63,17 @@ export class Joiner {
   /** @type {Step[][]} */
   #waiting;
   #started = 0;
-  #last = 0;
   /** Steps of the whole batch so far. */
   joined = 0;
 
   /**
    * @param {number} parts
-   * @param {(event: Started | Step & {ms: number}) => void} emit  hears of the run as if it were in one part; `ms`
-   *   of a step is the time since the one before
-   * @param {() => number} now  milliseconds
+   * @param {(event: Started | Step) => void} emit  hears of the run as if it were in one part; `ms` of a step is that of
+   *   the slowest part, and its terms are those of the first
    */
-  constructor(parts, emit, now = () => performance.now()) {
+  constructor(parts, emit) {
     this.#waiting = Array.from({ length: parts }, () => []);
     this.emit = emit;
-    this.now = now;
   }
 
   /** @param {number} part @param {Started|Step} event  what its worker says */
@@ -79,7 +81,6 @@ export class Joiner {
     if (event.type === 'started') {
       this.#started += 1;
       if (this.#started < this.#waiting.length) return;
-      this.#last = this.now();
       this.emit(event);
     } else {
       this.#waiting[part].push(event);
@@ -89,9 +90,7 @@ export class Joiner {
 
   #join() {
     const steps = this.#waiting.flatMap((waiting) => waiting.splice(0, 1));
-    const now = this.now();
-    const ms = now - this.#last;
-    this.#last = now;
+    const ms = Math.max(...steps.map((step) => step.ms));
     this.joined += 1;
     const x0 = concatenate(steps.map((step) => step.x0));
     const xt = concatenate(steps.map((step) => step.xt));

@@ -10,10 +10,35 @@ import { Failure } from './errors.js';
  * @property {import('../../pkg/ddim_web.js').Info} info
  * @property {string} adapter
  * @property {string} [tuning]  which kernels were the fastest on the graphics card
- * @property {{trainSteps: number, tau: string, unknownKeys: string[]}} scheduler  T, the tau that the model asks for, and the keys that were ignored
+ * @property {{trainSteps: number, tau: string, unknownKeys: string[], json: string}} scheduler  T, the tau that the model asks for, the keys that were ignored, and the file itself
  *
+ * @typedef {Uint8ClampedArray<ArrayBuffer>} Levels  grey levels, [B, C, H, W]
  * @typedef {{type: 'started', total: number}} Started
- * @typedef {{type: 'step', index: number, t: number, x0: Uint8ClampedArray<ArrayBuffer>, xt: Uint8ClampedArray<ArrayBuffer>}} Step  grey levels, [B, C, H, W]
+ *
+ * @typedef {object} Step
+ * @property {'step'} type
+ * @property {number} index  from 0
+ * @property {number} t  the time step that the network was told
+ * @property {number} ms  that the engine took
+ * @property {Levels} x0  x̂₀
+ * @property {Levels} xt  after the step
+ * @property {Terms} [terms]  where they were asked for
+ *
+ * @typedef {object} Terms  what a step adds up (DDIM, eq. 12), for the first picture of the batch
+ * @property {number} a  factor of x̂₀
+ * @property {number} b  factor of eps
+ * @property {number} sigma  factor of fresh noise
+ * @property {number|null} tNext  the time step of the result; null is the image
+ * @property {Levels} predicted  a x̂₀
+ * @property {Levels} direction  b eps
+ * @property {Levels} noise  sigma z
+ *
+ * @typedef {{type: 'points', points: import('../../pkg/ddim_web.js').RatePoint[]}} Points
+ * @typedef {Started | Step | Points} Event  of a run
+ *
+ * @typedef {object} End  of a run
+ * @property {boolean} stopped  before its last step
+ * @property {Float32Array} [values]  of a `sample`: the state after the last step that was made, [B, C, H, W]
  *
  * @typedef {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn', storage: 'f32'|'f16', script: string}} Wanted  script: the package's
  * @typedef {{module: WebAssembly.Module, config: string, scheduler: string, weights: Blob, tuning?: string}} Files
@@ -24,17 +49,17 @@ import { Failure } from './errors.js';
  * @typedef {Remark
  *   | {type: 'answer', request: number, value: unknown}
  *   | {type: 'failed', request: number, kind: Kind, message: string}
- *   | (Started | Step) & {request: number}} Message  all that it says
+ *   | Event & {request: number}} Message  all that it says
  *
- * @typedef {object} Run  one run of the sampler in one worker
- * @property {Promise<{stopped: boolean}>} ended
+ * @typedef {object} Run  one run in one worker
+ * @property {Promise<End>} ended
  * @property {() => void} stop  ends it after the step that is being computed, or after its first
  * @property {(steps: number) => void} taken  the page has so many steps of the whole batch
  */
 
 export class Remote {
   #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  /** @type {Map<number, {resolve: (value: any) => void, reject: (failure: Failure) => void, onEvent?: (event: Started|Step) => void}>} by request */
+  /** @type {Map<number, {resolve: (value: any) => void, reject: (failure: Failure) => void, onEvent?: (event: any) => void}>} by request */
   #pending = new Map();
   #requests = 0;
   /** Why it has ended, once it has. @type {Failure|null} */
@@ -68,19 +93,30 @@ export class Remote {
     return this.#request({ type: 'load', files }).answer;
   }
 
+  /** How many requests are under way. */
+  get requests() {
+    return this.#pending.size;
+  }
+
   /**
-   * Starts a run, after those that were asked for before.
+   * Starts a run; of several that are under way each makes a step in turn.
    * @param {object} options  of `Denoiser.sampler`, without the scheduler
    * @param {(event: Started|Step) => void} onEvent
+   * @param {boolean} [dissect]  whether the steps come with their terms
    * @returns {Run}
    */
-  sample(options, onEvent) {
-    const { request, answer } = this.#request({ type: 'sample', options }, onEvent);
-    return {
-      ended: answer,
-      stop: () => this.#worker.postMessage({ type: 'stop', request }),
-      taken: (steps) => this.#worker.postMessage({ type: 'taken', request, steps }),
-    };
+  sample(options, onEvent, dissect = false) {
+    return this.#run({ type: 'sample', options, dissect }, onEvent);
+  }
+
+  /**
+   * Starts a rate-distortion curve.
+   * @param {object} options  of `Denoiser.rate_distortion`, without the scheduler
+   * @param {(event: Started|Points) => void} onEvent
+   * @returns {Run}
+   */
+  rate(options, onEvent) {
+    return this.#run({ type: 'rate', options }, onEvent);
   }
 
   /** Ends the worker at once and gives back its memory. @param {Failure} [why]  what its requests fail with, from now on too */
@@ -91,7 +127,17 @@ export class Remote {
     this.#pending.clear();
   }
 
-  /** @param {object} message @param {(event: Started|Step) => void} [onEvent] */
+  /** @param {object} message @param {(event: any) => void} onEvent @returns {Run} */
+  #run(message, onEvent) {
+    const { request, answer } = this.#request(message, onEvent);
+    return {
+      ended: answer,
+      stop: () => this.#worker.postMessage({ type: 'stop', request }),
+      taken: (steps) => this.#worker.postMessage({ type: 'taken', request, steps }),
+    };
+  }
+
+  /** @param {object} message @param {(event: any) => void} [onEvent] */
   #request(message, onEvent) {
     this.#requests += 1;
     const request = this.#requests;

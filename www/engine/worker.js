@@ -1,11 +1,12 @@
-// The worker that owns one instance of the wasm module, so that the page never blocks. It loads one model
-// and then runs the sampler as often as it is asked to, one request after the other.
+// The worker that owns one instance of the wasm module, so that the page never blocks. It loads one model and then runs
+// the sampler as often as it is asked to; runs that are under way at once take turns, a step each.
 //
 // In:   {type: 'open', wanted}   {type: 'load', files}   once each, in this order
-//       {type: 'sample', options}
-//       {type: 'taken', steps}   {type: 'stop'}   at any time, about a `sample`
+//       {type: 'sample', options, dissect}   {type: 'rate', options}
+//       {type: 'taken', steps}   {type: 'stop'}   at any time, about one of these two
 // Out:  {type: 'answer', value}   {type: 'failed', kind, message}   one of the two to each request
 //       {type: 'started', total}   {type: 'step', ...}   during a `sample`
+//       {type: 'started', total}   {type: 'points', ...}   during a `rate`
 // All of these have the number of their `request`; remote.js has their types. On its own account the worker says:
 //       {type: 'compiling', done, total}   {type: 'notice', topic, text}
 //       {type: 'crashed', kind, message}   it is of no further use, and answers no more
@@ -111,7 +112,7 @@ async function load(request) {
   model = await loadDenoiser();
   const info = model.info();
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys }, tuning: model.tuning() };
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, tuning: model.tuning() };
 }
 
 const { port1: inbox, port2: outbox } = new MessageChannel();
@@ -131,24 +132,68 @@ async function keepPace(run, made) {
   while (made - run.taken >= LEAD && !run.stopping) await new Promise((resolve) => (run.wake = () => resolve(undefined)));
 }
 
-/** @param {{request: number, options: object}} request  options of `Denoiser.sampler`, without the scheduler */
-async function sample({ request, options }) {
-  const run = /** @type {Run} */ (runs.get(request));
+/** The end of the last step, of whichever run. @type {Promise<unknown>} */
+let turn = Promise.resolve();
+
+/**
+ * Waits for one's turn, so that of several runs each makes as many steps.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<{made: T, ms: number}>} with the time that the work itself took
+ */
+function inTurn(work) {
+  const timed = turn.then(async () => {
+    const began = performance.now();
+    const made = await work();
+    return { made, ms: performance.now() - began };
+  });
+  turn = timed.catch(() => {});
+  return timed;
+}
+
+/** @param {number} request @returns {Run} */
+function runOf(request) {
+  return /** @type {Run} */ (runs.get(request));
+}
+
+/** @param {number} step @returns {never} */
+function refuseNumbers(step) {
+  throw new Failure('diverged', `Step ${step} gave numbers that are not finite; the weights of this model seem to be damaged.`);
+}
+
+/**
+ * The terms that the last step adds up, for the first picture of the batch.
+ * @param {import('../../pkg/ddim_web.js').Sampler} sampler @returns {import('./remote.js').Terms|undefined}
+ */
+function termsOf(sampler) {
+  const found = sampler.dissect();
+  if (!found) return undefined;
+  const [batch] = sampler.shape;
+  /** @param {Float32Array} values */
+  const first = (values) => toGreyLevels(values.subarray(0, values.length / batch)) ?? refuseNumbers(found.index + 1);
+  const { a, b, sigma, t_next: tNext } = found;
+  return { a, b, sigma, tNext, predicted: first(found.predicted), direction: first(found.direction), noise: first(found.noise) };
+}
+
+/** @param {{request: number, options: object, dissect?: boolean}} request  options of `Denoiser.sampler`, without the scheduler */
+async function sample({ request, options, dissect }) {
+  const run = runOf(request);
   const sampler = model.sampler({ ...options, scheduler: files.scheduler });
   try {
     say({ type: 'started', request, total: sampler.total });
     let recoveries = 0;
     let done = false;
+    let values;
     // At least one step, so that a run that is stopped early has something to show.
     do {
-      const step = await sampler.next();
+      const { made: step, ms } = await inTurn(() => sampler.next());
       done = step.done;
-      const x0 = toGreyLevels(step.x0_hat);
-      const xt = toGreyLevels(step.x_t);
-      if (!x0 || !xt) {
-        throw new Failure('diverged', `Step ${step.index + 1} gave numbers that are not finite; the weights of this model seem to be damaged.`);
-      }
-      say({ type: 'step', request, index: step.index, t: step.t, x0, xt }, [x0.buffer, xt.buffer]);
+      values = step.x_t;
+      const x0 = toGreyLevels(step.x0_hat) ?? refuseNumbers(step.index + 1);
+      const xt = toGreyLevels(step.x_t) ?? refuseNumbers(step.index + 1);
+      const terms = dissect ? termsOf(sampler) : undefined;
+      const parts = terms ? [terms.predicted.buffer, terms.direction.buffer, terms.noise.buffer] : [];
+      say({ type: 'step', request, index: step.index, t: step.t, ms, x0, xt, ...(terms && { terms }) }, [x0.buffer, xt.buffer, ...parts]);
       if (sampler.recoveries > recoveries) {
         ({ recoveries } = sampler);
         const effect = step.index > 0 ? '; the pictures went on from the last step' : '';
@@ -157,14 +202,32 @@ async function sample({ request, options }) {
       await otherMessages();
       await keepPace(run, step.index + 1);
     } while (!done && !run.stopping);
-    return { stopped: !done };
+    return { stopped: !done, values };
   } finally {
     sampler.free();
   }
 }
 
+/** @param {{request: number, options: object}} request  options of `Denoiser.rate_distortion`, without the scheduler */
+async function rate({ request, options }) {
+  const run = runOf(request);
+  const curve = model.rate_distortion({ ...options, scheduler: files.scheduler });
+  try {
+    say({ type: 'started', request, total: curve.total });
+    for (;;) {
+      const { made: points } = await inTurn(() => curve.next());
+      if (points.length === 0) return { stopped: false };
+      say({ type: 'points', request, points });
+      await otherMessages();
+      if (run.stopping) return { stopped: true };
+    }
+  } finally {
+    curve.free();
+  }
+}
+
 /** @type {Record<string, (request: any) => Promise<unknown>>} */
-const requests = { open, load, sample };
+const requests = { open, load, sample, rate };
 
 /** @param {{type: string, request: number}} data */
 async function answer(data) {
@@ -183,8 +246,8 @@ async function answer(data) {
   }
 }
 
-/** The end of the last request: the next one waits for it. */
-let last = Promise.resolve();
+/** The end of `open` and `load`, which everything else waits for. */
+let prepared = Promise.resolve();
 
 addEventListener('message', ({ data }) => {
   const run = runs.get(data.request);
@@ -195,8 +258,10 @@ addEventListener('message', ({ data }) => {
     run.wake();
     return;
   }
-  if (data.type === 'sample') runs.set(data.request, { stopping: false, taken: 0, wake() {} });
-  last = last.then(() => answer(data));
+  if (data.type === 'sample' || data.type === 'rate') {
+    runs.set(data.request, { stopping: false, taken: 0, wake() {} });
+    prepared.then(() => answer(data));
+  } else prepared = prepared.then(() => answer(data));
 });
 
 addEventListener('error', (event) => crash('crash', event.message));

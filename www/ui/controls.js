@@ -2,8 +2,9 @@
 // behind a "?" for each. A field that holds nonsense says so and leaves the setting as it was.
 
 import { shorten } from '../engine/errors.js';
-import { OWN_TAU, SETTINGS, isOther, parse } from '../state.js';
+import { OWN_TAU, isOther, parse, settingOf } from '../state.js';
 import { element } from './dom.js';
+import { explanation } from './terms.js';
 
 /**
  * @typedef {import('../state.js').Setting} Setting
@@ -19,8 +20,8 @@ import { element } from './dom.js';
  * @property {(position: number) => number} toValue
  */
 
-/** Settings that have their control elsewhere on the page. @type {Key[]} */
-const ELSEWHERE = ['view', 'show'];
+/** What only a conditional model has. @type {Key[]} */
+const CONDITION = ['label', 'guidance'];
 
 /** The icon of the button that rolls a seed. */
 const DICE = `
@@ -91,7 +92,8 @@ class Control {
 
     this.field = this.#buildField({ id, 'data-testid': key, 'aria-describedby': `${helpId} ${problemId}` });
     this.problem = element('p', { id: problemId, className: 'problem', hidden: true });
-    this.help = element('p', { id: helpId, className: 'help', hidden: true }, setting.help);
+    this.help = element('div', { id: helpId, className: 'help', hidden: true }, element('p', {}, setting.help));
+    if (setting.term) this.help.append(explanation(setting.term));
     this.root = element('div', { className: `control control-${key}` }, this.#buildHead(id, helpId), this.#buildBody(), this.help, this.problem);
     this.show(settings.get(key));
   }
@@ -105,11 +107,16 @@ class Control {
       select.addEventListener('change', () => this.#take(select.value));
       return select;
     }
+    if (setting.key === 'label') {
+      const select = element('select', attributes);
+      select.addEventListener('change', () => this.#take(select.value));
+      return select;
+    }
     // Not type="number": that hides from us what was typed when it is not a number.
     const input = element('input', {
       ...attributes,
       type: 'text',
-      inputMode: setting.kind === 'integer' ? 'numeric' : 'decimal',
+      inputMode: { integer: 'numeric', real: 'decimal', text: 'text' }[setting.kind],
       autocomplete: 'off',
       spellcheck: false,
     });
@@ -137,7 +144,7 @@ class Control {
   #buildBody() {
     const { setting, field } = this;
     const body = element('div', { className: 'control-body' });
-    if (setting.kind !== 'choice' && setting.slider) {
+    if ((setting.kind === 'integer' || setting.kind === 'real') && setting.slider) {
       this.#slider = new Slider(setting, (text) => this.#take(text));
       body.append(this.#slider.root);
     }
@@ -185,6 +192,13 @@ class Control {
     return result;
   }
 
+  /** Names for numbers, where the field is a list. @param {string[]} names */
+  name(names) {
+    this.#max = names.length - 1;
+    this.field.replaceChildren(...names.map((text, value) => element('option', { value }, text)));
+    this.show(this.settings.get(this.setting.key));
+  }
+
   /** A value that only a link can hold becomes the last choice, in place of the one before. @param {string} value */
   #offer(value) {
     this.#other?.remove();
@@ -216,19 +230,31 @@ class Control {
   }
 }
 
+/** The settings that a view shows, most of the time and when one asks for more. */
 export class Controls {
   /** @type {Map<Key, Control>} */
   #controls = new Map();
+  #more = element('details', { className: 'more', 'data-testid': 'more' }, element('summary', {}, 'More settings'));
 
-  /** @param {HTMLElement} place @param {Settings} settings */
-  constructor(place, settings) {
+  /**
+   * @param {HTMLElement} place @param {Settings} settings
+   * @param {Key[]} keys  always in sight
+   * @param {Key[]} [more]  folded away, unless one of them is not what it is by default
+   */
+  constructor(place, settings, keys, more = []) {
     this.settings = settings;
-    for (const setting of SETTINGS) {
-      if (!ELSEWHERE.includes(setting.key)) this.#controls.set(setting.key, new Control(setting, settings));
-    }
-    place.replaceChildren(...[...this.#controls.values()].map((control) => control.root));
-    settings.on('change', (keys) => this.#show(keys));
+    for (const key of [...keys, ...more]) this.#controls.set(key, new Control(settingOf(key), settings));
+    /** @param {Key[]} some */
+    const rootsOf = (some) => some.map((key) => /** @type {Control} */ (this.#controls.get(key)).root);
+    this.#more.append(element('div', { className: 'controls' }, ...rootsOf(more)));
+    place.replaceChildren(element('div', { className: 'controls' }, ...rootsOf(keys)), ...(more.length > 0 ? [this.#more] : []));
+    this.#more.open = more.some((key) => settings.get(key) !== settingOf(key).default);
+    settings.on('change', (changed) => {
+      this.#show(changed);
+      if (more.some((key) => changed.includes(key) && settings.get(key) !== settingOf(key).default)) this.#more.open = true;
+    });
     this.#enable();
+    this.#condition(null);
   }
 
   /** @param {Key[]} keys */
@@ -250,17 +276,40 @@ export class Controls {
     if (tau) this.#controls.get('steps')?.enable(!isOther(tau.setting, this.settings.get('tau')));
   }
 
-  /** What the loaded model's scheduler says. @param {{trainSteps: number, tau: string}} scheduler */
-  follow({ trainSteps, tau }) {
+  /** What the loaded model allows. @param {import('../session.js').Loaded} loaded @param {import('../models.js').Model} model */
+  follow({ info: { classes }, scheduler: { trainSteps, tau } }, model) {
     this.#controls.get('steps')?.limit(trainSteps);
     const own = this.#controls.get('tau')?.field.querySelector(`option[value="${OWN_TAU}"]`);
     if (own) own.textContent = `the model’s own (${tau})`;
+    this.#condition(classes, model);
+  }
+
+  /** @param {number|null} classes @param {import('../models.js').Model} [model] */
+  #condition(classes, model) {
+    for (const key of CONDITION) {
+      const control = this.#controls.get(key);
+      if (!control) continue;
+      const used = classes !== null && (key === 'label' || model?.nullLabel !== undefined);
+      control.root.hidden = !used;
+      control.enable(used);
+    }
+    if (!classes) return;
+    const names = Array.from({ length: classes }, (_, i) => model?.labels?.[i] ?? (i === model?.nullLabel ? 'any' : `class ${i}`));
+    this.#controls.get('label')?.name(names);
+  }
+
+  /** Whether all hold what they should, which is said where not. @param {import('../session.js').Session} session */
+  check(session) {
+    const problem = this.firstProblem();
+    if (problem) session.fail(problem);
+    return problem === null;
   }
 
   /** The first field that holds nonsense, focused, and what is wrong with it. @returns {string|null} */
   firstProblem() {
     for (const { field, problem } of this.#controls.values()) {
       if (problem.hidden || field.disabled) continue;
+      if (this.#more.contains(field)) this.#more.open = true;
       field.focus();
       return problem.textContent;
     }

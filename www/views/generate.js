@@ -7,10 +7,12 @@ import { Film } from '../ui/film.js';
 import { Scrubber } from '../ui/scrubber.js';
 import { copyLink, savePng } from '../ui/share.js';
 import { Stage } from '../ui/stage.js';
-import { samplerOptions } from '../state.js';
 import { adapterLine, duration, milliseconds, plural } from '../ui/words.js';
 
 /** @typedef {import('../run.js').Run} Run */
+
+/** A run that is to be watched lasts so long at least. */
+const WATCH_MS = 2000;
 
 class Generate {
   /** @type {Film|null} */
@@ -26,7 +28,7 @@ class Generate {
     const { settings } = session;
     this.session = session;
     this.settings = settings;
-    this.controls = new Controls(find(root, 'controls', HTMLElement), settings);
+    this.controls = new Controls(find(root, 'controls', HTMLElement), settings, ['model', 'steps', 'eta', 'seed', 'batch', 'label', 'guidance'], ['device', 'method', 'tau', 'pace', 'engine', 'storage']);
     this.stage = new Stage(find(root, 'grid', HTMLElement), find(root, 'frame', HTMLElement));
     this.scrubber = new Scrubber(root, () => this.#draw());
     this.adapter = find(root, 'adapter', HTMLElement);
@@ -46,9 +48,9 @@ class Generate {
       if (keys.includes('show')) this.#showChoice();
       if (keys.includes('batch')) this.#layOut();
     });
-    session.on('loaded', (loaded) => {
+    session.whenLoaded((loaded) => {
       this.adapter.textContent = adapterLine(loaded, 1);
-      this.controls.follow(loaded.scheduler);
+      this.controls.follow(loaded, session.model);
       this.#layOut();
     });
     session.on('status', () => this.#followState());
@@ -67,18 +69,23 @@ class Generate {
 
     const values = settings.all();
     const pictures = plural(values.batch, 'picture');
-    this.#run = session.run({
-      options: samplerOptions(values),
+    const task = session.perform({
       text: `Making ${pictures}…`,
-      onStart: (run, workers) => this.#begin(values, run, workers),
-      onStep: ({ index, t, x0, xt }) => this.#receive({ step: index + 1, t, x0, xt }),
-      summary: ({ times, total }, stopped) => {
+      work: async (task) => {
+        const run = task.sample(session.options(), {
+          pace: values.pace === 'watch' ? WATCH_MS : 0,
+          onStart: (run, workers) => this.#begin(values, run, workers),
+          onStep: ({ index, t, x0, xt }) => this.#receive({ step: index + 1, t, x0, xt }),
+        });
+        this.#run = run;
+        const { stopped } = await run.ended;
+        const { times, total } = run;
         if (stopped) return `Stopped after step ${times.length} of ${total}. The pictures so far are kept.`;
-        return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(times.reduce((sum, ms) => sum + ms, 0))}.`;
+        return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
       },
     });
     // What goes wrong is in the status line.
-    await this.#run.ended.catch(() => {});
+    await task.ended.catch(() => {});
   }
 
   /** Ends the run after the step that is being computed; what there is stays. */
@@ -138,7 +145,8 @@ class Generate {
   #draw() {
     const { frame } = this.scrubber;
     if (!frame) return;
-    this.stage.draw(frame[this.settings.get('show')]);
+    const show = this.settings.get('show');
+    this.stage.draw(frame[show === 'both' ? 'x0' : show]);
     this.scrubber.tell();
     if (!this.session.busy) this.session.report({ figures: this.#figures(frame) });
   }
