@@ -121,6 +121,12 @@ class Views {
   }
 }
 
+/** Whether the page may begin by itself. */
+function mayPlay() {
+  const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
+  return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
+}
+
 async function start() {
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
   const { models, problem } = readModels(JSON.parse(await fetchJsonText(new URL('index.json', FOLDER))));
@@ -162,6 +168,7 @@ async function start() {
     } else if (event.key === 'Escape') views.current?.stop();
   });
   await Promise.all([shown, session.load()]);
+  if (settings.plays && session.status.state === 'ready' && mayPlay()) views.current?.run();
 }
 
 start().catch((error) => {

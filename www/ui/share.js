@@ -1,7 +1,7 @@
 // What leaves the page: a PNG of the grid, and a link that makes the same pictures again.
 
 import { gridAsPng } from './pixels.js';
-import { formatHash } from '../hash.js';
+import { linkTo } from '../hash.js';
 
 /** A tau from a link holds colons, commas, and any number of numbers. @param {string} text */
 function forFileName(text) {
@@ -26,5 +26,5 @@ export async function savePng(canvases, { model, seed, steps, eta, tau, method, 
 
 /** @param {import('../state.js').Values} settings @throws where the browser does not allow it */
 export function copyLink(settings) {
-  return navigator.clipboard.writeText(new URL(`#${formatHash(settings)}`, location.href).href);
+  return navigator.clipboard.writeText(linkTo(settings));
 }
