@@ -4,6 +4,7 @@ import { oneLine } from './engine/errors.js';
 import { fetchJsonText, pruneWeights } from './engine/weights.js';
 import { Settings } from './hash.js';
 import { FOLDER, readModels } from './models.js';
+import { keepOffline, onNewVersion } from './offline.js';
 import { Session } from './session.js';
 import { setModels, setViews } from './state.js';
 import { showModel } from './ui/model.js';
@@ -57,6 +58,7 @@ class Views {
 
 async function start() {
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
+  onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
   const { models, problem } = readModels(JSON.parse(await fetchJsonText(new URL('index.json', FOLDER))));
   if (problem) notices.show('models', problem);
   else pruneWeights(FOLDER, models.map(({ path }) => new URL(path, FOLDER)));
@@ -91,7 +93,7 @@ async function start() {
       views.current?.run();
     } else if (event.key === 'Escape') views.current?.stop();
   });
-  await session.load();
+  if (await session.load()) await keepOffline();
 }
 
 start().catch((error) => {
