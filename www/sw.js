@@ -16,6 +16,9 @@ const { scope } = worker.registration;
 /** Another page of the same origin has another scope. */
 const opened = caches.open(`ddim-web-site ${scope}`);
 
+/** The version of pages whose files are not kept. */
+const NETWORK = 'network';
+
 /** Versions of the pages and workers that this run of the service worker has met. @type {Map<string, string>} */
 const pins = new Map();
 
@@ -35,22 +38,28 @@ function pathOf(address) {
   return path === '' || path === 'index.html' ? './' : path;
 }
 
-/** The file, from the network only if it is not there yet, and only with the right checksum. @param {string} path @param {string} hash */
-async function fileOf(path, hash) {
+/**
+ * The file, from the network only if it is not there yet, and only with the right checksum.
+ * @param {string} path @param {string} hash
+ * @param {boolean} [mustStay]  whether it is an error that there is no room to keep it
+ */
+async function fileOf(path, hash, mustStay = false) {
   const cache = await opened;
   const key = keyOf('hash', hash, path);
   const kept = await cache.match(key);
   if (kept) return kept;
   const response = await fetch(new URL(path, scope), { cache: 'no-cache', integrity: hash });
   if (!response.ok) throw new Error(`${path} could not be fetched (HTTP ${response.status}).`);
-  await cache.put(key, response.clone());
+  await cache.put(key, response.clone()).catch((error) => {
+    if (mustStay) throw error;
+  });
   return response;
 }
 
 async function install() {
   await (await opened).put(keyOf('version', version), new Response(JSON.stringify(files)));
   const wanted = Object.entries(files).filter(([path]) => !later.some((folder) => path.startsWith(folder)));
-  await Promise.all(wanted.map(([path, hash]) => fileOf(path, hash)));
+  await Promise.all(wanted.map(([path, hash]) => fileOf(path, hash, true)));
   await worker.skipWaiting();
 }
 
@@ -58,7 +67,7 @@ async function install() {
 async function filesOf(known) {
   if (known === version) return files;
   const list = await (await opened).match(keyOf('version', known));
-  return list ? list.json() : files;
+  return list ? list.json() : {};
 }
 
 /** Drops what no open page needs. */
@@ -97,19 +106,27 @@ async function pin(id, known) {
   await (await opened).put(keyOf('client', id), new Response(known));
 }
 
-/** @param {FetchEvent} event @param {string} path */
-async function answer(event, path) {
-  const { request, clientId, resultingClientId } = event;
-  const known = request.mode === 'navigate' ? version : await versionOf(clientId);
-  // A page or worker that comes of this answer.
-  if (resultingClientId) event.waitUntil(pin(resultingClientId, known));
+/** A page, which opens this version; where it is damaged, all comes from the network. @param {FetchEvent} event @param {string} path */
+async function pageFor(event, path) {
+  const page = path in files ? await fileOf(path, files[path]).catch(() => null) : null;
+  event.waitUntil(pin(event.resultingClientId, page ? version : NETWORK));
+  return page ?? fetch(event.request);
+}
+
+/** What a page or worker asks for: a file of its own version or none. @param {FetchEvent} event @param {string} path */
+async function partFor(event, path) {
+  const known = await versionOf(event.clientId);
+  // A worker that begins with this file.
+  if (event.resultingClientId) event.waitUntil(pin(event.resultingClientId, known));
   const hash = (await filesOf(known))[path];
-  return hash ? fileOf(path, hash).catch(() => fetch(request)) : fetch(request);
+  return hash ? fileOf(path, hash) : fetch(event.request);
 }
 
 worker.addEventListener('install', (event) => event.waitUntil(install()));
 worker.addEventListener('activate', (event) => event.waitUntil(tidy()));
 worker.addEventListener('fetch', (event) => {
-  const path = pathOf(event.request.url);
-  if (event.request.method === 'GET' && path !== null) event.respondWith(answer(event, path));
+  const { method, mode, url } = event.request;
+  const path = pathOf(url);
+  if (method !== 'GET' || path === null) return;
+  event.respondWith(mode === 'navigate' ? pageFor(event, path) : partFor(event, path));
 });

@@ -113,6 +113,28 @@ test('an update is told, waits for a reload, and leaves an open page and its wor
   await demo.generate();
 });
 
+test('where what was kept is damaged and the site has changed, the page comes from the network, all of it', async (t) => {
+  const { out, server } = await published(t, 'damaged');
+  const demo = await open(t, { url: server.url });
+  const { page } = demo;
+  await demo.until('ready');
+  await kept(page);
+  const damaged = await page.evaluate(async () => {
+    const names = (await caches.keys()).filter((name) => name.startsWith('ddim-web-site '));
+    for (const name of names) {
+      const cache = await caches.open(name);
+      for (const key of await cache.keys()) if (new URL(key.url).searchParams.has('hash')) await cache.delete(key);
+    }
+    return names.length;
+  });
+  assert.equal(damaged, 1);
+  for (const file of ['index.html', 'www/main.js']) await appendFile(join(out, file), '\n');
+  await page.reload();
+  await demo.until('ready');
+  await demo.generate();
+  assert.deepEqual(await demo.notices(), []);
+});
+
 test('a page that is served from the repository has no service worker, and one whose site has lost it gets rid of it', async (t) => {
   const plain = await open(t);
   await plain.until('ready');
