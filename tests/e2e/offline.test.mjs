@@ -18,7 +18,8 @@ after(() => rm(folder, { recursive: true }));
 async function published(t, name, url) {
   const out = join(folder, name);
   const { files } = await makeSite(out, { url });
-  const server = await serve({ root: out, base: '/diffusion/' });
+  // As on GitHub Pages.
+  const server = await serve({ root: out, base: '/diffusion/', headers: { 'Cache-Control': 'max-age=600' }, gzip: true });
   t.after(() => server.close());
   return { out, files, server };
 }
