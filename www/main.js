@@ -4,6 +4,7 @@ import { oneLine } from './engine/errors.js';
 import { fetchJsonText, pruneWeights } from './engine/weights.js';
 import { Settings, formatHash } from './hash.js';
 import { FOLDER, readModels } from './models.js';
+import { keepOffline, onNewVersion } from './offline.js';
 import { Session } from './session.js';
 import { setModels, setViews } from './state.js';
 import { element } from './ui/dom.js';
@@ -129,6 +130,7 @@ function mayPlay() {
 
 async function start() {
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
+  onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
   const { models, problem } = readModels(JSON.parse(await fetchJsonText(new URL('index.json', FOLDER))));
   if (problem) notices.show('models', problem);
   else pruneWeights(FOLDER, models.map(({ path }) => new URL(path, FOLDER)));
@@ -169,6 +171,7 @@ async function start() {
   });
   await Promise.all([shown, session.load()]);
   if (settings.plays && session.status.state === 'ready' && mayPlay()) views.current?.run();
+  if (session.loaded) await keepOffline();
 }
 
 start().catch((error) => {
