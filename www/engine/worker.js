@@ -38,6 +38,9 @@ let files;
 /** @type {import('../../pkg/ddim_web.js').Denoiser} */
 let model;
 
+/** Why the network runs where it does, where that is not what one might expect. */
+let why = '';
+
 /** Runs that wait or are under way, by request. @type {Map<number, Run>} */
 const runs = new Map();
 
@@ -68,9 +71,15 @@ async function open(request) {
   return { adapter: found.adapter };
 }
 
+/** @param {string} text */
+function explain(text) {
+  why = text;
+  say({ type: 'notice', topic: 'device', text });
+}
+
 function choose() {
   choice = chooseDevice(wanted.device, found, wasm.is_software_adapter);
-  if (choice.notice) say({ type: 'notice', topic: 'device', text: choice.notice });
+  if (choice.notice) explain(choice.notice);
   if (wanted.storage === 'f16' && choice.halves === false) {
     const text = `The graphics adapter “${choice.adapter}” lacks the WebGPU feature shader-f16, so numbers of 32 bits are used.`;
     say({ type: 'notice', topic: 'storage', text });
@@ -95,8 +104,7 @@ async function loadDenoiser() {
   } catch (error) {
     if (wanted.device !== 'auto' || choice.device === 'cpu') throw error;
     const onCpu = await denoiserOn('cpu');
-    const text = `The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`;
-    say({ type: 'notice', topic: 'device', text });
+    explain(`The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`);
     return onCpu;
   }
 }
@@ -112,7 +120,7 @@ async function load(request) {
   model = await loadDenoiser();
   const info = model.info();
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, tuning: model.tuning() };
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, why, tuning: model.tuning() };
 }
 
 const { port1: inbox, port2: outbox } = new MessageChannel();
