@@ -152,10 +152,9 @@ async function start() {
   };
   settings.on('change', (keys) => {
     if (keys.includes('view')) show();
-    if (keys.includes('model')) showModel(document, session.model);
   });
   const shown = show();
-  showModel(document, session.model);
+  showModel(document, session);
 
   addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {

@@ -86,12 +86,20 @@ function choose() {
   }
 }
 
+/**
+ * How a device keeps the network's numbers, whatever was asked for.
+ * @param {'cpu'|'webgpu'} device @returns {'f32'|'f16'}
+ */
+function storageOf(device) {
+  return device === 'webgpu' && choice.halves ? wanted.storage : 'f32';
+}
+
 /** @param {'cpu'|'webgpu'} device */
 async function denoiserOn(device) {
   const weights = new Uint8Array(await files.weights.arrayBuffer());
   return wasm.Denoiser.load(files.config, weights, device, {
     engine: wanted.engine,
-    storage: choice.halves ? wanted.storage : 'f32',
+    storage: storageOf(device),
     tuning: files.tuning,
     progress: (done, total) => say({ type: 'compiling', done, total }),
   });
@@ -120,7 +128,7 @@ async function load(request) {
   model = await loadDenoiser();
   const info = model.info();
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, why, tuning: model.tuning() };
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, why, storage: storageOf(info.device), tuning: model.tuning() };
 }
 
 const { port1: inbox, port2: outbox } = new MessageChannel();
