@@ -10,6 +10,7 @@ export function showModel(page, session) {
   /** @param {string} id */
   const part = (id) => page.getElementById(`model-${id}`);
   const [nameLine, noteLine, card, preview] = ['name', 'note', 'card', 'preview'].map(part);
+  const poster = page.getElementById('poster');
   const tell = () => {
     const { name, path, note } = session.model;
     if (nameLine) nameLine.textContent = name;
@@ -18,6 +19,7 @@ export function showModel(page, session) {
       preview.hidden = false;
       preview.onerror = () => (preview.hidden = true);
       preview.src = new URL(`${path}preview.png`, FOLDER).href;
+      if (poster instanceof HTMLImageElement && poster.src !== preview.src) poster.src = preview.src;
     }
   };
   // Whoever opens it in a window of its own takes the settings along.
