@@ -21,9 +21,9 @@ export function imageOf(levels, index, { channels, height, width }) {
   return image;
 }
 
-/** @param {HTMLCanvasElement} canvas @returns {CanvasRenderingContext2D} */
-export function contextOf(canvas) {
-  const context = canvas.getContext('2d');
+/** @param {HTMLCanvasElement} canvas @param {CanvasRenderingContext2DSettings} [settings] @returns {CanvasRenderingContext2D} */
+export function contextOf(canvas, settings) {
+  const context = canvas.getContext('2d', settings);
   if (!context) throw new Error('The browser has no room for another picture.');
   return context;
 }
