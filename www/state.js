@@ -271,7 +271,7 @@ export const SETTINGS = [
     choices: [
       ['encode', 'Reconstruct'],
       ['rate', 'Compress'],
-      ['stroke', 'From strokes'],
+      ['stroke', 'Sketch'],
       ['inpaint', 'Fill in'],
       ['mix', 'Mix'],
     ],

@@ -38,12 +38,13 @@ class Reconstruct {
     this.parts = layout(root, { name: 'reconstruct', title: 'Reconstruct and edit', lead: '', run: 'Reconstruct' });
     this.lead = /** @type {HTMLElement} */ (root.querySelector('.lead'));
     this.cell = new Cell('picture', 'The picture');
-    this.cell.say('the picture ', letter('x', '0', 'x0'));
+    this.cell.say('picture ', letter('x', '0', 'x0'));
     this.scene = new Scene(this.parts.stage);
     const place = element('div', { className: 'source-place' });
     this.source = new Source(root, place, session, () => this.#showPicture());
     this.bench = new Bench(session, this.source, this.cell);
     this.bench.run = () => this.run();
+    this.bench.begun = (task) => this.#follow(task);
     this.encode = new Encode(this.bench);
     this.mix = new Mix(this.bench);
     /** @type {Record<Values['task'], Mode>} */
@@ -174,11 +175,16 @@ class Reconstruct {
         return sentence;
       },
     });
+    await this.#follow(task);
+    this.#followStatus();
+  }
+
+  /** @param {import('../run.js').Task} task  that ends with another picture */
+  async #follow(task) {
     this.#task = task;
     // What goes wrong is in the status line.
     await task.ended.catch(() => {});
     if (this.#task === task) this.#task = null;
-    this.#followStatus();
   }
 
   /** Ends the run after the step that is being computed; what there is stays. */

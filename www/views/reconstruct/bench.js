@@ -42,6 +42,8 @@ export function letter(letter, index, kind) {
 export class Bench {
   /** Does the chosen task; the view says how. */
   run = () => {};
+  /** Hears of a task that this view has begun. @type {(task: Task) => void} */
+  begun = () => {};
 
   /** @param {Session} session @param {import('./source.js').Source} source @param {import('./cell.js').Cell} cell  of the picture */
   constructor(session, source, cell) {

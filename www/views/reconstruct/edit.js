@@ -148,6 +148,6 @@ export class Inpaint extends Draws {
     const cells = readMask(bench.settings.get('mask'));
     const options = { ...bench.session.options(), known: picture.values, mask: knownPixels(cells, bench.shape) };
     const run = await this.make(task, picture, options, 'Filling the hole…');
-    return run ? `Filled the hole in ${plural(bench.settings.get('batch'), 'way')}, in ${plural(run.total, 'step')}.` : STOPPED;
+    return run ? `Filled the hole in ${plural(bench.settings.get('batch'), 'way')}, with ${plural(run.total, 'step')} each.` : STOPPED;
   }
 }

@@ -4,6 +4,7 @@
 import { element } from '../../ui/dom.js';
 import { isOther, OWN_TAU, settingOf } from '../../state.js';
 import { termButton } from '../../ui/terms.js';
+import { plural } from '../../ui/words.js';
 import { STOPPED, endOf, letter } from './bench.js';
 import { Cell } from './cell.js';
 import { ErrorCurve, CURVE_STEPS } from './curve.js';
@@ -43,10 +44,10 @@ export class Encode {
   constructor(bench) {
     this.bench = bench;
     this.#noise.say('→ its noise ', letter('x', 'T', 'xt'));
-    this.#back.say('→ made from it again');
+    this.#back.say('→ made again');
     this.#difference.say(`difference, ${EXAGGERATION} times as strong`);
     this.#curve = new ErrorCurve(() => this.#measure());
-    this.scene = { nodes: [bench.cell.root, this.#noise.root, this.#back.root], columns: 3, narrow: 3 };
+    this.scene = { nodes: [bench.cell.root, this.#noise.root, this.#back.root], columns: 3, narrow: 2 };
     this.source = 'DDIM, section 4.3 and table 2';
     this.below = [
       element('div', { className: 'card loss' },
@@ -107,7 +108,7 @@ export class Encode {
     this.#difference.draw(differenceOf(picture.values, decoded));
     this.#error.textContent = error.toFixed(6);
     this.#curve.add(key, isOther(settingOf('tau'), bench.settings.get('tau')) ? up.total : steps, error);
-    return `Encoded and decoded in ${up.total} steps each way. Error: ${shortError(error)}.`;
+    return `Reconstructed in ${plural(up.total, 'step')} each way; error ${shortError(error)}.`;
   }
 
   /** The curve, point by point. */
@@ -142,6 +143,7 @@ export class Encode {
         return `Measured the error at ${CURVE_STEPS.join(', ')} steps.`;
       },
     });
+    bench.begun(task);
     await task.ended.catch(() => {});
   }
 

@@ -54,7 +54,7 @@ export class MaskPainter {
   /** @type {boolean[]} */
   #cells = readMask('right');
   #erases = false;
-  canvas = element('canvas', { className: 'over', width: CELLS * SCALE, height: CELLS * SCALE, role: 'img', 'aria-label': 'The hole: drag to paint it or to take it back; with the keys, arrows move and the space bar paints', 'data-testid': 'reconstruct-mask' });
+  canvas = element('canvas', { className: 'over', width: CELLS * SCALE, height: CELLS * SCALE, role: 'application', 'aria-label': 'The hole: drag to paint it or to take it back; with the keys, arrows move and the space bar paints', 'data-testid': 'reconstruct-mask' });
   #cursor = /** @type {Point|null} */ (null);
 
   /** @param {(cells: boolean[]) => void} onPainted  a stroke has ended */

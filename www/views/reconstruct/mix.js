@@ -70,6 +70,7 @@ export class Mix {
       ...samples.map((_, i) => element('option', { value: i }, `sample ${i}`)),
     );
     const other = settings.get('other');
+    session.clear('other');
     if (samples.length > 0 && other !== 'seed' && !this.#other) {
       settings.set('other', String(Math.min(1, samples.length - 1)));
       session.tell('other', `There is no sample ${other} to mix with; sample ${settings.get('other')} is taken.`);

@@ -14,7 +14,7 @@ const MOST_UNDO = 30;
 const labelled = (label, field) => element('label', {}, element('span', {}, label), field);
 
 export class Pad {
-  #canvas = element('canvas', { width: SIDE, height: SIDE, role: 'img', 'aria-label': 'Drawing pad: arrow keys move the brush, the space bar starts and ends a stroke', 'data-testid': 'reconstruct-pad' });
+  #canvas = element('canvas', { width: SIDE, height: SIDE, role: 'application', 'aria-label': 'Drawing pad: arrow keys move the brush, the space bar starts and ends a stroke', 'data-testid': 'reconstruct-pad' });
   #cursor = element('div', { className: 'pad-cursor', hidden: true });
   #colour = element('input', { type: 'color', value: '#ffffff' });
   #grey = element('input', { type: 'range', min: 0, max: 255, value: 255, step: 1 });

@@ -59,7 +59,7 @@ export class Rate {
     const bits = last.rate + last.cost;
     this.#total.textContent = bits.toFixed(2);
     const kilobytes = (bits * bench.image) / 8 / 1000;
-    return `The whole picture takes ${bits.toFixed(2)} bits for each value, ${kilobytes.toFixed(2)} kB in all, estimated from ${points.length} time steps.`;
+    return `${bits.toFixed(2)} bits for each value, ${kilobytes.toFixed(2)} kB in all, from ${points.length} time steps.`;
   }
 
   /** @returns {import('../../ui/plot.js').PlotData} */

@@ -77,6 +77,7 @@ export class Source {
         element('div', { className: 'ways' }, files.root, photo.root, draw, element('span', { className: 'quiet' }, 'or drop or paste a picture anywhere')),
         this.#remark, this.#credit),
     );
+    this.#sayCredit();
     session.settings.on('change', (keys) => {
       if (keys.includes('picture')) this.#showSample();
     });
@@ -157,9 +158,13 @@ export class Source {
     this.onPicture();
   }
 
+  #sayCredit() {
+    this.#credit.textContent = this.session.model.samples?.credit ?? '';
+  }
+
   /** @param {Shape} shape */
   #list(shape) {
-    this.#credit.textContent = this.session.model.samples?.credit ?? '';
+    this.#sayCredit();
     this.#strip.replaceChildren(
       ...this.samples.map(({ levels }, i) => {
         const canvas = element('canvas', { width: shape.width, height: shape.height, 'aria-hidden': true });
