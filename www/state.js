@@ -306,7 +306,7 @@ export const SETTINGS = [
     view: 'reconstruct',
     kind: 'text',
     label: 'Hole',
-    default: 'right',
+    default: 'centre',
     pattern: /^(left|centre|right|top|[0-9a-f]{64})$/,
     patternText: 'left, centre, right, top, or 64 digits from 0 to f for 16 rows of 16 cells',
     help: 'Which part of the picture is made anew.',

@@ -11,8 +11,8 @@ const ROUND_THE_PICTURES = 300;
 const SMALLEST = 300;
 const LARGEST = 680;
 
-/** Decoration for a picture that is yet to come; style/stage.css makes it pale. @param {HTMLCanvasElement} canvas */
-function drawPlaceholder(canvas) {
+/** Decoration for a picture that is yet to come; the style makes it pale. @param {HTMLCanvasElement} canvas */
+export function drawPlaceholder(canvas) {
   const { width, height } = canvas;
   const image = new ImageData(width, height);
   for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);

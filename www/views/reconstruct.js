@@ -118,6 +118,8 @@ class Reconstruct {
     this.parts.below.replaceChildren(...(mode.below ?? []));
     this.scene.arrange(mode.scene);
     mode.enter?.();
+    // What was said of another task.
+    if (['done', 'stopped'].includes(this.session.status.state)) this.session.report({ text: 'Ready.', figures: '' });
   }
 
   #stopOwn() {

@@ -2,6 +2,7 @@
 
 import { element } from '../../ui/dom.js';
 import { columnsFor, contextOf, imageOf } from '../../ui/pixels.js';
+import { drawPlaceholder } from '../../ui/stage.js';
 
 /** @typedef {import('../../ui/pixels.js').Shape} Shape */
 
@@ -41,6 +42,7 @@ export class Cell {
     // Drawn on top of the pictures, where there is something.
     const over = [...this.square.children].filter((child) => child.classList.contains('over'));
     this.square.replaceChildren(...this.canvases, ...over);
+    for (const canvas of this.canvases) drawPlaceholder(canvas);
   }
 
   /** @param {Uint8ClampedArray} levels  [B, C, H, W] */

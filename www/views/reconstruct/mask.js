@@ -52,7 +52,7 @@ export function knownPixels(cells, { height, width }) {
 /** Paints the hole over a picture. */
 export class MaskPainter {
   /** @type {boolean[]} */
-  #cells = readMask('right');
+  #cells = readMask('centre');
   #erases = false;
   canvas = element('canvas', { className: 'over', width: CELLS * SCALE, height: CELLS * SCALE, role: 'application', 'aria-label': 'The hole: drag to paint it or to take it back; with the keys, arrows move and the space bar paints', 'data-testid': 'reconstruct-mask' });
   #cursor = /** @type {Point|null} */ (null);

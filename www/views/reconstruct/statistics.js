@@ -46,7 +46,7 @@ export class NoiseTable {
   #verdict = element('p', { 'data-testid': 'reconstruct-verdict' });
 
   constructor() {
-    const head = ['', 'this x_T', 'drawn noise', 'N(0, 1)'].map((text) => element('th', { scope: 'col' }, text));
+    const head = ['of all values', 'this x_T', 'drawn noise', 'N(0, 1)'].map((text) => element('th', { scope: 'col' }, text));
     this.root = element('div', { className: 'card noise-card' },
       element('h3', {}, 'Does its noise look like noise?'),
       element('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': 'Statistics of the noise' },
