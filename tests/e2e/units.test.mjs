@@ -43,7 +43,7 @@ test('settings survive the way through the hash', () => {
     guidance: 1.5,
     show: 'xt',
     pace: 'fast',
-    card: 'other',
+    card: 'chosen',
   };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());
