@@ -4,7 +4,8 @@
 import { element } from '../ui/dom.js';
 import { Controls } from '../ui/controls.js';
 import { followSession, layout } from '../ui/layout.js';
-import { copyLink, savePng } from '../ui/share.js';
+import { copyLink } from '../ui/share.js';
+import { savePictures } from '../ui/take.js';
 import { settingOf } from '../state.js';
 import { loadFigures } from '../engine/figures.js';
 import { Bench, STOPPED, letter } from './reconstruct/bench.js';
@@ -198,8 +199,9 @@ class Reconstruct {
 
   async #save() {
     const canvases = /** @type {HTMLCanvasElement[]} */ ([...this.scene.root.querySelectorAll('[data-testid="reconstruct-canvas"]')]);
+    const values = this.#shownSettings();
     try {
-      await savePng(canvases, this.#made ?? this.settings.all(), this.session.status.step ?? 0);
+      await savePictures(canvases, values, this.session.model, `reconstruct-${values.task}`);
     } catch (error) {
       this.session.tell('save', error instanceof Error ? error.message : String(error));
     }
@@ -207,17 +209,14 @@ class Reconstruct {
 
   async #copyLink() {
     const { session } = this;
-    try {
-      await copyLink({ ...this.settings.all(), ...this.#made, view: 'reconstruct' });
-    } catch {
-      session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
-      return;
-    }
-    this.copy.textContent = 'Link copied';
-    setTimeout(() => (this.copy.textContent = 'Copy link'), 2000);
+    if (!(await copyLink(this.copy, this.#shownSettings(), session))) return;
     if (this.source.picture?.sample === null) {
       session.tell('copy', 'The link has the settings, but not your own picture: it opens with a sample of the model in its place.');
     }
+  }
+
+  #shownSettings() {
+    return { ...this.settings.all(), ...this.#made, view: 'reconstruct' };
   }
 
   enter() {
