@@ -46,6 +46,7 @@ async function room(name, code) {
  */
 const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
+  interpolate: { tab: 'Interpolate', title: 'Between pictures', load: () => room('interpolate', import('./views/interpolate.js')) },
 };
 
 /** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */

@@ -28,6 +28,7 @@ setViews(['generate', 'compare']);
 test('settings survive the way through the hash', () => {
   /** @type {import('../../www/state.js').Values} */
   const values = {
+    ...defaults(),
     view: 'generate',
     model: 'other',
     device: 'cpu',

@@ -15,10 +15,14 @@ function forFileName(text) {
  * @param {number} step  the step on show
  */
 export async function savePng(canvases, { model, seed, steps, eta, tau, method, show }, step) {
-  const blob = await gridAsPng(canvases);
+  download(await gridAsPng(canvases), `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${show}-step${step}.png`);
+}
+
+/** @param {Blob} blob @param {string} name */
+export function download(blob, name) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${show}-step${step}.png`;
+  link.download = name;
   link.click();
   // Some browsers start reading the blob only after the click has returned.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

@@ -129,6 +129,12 @@ export const TERMS = {
     math: row(sup(xT, inside(mi('λ'))), eq, frac(row(mi('sin'), inside(inside(one, minus, mi('λ')), times, mi('θ'))), row(mi('sin'), mi('θ'))), times, sup(xT, inside(mn(0))), plus, frac(row(mi('sin'), inside(mi('λ'), times, mi('θ'))), row(mi('sin'), mi('θ'))), times, sup(xT, inside(one))),
     source: 'DDIM, eq. 67',
   },
+  mixing: {
+    name: 'mixing noisy pictures',
+    sentence: 'Two pictures with the same amount of noise in them are mixed on a straight line; going back from there removes the traces of mixing.',
+    math: row(sub(hat(mi('x'), '¯'), t, 'xt'), eq, inside(one, minus, mi('λ')), times, xt, plus, mi('λ'), times, `<msubsup class="xt">${mi('x')}${t}${mo('′')}</msubsup>`),
+    source: 'DDPM, section 4.3, figures 8 and 9',
+  },
   inversion: {
     name: 'inversion',
     sentence: 'With η = 0 the steps can be walked backwards, so a picture has its own noise x_T, from which it can be made again.',
