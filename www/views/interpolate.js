@@ -37,6 +37,8 @@ const FRAMES = ['corners', 'path', 'frames'];
 /** The few steps of a drag begin at the highest level, where pure noise belongs: so they come closest to all S. */
 const DRAG_TAU = 'trailing';
 
+const FILLING = 'Making the frames…';
+const FOLLOWING = 'Following the handle…';
 const STOPPED = 'Stopped. The pictures so far are kept.';
 
 class Interpolate {
@@ -249,7 +251,7 @@ class Interpolate {
     settings.flush();
     // The model may allow fewer steps than were asked for.
     if (!session.loaded && (!(await session.load()) || this.#refuses())) return;
-    const task = session.perform({ text: 'Making the frames…', work: (task) => this.#fill(task) });
+    const task = session.perform({ text: FILLING, work: (task) => this.#fill(task) });
     // What goes wrong is in the status line.
     await task.ended.catch(() => {});
   }
@@ -272,9 +274,9 @@ class Interpolate {
     return problem !== '';
   }
 
-  /** @param {Values} values @param {boolean} long  whether a hand that begins to drag ends the runs */
-  #care(values, long) {
-    const progress = new Progress(this.session, this.#painter);
+  /** @param {Values} values @param {boolean} long  whether a hand that begins to drag ends the runs @param {string} text  what is being done */
+  #care(values, long, text) {
+    const progress = new Progress(this.session, this.#painter, text);
     const seeds = seedsOf(values);
     return {
       progress,
@@ -299,7 +301,7 @@ class Interpolate {
     this.#filled = values;
     this.#offerFrames();
     try {
-      const care = this.#care(values, false);
+      const care = this.#care(values, false, FILLING);
       care.progress.expect(this.maker.missing(values));
       const path = await this.maker.path(task, values, care);
       if (!path) return STOPPED;
@@ -337,7 +339,7 @@ class Interpolate {
   /** The picture follows the handle. @param {() => {full: boolean}|undefined} take */
   #follow(take) {
     const task = this.session.perform({
-      text: 'Following the handle…',
+      text: FOLLOWING,
       work: async (task) => {
         let text = STOPPED;
         for (let request = take(); request && !task.stopping; request = take()) text = await this.#draw(task, request.full);
@@ -351,7 +353,7 @@ class Interpolate {
   /** @param {Task} task @param {boolean} full  whether in all steps @returns {Promise<string>} how that went */
   async #draw(task, full) {
     const values = this.settings.all();
-    const care = this.#care(values, full);
+    const care = this.#care(values, full, FOLLOWING);
     const path = await this.maker.path(task, values, care);
     if (!path) return STOPPED;
     if (full || values.drag >= values.steps) {

@@ -9,8 +9,9 @@ export class Progress {
   #runs = new Set();
   #expected = 0;
 
-  /** @param {import('../../session.js').Session} session @param {import('../../ui/painter.js').Painter} painter */
-  constructor(session, painter) {
+  /** @param {import('../../session.js').Session} session @param {import('../../ui/painter.js').Painter} painter @param {string} text  what is being done */
+  constructor(session, painter, text) {
+    this.text = text;
     this.session = session;
     this.painter = painter;
   }
@@ -30,6 +31,6 @@ export class Progress {
   #report({ times, total, msPerStep }) {
     const value = [...this.#runs].reduce((sum, run) => sum + run.times.length / run.total, 0);
     const figures = `Step ${times.length} of ${total} · ${milliseconds(msPerStep)} per step`;
-    this.session.report({ figures, step: times.length, progress: { value, max: Math.max(this.#expected, this.#runs.size) } });
+    this.session.report({ text: this.text, figures, step: times.length, progress: { value, max: Math.max(this.#expected, this.#runs.size) } });
   }
 }
