@@ -103,7 +103,7 @@ test('a link gives identical pixels, with fresh noise in every step too', async 
   await demo.generate();
   const first = await demo.pixels();
   const link = new URL(demo.page.url()).hash.slice(1);
-  assert.equal(link, 'view=generate&model=fashion-mnist&device=cpu&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&engine=plan&storage=f32&show=x0');
+  assert.equal(link, 'view=generate&model=fashion-mnist&device=cpu&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&engine=plan&storage=f32&label=0&guidance=0&show=x0&pace=fast');
 
   await demo.page.reload();
   await demo.until('ready');
@@ -263,7 +263,7 @@ test('the copied link is that of the picture on show, even when a control was mo
   );
   await demo.get('copy').click();
   assert.equal(await said, 'Link copied');
-  assert.equal(await demo.page.evaluate(() => navigator.clipboard.readText()), link);
+  assert.equal(await demo.page.evaluate(() => navigator.clipboard.readText()), `${link}&play`);
 });
 
 test('every model of the list draws pictures, in grey or colour', async (t) => {

@@ -116,6 +116,9 @@ async function load(request) {
 }
 
 const { port1: inbox, port2: outbox } = new MessageChannel();
+/** Those whose message is under way, in its order. @type {((value?: unknown) => void)[]} */
+const sent = [];
+inbox.onmessage = () => sent.shift()?.();
 
 /**
  * Lets waiting messages in, so that a `stop` is seen between two steps. A message to oneself does not wait;
@@ -123,7 +126,7 @@ const { port1: inbox, port2: outbox } = new MessageChannel();
  */
 const otherMessages = () =>
   new Promise((resolve) => {
-    inbox.onmessage = resolve;
+    sent.push(resolve);
     outbox.postMessage(null);
   });
 

@@ -1,7 +1,7 @@
 // What leaves the page: a PNG of the grid, and a link that makes the same pictures again.
 
 import { gridAsPng } from './pixels.js';
-import { formatHash } from '../hash.js';
+import { linkTo } from '../hash.js';
 
 /** A tau from a link holds colons, commas, and any number of numbers. @param {string} text */
 function forFileName(text) {
@@ -15,14 +15,10 @@ function forFileName(text) {
  * @param {number} step  the step on show
  */
 export async function savePng(canvases, { model, seed, steps, eta, tau, method, show }, step) {
-  download(await gridAsPng(canvases), `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${show}-step${step}.png`);
-}
-
-/** @param {Blob} blob @param {string} name */
-export function download(blob, name) {
+  const blob = await gridAsPng(canvases);
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = name;
+  link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${show}-step${step}.png`;
   link.click();
   // Some browsers start reading the blob only after the click has returned.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -30,5 +26,5 @@ export function download(blob, name) {
 
 /** @param {import('../state.js').Values} settings @throws where the browser does not allow it */
 export function copyLink(settings) {
-  return navigator.clipboard.writeText(new URL(`#${formatHash(settings)}`, location.href).href);
+  return navigator.clipboard.writeText(linkTo(settings));
 }

@@ -1,15 +1,16 @@
 // The view `generate`: makes pictures with the settings, shows every step as it comes, and lets one go back through
-// them afterwards.
+// them afterwards, or make them one by one.
 
 import { find } from '../ui/dom.js';
 import { Controls } from '../ui/controls.js';
+import { Dissection } from '../ui/dissection.js';
 import { Film } from '../ui/film.js';
 import { Scrubber } from '../ui/scrubber.js';
 import { copyLink, savePng } from '../ui/share.js';
 import { Stage } from '../ui/stage.js';
 import { adapterLine, duration, milliseconds, plural } from '../ui/words.js';
 
-/** @typedef {import('../run.js').Run} Run */
+/** @typedef {import('../run.js').Run} Run @typedef {import('../state.js').Values} Values */
 
 /** A run that is to be watched lasts so long at least. */
 const WATCH_MS = 2000;
@@ -20,29 +21,35 @@ class Generate {
   /** The current or last run. @type {Run|null} */
   #run = null;
   #painting = 0; // the animation frame that will show the newest step
-  /** What the buttons follow. @type {import('../session.js').State|null} */
-  #state = null;
+  /** What the buttons follow. */
+  #followed = '';
 
   /** @param {HTMLElement} root @param {import('../session.js').Session} session */
   constructor(root, session) {
     const { settings } = session;
     this.session = session;
     this.settings = settings;
-    this.controls = new Controls(find(root, 'controls', HTMLElement), settings, ['model', 'steps', 'eta', 'seed', 'batch', 'label', 'guidance'], ['device', 'method', 'tau', 'pace', 'engine', 'storage']);
-    this.stage = new Stage(find(root, 'grid', HTMLElement), find(root, 'frame', HTMLElement));
+    const always = /** @type {const} */ (['model', 'device', 'steps', 'eta', 'seed', 'batch', 'label', 'guidance']);
+    this.controls = new Controls(find(root, 'controls', HTMLElement), settings, [...always], ['method', 'tau', 'pace', 'engine', 'storage']);
+    this.stage = new Stage(find(root, 'frame', HTMLElement), (index) => this.#enlarge(index));
     this.scrubber = new Scrubber(root, () => this.#draw());
+    this.dissection = new Dissection(find(root, 'dissect', HTMLDetailsElement));
     this.adapter = find(root, 'adapter', HTMLElement);
     this.placeholder = find(root, 'placeholder', HTMLElement);
-    this.generateButton = find(root, 'generate', HTMLButtonElement);
-    this.stopButton = find(root, 'stop', HTMLButtonElement);
-    this.saveButton = find(root, 'save', HTMLButtonElement);
-    this.copyButton = find(root, 'copy', HTMLButtonElement);
-    this.shows = ['x0', 'xt'].map((value) => find(root, `show-${value}`, HTMLInputElement));
+    /** @param {string} testId @param {() => void} action */
+    const button = (testId, action) => {
+      const found = find(root, testId, HTMLButtonElement);
+      found.addEventListener('click', action);
+      return found;
+    };
+    this.generateButton = button('generate', () => this.run());
+    this.stopButton = button('stop', () => this.stop());
+    this.backButton = button('back', () => this.#back());
+    this.stepButton = button('step', () => this.#step());
+    this.saveButton = button('save', () => this.#save());
+    this.copyButton = button('copy', () => this.#copy());
+    this.shows = ['x0', 'xt', 'both'].map((value) => find(root, `show-${value}`, HTMLInputElement));
 
-    this.generateButton.addEventListener('click', () => this.run());
-    this.stopButton.addEventListener('click', () => this.stop());
-    this.saveButton.addEventListener('click', () => this.#save());
-    this.copyButton.addEventListener('click', () => this.#copy());
     for (const radio of this.shows) radio.addEventListener('change', () => settings.set('show', radio.value));
     settings.on('change', (keys) => {
       if (keys.includes('show')) this.#showChoice();
@@ -53,19 +60,52 @@ class Generate {
       this.controls.follow(loaded, session.model);
       this.#layOut();
     });
-    session.on('status', () => this.#followState());
+    session.on('status', () => this.#follow());
     this.#layOut();
     this.#showChoice();
-    this.#followState();
+    this.#follow();
   }
 
-  /** Makes pictures with the current settings; loads the model first if that has failed before. */
-  async run() {
+  /** Makes pictures with the current settings, or goes on with a run that waits; loads the model first if that has failed before. */
+  run() {
+    if (this.#holding) {
+      this.#run?.go();
+      this.session.report({ text: this.#making });
+      this.#follow();
+      return;
+    }
+    return this.#begin(false);
+  }
+
+  /** Ends the run after the step that is being computed; what there is stays. */
+  stop() {
+    if (this.session.status.state !== 'running') return;
+    this.session.stop();
+    this.stopButton.disabled = true;
+  }
+
+  /** A run that waits for a hand would wait for ever. */
+  leave() {
+    if (this.#holding) this.stop();
+  }
+
+  /** Whether the run under way waits for the next press of the button. */
+  get #holding() {
+    return this.session.status.state === 'running' && (this.#run?.held ?? false);
+  }
+
+  get #making() {
+    const { settings, total } = /** @type {Film} */ (this.#film);
+    return `Making ${plural(settings.batch, 'picture')} in ${plural(total, 'step')}…`;
+  }
+
+  /** @param {boolean} held  whether it waits after the first step */
+  async #begin(held) {
     const { session, settings } = this;
-    if (session.busy || this.#refuses()) return;
+    if (session.busy || !this.controls.check(session)) return;
     settings.flush();
     // The model may allow fewer steps than were asked for.
-    if (!session.loaded && (!(await session.load()) || this.#refuses())) return;
+    if (!session.loaded && (!(await session.load()) || !this.controls.check(session))) return;
 
     const values = settings.all();
     const pictures = plural(values.batch, 'picture');
@@ -73,11 +113,14 @@ class Generate {
       text: `Making ${pictures}…`,
       work: async (task) => {
         const run = task.sample(session.options(), {
+          held,
+          dissect: true,
           pace: values.pace === 'watch' ? WATCH_MS : 0,
-          onStart: (run, workers) => this.#begin(values, run, workers),
-          onStep: ({ index, t, x0, xt }) => this.#receive({ step: index + 1, t, x0, xt }),
+          onStart: (run, workers) => this.#start(values, run, workers),
+          onStep: ({ index, t, x0, xt, terms }) => this.#receive({ step: index + 1, t, x0, xt, ...(terms && { terms }) }),
         });
         this.#run = run;
+        if (held) run.step();
         const { stopped } = await run.ended;
         const { times, total } = run;
         if (stopped) return `Stopped after step ${times.length} of ${total}. The pictures so far are kept.`;
@@ -88,22 +131,27 @@ class Generate {
     await task.ended.catch(() => {});
   }
 
-  /** Ends the run after the step that is being computed; what there is stays. */
-  stop() {
-    if (this.session.status.state !== 'running') return;
-    this.session.stop();
-    this.stopButton.disabled = true;
+  /** One step forward: through the film, or else by the engine. */
+  #step() {
+    if (this.session.status.state === 'running' && !this.#holding) {
+      this.#run?.hold();
+      this.#pausedAt();
+    } else if (this.scrubber.move(1)) return;
+    else if (this.#holding) this.#run?.step();
+    else this.#begin(true);
+    this.#follow();
   }
 
-  /** Says so when a field holds nonsense. @returns {boolean} whether one does */
-  #refuses() {
-    const problem = this.controls.firstProblem();
-    if (problem) this.session.fail(problem);
-    return problem !== null;
+  #back() {
+    this.scrubber.move(-1);
   }
 
-  /** The sampler has accepted the options. @param {import('../state.js').Values} values @param {Run} run @param {number} workers */
-  #begin(values, { total }, workers) {
+  #pausedAt() {
+    this.session.report({ text: 'Waiting. Step makes the next one, Go on all that are left.' });
+  }
+
+  /** The sampler has accepted the options. @param {Values} values @param {Run} run @param {number} workers */
+  #start(values, { total, held }, workers) {
     const { shape, loaded } = this.session;
     if (!shape || !loaded) return;
     this.adapter.textContent = adapterLine(loaded, workers);
@@ -113,11 +161,8 @@ class Generate {
     this.scrubber.begin(film);
     this.placeholder.hidden = true;
     this.saveButton.disabled = true;
-    this.session.report({
-      text: `Making ${plural(values.batch, 'picture')} in ${plural(total, 'step')}…`,
-      figures: `Step 0 of ${total}`,
-      progress: { value: 0, max: total },
-    });
+    this.session.report({ text: this.#making, figures: `Step 0 of ${total}`, progress: { value: 0, max: total } });
+    if (held) this.#pausedAt();
     this.session.clear('film');
     if (film.stride > 1) this.session.tell('film', `To save memory, the slider will hold one step in ${film.stride}.`);
   }
@@ -139,23 +184,25 @@ class Generate {
     const { film, frame } = this.scrubber;
     if (!film || !frame) return;
     this.session.report({ progress: { value: frame.step, max: film.total }, step: frame.step, figures: this.#figures(frame) });
+    this.#follow();
   }
 
   /** Draws the step that the slider is at. */
   #draw() {
     const { frame } = this.scrubber;
-    if (!frame) return;
-    const show = this.settings.get('show');
-    this.stage.draw(frame[show === 'both' ? 'x0' : show]);
+    if (!frame || !this.#film) return;
+    this.stage.draw(this.settings.get('show') === 'xt' ? frame.xt : frame.x0, frame.xt);
     this.scrubber.tell();
-    if (!this.session.busy) this.session.report({ figures: this.#figures(frame) });
+    this.dissection.show(frame, this.#film.shape);
+    this.backButton.disabled = this.scrubber.place < 1 || this.scrubber.slider.disabled;
+    if (!this.session.busy || this.#holding) this.session.report({ figures: this.#figures(frame) });
   }
 
   /** @param {import('../ui/film.js').Frame} frame */
   #figures({ step, t }) {
     const { total } = /** @type {Film} */ (this.#film);
     const ms = this.#run?.msPerStep ?? 0;
-    const running = this.session.status.state === 'running';
+    const running = this.session.status.state === 'running' && !this.#holding;
     const left = running && step < total ? ` · ${duration((total - step) * ms)} left` : '';
     return `Step ${step} of ${total} · t = ${t}${left} · ${milliseconds(ms)} per step`;
   }
@@ -169,25 +216,39 @@ class Generate {
   #showChoice() {
     const show = this.settings.get('show');
     for (const radio of this.shows) radio.checked = radio.value === show;
+    this.stage.both(show === 'both');
     this.#draw();
   }
 
-  #followState() {
+  #follow() {
     const { busy, status } = this.session;
-    if (status.state === this.#state) return;
-    this.#state = status.state;
+    const holding = this.#holding;
+    const followed = `${status.state} ${holding} ${this.#film?.length}`;
+    if (followed === this.#followed) return;
+    this.#followed = followed;
     const running = status.state === 'running';
     if (!running) this.#paint();
     if (status.state === 'loading') this.adapter.textContent = '';
     const focused = document.activeElement;
-    this.generateButton.disabled = busy;
+    this.generateButton.disabled = busy && !holding;
+    this.generateButton.textContent = holding ? 'Go on' : 'Generate';
     this.stopButton.disabled = !running;
+    this.stepButton.disabled = status.state === 'loading';
+    this.stepButton.textContent = running && !holding ? 'Pause' : 'Step ›';
     // A disabled button loses the focus; hand it to its partner.
-    if (running && focused === this.generateButton) this.stopButton.focus();
+    if (running && focused === this.generateButton && !holding) this.stopButton.focus();
     if (!busy && focused === this.stopButton) this.generateButton.focus();
-    this.scrubber.enable(running, busy);
+    this.scrubber.enable(running && !holding, busy);
+    this.backButton.disabled = this.scrubber.place < 1 || this.scrubber.slider.disabled;
     this.saveButton.disabled = !this.#film?.length;
     this.placeholder.hidden = this.#film !== null;
+  }
+
+  /** @param {number} index */
+  async #enlarge(index) {
+    if (!this.#film?.length) return;
+    const { enlarge } = await import('../ui/enlarge.js');
+    enlarge(this.#film, index, { show: this.settings.get('show') === 'xt' ? 'xt' : 'x0', step: this.scrubber.place });
   }
 
   /** The settings that made the picture on show, with the choice that is on show. */
@@ -222,5 +283,5 @@ class Generate {
  */
 export function mount(root, session) {
   const view = new Generate(root, session);
-  return { run: () => view.run(), stop: () => view.stop() };
+  return { run: () => view.run(), stop: () => view.stop(), leave: () => view.leave() };
 }

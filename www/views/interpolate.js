@@ -4,11 +4,12 @@
 import { loadFigures } from '../engine/figures.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
+import { download } from '../ui/export/download.js';
 import { followSession, layout } from '../ui/layout.js';
 import { Latest } from '../ui/latest.js';
 import { Painter } from '../ui/painter.js';
 import { gridAsPng } from '../ui/pixels.js';
-import { copyLink, download } from '../ui/share.js';
+import { copyLink } from '../ui/share.js';
 import { duration, plural } from '../ui/words.js';
 import { aboutPaths } from './interpolate/about.js';
 import { Board } from './interpolate/board.js';
