@@ -25,9 +25,9 @@ const SMALLEST = 160;
 const LARGEST = 448;
 
 /** In a plane the map has this part of the width, and the picture the rest. */
-const PART_OF_MAP = 0.65;
+const PART_OF_MAP = 0.67;
 const BESIDE_THE_MAP = 24;
-const WIDTH_OF_HEIGHTS = 44;
+const WIDTH_OF_HEIGHTS = 36;
 const CORNER_IN_LINE = 136;
 
 export class Board {
@@ -82,7 +82,7 @@ export class Board {
     const rows = mode === 'line' ? 1 : mode === 'square' ? columns : MixPath.ROWS;
     this.map.layout(rows, columns, (row, column) => `Frame ${column + 1} of ${columns}${rows > 1 ? `, row ${row + 1} of ${rows}` : ''}`);
     const heights = mode === 'mix' ? Array.from({ length: rows }, (_, row) => MixPath.steps(row / (rows - 1), trainSteps)) : [];
-    this.heights.replaceChildren(...heights.map((t, i) => element('span', {}, i === 0 ? `t = ${t}` : String(t))));
+    this.heights.replaceChildren(...heights.map((t) => element('span', {}, String(t))));
     this.fit();
     return true;
   }
