@@ -48,6 +48,8 @@ async function room(name, code) {
 const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
   interpolate: { tab: 'Interpolate', title: 'Between pictures', load: () => room('interpolate', import('./views/interpolate.js')) },
+  model: { tab: 'Model', title: 'The models', load: () => room('model', import('./views/model.js')) },
+  device: { tab: 'Device', title: 'This device', load: () => room('device', import('./views/device.js')) },
 };
 
 /** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */
@@ -159,10 +161,9 @@ async function start() {
   };
   settings.on('change', (keys) => {
     if (keys.includes('view')) show();
-    if (keys.includes('model')) showModel(document, session.model);
   });
   const shown = show();
-  showModel(document, session.model);
+  showModel(document, session);
 
   addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {

@@ -27,6 +27,7 @@ import { few } from './engine/errors.js';
  * @property {number} mix
  * @property {number} mix_eta
  * @property {number} drag
+ * @property {string} card
  *
  * @typedef {object} Common
  * @property {keyof Values} key  name in the URL hash, in the DOM (`data-testid`) and in `Values`
@@ -75,6 +76,9 @@ const MAX_STEPS = 1_000_000;
 
 /** The value of `tau` that leaves it to the model's scheduler_config.json. */
 export const OWN_TAU = 'model';
+
+/** The value of `card` that opens the model that is in use, whichever that is. */
+export const OPEN_CHOSEN = 'chosen';
 
 /** @type {Setting[]} */
 export const SETTINGS = [
@@ -342,6 +346,15 @@ export const SETTINGS = [
     max: 100,
     help: 'So few steps are taken while the handle moves, so that the picture keeps up. When you let go it gets all S.',
   },
+  {
+    key: 'card',
+    view: 'model',
+    kind: 'choice',
+    label: 'Card',
+    default: OPEN_CHOSEN,
+    choices: [],
+    help: 'The model whose card is on show.',
+  },
 ];
 
 /** @param {string} key @returns {Setting} */
@@ -351,7 +364,7 @@ export function settingOf(key) {
   return setting;
 }
 
-/** @param {'view'|'model'} key @param {[string, string][]} choices  value and text; the first one is the default */
+/** @param {'view'|'model'|'card'} key @param {[string, string][]} choices  value and text; the first one is the default */
 function fill(key, choices) {
   const setting = settingOf(key);
   if (setting.kind === 'choice') Object.assign(setting, { choices, default: choices[0][0] });
@@ -364,7 +377,10 @@ export function setViews(names) {
 
 /** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models  at least one */
 export function setModels(models) {
-  fill('model', models.map(({ id, name }) => [id, name]));
+  /** @type {[string, string][]} */
+  const choices = models.map(({ id, name }) => [id, name]);
+  fill('model', choices);
+  fill('card', [[OPEN_CHOSEN, 'of the model in use'], ...choices]);
 }
 
 /** @returns {Values} */

@@ -44,10 +44,11 @@ test('settings survive the way through the hash', () => {
     guidance: 1.5,
     show: 'xt',
     pace: 'fast',
+    card: 'other',
   };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());
-  assert.doesNotMatch(formatHash({ ...values, view: 'compare' }), /pace|show/);
+  assert.doesNotMatch(formatHash({ ...values, view: 'compare' }), /pace|show|card/);
 });
 
 test('an empty hash and unknown keys give the defaults without a word', () => {

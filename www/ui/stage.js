@@ -6,14 +6,6 @@ import { columnsFor, contextOf, imageOf } from './pixels.js';
 
 const GAP = 8; // CSS pixels; style/stage.css reads it from --gap
 
-/** Decoration for a picture that is yet to come; style/stage.css makes it pale. @param {HTMLCanvasElement} canvas */
-function drawPlaceholder(canvas) {
-  const { width, height } = canvas;
-  const image = new ImageData(width, height);
-  for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
-  contextOf(canvas).putImageData(image, 0, 0);
-}
-
 /** One grid, and its name under it where there are two. */
 class Pane {
   /** @type {HTMLCanvasElement[]} */
@@ -41,7 +33,6 @@ class Pane {
     });
     this.grid.replaceChildren(...this.canvases);
     this.grid.classList.add('empty');
-    for (const canvas of this.canvases) drawPlaceholder(canvas);
   }
 
   /** @param {Uint8ClampedArray} levels  [B, C, H, W] @param {Shape} shape */

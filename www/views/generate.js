@@ -6,8 +6,10 @@ import { Controls } from '../ui/controls.js';
 import { Dissection } from '../ui/dissection.js';
 import { Film } from '../ui/film.js';
 import { Scrubber } from '../ui/scrubber.js';
-import { copyLink, savePng } from '../ui/share.js';
+import { Menu } from '../ui/menu.js';
+import { copyLink } from '../ui/share.js';
 import { Stage } from '../ui/stage.js';
+import { shareTaken, takeItems } from '../ui/take.js';
 import { adapterLine, duration, milliseconds, plural } from '../ui/words.js';
 
 /** @typedef {import('../run.js').Run} Run @typedef {import('../state.js').Values} Values */
@@ -20,6 +22,8 @@ class Generate {
   #film = null;
   /** The current or last run. @type {Run|null} */
   #run = null;
+  /** x_0 of the last run, once it is there. @type {Float32Array|undefined} */
+  #result;
   #painting = 0; // the animation frame that will show the newest step
   /** What the buttons follow. */
   #followed = '';
@@ -46,8 +50,11 @@ class Generate {
     this.stopButton = button('stop', () => this.stop());
     this.backButton = button('back', () => this.#back());
     this.stepButton = button('step', () => this.#step());
-    this.saveButton = button('save', () => this.#save());
-    this.copyButton = button('copy', () => this.#copy());
+    const copyButton = button('copy', () => copyLink(copyButton, this.#shownSettings(), session));
+    this.shareButton = button('share', () => this.#share());
+    this.shareButton.hidden = typeof navigator.share !== 'function';
+    this.save = new Menu('Save', () => takeItems(() => this.#taken(), session), 'save');
+    find(root, 'take', HTMLElement).prepend(this.save.root);
     this.shows = ['x0', 'xt', 'both'].map((value) => find(root, `show-${value}`, HTMLInputElement));
 
     for (const radio of this.shows) radio.addEventListener('change', () => settings.set('show', radio.value));
@@ -121,7 +128,8 @@ class Generate {
         });
         this.#run = run;
         if (held) run.step();
-        const { stopped } = await run.ended;
+        const { stopped, values: result } = await run.ended;
+        if (!stopped) this.#result = result;
         const { times, total } = run;
         if (stopped) return `Stopped after step ${times.length} of ${total}. The pictures so far are kept.`;
         return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
@@ -160,7 +168,9 @@ class Generate {
     this.stage.layout(values.batch, shape);
     this.scrubber.begin(film);
     this.placeholder.hidden = true;
-    this.saveButton.disabled = true;
+    this.#result = undefined;
+    this.save.enable(false);
+    this.shareButton.disabled = true;
     this.session.report({ text: this.#making, figures: `Step 0 of ${total}`, progress: { value: 0, max: total } });
     if (held) this.#pausedAt();
     this.session.clear('film');
@@ -240,7 +250,8 @@ class Generate {
     if (!busy && focused === this.stopButton) this.generateButton.focus();
     this.scrubber.enable(running && !holding, busy);
     this.backButton.disabled = this.scrubber.place < 1 || this.scrubber.slider.disabled;
-    this.saveButton.disabled = !this.#film?.length;
+    this.save.enable(Boolean(this.#film?.length));
+    this.shareButton.disabled = !this.#film?.length;
     this.placeholder.hidden = this.#film !== null;
   }
 
@@ -256,23 +267,20 @@ class Generate {
     return { ...(this.#film?.settings ?? this.settings.all()), show: this.settings.get('show') };
   }
 
-  async #save() {
-    const { frame } = this.scrubber;
-    if (!frame) return;
-    try {
-      await savePng(this.stage.canvases, this.#shownSettings(), frame.step);
-    } catch (error) {
-      this.session.tell('save', error instanceof Error ? error.message : String(error));
-    }
+  /** What is on show, for whoever takes it away. @returns {import('../ui/take.js').Taken} */
+  #taken() {
+    const film = /** @type {Film} */ (this.#film);
+    const model = this.session.models.find(({ id }) => id === film.settings.model) ?? this.session.model;
+    const values = /** @type {Values} */ (this.#shownSettings());
+    return { film, place: this.scrubber.place, canvases: this.stage.canvases, values, model, result: this.#result };
   }
 
-  async #copy() {
+  async #share() {
     try {
-      await copyLink(this.#shownSettings());
-      this.copyButton.textContent = 'Link copied';
-      setTimeout(() => (this.copyButton.textContent = 'Copy link'), 2000);
-    } catch {
-      this.session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
+      const end = await shareTaken(this.#taken());
+      if (end === 'copied') this.session.tell('copy', 'This browser has nothing to share with here; the link is on the clipboard.');
+    } catch (error) {
+      this.session.tell('copy', error instanceof Error ? error.message : String(error));
     }
   }
 }

@@ -4,11 +4,10 @@
 import { loadFigures } from '../engine/figures.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
-import { download } from '../ui/export/download.js';
 import { followSession, layout } from '../ui/layout.js';
 import { Latest } from '../ui/latest.js';
+import { Menu } from '../ui/menu.js';
 import { Painter } from '../ui/painter.js';
-import { gridAsPng } from '../ui/pixels.js';
 import { copyLink } from '../ui/share.js';
 import { duration, plural } from '../ui/words.js';
 import { aboutPaths } from './interpolate/about.js';
@@ -17,6 +16,7 @@ import { Loop } from './interpolate/loop.js';
 import { Maker } from './interpolate/maker.js';
 import { MODES, modeOf, placeOf, seedsOf, settingsAt, switchTo } from './interpolate/modes.js';
 import { Progress } from './interpolate/progress.js';
+import { takeItems } from './interpolate/take.js';
 
 /**
  * @typedef {import('../run.js').Task} Task
@@ -66,7 +66,7 @@ class Interpolate {
     this.layout = layout(root, {
       name: 'interpolate',
       title: 'Between pictures',
-      lead: 'With DDIM each noise leads to one picture, so between two noises lies a row of pictures. Drag the frame: one picture turns into the other.',
+      lead: 'Every noise leads to a picture, so between two noises lies a row of pictures. Drag the frame over it.',
       run: MODES.line.fill,
     });
     const { head, stage, after, below, settings: place, run, stop } = this.layout;
@@ -79,16 +79,15 @@ class Interpolate {
     });
     stage.append(this.board.root);
     this.loop = new Loop((index) => this.#play(index), (index) => this.#drop(this.board.map.placeOf(index)));
-    this.saveButton = element('button', { type: 'button', 'data-testid': 'interpolate-save', disabled: true }, 'Save PNG');
-    this.copyButton = element('button', { type: 'button', 'data-testid': 'interpolate-copy' }, 'Copy link');
-    after.append(this.loop.root, element('div', { className: 'take' }, this.saveButton, this.copyButton));
+    this.saveMenu = new Menu('Save', () => takeItems(() => this.#taken(), session), 'interpolate-save');
+    const copy = element('button', { type: 'button', 'data-testid': 'interpolate-copy' }, 'Copy link');
+    after.append(this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy));
     below.append(...aboutPaths());
     this.controls = new Controls(place, settings, ['model', 'steps', 'frames', 'mix_eta', 'seed', 'label', 'guidance'], ['drag', 'tau', 'device', 'engine', 'storage']);
 
     run.addEventListener('click', () => this.run());
     stop.addEventListener('click', () => this.stop());
-    this.saveButton.addEventListener('click', () => this.#save());
-    this.copyButton.addEventListener('click', () => this.#copy());
+    copy.addEventListener('click', () => copyLink(copy, this.#shown ?? settings.all(), session));
     followSession(this.layout, session);
     settings.on('change', (keys) => {
       if (FRAMES.some((key) => keys.includes(key))) this.#layOut();
@@ -154,6 +153,7 @@ class Interpolate {
     this.#moveTo(at);
     const { map } = this.board;
     const index = map.nearest(at);
+    this.loop.seek(index);
     const frame = map.placeOf(index);
     if (Math.hypot(at.u - frame.u, at.v - frame.v) < 0.01) this.#showFrame(index);
     this.#ask(true);
@@ -180,7 +180,7 @@ class Interpolate {
 
   /** @param {boolean} full  whether in all steps */
   #ask(full) {
-    if (this.session.loaded && !this.controls.firstProblem()) this.latest.ask({ full });
+    if (this.session.loaded) this.latest.ask({ full });
   }
 
   // What is on show
@@ -226,7 +226,7 @@ class Interpolate {
   #offerFrames() {
     const frames = this.frames();
     this.loop.offer(frames);
-    this.saveButton.disabled = frames.length === 0;
+    this.saveMenu.enable(frames.length > 0);
   }
 
   /** A frame of the map as the large picture. @param {number} index */
@@ -372,16 +372,15 @@ class Interpolate {
    */
   async #drawAt(task, values, path, care, when) {
     const first = this.#shown === null;
-    let show = () => {};
+    /** @type {(() => void)|null} */
+    let show = null;
     care.progress.expect(1);
-    const done = await this.maker.make(task, values, path.at(placeOf(values, this.trainSteps)), care, (levels, steps) => {
-      show = () => {
-        const { shape } = this.session;
-        if (shape) this.board.showPicture(levels, shape, steps > 0 ? `${plural(steps, 'step')}${when}` : 'mixed pixels, no steps');
-      };
+    const done = await this.maker.make(task, values, path.at(placeOf(values, this.trainSteps)), care, (levels, run) => {
+      const note = run ? `${run.times.length < run.total ? `step ${run.times.length} of ${run.total}` : plural(run.total, 'step')}${when}` : 'pixels mixed, no steps';
+      show = () => this.session.shape && this.board.showPicture(levels, this.session.shape, note);
       if (first) this.#painter.later('picture', show);
     });
-    if (!done && !first) return false;
+    if (!show || (!done && !first)) return false;
     this.#painter.later('picture', show);
     this.#shown = values;
     return done;
@@ -389,24 +388,11 @@ class Interpolate {
 
   // What leaves the page
 
-  async #save() {
-    const { model, corners, steps } = this.#filled ?? this.settings.all();
+  #taken() {
     const { canvases, columns } = this.board.map;
-    try {
-      download(await gridAsPng(canvases, columns), `${model}-between-${corners.replaceAll(',', '_')}-steps${steps}.png`);
-    } catch (error) {
-      this.session.tell('save', error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  async #copy() {
-    try {
-      await copyLink(this.#shown ?? this.settings.all());
-      this.copyButton.textContent = 'Link copied';
-      setTimeout(() => (this.copyButton.textContent = 'Copy link'), 2000);
-    } catch {
-      this.session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
-    }
+    const shape = /** @type {import('../ui/pixels.js').Shape} */ (this.session.shape);
+    const frames = this.loop.order.flatMap((index) => this.#levels[index] ?? []);
+    return { canvases, columns, frames, shape, delay: this.loop.delay, values: this.#filled ?? this.settings.all(), model: this.session.model };
   }
 }
 

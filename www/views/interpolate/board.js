@@ -140,7 +140,7 @@ export class Board {
     const narrow = clientWidth < NARROW;
     const heights = mode === 'mix' ? WIDTH_OF_HEIGHTS : 0;
     const across = (clientWidth * (map.plane && !narrow ? PART_OF_MAP : 1) - heights - map.gaps) / map.columns;
-    const cell = crisp(Math.min(across, map.plane ? 96 : 128), canvas.width);
+    const cell = crisp(Math.min(across, map.plane ? 64 : 128), canvas.width);
     map.size(cell);
     const mapWidth = cell * map.columns + map.gaps + heights;
     const beside = narrow ? 0 : map.plane ? mapWidth + BESIDE_THE_MAP : 2 * (CORNER_IN_LINE + BESIDE_THE_MAP);

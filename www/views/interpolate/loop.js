@@ -14,7 +14,7 @@ export class Loop {
   #timer;
   #step = 0;
   /** Indices of the frames, forth and back. @type {number[]} */
-  #order = [];
+  order = [];
 
   /** @param {(index: number) => void} onFrame @param {(index: number) => void} onPause  hears of the frame that it stays at */
   constructor(onFrame, onPause) {
@@ -27,20 +27,25 @@ export class Loop {
     this.root = element('div', { className: 'loop' }, this.button, element('label', {}, element('span', {}, 'Speed'), this.speed));
   }
 
+  /** Milliseconds that a frame is on show. */
+  get delay() {
+    return 1000 / Number(this.speed.value);
+  }
+
   get playing() {
     return this.#timer !== undefined;
   }
 
   /** What there is to play. @param {number[]} forth  indices, in the order of the way there; fewer than two are nothing */
   offer(forth) {
-    this.#order = [...forth, ...forth.slice(1, -1).reverse()];
+    this.order = [...forth, ...forth.slice(1, -1).reverse()];
     this.#step = 0;
     this.button.disabled = forth.length < 2;
   }
 
   /** Where it is to go on from. @param {number} index */
   seek(index) {
-    this.#step = Math.max(0, this.#order.indexOf(index));
+    this.#step = Math.max(0, this.order.indexOf(index));
   }
 
   #play() {
@@ -51,16 +56,16 @@ export class Loop {
   #start() {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => {
-      this.#step = (this.#step + 1) % this.#order.length;
-      this.onFrame(this.#order[this.#step]);
-    }, 1000 / Number(this.speed.value));
+      this.#step = (this.#step + 1) % this.order.length;
+      this.onFrame(this.order[this.#step]);
+    }, this.delay);
   }
 
   /** It stays at the frame that is on show. */
   pause() {
     if (!this.playing) return;
     this.halt();
-    this.onPause(this.#order[this.#step]);
+    this.onPause(this.order[this.#step]);
   }
 
   /** Something else is to be shown now. */

@@ -76,16 +76,16 @@ export class Maker {
   /**
    * What comes of a start.
    * @param {Task} task @param {Values} values @param {import('./paths.js').Start} start @param {Care} care
-   * @param {(levels: Uint8ClampedArray, steps: number) => void} onLevels  hears of each step
+   * @param {(levels: Uint8ClampedArray, run?: Run) => void} onLevels  hears of each step
    * @returns {Promise<boolean>} whether it was made to the end
    */
   async make(task, values, start, care, onLevels) {
     if (task.stopping) return false;
     if ('pictures' in start) {
-      onLevels(toGreyLevels(start.pictures) ?? new Uint8ClampedArray(start.pictures.length), 0);
+      onLevels(toGreyLevels(start.pictures) ?? new Uint8ClampedArray(start.pictures.length));
       return true;
     }
-    const { stopped } = await this.#run(task, values, start.options, care, (levels, run) => onLevels(levels, run.total));
+    const { stopped } = await this.#run(task, values, start.options, care, onLevels);
     return !stopped;
   }
 

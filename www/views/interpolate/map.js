@@ -9,8 +9,8 @@ import { paint } from '../../ui/pixels.js';
 /** A key moves the handle by so much. */
 const KEY_STEP = 1 / 20;
 
-/** Links hold places in hundredths. @param {number} part */
-const hundredths = (part) => Math.round(Math.min(1, Math.max(0, part)) * 100) / 100;
+/** @param {number} part */
+const inside = (part) => Math.min(1, Math.max(0, part));
 
 /** A hand that moves less than this has clicked; CSS pixels. */
 const STILL = 4;
@@ -121,8 +121,8 @@ export class FrameMap {
   #placeUnder({ clientX, clientY }) {
     const { left, top, width, height } = this.grid.getBoundingClientRect();
     const cell = this.canvases[0].getBoundingClientRect();
-    const u = hundredths((clientX - left - cell.width / 2) / (width - cell.width));
-    return { u, v: this.plane ? hundredths((clientY - top - cell.height / 2) / (height - cell.height)) : this.#place.v };
+    const u = inside((clientX - left - cell.width / 2) / (width - cell.width));
+    return { u, v: this.plane ? inside((clientY - top - cell.height / 2) / (height - cell.height)) : this.#place.v };
   }
 
   /** @param {PointerEvent} event */
@@ -147,8 +147,7 @@ export class FrameMap {
   #release(event) {
     if (!this.#hand) return;
     const { u, v } = this.#placeUnder(event);
-    const frame = this.placeOf(this.nearest({ u, v }));
-    this.#rest(this.#hand.moved ? { u, v } : { u: hundredths(frame.u), v: this.plane ? frame.v : v });
+    this.#rest(this.#hand.moved ? { u, v } : this.placeOf(this.nearest({ u, v })));
   }
 
   #rest(place = this.#place) {
@@ -164,7 +163,7 @@ export class FrameMap {
     event.preventDefault();
     const { u, v } = move(this.#place, this.plane);
     this.#keyed = true;
-    this.onDrag({ u: hundredths(u), v: this.plane ? hundredths(v) : v });
+    this.onDrag({ u: inside(u), v: this.plane ? inside(v) : v });
   }
 
   #restOfKeys() {

@@ -48,11 +48,14 @@ export function placeOf(values, trainSteps) {
   return { u, v: modeOf(values) === 'mix' ? 1 - Math.min(values.mix, trainSteps) / trainSteps : v };
 }
 
+/** Links hold places in hundredths. @param {number} part */
+const hundredths = (part) => Math.round(part * 100) / 100;
+
 /** The settings that put it there. @param {Place} place @param {Values} values @param {number} trainSteps @returns {Partial<Values>} */
 export function settingsAt({ u, v }, values, trainSteps) {
-  if (modeOf(values) !== 'mix') return { at: `${u},${v}` };
+  if (modeOf(values) !== 'mix') return { at: `${hundredths(u)},${hundredths(v)}` };
   const [, down] = values.at.split(',');
-  return { at: `${u},${down}`, mix: MixPath.steps(v, trainSteps) };
+  return { at: `${hundredths(u)},${down}`, mix: MixPath.steps(v, trainSteps) };
 }
 
 /** Where the handle is, in words. @param {Values} values @param {number} trainSteps */

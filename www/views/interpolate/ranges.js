@@ -48,7 +48,7 @@ export class Ranges {
     across.label.textContent = mode === 'mix' ? 'Share of B, λ' : 'Across';
     Object.assign(across.input, { min: 0, max: POSITIONS, step: 1, value: Math.round(place.u * POSITIONS) });
     across.value.textContent = place.u.toFixed(2);
-    down.label.textContent = mode === 'mix' ? 'Steps of noise, t' : 'Down';
+    down.label.textContent = mode === 'mix' ? 'Noise steps t' : 'Down';
     const t = MixPath.steps(place.v, trainSteps);
     const max = mode === 'mix' ? trainSteps : POSITIONS;
     Object.assign(down.input, { min: 0, max, step: 1, value: mode === 'mix' ? t : Math.round(place.v * POSITIONS) });
