@@ -23,7 +23,7 @@ import { few } from './engine/errors.js';
  * @property {string} corners
  * @property {string} at
  * @property {number} frames
- * @property {'noise'|'mix'} path
+ * @property {'noise'|'straight'|'mix'} path
  * @property {number} mix
  * @property {number} mix_eta
  * @property {number} drag
@@ -306,10 +306,11 @@ export const SETTINGS = [
     label: 'What is mixed',
     default: 'noise',
     choices: [
-      ['noise', 'the noises that pictures come from'],
-      ['mix', 'noisy pictures'],
+      ['noise', 'noises, over the sphere'],
+      ['straight', 'two noises, on a straight line'],
+      ['mix', 'two pictures with noise in them'],
     ],
-    help: 'DDIM goes from one noise to the other; DDPM mixes two pictures after part of the noise has been added.',
+    help: 'DDIM goes from one noise to the other over a sphere; DDPM mixes two pictures after part of the noise has been added.',
   },
   {
     key: 'mix',

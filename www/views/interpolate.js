@@ -38,9 +38,22 @@ const FRAMES = ['corners', 'path', 'frames'];
 /** The few steps of a drag begin at the highest level, where pure noise belongs: so they come closest to all S. */
 const DRAG_TAU = 'trailing';
 
+/** @type {[Values['path'], string][]} */
+const WAYS = [
+  ['noise', 'Over the sphere'],
+  ['straight', 'Straight line'],
+];
+
 const FILLING = 'Making the frames…';
 const FOLLOWING = 'Following the handle…';
 const STOPPED = 'Stopped. The pictures so far are kept.';
+
+/** How a picture was made. @param {Run} [run] */
+function noteOn(run) {
+  if (!run) return 'mixed pixels';
+  const { times, total } = run;
+  return times.length < total ? `step ${times.length} of ${total}` : plural(total, 'step');
+}
 
 class Interpolate {
   /** The frames of the map, as far as there are any. @type {(Uint8ClampedArray|undefined)[]} */
@@ -71,7 +84,8 @@ class Interpolate {
     });
     const { head, stage, after, below, settings: place, run, stop } = this.layout;
     this.modes = this.#buildModes();
-    head.append(this.modes);
+    this.ways = this.#buildWays();
+    head.append(this.modes, this.ways);
     this.board = new Board({
       onSeed: (index, seed) => this.#setSeed(index, seed),
       onDrag: (at) => this.#drag(at),
@@ -112,6 +126,20 @@ class Interpolate {
           this.#refresh();
         });
         return element('label', { title }, radio, element('span', {}, text));
+      }));
+  }
+
+  /** Between two noises one may go straight, to see why DDIM does not. */
+  #buildWays() {
+    return element('fieldset', { className: 'shows' },
+      element('legend', { className: 'quiet' }, 'Way'),
+      ...WAYS.map(([path, text]) => {
+        const radio = element('input', { type: 'radio', name: 'interpolate-way', value: path, 'data-testid': `interpolate-${path}` });
+        radio.addEventListener('change', () => {
+          this.settings.set('path', path);
+          this.#refresh();
+        });
+        return element('label', {}, radio, element('span', {}, text));
       }));
   }
 
@@ -203,6 +231,8 @@ class Interpolate {
     if (seeds.length === 4) this.#others = seeds.slice(2);
     this.root.dataset.mode = mode;
     for (const radio of this.modes.querySelectorAll('input')) radio.checked = radio.value === mode;
+    for (const radio of this.ways.querySelectorAll('input')) radio.checked = radio.value === values.path;
+    this.ways.hidden = mode !== 'line';
     this.layout.run.textContent = MODES[mode].fill;
     if (!this.board.layOut(values, this.trainSteps)) return;
     this.loop.halt();
@@ -316,7 +346,7 @@ class Interpolate {
           if (!(await this.maker.make(task, values, start, care, onLevels))) return;
         }
       };
-      await Promise.all([this.maker.corners(task, values, care), this.#drawAt(task, values, path, care, ''), frames()]);
+      await Promise.all([this.maker.corners(task, values, care), this.#drawAt(task, values, path, care), frames()]);
       this.#painter.flush();
       return task.stopping ? STOPPED : `Done: ${plural(canvases.length, 'frame')} in ${duration(performance.now() - began)}.`;
     } finally {
@@ -358,25 +388,25 @@ class Interpolate {
     const path = await this.maker.path(task, values, care);
     if (!path) return STOPPED;
     if (full || values.drag >= values.steps) {
-      const [drawn] = await Promise.all([this.#drawAt(task, values, path, care, ''), this.maker.corners(task, values, care)]);
+      const [drawn] = await Promise.all([this.#drawAt(task, values, path, care), this.maker.corners(task, values, care)]);
       return drawn ? 'Done: the picture at the handle.' : STOPPED;
     }
-    await this.#drawAt(task, { ...values, steps: values.drag, tau: DRAG_TAU }, path, care, ' while dragging');
+    await this.#drawAt(task, { ...values, steps: values.drag, tau: DRAG_TAU }, path, care);
     return `${plural(values.drag, 'step')} while you drag; let go for all ${values.steps}.`;
   }
 
   /**
    * The picture at the handle. Only the first one is seen to come along: later a guess would take the place of a picture.
    * @param {Task} task @param {Values} values @param {import('./interpolate/paths.js').Path} path
-   * @param {import('./interpolate/maker.js').Care & {progress: Progress}} care @param {string} when
+   * @param {import('./interpolate/maker.js').Care & {progress: Progress}} care
    */
-  async #drawAt(task, values, path, care, when) {
+  async #drawAt(task, values, path, care) {
     const first = this.#shown === null;
     /** @type {(() => void)|null} */
     let show = null;
     care.progress.expect(1);
     const done = await this.maker.make(task, values, path.at(placeOf(values, this.trainSteps)), care, (levels, run) => {
-      const note = run ? `${run.times.length < run.total ? `step ${run.times.length} of ${run.total}` : plural(run.total, 'step')}${when}` : 'pixels mixed, no steps';
+      const note = noteOn(run);
       show = () => this.session.shape && this.board.showPicture(levels, this.session.shape, note);
       if (first) this.#painter.later('picture', show);
     });

@@ -76,7 +76,7 @@ export class Board {
     this.corners.forEach(({ root }, i) => (root.hidden = i >= seeds.length));
     seeds.forEach((seed, i) => this.corners[i].show(seed));
     const columns = values.frames;
-    const key = [mode, columns, seeds, mode === 'mix' ? trainSteps : 0].join();
+    const key = [mode, values.path, columns, seeds, mode === 'mix' ? trainSteps : 0].join();
     if (key === this.#key) return false;
     this.#key = key;
     const rows = mode === 'line' ? 1 : mode === 'square' ? columns : MixPath.ROWS;

@@ -125,7 +125,7 @@ export class Maker {
   /** The noises of the corners and what is between them. @param {import('./paths.js').Figures} figures @param {Values} values */
   noises(figures, values) {
     const { channels, height, width } = this.session.shape ?? { channels: 1, height: 32, width: 32 };
-    return new NoisePath(figures, seedsOf(values).map((seed) => figures.noise(seed, 0, 1, channels * height * width)), values.frames);
+    return new NoisePath(figures, seedsOf(values).map((seed) => figures.noise(seed, 0, 1, channels * height * width)), values.frames, values.path === 'straight');
   }
 
   /**

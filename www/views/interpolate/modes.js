@@ -65,5 +65,5 @@ export function describe(values, trainSteps) {
   const mode = modeOf(values);
   if (mode === 'line') return `${percent(u)} of the way from A to B`;
   if (mode === 'square') return `${percent(u)} across, ${percent(v)} down`;
-  return `${percent(u)} of B, after ${MixPath.steps(v, trainSteps)} of ${trainSteps} steps of noise`;
+  return `${MixPath.steps(v, trainSteps)} steps of noise, ${percent(u)} of B`;
 }

@@ -26,11 +26,21 @@ const MOST_AT_ONCE = 25;
 /** A mixture can be had at so many places; `mixed` gives all of them. */
 const PLACES = 101;
 
+/** On the straight line between two. @param {Figures} figures @param {Float32Array[]} ends @param {number} u */
+function mixture(figures, [a, b], u) {
+  const start = Math.round(u * (PLACES - 1)) * a.length;
+  return figures.mixed(a, b, PLACES).slice(start, start + a.length);
+}
+
 /** Along the sphere between noises: DDIM, eq. 67 between two, the same in both directions between four. @implements {Path} */
 export class NoisePath {
-  /** @param {Figures} figures @param {Float32Array[]} corners  x_T of two or four @param {number} columns */
-  constructor(figures, corners, columns) {
+  /**
+   * @param {Figures} figures @param {Float32Array[]} corners  x_T of two or four @param {number} columns
+   * @param {boolean} straight  to see why not: between two, along a straight line
+   */
+  constructor(figures, corners, columns, straight) {
     this.figures = figures;
+    this.straight = straight && corners.length === 2;
     this.corners = corners;
     this.columns = columns;
     this.rows = corners.length === 4 ? columns : 1;
@@ -43,11 +53,13 @@ export class NoisePath {
 
   /** The noise at a place. @param {Place} place */
   noise({ u, v }) {
+    if (this.straight) return mixture(this.figures, this.corners, u);
     return this.figures.at(this.corners, u, this.corners.length === 4 ? v : undefined);
   }
 
   /** The noises of all frames. */
   noises() {
+    if (this.straight) return this.figures.mixed(this.corners[0], this.corners[1], this.columns);
     return this.figures.between(this.corners, this.rows, this.columns);
   }
 
@@ -97,14 +109,11 @@ export class MixPath {
     return Math.round((1 - v) * trainSteps);
   }
 
-  /**
-   * Mixtures after so many steps of noise, from the first picture to the second.
-   * @param {number} steps @param {number} frames
-   */
-  #mixtures(steps, frames) {
+  /** Both pictures after so many steps of noise. @param {number} steps */
+  #noised(steps) {
     const { figures, scheduler, pictures, noise } = this;
-    const [a, b] = steps > 0 ? pictures.map((picture, i) => figures.noised(scheduler.json, steps - 1, picture, picture.length, noise.seed, i)) : pictures;
-    return figures.mixed(a, b, frames);
+    if (steps === 0) return pictures;
+    return pictures.map((picture, i) => figures.noised(scheduler.json, steps - 1, picture, picture.length, noise.seed, i));
   }
 
   /** @param {number} steps @param {Float32Array} latents @param {number} batch @returns {Start} */
@@ -118,16 +127,15 @@ export class MixPath {
   /** @param {Place} place */
   at({ u, v }) {
     const steps = MixPath.steps(v, this.scheduler.trainSteps);
-    const image = this.pictures[0].length;
-    const start = Math.round(u * (PLACES - 1)) * image;
-    return this.#from(steps, this.#mixtures(steps, PLACES).slice(start, start + image), 1);
+    return this.#from(steps, mixture(this.figures, this.#noised(steps), u), 1);
   }
 
   parts() {
     const { rows, columns } = this;
     return Array.from({ length: rows }, (_, row) => {
       const steps = MixPath.steps(row / (rows - 1), this.scheduler.trainSteps);
-      return { first: row * columns, count: columns, start: this.#from(steps, this.#mixtures(steps, columns), columns) };
+      const [a, b] = this.#noised(steps);
+      return { first: row * columns, count: columns, start: this.#from(steps, this.figures.mixed(a, b, columns), columns) };
     });
   }
 }
