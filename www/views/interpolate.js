@@ -67,6 +67,8 @@ class Interpolate {
   /** Seeds for the last two corners, when there are four. */
   #others = [3, 4];
   #painter = new Painter();
+  /** The last task that followed the handle. @type {Task|null} */
+  #following = null;
 
   /** @param {HTMLElement} root @param {import('../session.js').Session} session */
   constructor(root, session) {
@@ -291,6 +293,8 @@ class Interpolate {
     this.latest.drop();
     this.loop.pause();
     if (this.session.status.state === 'running') this.session.stop();
+    // It may wait behind what is under way.
+    this.#following?.stop();
   }
 
   leave() {
@@ -378,6 +382,7 @@ class Interpolate {
         return task.stopping ? STOPPED : text;
       },
     });
+    this.#following = task;
     return task.ended;
   }
 
