@@ -81,10 +81,11 @@ class Interpolate {
     this.layout = layout(root, {
       name: 'interpolate',
       title: 'Between pictures',
-      lead: 'Every noise leads to a picture, so between two noises lies a row of pictures. Drag the frame over it.',
+      lead: MODES.line.lead,
       run: MODES.line.fill,
     });
     const { head, stage, after, below, settings: place, run, stop } = this.layout;
+    this.lead = /** @type {HTMLElement} */ (root.querySelector('.lead'));
     this.modes = this.#buildModes();
     this.ways = this.#buildWays();
     head.append(this.modes, this.ways);
@@ -236,6 +237,7 @@ class Interpolate {
     for (const radio of this.ways.querySelectorAll('input')) radio.checked = radio.value === values.path;
     this.ways.hidden = mode !== 'line';
     this.layout.run.textContent = MODES[mode].fill;
+    this.lead.textContent = MODES[mode].lead;
     if (!this.board.layOut(values, this.trainSteps)) return;
     this.loop.halt();
     this.#levels = [];
@@ -253,6 +255,11 @@ class Interpolate {
     const values = this.settings.all();
     this.board.showNoises(this.maker.noises(figures, values), values, shape, (seed) => this.maker.pictureOf(seed));
     this.board.fit();
+  }
+
+  #showCorners() {
+    const { shape } = this.session;
+    if (shape) this.board.showCorners(this.settings.all(), shape, (seed) => this.maker.pictureOf(seed));
   }
 
   #offerFrames() {
@@ -394,6 +401,7 @@ class Interpolate {
     if (!path) return STOPPED;
     if (full || values.drag >= values.steps) {
       const [drawn] = await Promise.all([this.#drawAt(task, values, path, care), this.maker.corners(task, values, care)]);
+      this.#painter.later('corners', () => this.#showCorners());
       return drawn ? 'Done: the picture at the handle.' : STOPPED;
     }
     await this.#drawAt(task, { ...values, steps: values.drag, tau: DRAG_TAU }, path, care);

@@ -123,11 +123,26 @@ export class Board {
       this.corners[i].paint(made ?? levelsOf(path.corners[i]), shape, !made);
     });
     if (this.canvas.classList.contains('pale')) paint(this.canvas, levelsOf(path.noise(placeOf(values, 1))), 0, shape);
+    this.showCorners(values, shape, pictureOf);
     const mix = modeOf(values) === 'mix';
     const noises = levelsOf(path.noises());
     this.map.canvases.forEach((canvas, i) => {
       const index = mix ? i % this.map.columns : i;
       if (canvas.classList.contains('pale')) this.map.paint(i, noises.subarray(index * size, (index + 1) * size), shape, true);
+    });
+  }
+
+  /**
+   * The pictures of the corners at the corners of the map, where they belong to it and no frame is yet.
+   * @param {Values} values @param {Shape} shape @param {(seed: number) => Uint8ClampedArray|undefined} pictureOf
+   */
+  showCorners(values, shape, pictureOf) {
+    if (modeOf(values) === 'mix') return;
+    const { rows, columns, canvases } = this.map;
+    const cells = [0, columns - 1, (rows - 1) * columns, rows * columns - 1];
+    seedsOf(values).forEach((seed, i) => {
+      const made = pictureOf(seed);
+      if (made && canvases[cells[i]].classList.contains('pale')) this.map.paint(cells[i], made, shape);
     });
   }
 
