@@ -47,6 +47,7 @@ async function room(name, code) {
  */
 const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
+  interpolate: { tab: 'Interpolate', title: 'Between pictures', load: () => room('interpolate', import('./views/interpolate.js')) },
   reconstruct: { tab: 'Reconstruct', title: 'Reconstruct and edit', load: () => room('reconstruct', import('./views/reconstruct.js')) },
   model: { tab: 'Model', title: 'The models', load: () => room('model', import('./views/model.js')) },
   device: { tab: 'Device', title: 'This device', load: () => room('device', import('./views/device.js')) },

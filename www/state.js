@@ -20,6 +20,13 @@ import { few } from './engine/errors.js';
  * @property {number} guidance
  * @property {'x0'|'xt'|'both'} show
  * @property {'watch'|'fast'} pace
+ * @property {string} corners
+ * @property {string} at
+ * @property {number} frames
+ * @property {'noise'|'straight'|'mix'} path
+ * @property {number} mix
+ * @property {number} mix_eta
+ * @property {number} drag
  * @property {string} card
  * @property {'encode'|'rate'|'stroke'|'inpaint'|'mix'} task
  * @property {number} picture
@@ -265,6 +272,86 @@ export const SETTINGS = [
       ['fast', 'as fast as it computes'],
     ],
     help: 'A fast engine is done before an eye has seen anything, so a run takes two seconds at least and shows every step. The figures say what the engine really took.',
+  },
+  {
+    key: 'corners',
+    view: 'interpolate',
+    kind: 'text',
+    label: 'Corners',
+    default: '1,2',
+    pattern: /^\d{1,15},\d{1,15}(,\d{1,15},\d{1,15})?$/,
+    patternText: 'the seeds of two or four corners with commas between them, such as 1,2',
+    help: 'The seeds whose first noises stand at the corners.',
+  },
+  {
+    key: 'at',
+    view: 'interpolate',
+    kind: 'text',
+    label: 'Handle',
+    default: '0.5,0.5',
+    pattern: /^(0(\.\d{1,4})?|1(\.0{1,4})?),(0(\.\d{1,4})?|1(\.0{1,4})?)$/,
+    patternText: 'two numbers from 0 to 1 with a comma between them, such as 0.35,0.5',
+    help: 'Where the handle is: how far across, and how far down.',
+  },
+  {
+    key: 'frames',
+    view: 'interpolate',
+    kind: 'integer',
+    label: 'Frames',
+    default: 7,
+    min: 3,
+    max: 16,
+    slider: 'linear',
+    step: 1,
+    help: 'How many pictures there are from one corner to the next, both corners among them. A square has as many rows.',
+  },
+  {
+    key: 'path',
+    view: 'interpolate',
+    kind: 'choice',
+    label: 'What is mixed',
+    default: 'noise',
+    choices: [
+      ['noise', 'noises, over the sphere'],
+      ['straight', 'two noises, on a straight line'],
+      ['mix', 'two pictures with noise in them'],
+    ],
+    help: 'DDIM goes from one noise to the other over a sphere; DDPM mixes two pictures after part of the noise has been added.',
+  },
+  {
+    key: 'mix',
+    view: 'interpolate',
+    kind: 'integer',
+    label: 'Noise before mixing',
+    symbol: 't',
+    default: 500,
+    min: 0,
+    max: MAX_STEPS,
+    help: 'After how many steps of noise two pictures are mixed: 0 mixes their pixels, T mixes nothing but noise.',
+  },
+  {
+    key: 'mix_eta',
+    view: 'interpolate',
+    term: 'eta',
+    kind: 'real',
+    label: 'Fresh noise on the way back',
+    symbol: 'η',
+    default: 1,
+    min: 0,
+    max: 1,
+    slider: 'linear',
+    step: 0.05,
+    help: 'The DDPM paper goes back with as much fresh noise as its sampler has (1). At 0 the mixed noisy picture alone decides.',
+  },
+  {
+    key: 'drag',
+    view: 'interpolate',
+    kind: 'integer',
+    label: 'Steps while dragging',
+    default: 6,
+    min: 1,
+    max: 100,
+    help: 'So few steps are taken while the handle moves, so that the picture keeps up. When you let go it gets all S.',
   },
   {
     key: 'card',

@@ -3,6 +3,7 @@
 
 import { shorten } from '../engine/errors.js';
 import { OWN_TAU, isOther, parse, settingOf } from '../state.js';
+import { dice } from './dice.js';
 import { element } from './dom.js';
 import { explanation } from './terms.js';
 
@@ -22,16 +23,6 @@ import { explanation } from './terms.js';
 
 /** What only a conditional model has. @type {Key[]} */
 const CONDITION = ['label', 'guidance'];
-
-/** The icon of the button that rolls a seed. */
-const DICE = `
-  <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8">
-    <rect x="3.5" y="3.5" width="17" height="17" rx="4"/>
-    <g fill="currentColor" stroke="none"><circle cx="8.5" cy="8.5" r="1.5"/><circle cx="15.5" cy="8.5" r="1.5"/><circle cx="12" cy="12" r="1.5"/><circle cx="8.5" cy="15.5" r="1.5"/><circle cx="15.5" cy="15.5" r="1.5"/></g>
-  </svg>`;
-
-/** Random seeds stay short enough to be read out. */
-const DICE_SIDES = 1_000_000;
 
 /** Slider positions run from 0 to this where the slider is logarithmic. */
 const LOG_POSITIONS = 200;
@@ -149,18 +140,8 @@ class Control {
       body.append(this.#slider.root);
     }
     body.append(field);
-    if (setting.key === 'seed') body.append(this.#buildDice());
+    if (setting.key === 'seed') body.append(dice({ 'data-testid': 'dice', 'aria-label': 'Roll a random seed' }, (seed) => this.#take(String(seed))));
     return body;
-  }
-
-  #buildDice() {
-    const dice = element('button', { type: 'button', className: 'dice', 'data-testid': 'dice', 'aria-label': 'Roll a random seed', title: 'Random seed' });
-    dice.innerHTML = DICE;
-    dice.addEventListener('click', () => {
-      const [random] = crypto.getRandomValues(new Uint32Array(1));
-      this.#take(String(random % DICE_SIDES));
-    });
-    return dice;
   }
 
   /** Sets the largest number that the loaded model allows, and checks what the field holds again. @param {number} max */

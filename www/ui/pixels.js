@@ -28,6 +28,27 @@ export function contextOf(canvas, settings) {
   return context;
 }
 
+/**
+ * @param {HTMLCanvasElement} canvas  becomes as large as the picture
+ * @param {Uint8ClampedArray} levels  [B, C, H, W] @param {number} index @param {Shape} shape
+ */
+export function paint(canvas, levels, index, shape) {
+  const { width, height } = shape;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  contextOf(canvas).putImageData(imageOf(levels, index, shape), 0, 0);
+}
+
+/**
+ * The largest whole magnification that fits, counted in pixels of the screen, so that all pixels of a picture are
+ * squares of one size.
+ * @param {number} space  CSS pixels @param {number} pixels  of the picture
+ * @returns {number} CSS pixels for the picture
+ */
+export function crisp(space, pixels) {
+  const scale = Math.floor((space / pixels) * devicePixelRatio) / devicePixelRatio;
+  return scale > 0 ? scale * pixels : space;
+}
+
 /** Decoration for a picture that is yet to come; the style makes it pale. @param {HTMLCanvasElement} canvas */
 export function drawPlaceholder(canvas) {
   const { width, height } = canvas;
@@ -46,10 +67,10 @@ const PNG_SIDE = 1024;
 
 /**
  * @param {HTMLCanvasElement[]} canvases  one per picture, all of one size
+ * @param {number} [columns]
  * @returns {Promise<Blob>} the grid as PNG, every pixel magnified by a whole number
  */
-export function gridAsPng(canvases) {
-  const columns = columnsFor(canvases.length);
+export function gridAsPng(canvases, columns = columnsFor(canvases.length)) {
   const rows = Math.ceil(canvases.length / columns);
   const { width, height } = canvases[0];
   const gap = 1; // in picture pixels

@@ -24,8 +24,8 @@ import { gridAsPng } from './pixels.js';
 /** A film lasts about so long before it begins again, in ms. */
 const FILM_MS = 3000;
 
-/** @param {{values: import('../state.js').Values, model: Model}} taken @returns {import('./export/credit.js').Credit} */
-function creditOf({ values, model }) {
+/** @param {Pick<Taken, 'values'|'model'>} taken @returns {import('./export/credit.js').Credit} */
+export function creditOf({ values, model }) {
   return { link: linkTo(values), title: `Made with ddim-web by the model ${model.name}`, ...(model.credit && { copyright: model.credit }) };
 }
 

@@ -18,6 +18,8 @@ const sup = (/** @type {string} */ base, /** @type {string} */ power) => `<msup>
 const sqrt = (/** @type {string[]} */ ...parts) => `<msqrt>${parts.join('')}</msqrt>`;
 const frac = (/** @type {string} */ above, /** @type {string} */ below) => `<mfrac>${above}${below}</mfrac>`;
 const hat = (/** @type {string} */ base, sign = '^') => `<mover accent="true">${base}<mo>${sign}</mo></mover>`;
+/** Brackets that do not grow. */
+const round = (/** @type {string[]} */ ...parts) => row('<mo stretchy="false">(</mo>', ...parts, '<mo stretchy="false">)</mo>');
 const inside = (/** @type {string[]} */ ...parts) => row(mo('('), ...parts, mo(')'));
 
 const t = mi('t');
@@ -49,6 +51,9 @@ const plus = mo('+');
 const minus = mo('−');
 const times = mo('⁢');
 const variance = sup(mi('σ'), mn(2));
+
+/** x_T at a place between two. */
+const onWay = (/** @type {string} */ place) => `<msubsup class="xt">${mi('x')}${mi('T')}${round(place)}</msubsup>`;
 
 /** The step of DDIM, as three terms. */
 const STEP = row(
@@ -126,8 +131,14 @@ export const TERMS = {
   slerp: {
     name: 'spherical interpolation',
     sentence: 'The way from one noise to another over the sphere on which noises lie; a straight line would leave it and give pale pictures.',
-    math: row(sup(xT, inside(mi('λ'))), eq, frac(row(mi('sin'), inside(inside(one, minus, mi('λ')), times, mi('θ'))), row(mi('sin'), mi('θ'))), times, sup(xT, inside(mn(0))), plus, frac(row(mi('sin'), inside(mi('λ'), times, mi('θ'))), row(mi('sin'), mi('θ'))), times, sup(xT, inside(one))),
+    math: row(onWay(mi('λ')), eq, frac(row(mi('sin'), round(round(one, minus, mi('λ')), mi('θ'))), row(mi('sin'), mi('θ'))), times, onWay(mn(0)), plus, frac(row(mi('sin'), round(mi('λ'), mi('θ'))), row(mi('sin'), mi('θ'))), times, onWay(one)),
     source: 'DDIM, eq. 67',
+  },
+  mixing: {
+    name: 'mixing noisy pictures',
+    sentence: 'Two pictures with the same amount of noise in them are mixed on a straight line; going back from there removes the traces of mixing.',
+    math: row(sub(hat(mi('x'), '¯'), t, 'xt'), eq, round(one, minus, mi('λ')), times, xt, plus, mi('λ'), times, `<msubsup class="xt">${mi('x')}${t}${mo('′')}</msubsup>`),
+    source: 'DDPM, section 4.3, figures 8 and 9',
   },
   inversion: {
     name: 'inversion',
