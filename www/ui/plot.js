@@ -3,6 +3,7 @@
 
 import uPlot from '../vendor/uplot/uPlot.js';
 import { element } from './dom.js';
+import { short } from './numbers.js';
 import { Table } from './table.js';
 
 /**
@@ -25,6 +26,7 @@ import { Table } from './table.js';
  * @property {[number, number]} [range]  of the values' axis; by default it fits them
  * @property {number[]} [marks]  places on the x axis
  * @property {string} [marksLabel]  what they are
+ * @property {boolean} [legend]  false where another plot beside it, or `legendOf`, names the lines
  */
 
 /** One after the other, where a line says nothing itself. */
@@ -35,7 +37,6 @@ const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [4, 2], [12, 4], [1, 2], [6, 
 const TABLE_INTERVAL_MS = 500;
 
 const AXIS_FONT = '12px -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
-const SUPERSCRIPT = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
 /** Its style and uPlot's, once for the page; it is worth waiting for them. */
 await Promise.all(
@@ -48,18 +49,6 @@ await Promise.all(
       }),
   ),
 );
-
-/** @param {number} value @returns {string} short, for an axis or a readout */
-function short(value) {
-  const size = Math.abs(value);
-  if (value !== 0 && (size < 1e-3 || size >= 1e5)) {
-    const [digits, exponent] = value.toExponential(2).split('e');
-    const raised = exponent.replace('+', '').replace('-', '⁻').replace(/\d/g, (digit) => SUPERSCRIPT[Number(digit)]);
-    const factor = String(Number(digits));
-    return factor === '1' ? `10${raised}` : `${factor.replace('-', '−')}·10${raised}`;
-  }
-  return String(Number(value.toPrecision(4))).replace('-', '−');
-}
 
 /** @param {Numbers} values @param {boolean} positive  whether the axis has no place for the others */
 function drawable(values, positive) {
@@ -88,8 +77,29 @@ function swatch(colour, dash, points) {
 }
 
 /** All but the numbers. @param {PlotData} data */
-function lookOf({ title, x, series, log, unit, range, marksLabel }) {
-  return JSON.stringify([title, x.label, log, unit, range, marksLabel, series.map((line) => ({ ...line, values: null }))]);
+function lookOf({ title, x, series, log, unit, range, marks, marksLabel, legend }) {
+  return JSON.stringify([title, x.label, log, unit, range, marks, marksLabel, legend, series.map((line) => ({ ...line, values: null }))]);
+}
+
+/** @param {Line} line @param {number} i  which of its plot */
+function styleOf(line, i) {
+  const { colour = COLOURS[i % COLOURS.length], dash = DASHES[i % DASHES.length], points = false, width = 2 } = line;
+  return { colour, dash, points, width };
+}
+
+/** @param {Node|string} sign @param {string} label @param {...Node} more */
+const legendItem = (sign, label, ...more) => element('li', {}, sign, label, ...more);
+
+/** @param {string} label @returns {HTMLLIElement} */
+const marksItem = (label) => legendItem(element('span', { className: 'plot-mark', 'aria-hidden': true }, '|||'), label);
+
+/** A legend for several plots of the same lines. @param {Line[]} series @param {string} [marksLabel] */
+export function legendOf(series, marksLabel) {
+  const lines = series.map((line, i) => {
+    const { colour, dash, points } = styleOf(line, i);
+    return legendItem(swatch(colour, dash, points), line.label);
+  });
+  return element('ul', { className: 'plot-legend' }, ...lines, ...(marksLabel ? [marksItem(marksLabel)] : []));
 }
 
 export class Plot {
@@ -167,12 +177,6 @@ export class Plot {
     return /** @type {uPlot.AlignedData} */ ([drawable(x.values, log.includes('x')), ...series.map(({ values }) => drawable(values, log.includes('y')))]);
   }
 
-  /** How line `i` looks. @param {number} i */
-  #look(i) {
-    const { colour = COLOURS[i % COLOURS.length], dash, points = false, width = 2 } = this.#data.series[i];
-    return { colour, dash: dash ?? DASHES[i % DASHES.length], points, width };
-  }
-
   #build() {
     this.#stale = false;
     this.#plot?.destroy();
@@ -204,10 +208,10 @@ export class Plot {
         ],
         series: [
           {},
-          ...series.map(({ label }, i) => {
-            const { colour, dash, points, width: thick } = this.#look(i);
+          ...series.map((line, i) => {
+            const { colour, dash, points, width: thick } = styleOf(line, i);
             return {
-              label,
+              label: line.label,
               stroke: () => colourOf(colour),
               width: thick,
               dash,
@@ -226,22 +230,18 @@ export class Plot {
     this.#showAt();
   }
 
-  /** The legend. */
+  /** The legend, with the values under the pointer. */
   #list() {
-    const { x, series, marks, marksLabel } = this.#data;
-    const item = (/** @type {Node} */ sign, /** @type {string} */ label) => {
-      const value = element('span', { className: 'plot-value' });
-      this.#readouts.push(value);
-      return element('li', {}, sign, label, value);
-    };
-    this.#readouts = [];
-    const axis = item(element('span', { className: 'plot-axis', 'aria-hidden': true }, '↔'), x.label);
-    const lines = series.map(({ label }, i) => {
-      const { colour, dash, points } = this.#look(i);
-      return item(swatch(colour, dash, points), label);
+    const { x, series, marks, marksLabel, legend = true } = this.#data;
+    this.#legend.hidden = !legend;
+    this.#readouts = [x, ...series].map(() => element('span', { className: 'plot-value' }));
+    const [here, ...values] = this.#readouts;
+    const lines = series.map((line, i) => {
+      const { colour, dash, points } = styleOf(line, i);
+      return legendItem(swatch(colour, dash, points), line.label, values[i]);
     });
-    const ticks = marks && marksLabel ? [element('li', {}, element('span', { className: 'plot-mark', 'aria-hidden': true }, '|||'), marksLabel)] : [];
-    this.#legend.replaceChildren(...lines, ...ticks, axis);
+    const axis = legendItem(element('span', { className: 'plot-axis', 'aria-hidden': true }, '↔'), x.label, here);
+    this.#legend.replaceChildren(...lines, ...(marks && marksLabel ? [marksItem(marksLabel)] : []), axis);
   }
 
   #name() {
