@@ -55,8 +55,25 @@ function drawable(values, positive) {
   return Array.from(values, (value) => (typeof value !== 'number' || !Number.isFinite(value) || (positive && value <= 0) ? null : value));
 }
 
+/** A logarithmic axis has so many numbers at most. */
+const MOST_DECADES = 6;
+
+/** The whole powers of ten. @param {(number|null)[]} splits @param {number} [every] */
+function powers(splits, every = 1) {
+  return splits.map((value) => {
+    const power = Math.log10(value ?? NaN);
+    return Math.abs(power - Math.round(power)) < 1e-6 && Math.round(power) % every === 0 ? value : null;
+  });
+}
+
 /** The lines of a logarithmic grid would hide those of the plot. @type {uPlot.Axis.Filter} */
-const decades = (_, splits) => splits.map((value) => (value > 0 && Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6) ? value : null));
+const decades = (_, splits) => powers(splits);
+
+/** @type {uPlot.Axis.Filter} */
+const someDecades = (_, splits) => {
+  const all = powers(splits).filter((value) => value !== null);
+  return powers(splits, Math.ceil(all.length / MOST_DECADES));
+};
 
 /** A piece of a line, as it is drawn. @param {string} colour @param {number[]} dash @param {boolean} points */
 function swatch(colour, dash, points) {
@@ -187,6 +204,7 @@ export class Plot {
       stroke: () => colourOf('--quiet'),
       grid: { stroke: () => colourOf('--line'), width: 1, ...(log.includes(which) && { filter: decades }) },
       ticks: { stroke: () => colourOf('--line'), width: 1, size: 5, ...(log.includes(which) && { filter: decades }) },
+      ...(log.includes(which) && { filter: someDecades }),
       font: AXIS_FONT,
       labelFont: AXIS_FONT,
       values: (_, splits) => splits.map((value) => (value === null ? '' : short(value))),
