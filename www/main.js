@@ -46,7 +46,7 @@ async function room(name, code) {
  */
 const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
-  forward: { tab: 'Forward', title: 'How a picture becomes noise', load: () => room('forward', import('./views/forward.js')) },
+  forward: { tab: 'Forward', title: 'From picture to noise', load: () => room('forward', import('./views/forward.js')) },
 };
 
 /** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */

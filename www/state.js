@@ -291,7 +291,7 @@ export const SETTINGS = [
       ['laplace', 'Laplace'],
       ['quad', 'quadratic (DDPM code)'],
       ['const', 'constant (DDPM code)'],
-      ['jsd', '1/T, 1/(T − 1), …, 1 (DDPM code)'],
+      ['jsd', 'harmonic (DDPM code)'],
     ],
     help: 'How much noise each step adds. A model knows only the schedule that it was trained with; the others show what another choice would have meant.',
   },

@@ -95,7 +95,7 @@ function swatch(colour, dash, points) {
 
 /** All but the numbers. @param {PlotData} data */
 function lookOf({ title, x, series, log, unit, range, marks, marksLabel, legend }) {
-  return JSON.stringify([title, x.label, log, unit, range, marks, marksLabel, legend, series.map((line) => ({ ...line, values: null }))]);
+  return JSON.stringify([title, x.label, log, unit, range, marks && marksLabel, legend, series.map((line) => ({ ...line, values: null }))]);
 }
 
 /** @param {Line} line @param {number} i  which of its plot */
@@ -136,6 +136,7 @@ export class Plot {
   #at = null;
   #painting = 0;
   #stale = false; // whether the next painting needs more than new numbers
+  #moved = false; // whether it needs those
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #tableTimer;
   #observer = new ResizeObserver(() => this.#resize());
@@ -158,6 +159,7 @@ export class Plot {
     const before = this.#data;
     this.#data = { ...before, ...data };
     this.#stale ||= lookOf(before) !== lookOf(this.#data);
+    this.#moved ||= Boolean(data.x || data.series);
     this.#painting ||= requestAnimationFrame(() => this.#paint());
   }
 
@@ -180,10 +182,11 @@ export class Plot {
   #paint() {
     this.#painting = 0;
     if (this.#stale) this.#build();
-    else {
+    else if (this.#moved) {
       this.#plot?.setData(this.#aligned());
       this.#showAt();
-    }
+    } else this.#plot?.redraw(false);
+    this.#moved = false;
     this.#name();
     if (this.#folded.open) this.#tableTimer ??= setTimeout(() => this.#fillTable(), TABLE_INTERVAL_MS);
   }
@@ -283,6 +286,7 @@ export class Plot {
     ctx.save();
     ctx.strokeStyle = colour;
     ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([]);
     ctx.beginPath();
     for (const mark of marks) {
       const x = Math.round(plot.valToPos(mark, 'x', true)) + 0.5;

@@ -9,6 +9,7 @@ import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
 import { short } from '../ui/numbers.js';
+import { copyLink } from '../ui/share.js';
 import { M, equation, termButton } from '../ui/terms.js';
 import { duration } from '../ui/words.js';
 import { BoundPart } from './forward/bound.js';
@@ -54,7 +55,8 @@ class Forward {
   #refreshing = 0;
   /** Whether the noise of the pictures is another since they were drawn. */
   #noise = false;
-  #listed = false;
+  /** What each part shows, where that is all of its scene. @type {Map<import('./forward/scene.js').Part, unknown>} */
+  #shown = new Map();
   #bound = new BoundPart();
   #lemma = new Lemma();
   /** @type {import('./forward/scene.js').Part[]} */
@@ -64,6 +66,9 @@ class Forward {
   #numbers = { alpha_bar: this.#number('alpha-bar'), snr: this.#number('snr'), beta: this.#number('beta') };
   #placeholder = element('p', { className: 'placeholder', hidden: true }, 'This picture is made by the model: press the button.');
 
+  #credit = element('p', { className: 'source credit' });
+  #copy = element('button', { type: 'button', 'data-testid': 'forward-copy' }, 'Copy link');
+
   /** @param {HTMLElement} root @param {import('../session.js').Session} session */
   constructor(root, session) {
     const { settings } = session;
@@ -71,8 +76,8 @@ class Forward {
     this.settings = settings;
     this.layout = layout(root, {
       name: 'forward',
-      title: 'How a picture becomes noise',
-      lead: 'Training adds noise to pictures and has the network find it. Move t: both pictures are the same one at the same level, made in two ways.',
+      title: 'From picture to noise',
+      lead: 'Training puts noise over pictures and has the network find it. Move t to see how much, made in two ways.',
       run: 'Measure its cost',
     });
     this.chooser = new Chooser(this.layout.head, (subject) => settings.set('subject', subject));
@@ -85,6 +90,9 @@ class Forward {
         this.#live('<mi>SNR</mi>', this.#numbers.snr, 'snr'),
         this.#live(M.beta, this.#numbers.beta, 'beta')),
     );
+    this.layout.below.append(...this.#parts.map(({ root }) => root));
+    this.layout.after.append(this.#credit, this.#copy);
+    this.#copy.addEventListener('click', () => this.#copyLink());
     this.controls = new Controls(this.layout.settings, settings, ['model', 'schedule', 'seed', 'steps', 'eta'], ['tau', 'method', 'label', 'guidance', 'device']);
     this.layout.run.addEventListener('click', () => this.run());
     this.layout.stop.addEventListener('click', () => this.stop());
@@ -157,6 +165,8 @@ class Forward {
     const levels = this.#subject === MADE ? this.#made : this.#samples[this.#subject - 1];
     this.#picture = levels ? fromGreyLevels(levels) : null;
     this.#placeholder.hidden = this.#picture !== null || this.session.loaded === null;
+    const made = this.#made ? `Made by the model from seed ${this.settings.get('seed')}.` : '';
+    this.#credit.textContent = this.#subject === MADE ? made : (this.session.model.samples?.credit ?? '');
     this.#bound.clear();
   }
 
@@ -207,12 +217,14 @@ class Forward {
     if (this.#noise) this.#showPicture();
     this.#noise = false;
     this.#showTime();
-    if (!this.#listed) this.layout.below.append(...this.#parts.map(({ root }) => root));
-    this.#listed = true;
     for (const part of this.#parts) {
+      const needed = part.needs?.(scene) ?? scene;
+      if (this.#shown.get(part) === needed) continue;
       await breath();
       if (scene !== this.#scene) return;
       await part.update(scene);
+      if (scene !== this.#scene) return;
+      this.#shown.set(part, needed);
     }
   }
 
@@ -248,7 +260,8 @@ class Forward {
     });
     if (stopped) return `Stopped after ${count} of ${terms} parts. What is measured stays.`;
     if (!current()) return 'Done, but another picture has been chosen meanwhile.';
-    return `Done: this picture costs ${this.#bound.bits} bits per dimension, measured in ${duration(performance.now() - begun)}.`;
+    session.report({ figures: '' });
+    return `Done: ${this.#bound.bits} bits per dimension, ${duration(performance.now() - begun)}.`;
   }
 
   /** @param {import('../run.js').Task} task @returns {Promise<boolean>} whether it is there */
@@ -273,6 +286,16 @@ class Forward {
   /** Ends what is under way after the step that is being computed. */
   stop() {
     if (this.session.status.state === 'running') this.session.stop();
+  }
+
+  async #copyLink() {
+    try {
+      await copyLink(this.settings.all());
+      this.#copy.textContent = 'Link copied';
+      setTimeout(() => (this.#copy.textContent = 'Copy link'), 2000);
+    } catch {
+      this.session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
+    }
   }
 
   enter() {

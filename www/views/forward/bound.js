@@ -34,6 +34,7 @@ export class BoundPart {
     this.root.append(element('p', { className: 'source' }, 'Each dot stands for an equal part of the chain, of which one time step is computed; the one at t = 0 is L₀ alone, the picture itself. DDPM, eq. 5 and figure 5.'));
   }
 
+  /** Only a run changes it. */
   update() {}
 
   /** Another picture, or another run of the same. @param {string} [text] */

@@ -76,6 +76,11 @@ export class Lemma {
   }
 
   /** @param {Scene} scene */
+  needs({ scheduler, values }) {
+    return `${values.seed} ${scheduler}`;
+  }
+
+  /** @param {Scene} scene */
   async update(scene) {
     this.#scene = scene;
     /** @type {Marginals[]} */

@@ -3,12 +3,14 @@
 
 import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
-import { short } from '../../ui/numbers.js';
 import { contextOf, imageOf } from '../../ui/pixels.js';
 import { TERMS, equation } from '../../ui/terms.js';
 import { Walk } from './walk.js';
 
 /** @typedef {import('../../ui/pixels.js').Shape} Shape */
+
+/** @param {number} value */
+const rounded = (value) => value.toFixed(3).replace('-', '−');
 
 /** One of the two. */
 class Side {
@@ -28,7 +30,7 @@ class Side {
         element('p', { className: 'side-title' }, element('strong', {}, title), ' ', this.#steps),
         equation(math),
         element('p', { className: 'source' }, source),
-        element('p', { className: 'statistics' }, 'mean ', this.#statistics.mean, ', variance ', this.#statistics.variance)),
+        element('p', { className: 'statistics' }, element('span', {}, 'mean ', this.#statistics.mean), element('span', {}, 'variance ', this.#statistics.variance))),
     );
     this.say('');
   }
@@ -47,8 +49,8 @@ class Side {
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     contextOf(this.canvas).putImageData(imageOf(levels, 0, shape), 0, 0);
     const { mean, variance } = figures.statistics(values, channels, height, width);
-    this.#statistics.mean.textContent = short(Number(mean.toFixed(3)));
-    this.#statistics.variance.textContent = short(Number(variance.toFixed(3)));
+    this.#statistics.mean.textContent = rounded(mean);
+    this.#statistics.variance.textContent = rounded(variance);
   }
 }
 

@@ -9,16 +9,20 @@ import { times } from './scene.js';
 
 /** @typedef {import('./scene.js').Scene} Scene @typedef {NonNullable<import('../../../pkg/figures/ddim_web.js').StepNumbers['posterior']>} Numbers */
 
-const { mi, mn, mo, row, inside, x0, xt, xBefore } = M;
+const { mi, mn, mo, row, inside, sub, hat, x0, xt, xBefore } = M;
 
 /** The factors change with t too fast for more. */
 const POINTS = 200;
 
+const mean = sub(hat(mi('μ'), '~'), mi('t'));
+const variance = sub(hat(mi('β'), '~'), mi('t'));
+const POSTERIOR = row(mi('q'), inside(xBefore, mo('|'), xt, mo(','), x0), mo('='), mi('N'), inside(mean, mo(','), variance, mo('⁢'), mi('I')));
+
 /** @param {Numbers|undefined} numbers */
 function withNumbers(numbers) {
-  const { of_x0: a, of_x_t: b, variance } = numbers ?? { of_x0: NaN, of_x_t: NaN, variance: NaN };
-  const mean = row(mn(short(a)), mo('⁢'), x0, mo('+'), mn(short(b)), mo('⁢'), xt);
-  return row(mi('q'), inside(xBefore, mo('|'), xt, mo(','), x0), mo('='), mi('N'), inside(mean, mo(','), mn(short(variance)), mo('⁢'), mi('I')));
+  const { of_x0: a, of_x_t: b, variance: c } = numbers ?? { of_x0: NaN, of_x_t: NaN, variance: NaN };
+  const sum = row(mn(short(a)), mo('⁢'), x0, mo('+'), mn(short(b)), mo('⁢'), xt);
+  return row(mean, mo('='), sum, mo(','), '<mspace width="1em"></mspace>', variance, mo('='), mn(short(c)));
 }
 
 /** The posteriors of single steps from each of `from`. @param {Scene} scene @param {number[]} from @returns {Map<number, Numbers>} by t */
@@ -46,9 +50,15 @@ export class Posterior {
         text: 'Between the picture and its noisy version there is little freedom: the step before is a mixture of both, and a little noise. A network has to guess the picture; the rest is this formula.',
         terms: ['posterior'],
       },
+      equation(POSTERIOR),
       this.#equation,
     );
     this.plot = new Plot(this.root, { title: 'The posterior of one step', x: { label: 't', values: [] }, series: [], log: 'y' }, 'forward-plot-posterior');
+  }
+
+  /** @param {Scene} scene */
+  needs({ scheduler }) {
+    return scheduler;
   }
 
   /** @param {Scene} scene */

@@ -19,6 +19,7 @@ import { OWN_SCHEDULE } from '../../state.js';
  * @typedef {object} Part  of the view, with its own place on the page
  * @property {HTMLElement} root
  * @property {(scene: Scene) => void | Promise<void>} update
+ * @property {(scene: Scene) => unknown} [needs]  what it shows something else for; everything, where it does not say
  * @property {(t: number) => void} [at]  another time step is looked at
  * @property {() => void} [enter]
  * @property {() => void} [leave]

@@ -1,5 +1,6 @@
 // The part with all schedules side by side: what each step adds, what is left, and what noise the sampler would add.
 
+import { settingOf } from '../../state.js';
 import { element } from '../../ui/dom.js';
 import { short } from '../../ui/numbers.js';
 import { Plot, legendOf } from '../../ui/plot.js';
@@ -21,11 +22,18 @@ const LEVELS = [
 const COLOURS = ['--line-1', '--line-2', '--line-3', '--line-4', '--line-5', '--line-6'];
 const DASHES = [[7, 4], [2, 3], [10, 3, 2, 3], [4, 2], [12, 4], [6, 2, 2, 2, 2, 2], [1, 2]];
 
+/** As the control has it, without its source. @param {string} name */
+function spoken(name) {
+  const setting = settingOf('schedule');
+  const [, text = name] = (setting.kind === 'choice' && setting.choices.find(([value]) => value === name)) || [];
+  return text.split(' (')[0];
+}
+
 /** The chosen one stands out. @param {string[]} names @param {Scene} scene @returns {Omit<Line, 'values'>[]} */
 function looks(names, { name, ownName }) {
   let others = 0;
   return names.map((each) => {
-    const label = each === ownName ? `${each} (the model’s)` : each;
+    const label = each === ownName ? `${spoken(each)} (the model’s)` : spoken(each);
     if (each === name) return { label, colour: '--text', dash: [], width: 3 };
     others += 1;
     return { label, colour: COLOURS[(others - 1) % COLOURS.length], dash: DASHES[(others - 1) % DASHES.length], width: 1.5 };
@@ -59,6 +67,8 @@ export class Schedules {
   #problem = element('p', { className: 'problem', hidden: true });
   /** @type {Scene|null} */
   #scene = null;
+  /** The schedule whose levels are drawn. */
+  #drawn = '';
   #t = 0;
 
   constructor() {
@@ -85,17 +95,21 @@ export class Schedules {
     const lines = looks(names, scene);
     this.#legend.replaceChildren(legendOf(lines.map((line) => ({ ...line, values: [] })), 'τ'));
 
-    const tau = this.#tau(scene);
-    const t = times(T);
-    const levels = schedulers.map((json) => figures.levels(json));
-    await breath();
-    if (scene !== this.#scene) return;
-    for (const [key, , title, unit, log] of LEVELS) {
-      const series = lines.map((line, i) => ({ ...line, values: pick(levels[i][key], t) }));
-      this.#smalls.get(key)?.plot.update({ title, x: { label: 't', values: t }, series, unit, log: log ? 'y' : undefined, marks: tau });
+    const marks = this.#tau(scene);
+    for (const { plot } of this.#smalls.values()) plot.update({ marks });
+    if (scene.scheduler !== this.#drawn) {
+      const t = times(T);
+      const levels = schedulers.map((json) => figures.levels(json));
+      for (const [key, , title, unit, log] of LEVELS) {
+        await breath();
+        if (scene !== this.#scene) return;
+        const series = lines.map((line, i) => ({ ...line, values: pick(levels[i][key], t) }));
+        this.#smalls.get(key)?.plot.update({ title, x: { label: 't', values: t }, series, unit, log: log ? 'y' : undefined });
+      }
+      this.#drawn = scene.scheduler;
     }
-    await this.#showSigma(scene, schedulers, lines);
     this.at(this.#t);
+    await this.#showSigma(scene, schedulers, lines);
   }
 
   /** The steps of a run, or none and why. @param {Scene} scene @returns {number[]} rising */

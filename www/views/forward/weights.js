@@ -27,6 +27,11 @@ export class WeightsPart {
   }
 
   /** @param {import('./scene.js').Scene} scene */
+  needs({ scheduler }) {
+    return scheduler;
+  }
+
+  /** @param {import('./scene.js').Scene} scene */
   update({ figures, scheduler, T }) {
     const weights = figures.weights(scheduler);
     const t = times(T);
