@@ -87,7 +87,9 @@ test('both ways to x_t have the mean and the variance that the closed form says'
       // Of n values of variance v, the mean of squares has a deviation of about v sqrt(2 / n).
       assert.ok(Math.abs(found.variance - spread) <= 5 * error * 2 * Math.sqrt(spread) + 1e-3, `${side} at ${step}: variance ${found.variance} instead of ${spread}`);
     }
-    assert.ok(Math.abs((await number(demo, 'forward-alpha-bar')) / left - 1) < 1e-3 || left < 1e-3);
+    if (step === 999) continue; // small numbers stand as powers of ten
+    assert.ok(Math.abs((await number(demo, 'forward-alpha-bar')) / left - 1) < 1e-3);
+    assert.ok(Math.abs((await number(demo, 'forward-snr')) / (left / (1 - left)) - 1) < 1e-3);
   }
   const [closed, chain] = await pixels(demo);
   assert.notDeepEqual(closed, chain);
@@ -102,8 +104,6 @@ test('the plots hold the numbers of the schedule, for every schedule that there 
   near(beta[own], BETAS, 'β');
   const alphaBar = await tableOf(demo, 'forward-plot-alpha_bar', T);
   near(alphaBar[own], ALPHA_BARS, 'ᾱ');
-  const snr = await tableOf(demo, 'forward-plot-snr', T);
-  near(snr[own], ALPHA_BARS.map((a) => a / (1 - a)), 'SNR');
 
   // What the reference implementation has for the others.
   /** @type {{name: string, at: number[], alpha_bars: number[]}[]} */

@@ -50,6 +50,8 @@ class Forward {
   #samples = [];
   /** The one that the model has made. @type {Grey|null} */
   #made = null;
+  /** Whether the pictures of the loaded model are there. */
+  #settled = false;
   /** The one on show, -1 to 1. @type {Float32Array|null} */
   #picture = null;
   #refreshing = 0;
@@ -62,7 +64,7 @@ class Forward {
   /** @type {import('./forward/scene.js').Part[]} */
   #parts = [this.#bound, new Posterior(), new Schedules(), this.#lemma, new WeightsPart(), new Steps()];
   #time = element('input', { type: 'range', id: 'forward-t', min: 0, max: 999, step: 1, 'data-testid': 'forward-t' });
-  #timeText = element('output', { htmlFor: 'forward-t', 'data-testid': 'forward-t-text' });
+  #timeText = element('span', { className: 'time-text', 'data-testid': 'forward-t-text' });
   #numbers = { alpha_bar: this.#number('alpha-bar'), snr: this.#number('snr'), beta: this.#number('beta') };
   #placeholder = element('p', { className: 'placeholder', hidden: true }, 'This picture is made by the model: press the button.');
 
@@ -111,7 +113,7 @@ class Forward {
 
   /** @param {string} name */
   #number(name) {
-    return element('output', { className: 'number', 'data-testid': `forward-${name}` }, '–');
+    return element('span', { className: 'number', 'data-testid': `forward-${name}` }, '–');
   }
 
   /** @param {string} math @param {HTMLElement} number @param {import('../ui/terms.js').TermName} term */
@@ -124,6 +126,7 @@ class Forward {
     const { session } = this;
     const { model, shape } = session;
     this.controls.follow(loaded, model);
+    this.#settled = false;
     this.#samples = [];
     this.#made = null;
     this.#bound.clear();
@@ -137,6 +140,7 @@ class Forward {
       session.tell('forward', `The pictures that come with the model could not be loaded (${oneLine(error)}); the model can make one.`);
     }
     if (session.loaded !== loaded) return;
+    this.#settled = true;
     this.chooser.list(this.#samples, shape, this.#subject);
     this.#choosePicture();
     this.#refresh();
@@ -153,6 +157,7 @@ class Forward {
     if (keys.includes('t')) this.#showTime();
     const remade = has(OF_MADE) && this.#made !== null;
     if (remade) this.#made = null;
+    if (!this.#settled) return;
     if (keys.includes('subject') || (remade && this.#subject === MADE)) {
       this.chooser.choose(this.#subject);
       this.#choosePicture();
@@ -205,7 +210,7 @@ class Forward {
   async #build() {
     const { session } = this;
     const { loaded } = session;
-    if (!this.#figures || !loaded) return;
+    if (!this.#figures || !loaded || !this.#settled) return;
     let scene;
     try {
       scene = sceneOf(this.#figures, session, loaded);
@@ -237,6 +242,7 @@ class Forward {
     const task = session.perform({ text: this.#picture ? 'Measuring the cost…' : 'Making a picture…', work: (task) => this.#work(task) });
     // What goes wrong is in the status line.
     await task.ended.catch(() => {});
+    if (this.#bound.count === 0) this.#bound.clear();
   }
 
   /** @param {import('../run.js').Task} task @returns {Promise<string>} */

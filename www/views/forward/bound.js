@@ -31,7 +31,7 @@ export class BoundPart {
       this.#total,
     );
     this.plot = new Plot(this.root, { title: 'Cost of each part of the chain', x: { label: 't', values: [] }, series: [{ label: 'bits per dimension', values: [], colour: '--x0', points: true }], log: 'y' }, 'forward-plot-bound');
-    this.root.append(element('p', { className: 'source' }, 'Each dot stands for an equal part of the chain, of which one time step is computed; the one at t = 0 is L₀ alone, the picture itself. DDPM, eq. 5 and figure 5.'));
+    this.root.append(element('p', { className: 'source' }, 'Each dot stands for an equal part of the chain, of which one time step is computed; the one at t = 0 is L₀ alone, the picture itself. Always with the schedule that the model was trained with. DDPM, eq. 5 and figure 5.'));
   }
 
   /** Only a run changes it. */

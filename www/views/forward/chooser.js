@@ -40,6 +40,11 @@ export class Chooser {
 
   /** @param {number} subject */
   choose(subject) {
-    for (const radio of this.#row.querySelectorAll('input')) radio.checked = Number(radio.value) === subject;
+    for (const radio of this.#row.querySelectorAll('input')) {
+      radio.checked = Number(radio.value) === subject;
+      const choice = radio.parentElement;
+      // On a phone not all of them are in sight.
+      if (radio.checked && choice) this.#row.scrollLeft = choice.offsetLeft - (this.#row.clientWidth - choice.offsetWidth) / 2;
+    }
   }
 }

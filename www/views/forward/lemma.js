@@ -34,7 +34,7 @@ export class Lemma {
   #lanes = ETAS.map(([, title]) => new Lane(title));
   #play = element('button', { type: 'button', 'data-testid': 'forward-play', disabled: true }, 'Play');
   #scrub = element('input', { type: 'range', min: 0, max: 1, step: 0.05, value: '0', disabled: true, 'aria-label': 'Time of the moving points', 'data-testid': 'forward-scrub' });
-  #text = element('output', {}, '');
+  #text = element('span', { className: 'time-text' });
   #folded = element('details', { className: 'plot-table' }, element('summary', {}, 'As a table'));
   /** @type {Table|null} */
   #table = null;

@@ -42,7 +42,7 @@ function looks(names, { name, ownName }) {
 
 /** A plot under a heading with its value at t. */
 class Small {
-  #value = element('output', { className: 'number' });
+  #value = element('span', { className: 'number' });
 
   /** @param {string} name @param {string} math @param {string} title */
   constructor(name, math, title) {
