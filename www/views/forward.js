@@ -63,7 +63,7 @@ class Forward {
   #lemma = new Lemma();
   /** @type {import('./forward/scene.js').Part[]} */
   #parts = [this.#bound, new Posterior(), new Schedules(), this.#lemma, new WeightsPart(), new Steps()];
-  #time = element('input', { type: 'range', id: 'forward-t', min: 0, max: 999, step: 1, 'data-testid': 'forward-t' });
+  #time = element('input', { type: 'range', id: 'forward-t', min: 0, max: 999, step: 1, 'aria-label': 'Time step t', 'data-testid': 'forward-t' });
   #timeText = element('span', { className: 'time-text', 'data-testid': 'forward-t-text' });
   #numbers = { alpha_bar: this.#number('alpha-bar'), snr: this.#number('snr'), beta: this.#number('beta') };
   #placeholder = element('p', { className: 'placeholder', hidden: true }, 'This picture is made by the model: press the button.');
@@ -86,7 +86,7 @@ class Forward {
     this.pair = new Pair(this.layout.stage);
     this.layout.stage.append(
       this.#placeholder,
-      element('div', { className: 'time' }, element('label', { htmlFor: 'forward-t' }, equation(M.mi('t'), 'inline')), this.#time, this.#timeText),
+      element('div', { className: 'time' }, element('label', { htmlFor: 'forward-t', 'aria-hidden': true }, equation(M.mi('t'), 'inline')), this.#time, this.#timeText),
       element('div', { className: 'live' },
         this.#live(M.alphaBar, this.#numbers.alpha_bar, 'alpha_bar'),
         this.#live('<mi>SNR</mi>', this.#numbers.snr, 'snr'),
@@ -103,12 +103,16 @@ class Forward {
     settings.on('change', (keys) => this.#follow(keys));
     session.whenLoaded((loaded) => this.#takeModel(loaded));
     this.#showTime();
-    loadFigures()
-      .then((figures) => {
-        this.#figures = figures;
-        this.#refresh();
-      })
-      .catch((error) => session.tell('forward', oneLine(error)));
+  }
+
+  async #takeFigures() {
+    try {
+      this.#figures = await loadFigures();
+      this.session.clear('figures');
+      this.#refresh();
+    } catch (error) {
+      this.session.tell('figures', `${oneLine(error)} Choose another view and then this one again to try once more.`);
+    }
   }
 
   /** @param {string} name */
@@ -305,6 +309,7 @@ class Forward {
   }
 
   enter() {
+    if (!this.#figures) this.#takeFigures();
     for (const part of this.#parts) part.enter?.();
   }
 

@@ -18,11 +18,11 @@ const mean = sub(hat(mi('μ'), '~'), mi('t'));
 const variance = sub(hat(mi('β'), '~'), mi('t'));
 const POSTERIOR = row(mi('q'), inside(xBefore, mo('|'), xt, mo(','), x0), mo('='), mi('N'), inside(mean, mo(','), variance, mo('⁢'), mi('I')));
 
-/** @param {Numbers|undefined} numbers */
+/** @param {Numbers|undefined} numbers @returns {string[]} the mean and the variance */
 function withNumbers(numbers) {
   const { of_x0: a, of_x_t: b, variance: c } = numbers ?? { of_x0: NaN, of_x_t: NaN, variance: NaN };
   const sum = row(mn(short(a)), mo('⁢'), x0, mo('+'), mn(short(b)), mo('⁢'), xt);
-  return row(mean, mo('='), sum, mo(','), '<mspace width="1em"></mspace>', variance, mo('='), mn(short(c)));
+  return [row(mean, mo('='), sum), row(variance, mo('='), mn(short(c)))];
 }
 
 /** The posteriors of single steps from each of `from`. @param {Scene} scene @param {number[]} from @returns {Map<number, Numbers>} by t */
@@ -88,6 +88,6 @@ export class Posterior {
   #paint() {
     this.#painting = 0;
     const numbers = this.#scene ? posteriors(this.#scene, [this.#t]).get(this.#t) : undefined;
-    this.#equation.replaceChildren(equation(withNumbers(numbers)));
+    this.#equation.replaceChildren(...withNumbers(numbers).map((math) => equation(math)));
   }
 }

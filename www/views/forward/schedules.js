@@ -43,11 +43,12 @@ function looks(names, { name, ownName }) {
 /** A plot under a heading with its value at t. */
 class Small {
   #value = element('span', { className: 'number' });
+  heading = element('h4', { className: 'quiet' });
 
   /** @param {string} name @param {string} math @param {string} title */
   constructor(name, math, title) {
-    this.title = title;
-    this.root = element('div', { className: 'small' }, element('h4', {}, equation(math, 'inline'), ' ', this.#value), element('p', { className: 'quiet' }, title));
+    this.heading.textContent = title;
+    this.root = element('div', { className: 'small' }, element('p', { className: 'small-value' }, equation(math, 'inline'), ' ', this.#value), this.heading);
     this.plot = new Plot(this.root, { title, x: { label: 't', values: [] }, series: [], legend: false }, `forward-plot-${name}`);
   }
 
@@ -144,8 +145,7 @@ export class Schedules {
     const noise = options.method === 'ddim' ? `η = ${asked.eta}` : String(options.method);
     const title = `The fresh noise of a step down with ${noise}${quiet ? '; with η = 0, as set, there is none' : ''}`;
     this.#sigma.plot.update({ title, x: { label: 't', values: t }, series, unit: 'σ', marks: t });
-    const text = this.#sigma.root.querySelector('p');
-    if (text) text.textContent = title;
+    this.#sigma.heading.textContent = title;
   }
 
   /** @param {number} t */
