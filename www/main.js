@@ -49,6 +49,7 @@ const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
   interpolate: { tab: 'Interpolate', title: 'Between pictures', load: () => room('interpolate', import('./views/interpolate.js')) },
   reconstruct: { tab: 'Reconstruct', title: 'Reconstruct and edit', load: () => room('reconstruct', import('./views/reconstruct.js')) },
+  forward: { tab: 'Forward', title: 'From picture to noise', load: () => room('forward', import('./views/forward.js')) },
   model: { tab: 'Model', title: 'The models', load: () => room('model', import('./views/model.js')) },
   device: { tab: 'Device', title: 'This device', load: () => room('device', import('./views/device.js')) },
 };

@@ -34,6 +34,9 @@ import { few } from './engine/errors.js';
  * @property {string} mask
  * @property {string} other
  * @property {number} lambda
+ * @property {number} t
+ * @property {string} schedule
+ * @property {number} subject
  *
  * @typedef {object} Common
  * @property {keyof Values} key  name in the URL hash, in the DOM (`data-testid`) and in `Values`
@@ -85,6 +88,9 @@ export const OWN_TAU = 'model';
 
 /** The value of `card` that opens the model that is in use, whichever that is. */
 export const OPEN_CHOSEN = 'chosen';
+
+/** The value of `schedule` that leaves it to the model's scheduler_config.json. */
+export const OWN_SCHEDULE = 'model';
 
 /** @type {Setting[]} */
 export const SETTINGS = [
@@ -434,6 +440,49 @@ export const SETTINGS = [
     slider: 'linear',
     step: 0.01,
     help: 'Where between the two noises the mixture lies: 0 is this picture, 1 the other one.',
+  },
+  {
+    key: 't',
+    view: 'forward',
+    term: 'x_t',
+    kind: 'integer',
+    label: 'Time step',
+    symbol: 't',
+    default: 250,
+    min: 0,
+    max: MAX_STEPS - 1,
+    help: 'How far the picture is on its way to noise: hardly at 0, entirely at the last one, T − 1.',
+  },
+  {
+    key: 'schedule',
+    view: 'forward',
+    term: 'beta',
+    kind: 'choice',
+    label: 'Schedule',
+    symbol: 'β',
+    default: OWN_SCHEDULE,
+    choices: [
+      [OWN_SCHEDULE, 'the model’s own'],
+      ['linear', 'linear (DDPM)'],
+      ['scaled_linear', 'scaled linear (latent diffusion)'],
+      ['squaredcos_cap_v2', 'cosine (improved DDPM)'],
+      ['sigmoid', 'sigmoid'],
+      ['laplace', 'Laplace'],
+      ['quad', 'quadratic (DDPM code)'],
+      ['const', 'constant (DDPM code)'],
+      ['jsd', 'harmonic (DDPM code)'],
+    ],
+    help: 'How much noise each step adds. A model knows only the schedule that it was trained with; the others show what another choice would have meant.',
+  },
+  {
+    key: 'subject',
+    view: 'forward',
+    kind: 'integer',
+    label: 'Picture',
+    default: 1,
+    min: 0,
+    max: 100,
+    help: 'Which picture becomes noise: one of those that come with the model, from 1, or at 0 one that the model makes from the seed.',
   },
 ];
 

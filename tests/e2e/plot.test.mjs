@@ -74,6 +74,7 @@ test('the table holds every number of the lines, and follows them', async (t) =>
   await demo.until('ready');
   await draw(demo);
   await demo.page.locator('.plot-table summary').click();
+  await demo.page.locator('.plot-table td').first().waitFor();
   const rows = () => demo.page.locator('.plot-table tr').evaluateAll((found) => found.map((row) => [...row.children].map((cell) => cell.textContent)));
   assert.deepEqual(await rows(), [['time', 'up', 'down'], ['0', '1', '4'], ['1', '10', '3'], ['2', '100', '0'], ['3', '1000', '']]);
   await demo.page.evaluate('plot.update({ x: { label: "time", values: [5] }, series: [{ label: "up", values: [1 / 3] }] })');

@@ -44,7 +44,6 @@ test('settings survive the way through the hash', () => {
     guidance: 1.5,
     show: 'xt',
     pace: 'fast',
-    card: 'chosen',
   };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   const unset = settingsOf('generate').filter(({ key, default: usual }) => values[key] === usual);

@@ -3,6 +3,7 @@
 
 import uPlot from '../vendor/uplot/uPlot.js';
 import { element } from './dom.js';
+import { short } from './numbers.js';
 import { Table } from './table.js';
 
 /**
@@ -25,6 +26,7 @@ import { Table } from './table.js';
  * @property {[number, number]} [range]  of the values' axis; by default it fits them
  * @property {number[]} [marks]  places on the x axis
  * @property {string} [marksLabel]  what they are
+ * @property {boolean} [legend]  false where another plot beside it, or `legendOf`, names the lines
  */
 
 /** One after the other, where a line says nothing itself. */
@@ -35,7 +37,6 @@ const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [4, 2], [12, 4], [1, 2], [6, 
 const TABLE_INTERVAL_MS = 500;
 
 const AXIS_FONT = '12px -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
-const SUPERSCRIPT = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
 /** Its style and uPlot's, once for the page; it is worth waiting for them. */
 await Promise.all(
@@ -49,25 +50,30 @@ await Promise.all(
   ),
 );
 
-/** @param {number} value @returns {string} short, for an axis or a readout */
-function short(value) {
-  const size = Math.abs(value);
-  if (value !== 0 && (size < 1e-3 || size >= 1e5)) {
-    const [digits, exponent] = value.toExponential(2).split('e');
-    const raised = exponent.replace('+', '').replace('-', '⁻').replace(/\d/g, (digit) => SUPERSCRIPT[Number(digit)]);
-    const factor = String(Number(digits));
-    return factor === '1' ? `10${raised}` : `${factor.replace('-', '−')}·10${raised}`;
-  }
-  return String(Number(value.toPrecision(4))).replace('-', '−');
-}
-
 /** @param {Numbers} values @param {boolean} positive  whether the axis has no place for the others */
 function drawable(values, positive) {
   return Array.from(values, (value) => (typeof value !== 'number' || !Number.isFinite(value) || (positive && value <= 0) ? null : value));
 }
 
+/** A logarithmic axis has so many numbers at most. */
+const MOST_DECADES = 6;
+
+/** The whole powers of ten. @param {(number|null)[]} splits @param {number} [every] */
+function powers(splits, every = 1) {
+  return splits.map((value) => {
+    const power = Math.log10(value ?? NaN);
+    return Math.abs(power - Math.round(power)) < 1e-6 && Math.round(power) % every === 0 ? value : null;
+  });
+}
+
 /** The lines of a logarithmic grid would hide those of the plot. @type {uPlot.Axis.Filter} */
-const decades = (_, splits) => splits.map((value) => (value > 0 && Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6) ? value : null));
+const decades = (_, splits) => powers(splits);
+
+/** @type {uPlot.Axis.Filter} */
+const someDecades = (_, splits) => {
+  const all = powers(splits).filter((value) => value !== null);
+  return powers(splits, Math.ceil(all.length / MOST_DECADES));
+};
 
 /** A piece of a line, as it is drawn. @param {string} colour @param {number[]} dash @param {boolean} points */
 function swatch(colour, dash, points) {
@@ -88,8 +94,29 @@ function swatch(colour, dash, points) {
 }
 
 /** All but the numbers. @param {PlotData} data */
-function lookOf({ title, x, series, log, unit, range, marksLabel }) {
-  return JSON.stringify([title, x.label, log, unit, range, marksLabel, series.map((line) => ({ ...line, values: null }))]);
+function lookOf({ title, x, series, log, unit, range, marks, marksLabel, legend }) {
+  return JSON.stringify([title, x.label, log, unit, range, marks && marksLabel, legend, series.map((line) => ({ ...line, values: null }))]);
+}
+
+/** @param {Line} line @param {number} i  which of its plot */
+function styleOf(line, i) {
+  const { colour = COLOURS[i % COLOURS.length], dash = DASHES[i % DASHES.length], points = false, width = 2 } = line;
+  return { colour, dash, points, width };
+}
+
+/** @param {Node|string} sign @param {string} label @param {...Node} more */
+const legendItem = (sign, label, ...more) => element('li', {}, sign, label, ...more);
+
+/** @param {string} label @returns {HTMLLIElement} */
+const marksItem = (label) => legendItem(element('span', { className: 'plot-mark', 'aria-hidden': true }, '|||'), label);
+
+/** A legend for several plots of the same lines. @param {Line[]} series @param {string} [marksLabel] */
+export function legendOf(series, marksLabel) {
+  const lines = series.map((line, i) => {
+    const { colour, dash, points } = styleOf(line, i);
+    return legendItem(swatch(colour, dash, points), line.label);
+  });
+  return element('ul', { className: 'plot-legend' }, ...lines, ...(marksLabel ? [marksItem(marksLabel)] : []));
 }
 
 export class Plot {
@@ -109,6 +136,7 @@ export class Plot {
   #at = null;
   #painting = 0;
   #stale = false; // whether the next painting needs more than new numbers
+  #moved = false; // whether it needs those
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #tableTimer;
   #observer = new ResizeObserver(() => this.#resize());
@@ -131,6 +159,7 @@ export class Plot {
     const before = this.#data;
     this.#data = { ...before, ...data };
     this.#stale ||= lookOf(before) !== lookOf(this.#data);
+    this.#moved ||= Boolean(data.x || data.series);
     this.#painting ||= requestAnimationFrame(() => this.#paint());
   }
 
@@ -153,10 +182,11 @@ export class Plot {
   #paint() {
     this.#painting = 0;
     if (this.#stale) this.#build();
-    else {
+    else if (this.#moved) {
       this.#plot?.setData(this.#aligned());
       this.#showAt();
-    }
+    } else this.#plot?.redraw(false);
+    this.#moved = false;
     this.#name();
     if (this.#folded.open) this.#tableTimer ??= setTimeout(() => this.#fillTable(), TABLE_INTERVAL_MS);
   }
@@ -165,12 +195,6 @@ export class Plot {
   #aligned() {
     const { x, series, log = '' } = this.#data;
     return /** @type {uPlot.AlignedData} */ ([drawable(x.values, log.includes('x')), ...series.map(({ values }) => drawable(values, log.includes('y')))]);
-  }
-
-  /** How line `i` looks. @param {number} i */
-  #look(i) {
-    const { colour = COLOURS[i % COLOURS.length], dash, points = false, width = 2 } = this.#data.series[i];
-    return { colour, dash: dash ?? DASHES[i % DASHES.length], points, width };
   }
 
   #build() {
@@ -183,6 +207,7 @@ export class Plot {
       stroke: () => colourOf('--quiet'),
       grid: { stroke: () => colourOf('--line'), width: 1, ...(log.includes(which) && { filter: decades }) },
       ticks: { stroke: () => colourOf('--line'), width: 1, size: 5, ...(log.includes(which) && { filter: decades }) },
+      ...(log.includes(which) && { filter: someDecades }),
       font: AXIS_FONT,
       labelFont: AXIS_FONT,
       values: (_, splits) => splits.map((value) => (value === null ? '' : short(value))),
@@ -204,10 +229,10 @@ export class Plot {
         ],
         series: [
           {},
-          ...series.map(({ label }, i) => {
-            const { colour, dash, points, width: thick } = this.#look(i);
+          ...series.map((line, i) => {
+            const { colour, dash, points, width: thick } = styleOf(line, i);
             return {
-              label,
+              label: line.label,
               stroke: () => colourOf(colour),
               width: thick,
               dash,
@@ -226,22 +251,18 @@ export class Plot {
     this.#showAt();
   }
 
-  /** The legend. */
+  /** The legend, with the values under the pointer. */
   #list() {
-    const { x, series, marks, marksLabel } = this.#data;
-    const item = (/** @type {Node} */ sign, /** @type {string} */ label) => {
-      const value = element('span', { className: 'plot-value' });
-      this.#readouts.push(value);
-      return element('li', {}, sign, label, value);
-    };
-    this.#readouts = [];
-    const axis = item(element('span', { className: 'plot-axis', 'aria-hidden': true }, '↔'), x.label);
-    const lines = series.map(({ label }, i) => {
-      const { colour, dash, points } = this.#look(i);
-      return item(swatch(colour, dash, points), label);
+    const { x, series, marks, marksLabel, legend = true } = this.#data;
+    this.#legend.hidden = !legend;
+    this.#readouts = [x, ...series].map(() => element('span', { className: 'plot-value' }));
+    const [here, ...values] = this.#readouts;
+    const lines = series.map((line, i) => {
+      const { colour, dash, points } = styleOf(line, i);
+      return legendItem(swatch(colour, dash, points), line.label, values[i]);
     });
-    const ticks = marks && marksLabel ? [element('li', {}, element('span', { className: 'plot-mark', 'aria-hidden': true }, '|||'), marksLabel)] : [];
-    this.#legend.replaceChildren(...lines, ...ticks, axis);
+    const axis = legendItem(element('span', { className: 'plot-axis', 'aria-hidden': true }, '↔'), x.label, here);
+    this.#legend.replaceChildren(...lines, ...(marks && marksLabel ? [marksItem(marksLabel)] : []), axis);
   }
 
   #name() {
@@ -265,6 +286,7 @@ export class Plot {
     ctx.save();
     ctx.strokeStyle = colour;
     ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([]);
     ctx.beginPath();
     for (const mark of marks) {
       const x = Math.round(plot.valToPos(mark, 'x', true)) + 0.5;

@@ -2,6 +2,7 @@
 // spreadsheet.
 
 import { element } from './dom.js';
+import { precise } from './numbers.js';
 
 /**
  * @typedef {object} Column
@@ -9,15 +10,8 @@ import { element } from './dom.js';
  * @property {ArrayLike<number|string|null|undefined>} values  all columns are of one length
  */
 
-/** As many digits as single precision holds. */
-const DIGITS = 7;
-
-/** @param {number|string|null|undefined} value @returns {string} empty where there is none */
-export function cell(value) {
-  if (typeof value === 'string') return value;
-  if (value === null || value === undefined || Number.isNaN(value)) return '';
-  return String(Number(value.toPrecision(DIGITS)));
-}
+/** A long table comes in pieces, so that the page stays alive. */
+const ROWS_AT_ONCE = 100;
 
 /** @param {Column[]} columns @returns {string} tab-separated, every number in full */
 export function asTsv(columns) {
@@ -36,6 +30,7 @@ export class Table {
   #copy = element('button', { type: 'button', className: 'table-copy' }, 'Copy for a spreadsheet');
   /** @type {Column[]} */
   #columns = [];
+  #filling = 0;
 
   /** @param {HTMLElement} place @param {string} caption @param {Column[]} [columns] */
   constructor(place, caption, columns = []) {
@@ -51,7 +46,19 @@ export class Table {
     this.#columns = columns;
     const rows = Math.max(0, ...columns.map(({ values }) => values.length));
     this.#head.replaceChildren(...columns.map(({ label }) => element('th', { scope: 'col' }, label)));
-    this.#body.replaceChildren(...Array.from({ length: rows }, (_, i) => element('tr', {}, ...columns.map(({ values }) => element('td', {}, cell(values[i]))))));
+    this.#body.replaceChildren();
+    cancelAnimationFrame(this.#filling);
+    this.#fill(0, rows);
+  }
+
+  /** @param {number} from @param {number} rows */
+  #fill(from, rows) {
+    const until = Math.min(rows, from + ROWS_AT_ONCE);
+    for (let i = from; i < until; i++) {
+      const row = this.#body.insertRow();
+      for (const { values } of this.#columns) row.insertCell().textContent = precise(values[i]);
+    }
+    if (until < rows) this.#filling = requestAnimationFrame(() => this.#fill(until, rows));
   }
 
   async #copyAll() {

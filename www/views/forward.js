@@ -1,0 +1,318 @@
+// The view `forward`: what the model was trained to undo. One picture at every noise level, drawn at once and step by
+// step; the numbers behind it; and what the picture costs by the variational bound, which a run measures.
+
+import { oneLine } from '../engine/errors.js';
+import { loadFigures } from '../engine/figures.js';
+import { toGreyLevels } from '../engine/levels.js';
+import { FOLDER } from '../models.js';
+import { Controls } from '../ui/controls.js';
+import { element } from '../ui/dom.js';
+import { followSession, layout } from '../ui/layout.js';
+import { short } from '../ui/numbers.js';
+import { copyLink } from '../ui/share.js';
+import { M, equation, termButton } from '../ui/terms.js';
+import { duration } from '../ui/words.js';
+import { BoundPart } from './forward/bound.js';
+import { Chooser, MADE } from './forward/chooser.js';
+import { Lemma } from './forward/lemma.js';
+import { Pair } from './forward/pair.js';
+import { Posterior } from './forward/posterior.js';
+import { breath, sceneOf } from './forward/scene.js';
+import { Schedules } from './forward/schedules.js';
+import { fromGreyLevels, readSprite } from './forward/sprite.js';
+import { Steps } from './forward/steps.js';
+import { WeightsPart } from './forward/weights.js';
+
+/**
+ * @typedef {import('./forward/scene.js').Scene} Scene
+ * @typedef {import('./forward/sprite.js').Grey} Grey
+ * @typedef {import('../state.js').Values} Values
+ */
+
+/** Enough to see the shape of the bound, and done within seconds. */
+const TERMS_OF_THE_BOUND = 50;
+
+/** What the numbers on show depend on. @type {(keyof Values)[]} */
+const OF_SCENE = ['schedule', 'steps', 'eta', 'tau', 'method', 'seed'];
+
+/** What the noise on show depends on. @type {(keyof Values)[]} */
+const OF_NOISE = ['schedule', 'seed'];
+
+/** What a picture that the model makes depends on. @type {(keyof Values)[]} */
+const OF_MADE = ['steps', 'eta', 'tau', 'method', 'seed', 'label', 'guidance'];
+
+class Forward {
+  /** @type {import('./forward/scene.js').Figures|null} */
+  #figures = null;
+  /** @type {Scene|null} */
+  #scene = null;
+  /** Those that come with the model. @type {Grey[]} */
+  #samples = [];
+  /** The one that the model has made. @type {Grey|null} */
+  #made = null;
+  /** Whether the pictures of the loaded model are there. */
+  #settled = false;
+  /** The one on show, -1 to 1. @type {Float32Array|null} */
+  #picture = null;
+  #refreshing = 0;
+  /** Whether the noise of the pictures is another since they were drawn. */
+  #noise = false;
+  /** What each part shows, where that is all of its scene. @type {Map<import('./forward/scene.js').Part, unknown>} */
+  #shown = new Map();
+  #bound = new BoundPart();
+  #lemma = new Lemma();
+  /** @type {import('./forward/scene.js').Part[]} */
+  #parts = [this.#bound, new Posterior(), new Schedules(), this.#lemma, new WeightsPart(), new Steps()];
+  #time = element('input', { type: 'range', id: 'forward-t', min: 0, max: 999, step: 1, 'aria-label': 'Time step t', 'data-testid': 'forward-t' });
+  #timeText = element('span', { className: 'time-text', 'data-testid': 'forward-t-text' });
+  #numbers = { alpha_bar: this.#number('alpha-bar'), snr: this.#number('snr'), beta: this.#number('beta') };
+  #placeholder = element('p', { className: 'placeholder', hidden: true }, 'This picture is made by the model: press the button.');
+
+  #credit = element('p', { className: 'source credit' });
+  #copy = element('button', { type: 'button', 'data-testid': 'forward-copy' }, 'Copy link');
+
+  /** @param {HTMLElement} root @param {import('../session.js').Session} session */
+  constructor(root, session) {
+    const { settings } = session;
+    this.session = session;
+    this.settings = settings;
+    this.layout = layout(root, {
+      name: 'forward',
+      title: 'From picture to noise',
+      lead: 'Training puts noise over pictures and has the network find it. Move t to see how much, made in two ways.',
+      run: 'Measure its cost',
+    });
+    this.chooser = new Chooser(this.layout.head, (subject) => settings.set('subject', subject));
+    this.pair = new Pair(this.layout.stage);
+    this.layout.stage.append(
+      this.#placeholder,
+      element('div', { className: 'time' }, element('label', { htmlFor: 'forward-t', 'aria-hidden': true }, equation(M.mi('t'), 'inline')), this.#time, this.#timeText),
+      element('div', { className: 'live' },
+        this.#live(M.alphaBar, this.#numbers.alpha_bar, 'alpha_bar'),
+        this.#live('<mi>SNR</mi>', this.#numbers.snr, 'snr'),
+        this.#live(M.beta, this.#numbers.beta, 'beta')),
+    );
+    this.layout.below.append(...this.#parts.map(({ root }) => root));
+    this.layout.after.append(this.#credit, this.#copy);
+    this.#copy.addEventListener('click', () => copyLink(this.#copy, this.settings.all(), session));
+    this.controls = new Controls(this.layout.settings, settings, ['model', 'schedule', 'seed', 'steps', 'eta'], ['tau', 'method', 'label', 'guidance', 'device']);
+    this.layout.run.addEventListener('click', () => this.run());
+    this.layout.stop.addEventListener('click', () => this.stop());
+    this.#time.addEventListener('input', () => settings.set('t', Number(this.#time.value)));
+    followSession(this.layout, session);
+    settings.on('change', (keys) => this.#follow(keys));
+    session.whenLoaded((loaded) => this.#takeModel(loaded));
+    this.#showTime();
+  }
+
+  async #takeFigures() {
+    try {
+      this.#figures = await loadFigures();
+      this.session.clear('figures');
+      this.#refresh();
+    } catch (error) {
+      this.session.tell('figures', `${oneLine(error)} Choose another view and then this one again to try once more.`);
+    }
+  }
+
+  /** @param {string} name */
+  #number(name) {
+    return element('span', { className: 'number', 'data-testid': `forward-${name}` }, '–');
+  }
+
+  /** @param {string} math @param {HTMLElement} number @param {import('../ui/terms.js').TermName} term */
+  #live(math, number, term) {
+    return element('div', {}, equation(M.row(math, M.mo('=')), 'inline'), ' ', number, termButton(term));
+  }
+
+  /** What was made with the one before is forgotten. @param {import('../session.js').Loaded} loaded */
+  async #takeModel(loaded) {
+    const { session } = this;
+    const { model, shape } = session;
+    this.controls.follow(loaded, model);
+    this.#settled = false;
+    this.#samples = [];
+    this.#made = null;
+    this.#bound.clear();
+    session.clear('forward');
+    if (!shape) return;
+    this.pair.fit(shape);
+    try {
+      const { samples } = model;
+      if (samples) this.#samples = await readSprite(new URL(samples.path, FOLDER), samples.count, shape);
+    } catch (error) {
+      session.tell('forward', `The pictures that come with the model could not be loaded (${oneLine(error)}); the model can make one.`);
+    }
+    if (session.loaded !== loaded) return;
+    this.#settled = true;
+    this.chooser.list(this.#samples, shape, this.#subject);
+    this.#choosePicture();
+    this.#refresh();
+  }
+
+  /** The picture that is asked for, or the one nearest to that: a model may come with fewer. */
+  get #subject() {
+    return Math.min(this.settings.get('subject'), this.#samples.length);
+  }
+
+  /** @param {(keyof Values)[]} keys */
+  #follow(keys) {
+    const has = (/** @type {(keyof Values)[]} */ some) => some.some((key) => keys.includes(key));
+    if (keys.includes('t')) this.#showTime();
+    const remade = has(OF_MADE) && this.#made !== null;
+    if (remade) this.#made = null;
+    if (!this.#settled) return;
+    if (keys.includes('subject') || (remade && this.#subject === MADE)) {
+      this.chooser.choose(this.#subject);
+      this.#choosePicture();
+      this.#showPicture();
+    }
+    if (has(OF_SCENE)) this.#refresh(has(OF_NOISE));
+  }
+
+  #choosePicture() {
+    const levels = this.#subject === MADE ? this.#made : this.#samples[this.#subject - 1];
+    this.#picture = levels ? fromGreyLevels(levels) : null;
+    this.#placeholder.hidden = this.#picture !== null || this.session.loaded === null;
+    const made = this.#made ? `Made by the model from seed ${this.settings.get('seed')}.` : '';
+    this.#credit.textContent = this.#subject === MADE ? made : (this.session.model.samples?.credit ?? '');
+    this.#bound.clear();
+  }
+
+  #showPicture() {
+    const { shape } = this.session;
+    if (this.#scene && this.#picture && shape) this.pair.show(this.#scene, this.#picture, shape, this.#t);
+    else this.pair.clear();
+  }
+
+  /** The time step on show: a link may name one that this chain does not have. */
+  get #t() {
+    return Math.min(this.settings.get('t'), (this.#scene?.T ?? Infinity) - 1);
+  }
+
+  #showTime() {
+    const t = this.#t;
+    const { levels, T = Number(this.#time.max) + 1 } = this.#scene ?? {};
+    this.#time.max = String(T - 1);
+    this.#time.value = String(t);
+    this.#timeText.textContent = `${t} of ${T - 1}`;
+    for (const [key, place] of Object.entries(this.#numbers)) {
+      place.textContent = levels ? short(levels[/** @type {keyof typeof levels} */ (key)][t]) : '–';
+    }
+    this.#time.setAttribute('aria-valuetext', `t = ${t} of ${T - 1}`);
+    this.pair.at(t);
+    for (const part of this.#parts) part.at?.(t);
+  }
+
+  /** Everything with the settings as they are, once however many have changed. @param {boolean} [noise]  whether that of the pictures is another */
+  #refresh(noise = true) {
+    cancelAnimationFrame(this.#refreshing);
+    this.#noise ||= noise;
+    this.#refreshing = requestAnimationFrame(() => this.#build());
+  }
+
+  async #build() {
+    const { session } = this;
+    const { loaded } = session;
+    if (!this.#figures || !loaded || !this.#settled) return;
+    let scene;
+    try {
+      scene = sceneOf(this.#figures, session, loaded);
+    } catch (error) {
+      session.tell('forward', `This schedule cannot be shown (${oneLine(error)}).`);
+      return;
+    }
+    this.#scene = scene;
+    if (this.#noise) this.#showPicture();
+    this.#noise = false;
+    this.#showTime();
+    for (const part of this.#parts) {
+      const needed = part.needs?.(scene) ?? scene;
+      if (this.#shown.get(part) === needed) continue;
+      await breath();
+      if (scene !== this.#scene) return;
+      await part.update(scene);
+      if (scene !== this.#scene) return;
+      this.#shown.set(part, needed);
+    }
+  }
+
+  /** Makes the picture where there is none, and measures what it costs. */
+  async run() {
+    const { session, settings } = this;
+    if (session.busy || !this.controls.check(session)) return;
+    settings.flush();
+    if (!session.loaded && !(await session.load())) return;
+    const task = session.perform({ text: this.#picture ? 'Measuring the cost…' : 'Making a picture…', work: (task) => this.#work(task) });
+    // What goes wrong is in the status line.
+    await task.ended.catch(() => {});
+    if (this.#bound.count === 0) this.#bound.clear();
+  }
+
+  /** @param {import('../run.js').Task} task @returns {Promise<string>} */
+  async #work(task) {
+    const { session } = this;
+    const { loaded } = session;
+    if (!this.#picture && !(await this.#make(task))) return 'Stopped before the picture was made.';
+    const picture = this.#picture;
+    if (!picture || !loaded) return 'Nothing was measured.';
+    const terms = Math.min(TERMS_OF_THE_BOUND, loaded.scheduler.trainSteps);
+    const { seed, label } = this.settings.all();
+    const begun = performance.now();
+    const current = () => picture === this.#picture;
+    this.#bound.clear('Measuring…');
+    session.report({ text: 'Measuring the cost…', figures: '', progress: { value: 0, max: terms }, step: 0 });
+    let count = 0;
+    const { stopped } = await task.rate({ image: picture, terms, seed, ...(loaded.info.classes && { label }) }, (points, total) => {
+      count += points.length;
+      if (current()) this.#bound.add(points);
+      session.report({ figures: `Part ${count} of ${total}`, progress: { value: count, max: total }, step: count });
+    });
+    if (stopped) return `Stopped after ${count} of ${terms} parts. What is measured stays.`;
+    if (!current()) return 'Done, but another picture has been chosen meanwhile.';
+    session.report({ figures: '' });
+    return `Done: ${this.#bound.bits} bits per dimension, ${duration(performance.now() - begun)}.`;
+  }
+
+  /** @param {import('../run.js').Task} task @returns {Promise<boolean>} whether it is there */
+  async #make(task) {
+    const { session } = this;
+    const { loaded } = session;
+    const options = session.options({ batch: 1 });
+    const run = task.sample(options, {
+      onStep: ({ index }, { total }) => session.report({ figures: `Step ${index + 1} of ${total}`, progress: { value: index + 1, max: total }, step: index + 1 }),
+    });
+    const { stopped, values } = await run.ended;
+    if (stopped || !values || loaded !== session.loaded) return false;
+    // With other settings it would be another picture.
+    if (JSON.stringify(options) !== JSON.stringify(session.options({ batch: 1 }))) return false;
+    this.#made = toGreyLevels(values);
+    if (this.#subject !== MADE) return this.#picture !== null;
+    this.#choosePicture();
+    this.#showPicture();
+    return this.#picture !== null;
+  }
+
+  /** Ends what is under way after the step that is being computed. */
+  stop() {
+    if (this.session.status.state === 'running') this.session.stop();
+  }
+
+  enter() {
+    if (!this.#figures) this.#takeFigures();
+    for (const part of this.#parts) part.enter?.();
+  }
+
+  leave() {
+    for (const part of this.#parts) part.leave?.();
+  }
+}
+
+/**
+ * @param {HTMLElement} root @param {import('../session.js').Session} session
+ * @returns {import('../main.js').View}
+ */
+export function mount(root, session) {
+  const view = new Forward(root, session);
+  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+}
