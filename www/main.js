@@ -46,6 +46,7 @@ async function room(name, code) {
  */
 const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
+  compare: { tab: 'Compare', title: 'Samplers side by side', load: () => room('compare', import('./views/compare.js')) },
 };
 
 /** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */

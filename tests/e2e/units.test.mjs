@@ -43,6 +43,11 @@ test('settings survive the way through the hash', () => {
     guidance: 1.5,
     show: 'xt',
     pace: 'fast',
+    // Those of other views are not in the link, and stay what they are.
+    preset: 'noise',
+    rows: '5,10,20,50',
+    columns: 'eta',
+    across: '0,0.5,1,sigma_hat',
   };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());

@@ -117,13 +117,17 @@ async function load(request) {
 
 const { port1: inbox, port2: outbox } = new MessageChannel();
 
+/** Runs that let waiting messages in, in the order of their messages to themselves. @type {((event: unknown) => void)[]} */
+const letting = [];
+inbox.onmessage = (event) => letting.shift()?.(event);
+
 /**
  * Lets waiting messages in, so that a `stop` is seen between two steps. A message to oneself does not wait;
  * browsers hold a chain of setTimeout back for 4 ms each time, about as long as a small network takes.
  */
 const otherMessages = () =>
   new Promise((resolve) => {
-    inbox.onmessage = resolve;
+    letting.push(resolve);
     outbox.postMessage(null);
   });
 

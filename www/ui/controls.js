@@ -298,6 +298,11 @@ export class Controls {
     this.#controls.get('label')?.name(names);
   }
 
+  /** Takes those out of sight that mean nothing as things are. @param {Key[]} keys */
+  hide(keys) {
+    for (const [key, { root }] of this.#controls) if (!CONDITION.includes(key)) root.hidden = keys.includes(key);
+  }
+
   /** Whether all hold what they should, which is said where not. @param {import('../session.js').Session} session */
   check(session) {
     const problem = this.firstProblem();
@@ -307,8 +312,8 @@ export class Controls {
 
   /** The first field that holds nonsense, focused, and what is wrong with it. @returns {string|null} */
   firstProblem() {
-    for (const { field, problem } of this.#controls.values()) {
-      if (problem.hidden || field.disabled) continue;
+    for (const { root, field, problem } of this.#controls.values()) {
+      if (problem.hidden || root.hidden || field.disabled) continue;
       if (this.#more.contains(field)) this.#more.open = true;
       field.focus();
       return problem.textContent;
