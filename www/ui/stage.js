@@ -1,6 +1,6 @@
 // The pictures: a grid of canvases, each pixel magnified by a whole number so that it stays crisp.
 
-import { columnsFor, contextOf, imageOf } from './pixels.js';
+import { columnsFor, contextOf, drawPlaceholder, imageOf } from './pixels.js';
 
 /** @typedef {import('./pixels.js').Shape} Shape */
 
@@ -10,14 +10,6 @@ const GAP = 8; // CSS pixels; style/stage.css reads it from --gap
 const ROUND_THE_PICTURES = 300;
 const SMALLEST = 300;
 const LARGEST = 680;
-
-/** Decoration for a picture that is yet to come; style/stage.css makes it pale. @param {HTMLCanvasElement} canvas */
-function drawPlaceholder(canvas) {
-  const { width, height } = canvas;
-  const image = new ImageData(width, height);
-  for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
-  contextOf(canvas).putImageData(image, 0, 0);
-}
 
 export class Stage {
   /** @type {HTMLCanvasElement[]} */

@@ -16,7 +16,7 @@ import { Enlarged } from './compare/enlarge.js';
 import { Grid } from './compare/grid.js';
 import { UNUSED, planOf, settle } from './compare/plan.js';
 import { Presets } from './compare/presets.js';
-import { LEGENDS, NOTES, TERMS_OF, summary } from './compare/words.js';
+import { NOTES, TERMS_OF, legendOf, summary, typeset } from './compare/words.js';
 
 /**
  * @typedef {import('./compare/plan.js').Plan} Plan
@@ -113,6 +113,7 @@ class Compare {
     const ends = await Promise.allSettled(plan.kind === 'draw' ? this.#draws(task, plan, figures) : cells.map((view) => this.#make(task, view, figures)));
     cancelAnimationFrame(this.#painting);
     this.#paint();
+    this.#report();
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
     const stopped = task.stopping && this.grid.all.some(({ state }) => state === 'stopped' || state === 'empty');
@@ -186,7 +187,7 @@ class Compare {
       await Promise.all(views.map((view) => this.#make(task, view, figures, more)));
       this.#spreads[row] = spread(figures, grid.cells[row]);
       const far = this.#spreads[row];
-      if (far !== null) grid.rowHeads[row].tell(`± ${distanceText(far)}`);
+      if (far !== null) grid.rowHeads[row].tell(`${distanceText(far)} apart`);
     });
   }
 
@@ -262,8 +263,8 @@ class Compare {
 
   /** @param {Pick<Plan, 'kind'>} [plan] */
   #describe({ kind } = { kind: this.settings.get('columns') }) {
-    this.note.textContent = NOTES[kind];
-    this.legend.textContent = LEGENDS[kind === 'draw' ? 'draw' : 'other'];
+    this.note.replaceChildren(...typeset(NOTES[kind]));
+    this.legend.textContent = legendOf(kind);
     this.parts.below.replaceChildren(
       ...TERMS_OF[kind].map((name) => element('section', { className: 'card' }, element('h3', {}, TERMS[name].name), explanation(name))),
     );

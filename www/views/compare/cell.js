@@ -2,7 +2,7 @@
 
 import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
-import { contextOf, imageOf } from '../../ui/pixels.js';
+import { contextOf, drawPlaceholder, imageOf } from '../../ui/pixels.js';
 import { duration, milliseconds } from '../../ui/words.js';
 
 /** @typedef {import('./plan.js').Cell} Cell @typedef {import('../../run.js').Run} Run @typedef {import('../../ui/pixels.js').Shape} Shape */
@@ -47,6 +47,7 @@ export class CellView {
       element('span', { className: 'picture' }, this.canvas, this.why), track, this.caption);
     this.root.addEventListener('click', onOpen);
     if (cell.refusal) this.refuse(cell.refusal);
+    else drawPlaceholder(this.canvas);
   }
 
   /** @param {Run} run  that the sampler has accepted */

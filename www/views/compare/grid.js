@@ -26,8 +26,9 @@ const LOWEST = 420;
 
 /** @param {Head} head */
 function headNodes({ symbol, text }) {
-  if (!symbol) return [text];
-  return [element('var', {}, symbol), ...(text ? [` = ${text}`] : [])];
+  const value = text === 'T' ? element('var', {}, text) : text;
+  if (!symbol) return [value];
+  return [element('var', {}, symbol), ...(text ? [' = ', value] : [])];
 }
 
 /** The head of a row, with the state that its pictures come from where they share one. */
