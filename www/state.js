@@ -268,7 +268,7 @@ export const SETTINGS = [
     default: 'noise',
     choices: [
       ['noise', 'Steps and noise'],
-      ['figure5', 'Same first noise'],
+      ['figure5', 'Same noise'],
       ['race', 'Race'],
       ['spacing', 'Spacing'],
       ['samplers', 'Samplers'],

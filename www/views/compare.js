@@ -96,6 +96,10 @@ class Compare {
     if (this.session.status.state === 'running') this.session.stop();
   }
 
+  enter() {
+    this.presets.reveal();
+  }
+
   leave() {
     this.enlarged.close();
   }
@@ -113,9 +117,9 @@ class Compare {
     const ends = await Promise.allSettled(plan.kind === 'draw' ? this.#draws(task, plan, figures) : cells.map((view) => this.#make(task, view, figures)));
     cancelAnimationFrame(this.#painting);
     this.#paint();
-    this.#report();
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
+    this.#report();
     const stopped = task.stopping && this.grid.all.some(({ state }) => state === 'stopped' || state === 'empty');
     const reasons = this.grid.all.map(({ refusal }) => refusal);
     if (!stopped && reasons.every(Boolean)) throw new Failure('options', reasons[0]);
@@ -221,6 +225,8 @@ class Compare {
   }
 
   #report() {
+    // An engine that has crashed has had its say.
+    if (this.session.status.state !== 'running') return;
     const made = this.grid.all.reduce((sum, view) => sum + view.made, 0);
     const expected = this.grid.all.reduce((sum, { state, run, cell }) => sum + (state === 'refused' ? 0 : (run?.total ?? cell.values.steps)), 0);
     const left = ((performance.now() - this.#began) / made) * (expected - made);
@@ -288,5 +294,5 @@ class Compare {
  */
 export function mount(root, session) {
   const view = new Compare(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), leave: () => view.leave() };
+  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
 }

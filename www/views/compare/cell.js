@@ -31,7 +31,6 @@ export class CellView {
   /** Why there is no picture. */
   refusal = '';
   #drawn = /** @type {Uint8ClampedArray|null} */ (null);
-  #said = '';
 
   /** @param {Cell} cell @param {Shape} shape @param {number} share  of the bar's full length, by its number of steps @param {() => void} onOpen */
   constructor(cell, shape, share, onOpen) {
@@ -39,12 +38,12 @@ export class CellView {
     this.shape = shape;
     this.canvas = element('canvas', { width: shape.width, height: shape.height, 'data-testid': 'compare-canvas', role: 'img', 'aria-label': cell.name });
     this.bar = element('span', { className: 'bar' });
-    this.caption = element('span', { className: 'said' });
+    this.figures = [element('span'), element('span')];
     const track = element('span', { className: 'work' }, this.bar);
     track.style.setProperty('--share', String(share));
     this.why = element('span', { className: 'why', hidden: true });
     this.root = element('button', { type: 'button', className: 'cell', 'data-testid': 'compare-cell', 'data-state': 'empty', disabled: true },
-      element('span', { className: 'picture' }, this.canvas, this.why), track, this.caption);
+      element('span', { className: 'picture' }, this.canvas, this.why), track, element('span', { className: 'said' }, ...this.figures));
     this.root.addEventListener('click', onOpen);
     if (cell.refusal) this.refuse(cell.refusal);
     else drawPlaceholder(this.canvas);
@@ -82,22 +81,21 @@ export class CellView {
     if (this.levels && this.levels !== this.#drawn) {
       contextOf(this.canvas).putImageData(imageOf(this.levels, 0, this.shape), 0, 0);
       this.#drawn = this.levels;
-      this.bar.style.width = `${(100 * this.made) / Math.max(1, this.run?.total ?? 1)}%`;
+      this.bar.style.transform = `scaleX(${this.made / Math.max(1, this.run?.total ?? 1)})`;
     }
-    const text = this.text;
-    if (text === this.#said) return;
-    this.#said = text;
-    this.caption.replaceChildren(...text.split('\n').map((line) => element('span', {}, line)));
+    this.texts.forEach((text, i) => {
+      if (this.figures[i].textContent !== text) this.figures[i].textContent = text;
+    });
   }
 
-  /** The two figures below the picture. */
-  get text() {
+  /** The two figures below the picture. @returns {[string, string]} */
+  get texts() {
     const { run, made, state, distance } = this;
-    if (state === 'refused') return 'not possible';
-    if (!run) return '';
-    if (state === 'running' || state === 'stopped') return `${clock(run.ms)}\n${made} / ${run.total}`;
-    if (this.finest) return `${clock(run.ms)}\nfinest`;
-    return distance === null ? clock(run.ms) : `${clock(run.ms)}\nΔ ${distanceText(distance)}`;
+    if (state === 'refused') return ['not possible', ''];
+    if (!run) return ['', ''];
+    if (state === 'running' || state === 'stopped') return [clock(run.ms), `${made} / ${run.total}`];
+    if (this.finest) return [clock(run.ms), 'finest'];
+    return [clock(run.ms), distance === null ? 'done' : `Δ ${distanceText(distance)}`];
   }
 
   /** @param {'running'|'done'|'stopped'|'refused'} state */

@@ -26,8 +26,11 @@ export function compare(figures, plan, cells) {
     const most = Math.max(...possible.map(({ cell }) => cell.values.steps));
     const finest = possible.find(({ cell }) => cell.values.steps === most);
     if (!finest?.values || possible.length < 2) continue;
-    finest.finest = true;
-    for (const view of possible) if (view.values && view !== finest) view.distance ??= distance(figures, view.values, finest.values);
+    const others = possible.filter((view) => view !== finest && view.values);
+    for (const view of others) view.distance ??= distance(figures, /** @type {Float32Array} */ (view.values), finest.values);
+    // Of two racers neither is the measure of the other.
+    if (plan.kind === 'race' && possible.length === 2) finest.distance = others[0]?.distance ?? null;
+    else finest.finest = true;
   }
 }
 

@@ -80,8 +80,8 @@ export class Enlarged {
     numbers.push(['Sampler', choiceText(values, 'method')], ['Step spacing τ', choiceText(values, 'tau')], ['Seed', `${values.seed}${firstImage > 0 ? `, picture ${firstImage + 1}` : ''}`]);
     if (refusal) return [...numbers, ['Not possible', refusal]];
     if (run && made > 0) numbers.push(['Time', `${clock(run.ms)}, ${milliseconds(run.msPerStep)} a step`]);
-    if (finest) numbers.push(['Distance', 'the others are measured from this one']);
-    else if (distance !== null) numbers.push(['Distance to the finest', `${distanceText(distance)} of 255 (root mean square)`]);
+    if (finest) numbers.push(['Distance Δ', 'the others are measured from this one']);
+    else if (distance !== null) numbers.push(['Distance Δ', `${distanceText(distance)} of 255 (root mean square)`]);
     if (state === 'stopped') numbers.push(['State', 'stopped before its end']);
     return numbers;
   }

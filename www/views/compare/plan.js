@@ -65,8 +65,8 @@ export function settle(values, changed) {
       return { ...wanted, ...kept, ...(own.some((key) => values[key] !== wanted[key]) && { preset: 'custom' }) };
     }
   }
-  const like = Object.values(PRESETS).find((other) => other.columns === columns);
-  return { ...(touched.length === 1 && touched[0] === 'columns' && like), preset: 'custom' };
+  const byHand = !changed.includes('preset') && touched.join() === 'columns';
+  return { ...(byHand && Object.values(PRESETS).find((other) => other.columns === columns)), preset: 'custom' };
 }
 
 /**

@@ -29,5 +29,15 @@ export class Presets {
       radio.checked = value === chosen;
       label.hidden = value === 'custom' && chosen !== 'custom';
     }
+    this.reveal();
+  }
+
+  /** Where there is no room for all of them, they are scrolled so that the chosen one is in sight. */
+  reveal() {
+    const { label } = this.#choices.find(({ radio }) => radio.checked) ?? this.#choices[0];
+    const { root } = this;
+    const before = label.offsetLeft - root.offsetLeft;
+    const after = before + label.offsetWidth;
+    if (before < root.scrollLeft || after > root.scrollLeft + root.clientWidth) root.scrollLeft = before - (root.clientWidth - label.offsetWidth) / 2;
   }
 }
