@@ -10,6 +10,7 @@ import { extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { createGzip } from 'node:zlib';
 
 /** @type {Record<string, string>} */
 const TYPES = {
@@ -26,9 +27,13 @@ const TYPES = {
   '.svg': 'image/svg+xml',
   '.txt': 'text/plain; charset=utf-8',
   '.wasm': 'application/wasm',
+  '.webmanifest': 'application/manifest+json',
   '.webp': 'image/webp',
   '.woff2': 'font/woff2',
 };
+
+/** Types that static hosts compress. */
+const COMPRESSIBLE = /^(text\/|image\/svg|application\/(json|manifest|wasm))/;
 
 /**
  * @typedef {import('node:http').IncomingMessage} Request
@@ -90,8 +95,8 @@ function partOf(asked, size, etag, modified) {
   return start <= end ? { start, end } : 'none';
 }
 
-/** @param {Request} request @param {Response} response @param {string} root @param {string} base @param {Record<string, string>} headers */
-async function answer(request, response, root, base, headers) {
+/** @param {Request} request @param {Response} response @param {string} root @param {string} base @param {Record<string, string>} headers @param {boolean} gzip */
+async function answer(request, response, root, base, headers, gzip) {
   if (!OWN_HOST.test(request.headers.host ?? '')) {
     return reply(response, 403, 'this server answers only to 127.0.0.1, localhost and [::1]');
   }
@@ -135,27 +140,30 @@ async function answer(request, response, root, base, headers) {
   }
   const part = request.method === 'GET' ? partOf(request.headers, size, etag, modified) : null;
   if (part === 'none') return reply(response, 416, `the file has ${size} bytes`, { 'Content-Range': `bytes */${size}` });
+  const type = TYPES[extname(file).toLowerCase()] ?? 'application/octet-stream';
+  const compressed = gzip && !part && COMPRESSIBLE.test(type) && /\bgzip\b/.test(String(request.headers['accept-encoding']));
   response.writeHead(part ? 206 : 200, {
-    'Content-Type': TYPES[extname(file).toLowerCase()] ?? 'application/octet-stream',
-    'Content-Length': part ? part.end - part.start + 1 : size,
+    'Content-Type': type,
     'X-Content-Type-Options': 'nosniff',
     ...(part && { 'Content-Range': `bytes ${part.start}-${part.end}/${size}` }),
     ...shared,
+    ...(compressed ? { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding', ETag: `W/${etag}` } : { 'Content-Length': part ? part.end - part.start + 1 : size }),
   });
   if (request.method === 'HEAD') return response.end();
-  await pipeline(createReadStream(file, part ?? {}), response);
+  const content = createReadStream(file, part ?? {});
+  await (compressed ? pipeline(content, createGzip(), response) : pipeline(content, response));
 }
 
 /**
  * Serves the folder `root` under the path `base` (such as "/" or "/name/") on 127.0.0.1. Port 0 is any free one.
- * `headers` are added to every file. Resolves to the address and a function that stops the server; rejects when the port is taken.
+ * `headers` are added to every file; `gzip` compresses what static hosts do. Resolves to the address and a function that stops the server; rejects when the port is taken.
  */
-export async function serve({ root = '.', port = 0, base = '/', headers = {} } = {}) {
+export async function serve({ root = '.', port = 0, base = '/', headers = {}, gzip = false } = {}) {
   const folder = await realpath(root).catch(() => resolve(root));
   if (!(await stat(folder).catch(() => null))?.isDirectory()) throw new Error(`${folder} is not a folder`);
   if (!base.startsWith('/') || !base.endsWith('/')) throw new Error(`the base path must begin and end with /: ${base}`);
   const server = createServer((request, response) => {
-    answer(request, response, folder, base, headers).catch(() => response.destroy()); // the browser went away, or the file did
+    answer(request, response, folder, base, headers, gzip).catch(() => response.destroy()); // the browser went away, or the file did
   });
   await new Promise((done, failed) => {
     server.once('error', failed);

@@ -6,6 +6,14 @@ import { SETTINGS, defaults, parse, settingsOf } from './state.js';
 
 /** @typedef {import('./state.js').Values} Values */
 
+/** A key without a value: whoever opens the link is to see the pictures come. */
+const PLAY = 'play';
+
+/** What a link to the settings is. @param {Values} values @returns {string} an address that makes the same pictures, unasked */
+export function linkTo(values) {
+  return new URL(`#${formatHash(values)}&${PLAY}`, location.href).href;
+}
+
 /** `view` was the name of `show` once. @param {URLSearchParams} given */
 function readOldNames(given) {
   const text = given.get('view');
@@ -59,6 +67,8 @@ export class Settings extends Emitter {
   /** Browsers refuse `replaceState` when it is called too often (Safari: 100 times in 30 s). */
   static WRITE_INTERVAL_MS = 350;
 
+  /** Whether the page begins by itself: with nothing in the address, or a link that asks for it. */
+  plays = false;
   #values = defaults();
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
@@ -67,6 +77,8 @@ export class Settings extends Emitter {
   /** Takes over what the hash says, and follows it from now on. */
   connect() {
     addEventListener('hashchange', () => this.#read());
+    const hash = location.hash.replace(/^#/, '');
+    this.plays = hash === '' || new URLSearchParams(hash).has(PLAY);
     this.#read();
   }
 

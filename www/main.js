@@ -4,6 +4,7 @@ import { oneLine } from './engine/errors.js';
 import { fetchJsonText, pruneWeights } from './engine/weights.js';
 import { Settings, formatHash } from './hash.js';
 import { FOLDER, readModels } from './models.js';
+import { keepOffline, onNewVersion } from './offline.js';
 import { Session } from './session.js';
 import { setModels, setViews } from './state.js';
 import { element } from './ui/dom.js';
@@ -47,6 +48,8 @@ async function room(name, code) {
 const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
   compare: { tab: 'Compare', title: 'Samplers side by side', load: () => room('compare', import('./views/compare.js')) },
+  model: { tab: 'Model', title: 'The models', load: () => room('model', import('./views/model.js')) },
+  device: { tab: 'Device', title: 'This device', load: () => room('device', import('./views/device.js')) },
 };
 
 /** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */
@@ -122,8 +125,15 @@ class Views {
   }
 }
 
+/** Whether the page may begin by itself. */
+function mayPlay() {
+  const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
+  return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
+}
+
 async function start() {
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
+  onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
   const { models, problem } = readModels(JSON.parse(await fetchJsonText(new URL('index.json', FOLDER))));
   if (problem) notices.show('models', problem);
   else pruneWeights(FOLDER, models.map(({ path }) => new URL(path, FOLDER)));
@@ -151,10 +161,9 @@ async function start() {
   };
   settings.on('change', (keys) => {
     if (keys.includes('view')) show();
-    if (keys.includes('model')) showModel(document, session.model);
   });
   const shown = show();
-  showModel(document, session.model);
+  showModel(document, session);
 
   addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
@@ -163,6 +172,8 @@ async function start() {
     } else if (event.key === 'Escape') views.current?.stop();
   });
   await Promise.all([shown, session.load()]);
+  if (settings.plays && session.status.state === 'ready' && mayPlay()) views.current?.run();
+  if (session.loaded) await keepOffline();
 }
 
 start().catch((error) => {

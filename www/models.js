@@ -9,6 +9,7 @@ import { brief, shorten } from './engine/errors.js';
  * @property {string} name
  * @property {string} path  of its folder
  * @property {string} note
+ * @property {string} [credit]  whose work it is and under which terms, for what leaves the page
  * @property {string[]} [labels]  what the classes of a conditional model are called
  * @property {number} [nullLabel]  the class that stands for none, which guidance needs; `null_label` in the file
  */
@@ -56,12 +57,13 @@ function faultOfLabels(labels, nullLabel) {
 /** @param {unknown} entry @param {URL} folder @param {Model[]} before  those that have been read @returns {string|null} what is wrong with it */
 function faultOf(entry, folder, before) {
   if (typeof entry !== 'object' || entry === null) return 'it is not an object';
-  const { id, name, note, path, labels, null_label: nullLabel } = /** @type {Record<string, unknown>} */ (entry);
+  const { id, name, note, path, credit, labels, null_label: nullLabel } = /** @type {Record<string, unknown>} */ (entry);
   for (const [key, value] of Object.entries({ id, name })) {
     if (!isName(value)) return `${key} must be a text of 1 to ${LONGEST} characters`;
   }
   if (typeof note !== 'string') return 'note must be a text';
   if (before.some((other) => other.id === id)) return 'another one has the same id';
+  if (credit !== undefined && typeof credit !== 'string') return 'credit must be a text';
   return faultOfPath(path, folder) ?? faultOfLabels(labels, nullLabel);
 }
 
@@ -81,8 +83,8 @@ export function readModels(list, folder = FOLDER) {
     const fault = faultOf(entry, folder, models);
     if (fault) faults.push(`${typeof entry?.id === 'string' && entry.id ? `“${shorten(entry.id)}”` : `entry ${i + 1}`} (${fault})`);
     else {
-      const { id, name, path, note, labels, null_label: nullLabel } = entry;
-      models.push({ id, name, path, note: brief(note), ...(labels && { labels }), ...(nullLabel !== undefined && { nullLabel }) });
+      const { id, name, path, note, credit, labels, null_label: nullLabel } = entry;
+      models.push({ id, name, path, note: brief(note), ...(credit && { credit: brief(credit) }), ...(labels && { labels }), ...(nullLabel !== undefined && { nullLabel }) });
     }
   }
   const more = faults.length > MOST_NAMED ? ` and ${faults.length - MOST_NAMED} more` : '';

@@ -20,6 +20,7 @@ import { few } from './engine/errors.js';
  * @property {number} guidance
  * @property {'x0'|'xt'|'both'} show
  * @property {'watch'|'fast'} pace
+ * @property {string} card
  * @property {import('./views/compare/plan.js').Preset} preset
  * @property {string} rows
  * @property {import('./views/compare/plan.js').Kind} columns
@@ -72,6 +73,9 @@ const MAX_STEPS = 1_000_000;
 
 /** The value of `tau` that leaves it to the model's scheduler_config.json. */
 export const OWN_TAU = 'model';
+
+/** The value of `card` that opens the model that is in use, whichever that is. */
+export const OPEN_CHOSEN = 'chosen';
 
 /** @type {Setting[]} */
 export const SETTINGS = [
@@ -261,6 +265,15 @@ export const SETTINGS = [
     help: 'A fast engine is done before an eye has seen anything, so a run takes two seconds at least and shows every step. The figures say what the engine really took.',
   },
   {
+    key: 'card',
+    view: 'model',
+    kind: 'choice',
+    label: 'Card',
+    default: OPEN_CHOSEN,
+    choices: [],
+    help: 'The model whose card is on show.',
+  },
+  {
     key: 'preset',
     view: 'compare',
     kind: 'choice',
@@ -322,7 +335,7 @@ export function settingOf(key) {
   return setting;
 }
 
-/** @param {'view'|'model'} key @param {[string, string][]} choices  value and text; the first one is the default */
+/** @param {'view'|'model'|'card'} key @param {[string, string][]} choices  value and text; the first one is the default */
 function fill(key, choices) {
   const setting = settingOf(key);
   if (setting.kind === 'choice') Object.assign(setting, { choices, default: choices[0][0] });
@@ -335,7 +348,10 @@ export function setViews(names) {
 
 /** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models  at least one */
 export function setModels(models) {
-  fill('model', models.map(({ id, name }) => [id, name]));
+  /** @type {[string, string][]} */
+  const choices = models.map(({ id, name }) => [id, name]);
+  fill('model', choices);
+  fill('card', [[OPEN_CHOSEN, 'of the model in use'], ...choices]);
 }
 
 /** @returns {Values} */

@@ -150,6 +150,8 @@ test('the address makes the same pictures again, and what is touched is no prese
   assert.ok(await demo.get('preset-custom').isChecked());
   await demo.get('across').fill('ddim, ddpm_fixed_small');
   await run(demo);
+  const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.get('compare-save').click()]);
+  assert.equal(download.suggestedFilename(), 'fashion-mnist-compare-method-seed1.png');
   const shown = await pictures(demo);
   await demo.page.waitForURL(/rows=2,3&columns=method&across=ddim/);
   const again = await open(t, { hash: new URL(demo.page.url()).hash.slice(1) });

@@ -103,7 +103,7 @@ test('a link gives identical pixels, with fresh noise in every step too', async 
   await demo.generate();
   const first = await demo.pixels();
   const link = new URL(demo.page.url()).hash.slice(1);
-  assert.equal(link, 'view=generate&model=fashion-mnist&device=cpu&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&engine=plan&storage=f32&show=x0');
+  assert.equal(link, 'view=generate&model=fashion-mnist&device=cpu&steps=3&eta=0.5&tau=trailing&method=ddim&seed=42&batch=2&engine=plan&storage=f32&label=0&guidance=0&show=x0&pace=fast');
 
   await demo.page.reload();
   await demo.until('ready');
@@ -232,14 +232,42 @@ test('every sampler of the controls makes a picture of its own', async (t) => {
   assert.deepEqual(same, []);
 });
 
+/** Takes an entry of the menu. @param {import('./demo.mjs').Demo} demo @param {RegExp} name @returns the download that comes of it */
+async function save(demo, name) {
+  await demo.get('save').click();
+  const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.page.getByRole('menuitem', { name }).click()]);
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+}
+
+test('the film and the numbers of a run can be saved, and each file says how to make it again', async (t) => {
+  const demo = await open(t, { hash: 'device=cpu&steps=3&batch=2&seed=7' });
+  await demo.until('ready');
+  await demo.generate();
+  const link = 'view=generate&model=fashion-mnist&device=cpu&steps=3';
+  const gif = await save(demo, /^Film GIF/);
+  assert.equal(gif.name, 'fashion-mnist-seed7-steps3-eta0-model-ddim-x0-film.gif');
+  assert.equal(gif.bytes.toString('latin1', 0, 6), 'GIF89a');
+  const apng = await save(demo, /exact/);
+  assert.equal(apng.bytes.readUInt32BE(apng.bytes.indexOf('acTL') + 4), 3, 'frames');
+  const latents = await save(demo, /^First noise/);
+  const result = await save(demo, /^Result/);
+  for (const { name, bytes } of [gif, apng, latents, result]) assert.ok(bytes.includes(link), `${name} has no link in it`);
+  const pixels = await demo.pixels();
+  const at = 8 + Number(result.bytes.readBigUInt64LE());
+  const header = JSON.parse(result.bytes.toString('utf8', 8, at));
+  assert.deepEqual(header.sample.shape, [2, 1, 32, 32]);
+  const values = Array.from({ length: 2048 }, (_, i) => result.bytes.readFloatLE(at + 4 * i));
+  const worst = Math.max(...values.map((v, i) => Math.abs(Math.min(255, Math.max(0, (v + 1) * 127.5)) - pixels[Math.floor(i / 1024)][4 * (i % 1024)])));
+  assert.ok(worst <= 0.51, `the numbers are ${worst} grey levels from the picture`);
+});
+
 test('the saved PNG is the grid on show, magnified, under a name that says what it is', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=2&batch=4&seed=7' });
   await demo.until('ready');
   await demo.generate();
   await demo.slide('scrub', 0);
-  const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.get('save').click()]);
-  assert.equal(download.suggestedFilename(), 'fashion-mnist-seed7-steps2-eta0-model-ddim-x0-step1.png');
-  const png = await readFile(await download.path());
+  const { name, bytes: png } = await save(demo, /^Picture/);
+  assert.equal(name, 'fashion-mnist-seed7-steps2-eta0-model-ddim-x0-step1.png');
   assert.equal(png.toString('latin1', 1, 4), 'PNG');
   const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];
   assert.equal(width, height);
@@ -263,7 +291,7 @@ test('the copied link is that of the picture on show, even when a control was mo
   );
   await demo.get('copy').click();
   assert.equal(await said, 'Link copied');
-  assert.equal(await demo.page.evaluate(() => navigator.clipboard.readText()), link);
+  assert.equal(await demo.page.evaluate(() => navigator.clipboard.readText()), `${link}&play`);
 });
 
 test('every model of the list draws pictures, in grey or colour', async (t) => {

@@ -94,7 +94,8 @@ export const packageThat = (body) => (/** @type {Context} */ context) =>
   );
 
 /**
- * Opens the page in a context of its own, which is closed when the test ends.
+ * Opens the page in a context of its own, which is closed when the test ends. It begins nothing by itself, since it is
+ * told that motion is to be reduced, and shows a run as fast as it computes unless the hash says otherwise.
  * @param {import('node:test').TestContext} t
  * @param {object} [options]
  * @param {string} [options.hash]  settings, without '#'
@@ -105,10 +106,11 @@ export const packageThat = (body) => (/** @type {Context} */ context) =>
  */
 export async function open(t, { hash = 'device=cpu&steps=2&batch=1', flags = 'noWebGpu', context: options = {}, prepare, url } = {}) {
   const browser = await browserWith(flags);
-  const context = await browser.newContext(options);
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
   t.after(() => context.close());
   await prepare?.(context);
   const demo = new Demo(await context.newPage());
-  await demo.page.goto(`${url ?? (await address())}#${hash}`);
+  const paced = hash === '' || /(^|&)pace=/.test(hash) ? hash : `${hash}&pace=fast`;
+  await demo.page.goto(`${url ?? (await address())}#${paced}`);
   return demo;
 }

@@ -74,9 +74,10 @@ test('a request that is stopped ends alone; one that is under way when the clien
     };
     const loading = other.load(new URL('www/models/fashion-mnist/', location.href), { device: 'cpu', engine: 'plan', storage: 'f32' });
     const whileKept = await loading.then(() => 'none', ({ kind }) => kind);
-    return [...first, ...(await failures), after, whileKept, ...heard];
+    const told = first.map(({ stopped, values }) => ({ stopped, finite: values?.length === 2048 && values.every(Number.isFinite) }));
+    return [...told, ...(await failures), after, whileKept, ...heard];
   });
-  assert.deepEqual(ends, [{ stopped: true }, { stopped: false }, 'ended', 'ended', 'ended', 'ended']);
+  assert.deepEqual(ends, [{ stopped: true, finite: true }, { stopped: false, finite: true }, 'ended', 'ended', 'ended', 'ended']);
 });
 
 test('failures have a kind, from the package through the worker to whoever asked', async (t) => {

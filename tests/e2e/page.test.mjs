@@ -40,14 +40,14 @@ test('the page works under a sub-path', async (t) => {
 });
 
 test('nonsense in the hash is named in a notice, replaced by the default, and does no harm', async (t) => {
-  const demo = await open(t, { hash: 'steps=0&eta=NaN&tau=banana&seed=-1&batch=99&device=abacus&show=both&view=%E0%A4%A&frobnicate=1' });
+  const demo = await open(t, { hash: 'steps=0&eta=NaN&tau=banana&seed=-1&batch=99&device=abacus&show=neither&view=%E0%A4%A&frobnicate=1' });
   await demo.until('ready');
   const notice = String((await demo.notices()).find((text) => text.includes('The link says')));
-  for (const named of ['steps=0', 'eta=NaN', 'tau=banana', 'seed=-1', 'batch=99', 'device=abacus', 'show=both', 'view=']) {
+  for (const named of ['steps=0', 'eta=NaN', 'tau=banana', 'seed=-1', 'batch=99', 'device=abacus', 'show=neither', 'view=']) {
     assert.ok(notice.includes(named), `${named} is not named in: ${notice}`);
   }
   assert.ok(!notice.includes('frobnicate'), 'unknown keys are ignored');
-  assert.equal(new URL(demo.page.url()).hash, '#view=generate&model=fashion-mnist&device=auto&steps=20&eta=0&tau=model&method=ddim&seed=1&batch=4&engine=plan&storage=f32&show=x0');
+  assert.equal(new URL(demo.page.url()).hash, '#view=generate&model=fashion-mnist&device=auto&steps=20&eta=0&tau=model&method=ddim&seed=1&batch=4&engine=plan&storage=f32&label=0&guidance=0&show=x0&pace=fast');
   await demo.get('steps').fill('1');
   await demo.get('batch').fill('1');
   await demo.generate();
@@ -72,19 +72,20 @@ test('an old link, in which view chose between x̂₀ and x_t, is read as it was
   await demo.until('ready');
   assert.deepEqual(await demo.notices(), []);
   assert.ok(await demo.get('show-xt').isChecked());
-  assert.match(demo.page.url(), /#view=generate&.*&show=xt$/);
+  assert.match(demo.page.url(), /#view=generate&.*&show=xt&pace=fast$/);
 });
 
 test('a second view is one file and one line of main.js, and each keeps what it has while the other is on show', async (t) => {
   const other = `
     export function mount(root, session) {
       root.innerHTML = '<button type="button" data-testid="other-run">Go</button><div data-slot="status"></div>';
-      const run = () => session.run({
-        options: { steps: 2, batch: 1, seed: 3 },
+      const run = () => session.perform({
         text: 'Going…',
-        onStart() {},
-        onStep: ({ index }) => session.report({ step: index + 1 }),
-        summary: ({ total }) => 'Gone ' + total + ' steps.',
+        work: async (task) => {
+          const run = task.sample({ steps: 2, batch: 1, seed: 3 }, { onStep: ({ index }) => session.report({ step: index + 1 }) });
+          await run.ended;
+          return 'Gone ' + run.total + ' steps.';
+        },
       }).ended;
       root.querySelector('button').addEventListener('click', run);
       return { run, stop: () => session.stop() };
@@ -95,9 +96,8 @@ test('a second view is one file and one line of main.js, and each keeps what it 
       await context.route('**/www/main.js', async (route) => {
         const response = await route.fetch();
         const script = await response.text();
-        const more = script.replace(/const VIEWS = \{(.*) \};/, 'const VIEWS = {$1, other };');
-        assert.notEqual(more, script);
-        const body = `import { mount as other } from './views/other.js';\n${more}`;
+        const body = script.replace(/const VIEWS = \{\n.*/, `$&\n  other: { tab: 'Other', title: 'Another view', load: () => import('./views/other.js') },`);
+        assert.notEqual(body, script);
         await route.fulfill({ response, body });
       });
     },

@@ -6,6 +6,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 
 import { serve } from '../../scripts/serve.mjs';
 
@@ -125,4 +126,27 @@ test('a part of a file is sent alone, and one that is not there is refused', asy
   }
   const head = await get('digits.txt', { range: 'bytes=0-0' }, 'HEAD');
   assert.deepEqual([head.status, head.headers['content-length']], [200, '10']);
+});
+
+test('where it is asked to, it compresses text for those who can unpack it, and the file stays the same version', async (t) => {
+  const compressing = await serve({ root, gzip: true });
+  t.after(() => compressing.close());
+  const url = `${compressing.url}digits.txt`;
+  /** @param {Record<string, string>} headers @returns {Promise<{headers: import('node:http').IncomingHttpHeaders, body: Buffer, status: number|undefined}>} */
+  const raw = (headers) =>
+    new Promise((resolve, reject) => {
+      request(url, { headers }, async (response) => {
+        const pieces = [];
+        for await (const piece of response) pieces.push(piece);
+        resolve({ headers: response.headers, body: Buffer.concat(pieces), status: response.statusCode });
+      }).on('error', reject).end();
+    });
+  const packed = await raw({ 'accept-encoding': 'br, gzip' });
+  assert.equal(packed.headers['content-encoding'], 'gzip');
+  assert.equal(gunzipSync(packed.body).toString(), '0123456789');
+  const plain = await raw({});
+  assert.deepEqual([plain.headers['content-encoding'], plain.body.toString()], [undefined, '0123456789']);
+  assert.equal(packed.headers.etag, `W/${plain.headers.etag}`);
+  assert.equal((await raw({ 'accept-encoding': 'gzip', 'if-none-match': String(packed.headers.etag) })).status, 304);
+  assert.equal((await raw({ 'accept-encoding': 'gzip', range: 'bytes=0-0' })).body.toString(), '0');
 });

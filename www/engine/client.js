@@ -7,7 +7,7 @@ import { fetchModule, packageFor } from './package.js';
 import { Joiner, concatenate, split, workersFor } from './pool.js';
 import { Remote } from './remote.js';
 import { keepTuning, keptTuning } from './tuning.js';
-import { fetchJsonText, fetchWeights } from './weights.js';
+import { WEIGHTS_FILE, fetchJsonText, fetchWeights } from './weights.js';
 
 /**
  * @typedef {import('./remote.js').Loaded} Loaded
@@ -136,7 +136,7 @@ export class Client {
       fetchModule(wasm, bytes('engine'), signal),
       fetchJsonText(new URL('config.json', folder), signal),
       fetchJsonText(new URL('scheduler_config.json', folder), signal),
-      fetchWeights(new URL('diffusion_pytorch_model.safetensors', folder), bytes('weights'), signal),
+      fetchWeights(new URL(WEIGHTS_FILE, folder), bytes('weights'), signal),
     ]);
 
     this.#insist();

@@ -17,6 +17,12 @@ const RELAXED_SIMD_MODULE = new Uint8Array([
   253, 133, 2, 11,
 ]);
 
+/** What of SIMD this browser can run: multiplying and adding in one instruction is faster, and not every one can. */
+export function simdSupport() {
+  const simd = typeof WebAssembly === 'object' && WebAssembly.validate(SIMD_MODULE);
+  return { simd, relaxed: simd && WebAssembly.validate(RELAXED_SIMD_MODULE) };
+}
+
 /** @type {Map<string, WebAssembly.Module>} by address */
 const compiled = new Map();
 
@@ -26,15 +32,13 @@ const compiled = new Map();
  * @throws {Failure} when this browser cannot run any of them
  */
 export function packageFor(engine) {
-  const simd = typeof WebAssembly === 'object' && WebAssembly.validate(SIMD_MODULE);
+  const { simd, relaxed } = simdSupport();
   if (!simd) {
     throw new Failure(
       'browser',
       'This browser cannot run WebAssembly with SIMD, which the network needs; please use a current Chrome, Edge, Firefox or Safari (16.4 or newer).',
     );
   }
-  // Multiplying and adding in one instruction is faster, and not every browser can.
-  const relaxed = WebAssembly.validate(RELAXED_SIMD_MODULE);
   const build = engine === 'burn' ? 'burn' : relaxed ? 'relaxed' : 'plain';
   const folder = new URL(FOLDERS[build], import.meta.url);
   return { script: new URL('ddim_web.js', folder), wasm: new URL('ddim_web_bg.wasm', folder) };

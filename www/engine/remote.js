@@ -9,6 +9,8 @@ import { Failure } from './errors.js';
  * @typedef {object} Loaded  what a loaded model is and runs on
  * @property {import('../../pkg/ddim_web.js').Info} info
  * @property {string} adapter
+ * @property {string} [why]  why it runs there, where that is not what one might expect
+ * @property {'f32'|'f16'} [storage]  how the device keeps the network's numbers
  * @property {string} [tuning]  which kernels were the fastest on the graphics card
  * @property {{trainSteps: number, tau: string, unknownKeys: string[], json: string}} scheduler  T, the tau that the model asks for, the keys that were ignored, and the file itself
  *

@@ -6,6 +6,9 @@ import { Failure } from './errors.js';
 
 const CACHE = 'ddim-web-weights';
 
+/** Their file, in a model's folder. */
+export const WEIGHTS_FILE = 'diffusion_pytorch_model.safetensors';
+
 /**
  * @callback OnBytes
  * @param {number} loaded
@@ -162,6 +165,49 @@ export async function pruneWeights(within, folders) {
     }
   } catch {
     // They take room, and do no other harm.
+  }
+}
+
+/** @typedef {{url: string, bytes: number}} Kept  a copy of weights */
+
+/** Of a copy: it was unpacked when it was kept. @param {Response|undefined} copy */
+function bytesOf(copy) {
+  return Number(copy?.headers.get('content-length') ?? 0);
+}
+
+/** The copies of weights that the browser keeps. @returns {Promise<Kept[]|null>} null where it keeps none for this page */
+export async function keptWeights() {
+  try {
+    const cache = await openCache();
+    if (!cache) return null;
+    const kept = await cache.keys();
+    return await Promise.all(kept.map(async ({ url }) => ({ url, bytes: bytesOf(await cache.match(url)) })));
+  } catch {
+    return null;
+  }
+}
+
+/** Drops the copy of weights. Whoever has loaded it already keeps what is loaded. @param {string} url @returns {Promise<boolean>} whether there was one */
+export async function forgetWeights(url) {
+  try {
+    return Boolean(await (await openCache())?.delete(url));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * How many bytes weights take, without a download of them.
+ * @param {URL} url @param {AbortSignal} [signal] @returns {Promise<number|null>} null where nobody says
+ */
+export async function sizeOfWeights(url, signal) {
+  const copy = await (await openCache())?.match(url).catch(() => undefined);
+  if (copy) return bytesOf(copy) || null;
+  try {
+    const head = await fetch(url, { method: 'HEAD', signal });
+    return head.ok ? totalBytes(head) || null : null;
+  } catch {
+    return null;
   }
 }
 

@@ -38,6 +38,9 @@ let files;
 /** @type {import('../../pkg/ddim_web.js').Denoiser} */
 let model;
 
+/** Why the network runs where it does, where that is not what one might expect. */
+let why = '';
+
 /** Runs that wait or are under way, by request. @type {Map<number, Run>} */
 const runs = new Map();
 
@@ -68,13 +71,27 @@ async function open(request) {
   return { adapter: found.adapter };
 }
 
+/** @param {string} text */
+function explain(text) {
+  why = text;
+  say({ type: 'notice', topic: 'device', text });
+}
+
 function choose() {
   choice = chooseDevice(wanted.device, found, wasm.is_software_adapter);
-  if (choice.notice) say({ type: 'notice', topic: 'device', text: choice.notice });
+  if (choice.notice) explain(choice.notice);
   if (wanted.storage === 'f16' && choice.halves === false) {
     const text = `The graphics adapter “${choice.adapter}” lacks the WebGPU feature shader-f16, so numbers of 32 bits are used.`;
     say({ type: 'notice', topic: 'storage', text });
   }
+}
+
+/**
+ * How a device keeps the network's numbers, whatever was asked for.
+ * @param {'cpu'|'webgpu'} device @returns {'f32'|'f16'}
+ */
+function storageOf(device) {
+  return device === 'webgpu' && choice.halves ? wanted.storage : 'f32';
 }
 
 /** @param {'cpu'|'webgpu'} device */
@@ -82,7 +99,7 @@ async function denoiserOn(device) {
   const weights = new Uint8Array(await files.weights.arrayBuffer());
   return wasm.Denoiser.load(files.config, weights, device, {
     engine: wanted.engine,
-    storage: choice.halves ? wanted.storage : 'f32',
+    storage: storageOf(device),
     tuning: files.tuning,
     progress: (done, total) => say({ type: 'compiling', done, total }),
   });
@@ -95,8 +112,7 @@ async function loadDenoiser() {
   } catch (error) {
     if (wanted.device !== 'auto' || choice.device === 'cpu') throw error;
     const onCpu = await denoiserOn('cpu');
-    const text = `The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`;
-    say({ type: 'notice', topic: 'device', text });
+    explain(`The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`);
     return onCpu;
   }
 }
@@ -112,14 +128,13 @@ async function load(request) {
   model = await loadDenoiser();
   const info = model.info();
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, tuning: model.tuning() };
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, why, storage: storageOf(info.device), tuning: model.tuning() };
 }
 
 const { port1: inbox, port2: outbox } = new MessageChannel();
-
-/** Runs that let waiting messages in, in the order of their messages to themselves. @type {((event: unknown) => void)[]} */
-const letting = [];
-inbox.onmessage = (event) => letting.shift()?.(event);
+/** Those whose message is under way, in its order. @type {((value?: unknown) => void)[]} */
+const sent = [];
+inbox.onmessage = () => sent.shift()?.();
 
 /**
  * Lets waiting messages in, so that a `stop` is seen between two steps. A message to oneself does not wait;
@@ -127,7 +142,7 @@ inbox.onmessage = (event) => letting.shift()?.(event);
  */
 const otherMessages = () =>
   new Promise((resolve) => {
-    letting.push(resolve);
+    sent.push(resolve);
     outbox.postMessage(null);
   });
 

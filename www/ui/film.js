@@ -9,6 +9,7 @@ const MAX_BYTES = 192 * 2 ** 20;
  * @property {number} t     the noise level that the step started from
  * @property {Uint8ClampedArray} x0  [B, C, H, W]
  * @property {Uint8ClampedArray} xt  [B, C, H, W], after the step
+ * @property {import('../engine/remote.js').Terms} [terms]  of the first picture
  */
 
 export class Film {
@@ -24,7 +25,8 @@ export class Film {
     this.shape = shape;
     this.settings = settings;
     this.total = total;
-    const bytes = 2 * total * settings.batch * shape.channels * shape.height * shape.width;
+    // Both views of every picture, and three terms of the first one.
+    const bytes = (2 * settings.batch + 3) * total * shape.channels * shape.height * shape.width;
     /** Every `stride`-th step is kept, and always the newest. */
     this.stride = Math.max(1, Math.ceil(bytes / MAX_BYTES));
   }

@@ -1,18 +1,42 @@
-// The card of the model that is chosen: its name, what it draws, and pictures that it made.
+// The lines about the model that is chosen: its name, what it draws, pictures that it made, and the way to its card.
 
+import { formatHash } from '../hash.js';
 import { FOLDER } from '../models.js';
+import { OPEN_CHOSEN } from '../state.js';
 
-/** @param {Document} page @param {import('../models.js').Model} model */
-export function showModel(page, { name, path, note }) {
+/** Follows the session from now on. @param {Document} page @param {import('../session.js').Session} session */
+export function showModel(page, session) {
+  const { settings } = session;
   /** @param {string} id */
   const part = (id) => page.getElementById(`model-${id}`);
   const [nameLine, noteLine, card, preview] = ['name', 'note', 'card', 'preview'].map(part);
-  if (nameLine) nameLine.textContent = name;
-  if (noteLine) noteLine.textContent = note;
-  if (card instanceof HTMLAnchorElement) card.href = new URL(`${path}README.md`, FOLDER).href;
-  if (preview instanceof HTMLImageElement) {
-    preview.hidden = false;
-    preview.onerror = () => (preview.hidden = true);
-    preview.src = new URL(`${path}preview.png`, FOLDER).href;
-  }
+  const poster = page.getElementById('poster');
+  const tell = () => {
+    const { name, path, note } = session.model;
+    if (nameLine) nameLine.textContent = name;
+    if (noteLine) noteLine.textContent = note;
+    if (preview instanceof HTMLImageElement) {
+      preview.hidden = false;
+      preview.onerror = () => (preview.hidden = true);
+      preview.src = new URL(`${path}preview.png`, FOLDER).href;
+      if (poster instanceof HTMLImageElement && poster.src !== preview.src) poster.src = preview.src;
+    }
+  };
+  // Whoever opens it in a window of its own takes the settings along.
+  const address = () => {
+    if (card instanceof HTMLAnchorElement) card.href = `#${formatHash({ ...settings.all(), view: 'model', card: OPEN_CHOSEN })}`;
+  };
+  card?.addEventListener('click', (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    settings.set('card', OPEN_CHOSEN);
+    settings.visit('model');
+    scrollTo(0, 0);
+  });
+  settings.on('change', (keys) => {
+    if (keys.includes('model')) tell();
+    address();
+  });
+  tell();
+  address();
 }

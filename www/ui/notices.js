@@ -10,8 +10,11 @@ export class Notices {
     this.place = place;
   }
 
-  /** @param {string} topic @param {string} sentence */
-  show(topic, sentence) {
+  /**
+   * @param {string} topic @param {string} sentence
+   * @param {{text: string, run: () => void}} [action]  what one can do about it
+   */
+  show(topic, sentence, action) {
     this.clear(topic);
     const text = document.createElement('span');
     text.textContent = sentence;
@@ -23,9 +26,22 @@ export class Notices {
     const notice = document.createElement('p');
     notice.dataset.testid = 'notice';
     notice.dataset.topic = topic;
-    notice.append(text, close);
+    notice.append(text);
+    if (action) notice.append(this.#buttonFor(action));
+    notice.append(close);
     this.#shown.set(topic, notice);
     this.place.append(notice);
+  }
+
+  /** @param {{text: string, run: () => void}} action */
+  #buttonFor({ text, run }) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'do';
+    button.dataset.testid = 'notice-do';
+    button.textContent = text;
+    button.addEventListener('click', run);
+    return button;
   }
 
   /** @param {...string} topics */

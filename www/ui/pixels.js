@@ -28,14 +28,6 @@ export function contextOf(canvas) {
   return context;
 }
 
-/** Decoration for a picture that is yet to come; the style sheet makes it pale. @param {HTMLCanvasElement} canvas */
-export function drawPlaceholder(canvas) {
-  const { width, height } = canvas;
-  const image = new ImageData(width, height);
-  for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
-  contextOf(canvas).putImageData(image, 0, 0);
-}
-
 /** Columns that make a batch nearly square. @param {number} batch */
 export function columnsFor(batch) {
   return Math.ceil(Math.sqrt(batch));

@@ -12,7 +12,22 @@ export class Scrubber {
   constructor(root, onMove) {
     this.slider = find(root, 'scrub', HTMLInputElement);
     this.text = find(root, 'scrub-text', HTMLOutputElement);
+    this.onMove = onMove;
     this.slider.addEventListener('input', onMove);
+  }
+
+  /** Where it is, from 0; -1 before the first frame. */
+  get place() {
+    return this.film?.length ? Number(this.slider.value) : -1;
+  }
+
+  /** @param {number} by  frames @returns {boolean} whether there is such a frame */
+  move(by) {
+    const place = this.place + by;
+    if (!this.film?.at(place)) return false;
+    this.slider.value = String(place);
+    this.onMove();
+    return true;
   }
 
   /** The frame that it is at. @returns {Frame|undefined} */
@@ -32,11 +47,11 @@ export class Scrubber {
     this.slider.value = String((this.film?.length ?? 0) - 1);
   }
 
-  /** Whether one can move it; outside of a run it ends where the film does. @param {boolean} running @param {boolean} busy */
-  enable(running, busy) {
+  /** Whether one can move it; outside of a run it ends where the film does. @param {boolean} moving @param {boolean} busy */
+  enable(moving, busy) {
     const frames = this.film?.length ?? 0;
     if (!busy && frames > 0) this.slider.max = String(frames - 1);
-    this.slider.disabled = running || frames === 0;
+    this.slider.disabled = moving || frames === 0;
   }
 
   /** Says which step it is at. */

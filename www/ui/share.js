@@ -1,30 +1,22 @@
-// What leaves the page: a PNG of the grid, and a link that makes the same pictures again.
+// A link that makes the same pictures again.
 
-import { gridAsPng } from './pixels.js';
-import { formatHash } from '../hash.js';
-
-/** A tau from a link holds colons, commas, and any number of numbers. @param {string} text */
-function forFileName(text) {
-  return text.replace(/[:,]/g, '_').slice(0, 40);
-}
+import { linkTo } from '../hash.js';
 
 /**
- * Offers the grid as a download, under a name that says how it was made.
- * @param {HTMLCanvasElement[]} canvases
- * @param {import('../state.js').Values} settings  those of the run
- * @param {number} step  the step on show
+ * Puts the link on the clipboard, and says so on the button that was pressed.
+ * @param {HTMLButtonElement} button @param {import('../state.js').Values} settings @param {import('../session.js').Session} session
  */
-export async function savePng(canvases, { model, seed, steps, eta, tau, method, show }, step) {
-  const blob = await gridAsPng(canvases);
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${show}-step${step}.png`;
-  link.click();
-  // Some browsers start reading the blob only after the click has returned.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+export async function copyLink(button, settings, session) {
+  try {
+    await navigator.clipboard.writeText(linkTo(settings));
+    const text = button.textContent;
+    if (text === COPIED) return;
+    button.textContent = COPIED;
+    setTimeout(() => (button.textContent = text), COPIED_MS);
+  } catch {
+    session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
+  }
 }
 
-/** @param {import('../state.js').Values} settings @throws where the browser does not allow it */
-export function copyLink(settings) {
-  return navigator.clipboard.writeText(new URL(`#${formatHash(settings)}`, location.href).href);
-}
+const COPIED = 'Link copied';
+const COPIED_MS = 2000;

@@ -1,7 +1,7 @@
 // The view `compare`: one first noise and several ways to make a picture of it, side by side in a table. All of them
 // are made at once, a step each in turn.
 
-import { Failure } from '../engine/errors.js';
+import { Failure, oneLine } from '../engine/errors.js';
 import { loadFigures } from '../engine/figures.js';
 import { SETTINGS, settingOf } from '../state.js';
 import { Controls } from '../ui/controls.js';
@@ -16,6 +16,7 @@ import { Enlarged } from './compare/enlarge.js';
 import { Grid } from './compare/grid.js';
 import { UNUSED, planOf, settle } from './compare/plan.js';
 import { Presets } from './compare/presets.js';
+import { saveTable } from './compare/sheet.js';
 import { NOTES, TERMS_OF, legendOf, summary, typeset } from './compare/words.js';
 
 /**
@@ -57,9 +58,11 @@ class Compare {
     this.enlarged = new Enlarged(root);
     this.grid = new Grid(this.parts.stage, (cell) => this.enlarged.open(cell, this.grid.plan?.kind === 'draw'));
     this.legend = element('p', { className: 'quiet legend' });
-    this.copyButton = element('button', { type: 'button', 'data-testid': 'compare-copy' }, 'Copy link');
-    this.copyButton.addEventListener('click', () => this.#copy());
-    this.parts.after.append(this.note, this.legend, this.copyButton);
+    this.saveButton = element('button', { type: 'button', disabled: true, 'data-testid': 'compare-save' }, 'Save PNG');
+    this.saveButton.addEventListener('click', () => this.#save());
+    const copy = element('button', { type: 'button', 'data-testid': 'compare-copy' }, 'Copy link');
+    copy.addEventListener('click', () => copyLink(copy, this.#shown, session));
+    this.parts.after.append(element('div', { className: 'take' }, this.saveButton, copy), this.note, this.legend);
     this.controls = new Controls(this.parts.settings, settings, ['rows', 'columns', 'across', 'steps', 'model', 'seed', 'label', 'guidance'], ['eta', 'tau', 'method', 'device', 'engine', 'storage']);
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());
@@ -112,6 +115,7 @@ class Compare {
     this.#began = performance.now();
     this.grid.layOut(plan, this.session.shape);
     this.#describe(plan);
+    this.saveButton.disabled = false;
     const cells = this.grid.all.filter(({ state }) => state !== 'refused');
     this.#report();
     const ends = await Promise.allSettled(plan.kind === 'draw' ? this.#draws(task, plan, figures) : cells.map((view) => this.#make(task, view, figures)));
@@ -259,6 +263,7 @@ class Compare {
   /** An empty table, as the settings have it. */
   #forget() {
     this.#made = false;
+    this.saveButton.disabled = true;
     this.enlarged.close();
     const plan = planOf(this.settings.all(), this.session.loaded?.scheduler.trainSteps);
     if (!('problem' in plan)) {
@@ -276,14 +281,19 @@ class Compare {
     );
   }
 
-  async #copy() {
-    const values = this.#made && this.grid.plan ? this.grid.plan.values : this.settings.all();
+  /** The settings of what is on show. */
+  get #shown() {
+    const values = (this.#made && this.grid.plan?.values) || this.settings.all();
+    return { ...values, view: 'compare' };
+  }
+
+  async #save() {
+    const { plan, cells } = this.grid;
+    this.session.clear('save');
     try {
-      await copyLink({ ...values, view: 'compare' });
-      this.copyButton.textContent = 'Link copied';
-      setTimeout(() => (this.copyButton.textContent = 'Copy link'), 2000);
-    } catch {
-      this.session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
+      if (plan) await saveTable(plan, cells, this.session.model);
+    } catch (error) {
+      this.session.tell('save', oneLine(error));
     }
   }
 }

@@ -1,15 +1,18 @@
 // The view `generate`: makes pictures with the settings, shows every step as it comes, and lets one go back through
-// them afterwards.
+// them afterwards, or make them one by one.
 
 import { find } from '../ui/dom.js';
 import { Controls } from '../ui/controls.js';
+import { Dissection } from '../ui/dissection.js';
 import { Film } from '../ui/film.js';
 import { Scrubber } from '../ui/scrubber.js';
-import { copyLink, savePng } from '../ui/share.js';
+import { Menu } from '../ui/menu.js';
+import { copyLink } from '../ui/share.js';
 import { Stage } from '../ui/stage.js';
+import { shareTaken, takeItems } from '../ui/take.js';
 import { adapterLine, duration, milliseconds, plural } from '../ui/words.js';
 
-/** @typedef {import('../run.js').Run} Run */
+/** @typedef {import('../run.js').Run} Run @typedef {import('../state.js').Values} Values */
 
 /** A run that is to be watched lasts so long at least. */
 const WATCH_MS = 2000;
@@ -19,30 +22,41 @@ class Generate {
   #film = null;
   /** The current or last run. @type {Run|null} */
   #run = null;
+  /** x_0 of the last run, once it is there. @type {Float32Array|undefined} */
+  #result;
   #painting = 0; // the animation frame that will show the newest step
-  /** What the buttons follow. @type {import('../session.js').State|null} */
-  #state = null;
+  /** What the buttons follow. */
+  #followed = '';
 
   /** @param {HTMLElement} root @param {import('../session.js').Session} session */
   constructor(root, session) {
     const { settings } = session;
     this.session = session;
     this.settings = settings;
-    this.controls = new Controls(find(root, 'controls', HTMLElement), settings, ['model', 'steps', 'eta', 'seed', 'batch', 'label', 'guidance'], ['device', 'method', 'tau', 'pace', 'engine', 'storage']);
-    this.stage = new Stage(find(root, 'grid', HTMLElement), find(root, 'frame', HTMLElement));
+    const always = /** @type {const} */ (['model', 'device', 'steps', 'eta', 'seed', 'batch', 'label', 'guidance']);
+    this.controls = new Controls(find(root, 'controls', HTMLElement), settings, [...always], ['method', 'tau', 'pace', 'engine', 'storage']);
+    this.stage = new Stage(find(root, 'frame', HTMLElement), (index) => this.#enlarge(index));
     this.scrubber = new Scrubber(root, () => this.#draw());
+    this.dissection = new Dissection(find(root, 'dissect', HTMLDetailsElement));
     this.adapter = find(root, 'adapter', HTMLElement);
     this.placeholder = find(root, 'placeholder', HTMLElement);
-    this.generateButton = find(root, 'generate', HTMLButtonElement);
-    this.stopButton = find(root, 'stop', HTMLButtonElement);
-    this.saveButton = find(root, 'save', HTMLButtonElement);
-    this.copyButton = find(root, 'copy', HTMLButtonElement);
-    this.shows = ['x0', 'xt'].map((value) => find(root, `show-${value}`, HTMLInputElement));
+    /** @param {string} testId @param {() => void} action */
+    const button = (testId, action) => {
+      const found = find(root, testId, HTMLButtonElement);
+      found.addEventListener('click', action);
+      return found;
+    };
+    this.generateButton = button('generate', () => this.run());
+    this.stopButton = button('stop', () => this.stop());
+    this.backButton = button('back', () => this.#back());
+    this.stepButton = button('step', () => this.#step());
+    const copyButton = button('copy', () => copyLink(copyButton, this.#shownSettings(), session));
+    this.shareButton = button('share', () => this.#share());
+    this.shareButton.hidden = typeof navigator.share !== 'function';
+    this.save = new Menu('Save', () => takeItems(() => this.#taken(), session), 'save');
+    find(root, 'take', HTMLElement).prepend(this.save.root);
+    this.shows = ['x0', 'xt', 'both'].map((value) => find(root, `show-${value}`, HTMLInputElement));
 
-    this.generateButton.addEventListener('click', () => this.run());
-    this.stopButton.addEventListener('click', () => this.stop());
-    this.saveButton.addEventListener('click', () => this.#save());
-    this.copyButton.addEventListener('click', () => this.#copy());
     for (const radio of this.shows) radio.addEventListener('change', () => settings.set('show', radio.value));
     settings.on('change', (keys) => {
       if (keys.includes('show')) this.#showChoice();
@@ -53,39 +67,21 @@ class Generate {
       this.controls.follow(loaded, session.model);
       this.#layOut();
     });
-    session.on('status', () => this.#followState());
+    session.on('status', () => this.#follow());
     this.#layOut();
     this.#showChoice();
-    this.#followState();
+    this.#follow();
   }
 
-  /** Makes pictures with the current settings; loads the model first if that has failed before. */
-  async run() {
-    const { session, settings } = this;
-    if (session.busy || this.#refuses()) return;
-    settings.flush();
-    // The model may allow fewer steps than were asked for.
-    if (!session.loaded && (!(await session.load()) || this.#refuses())) return;
-
-    const values = settings.all();
-    const pictures = plural(values.batch, 'picture');
-    const task = session.perform({
-      text: `Making ${pictures}…`,
-      work: async (task) => {
-        const run = task.sample(session.options(), {
-          pace: values.pace === 'watch' ? WATCH_MS : 0,
-          onStart: (run, workers) => this.#begin(values, run, workers),
-          onStep: ({ index, t, x0, xt }) => this.#receive({ step: index + 1, t, x0, xt }),
-        });
-        this.#run = run;
-        const { stopped } = await run.ended;
-        const { times, total } = run;
-        if (stopped) return `Stopped after step ${times.length} of ${total}. The pictures so far are kept.`;
-        return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
-      },
-    });
-    // What goes wrong is in the status line.
-    await task.ended.catch(() => {});
+  /** Makes pictures with the current settings, or goes on with a run that waits; loads the model first if that has failed before. */
+  run() {
+    if (this.#holding) {
+      this.#run?.go();
+      this.session.report({ text: this.#making });
+      this.#follow();
+      return;
+    }
+    return this.#begin(false);
   }
 
   /** Ends the run after the step that is being computed; what there is stays. */
@@ -95,15 +91,75 @@ class Generate {
     this.stopButton.disabled = true;
   }
 
-  /** Says so when a field holds nonsense. @returns {boolean} whether one does */
-  #refuses() {
-    const problem = this.controls.firstProblem();
-    if (problem) this.session.fail(problem);
-    return problem !== null;
+  /** A run that waits for a hand would wait for ever. */
+  leave() {
+    if (this.#holding) this.stop();
   }
 
-  /** The sampler has accepted the options. @param {import('../state.js').Values} values @param {Run} run @param {number} workers */
-  #begin(values, { total }, workers) {
+  /** Whether the run under way waits for the next press of the button. */
+  get #holding() {
+    return this.session.status.state === 'running' && (this.#run?.held ?? false);
+  }
+
+  get #making() {
+    const { settings, total } = /** @type {Film} */ (this.#film);
+    return `Making ${plural(settings.batch, 'picture')} in ${plural(total, 'step')}…`;
+  }
+
+  /** @param {boolean} held  whether it waits after the first step */
+  async #begin(held) {
+    const { session, settings } = this;
+    if (session.busy || !this.controls.check(session)) return;
+    settings.flush();
+    // The model may allow fewer steps than were asked for.
+    if (!session.loaded && (!(await session.load()) || !this.controls.check(session))) return;
+
+    const values = settings.all();
+    const pictures = plural(values.batch, 'picture');
+    const task = session.perform({
+      text: `Making ${pictures}…`,
+      work: async (task) => {
+        const run = task.sample(session.options(), {
+          held,
+          dissect: true,
+          pace: values.pace === 'watch' ? WATCH_MS : 0,
+          onStart: (run, workers) => this.#start(values, run, workers),
+          onStep: ({ index, t, x0, xt, terms }) => this.#receive({ step: index + 1, t, x0, xt, ...(terms && { terms }) }),
+        });
+        this.#run = run;
+        if (held) run.step();
+        const { stopped, values: result } = await run.ended;
+        if (!stopped) this.#result = result;
+        const { times, total } = run;
+        if (stopped) return `Stopped after step ${times.length} of ${total}. The pictures so far are kept.`;
+        return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
+      },
+    });
+    // What goes wrong is in the status line.
+    await task.ended.catch(() => {});
+  }
+
+  /** One step forward: through the film, or else by the engine. */
+  #step() {
+    if (this.session.status.state === 'running' && !this.#holding) {
+      this.#run?.hold();
+      this.#pausedAt();
+    } else if (this.scrubber.move(1)) return;
+    else if (this.#holding) this.#run?.step();
+    else this.#begin(true);
+    this.#follow();
+  }
+
+  #back() {
+    this.scrubber.move(-1);
+  }
+
+  #pausedAt() {
+    this.session.report({ text: 'Waiting. Step makes the next one, Go on all that are left.' });
+  }
+
+  /** The sampler has accepted the options. @param {Values} values @param {Run} run @param {number} workers */
+  #start(values, { total, held }, workers) {
     const { shape, loaded } = this.session;
     if (!shape || !loaded) return;
     this.adapter.textContent = adapterLine(loaded, workers);
@@ -112,12 +168,11 @@ class Generate {
     this.stage.layout(values.batch, shape);
     this.scrubber.begin(film);
     this.placeholder.hidden = true;
-    this.saveButton.disabled = true;
-    this.session.report({
-      text: `Making ${plural(values.batch, 'picture')} in ${plural(total, 'step')}…`,
-      figures: `Step 0 of ${total}`,
-      progress: { value: 0, max: total },
-    });
+    this.#result = undefined;
+    this.save.enable(false);
+    this.shareButton.disabled = true;
+    this.session.report({ text: this.#making, figures: `Step 0 of ${total}`, progress: { value: 0, max: total } });
+    if (held) this.#pausedAt();
     this.session.clear('film');
     if (film.stride > 1) this.session.tell('film', `To save memory, the slider will hold one step in ${film.stride}.`);
   }
@@ -139,23 +194,25 @@ class Generate {
     const { film, frame } = this.scrubber;
     if (!film || !frame) return;
     this.session.report({ progress: { value: frame.step, max: film.total }, step: frame.step, figures: this.#figures(frame) });
+    this.#follow();
   }
 
   /** Draws the step that the slider is at. */
   #draw() {
     const { frame } = this.scrubber;
-    if (!frame) return;
-    const show = this.settings.get('show');
-    this.stage.draw(frame[show === 'both' ? 'x0' : show]);
+    if (!frame || !this.#film) return;
+    this.stage.draw(this.settings.get('show') === 'xt' ? frame.xt : frame.x0, frame.xt);
     this.scrubber.tell();
-    if (!this.session.busy) this.session.report({ figures: this.#figures(frame) });
+    this.dissection.show(frame, this.#film.shape);
+    this.backButton.disabled = this.scrubber.place < 1 || this.scrubber.slider.disabled;
+    if (!this.session.busy || this.#holding) this.session.report({ figures: this.#figures(frame) });
   }
 
   /** @param {import('../ui/film.js').Frame} frame */
   #figures({ step, t }) {
     const { total } = /** @type {Film} */ (this.#film);
     const ms = this.#run?.msPerStep ?? 0;
-    const running = this.session.status.state === 'running';
+    const running = this.session.status.state === 'running' && !this.#holding;
     const left = running && step < total ? ` · ${duration((total - step) * ms)} left` : '';
     return `Step ${step} of ${total} · t = ${t}${left} · ${milliseconds(ms)} per step`;
   }
@@ -169,25 +226,40 @@ class Generate {
   #showChoice() {
     const show = this.settings.get('show');
     for (const radio of this.shows) radio.checked = radio.value === show;
+    this.stage.both(show === 'both');
     this.#draw();
   }
 
-  #followState() {
+  #follow() {
     const { busy, status } = this.session;
-    if (status.state === this.#state) return;
-    this.#state = status.state;
+    const holding = this.#holding;
+    const followed = `${status.state} ${holding} ${this.#film?.length}`;
+    if (followed === this.#followed) return;
+    this.#followed = followed;
     const running = status.state === 'running';
     if (!running) this.#paint();
     if (status.state === 'loading') this.adapter.textContent = '';
     const focused = document.activeElement;
-    this.generateButton.disabled = busy;
+    this.generateButton.disabled = busy && !holding;
+    this.generateButton.textContent = holding ? 'Go on' : 'Generate';
     this.stopButton.disabled = !running;
+    this.stepButton.disabled = status.state === 'loading';
+    this.stepButton.textContent = running && !holding ? 'Pause' : 'Step ›';
     // A disabled button loses the focus; hand it to its partner.
-    if (running && focused === this.generateButton) this.stopButton.focus();
+    if (running && focused === this.generateButton && !holding) this.stopButton.focus();
     if (!busy && focused === this.stopButton) this.generateButton.focus();
-    this.scrubber.enable(running, busy);
-    this.saveButton.disabled = !this.#film?.length;
+    this.scrubber.enable(running && !holding, busy);
+    this.backButton.disabled = this.scrubber.place < 1 || this.scrubber.slider.disabled;
+    this.save.enable(Boolean(this.#film?.length));
+    this.shareButton.disabled = !this.#film?.length;
     this.placeholder.hidden = this.#film !== null;
+  }
+
+  /** @param {number} index */
+  async #enlarge(index) {
+    if (!this.#film?.length) return;
+    const { enlarge } = await import('../ui/enlarge.js');
+    enlarge(this.#film, index, { show: this.settings.get('show') === 'xt' ? 'xt' : 'x0', step: this.scrubber.place });
   }
 
   /** The settings that made the picture on show, with the choice that is on show. */
@@ -195,23 +267,20 @@ class Generate {
     return { ...(this.#film?.settings ?? this.settings.all()), show: this.settings.get('show') };
   }
 
-  async #save() {
-    const { frame } = this.scrubber;
-    if (!frame) return;
-    try {
-      await savePng(this.stage.canvases, this.#shownSettings(), frame.step);
-    } catch (error) {
-      this.session.tell('save', error instanceof Error ? error.message : String(error));
-    }
+  /** What is on show, for whoever takes it away. @returns {import('../ui/take.js').Taken} */
+  #taken() {
+    const film = /** @type {Film} */ (this.#film);
+    const model = this.session.models.find(({ id }) => id === film.settings.model) ?? this.session.model;
+    const values = /** @type {Values} */ (this.#shownSettings());
+    return { film, place: this.scrubber.place, canvases: this.stage.canvases, values, model, result: this.#result };
   }
 
-  async #copy() {
+  async #share() {
     try {
-      await copyLink(this.#shownSettings());
-      this.copyButton.textContent = 'Link copied';
-      setTimeout(() => (this.copyButton.textContent = 'Copy link'), 2000);
-    } catch {
-      this.session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
+      const end = await shareTaken(this.#taken());
+      if (end === 'copied') this.session.tell('copy', 'This browser has nothing to share with here; the link is on the clipboard.');
+    } catch (error) {
+      this.session.tell('copy', error instanceof Error ? error.message : String(error));
     }
   }
 }
@@ -222,5 +291,5 @@ class Generate {
  */
 export function mount(root, session) {
   const view = new Generate(root, session);
-  return { run: () => view.run(), stop: () => view.stop() };
+  return { run: () => view.run(), stop: () => view.stop(), leave: () => view.leave() };
 }

@@ -2,7 +2,7 @@
 
 import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
-import { contextOf, drawPlaceholder, imageOf } from '../../ui/pixels.js';
+import { contextOf, imageOf } from '../../ui/pixels.js';
 import { duration, milliseconds } from '../../ui/words.js';
 
 /** @typedef {import('./plan.js').Cell} Cell @typedef {import('../../run.js').Run} Run @typedef {import('../../ui/pixels.js').Shape} Shape */
@@ -12,6 +12,14 @@ export const clock = (ms) => (ms < 995 ? milliseconds(ms) : duration(ms));
 
 /** A distance on the scale of grey levels. @param {number} levels */
 export const distanceText = (levels) => (levels > 0 && levels < 0.05 ? '< 0.1' : levels.toFixed(1));
+
+/** Decoration for a picture that is yet to come; the style sheet makes it pale. @param {HTMLCanvasElement} canvas */
+function drawPlaceholder(canvas) {
+  const { width, height } = canvas;
+  const image = new ImageData(width, height);
+  for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
+  contextOf(canvas).putImageData(image, 0, 0);
+}
 
 export class CellView {
   /** @type {'empty'|'running'|'done'|'stopped'|'refused'} */

@@ -35,6 +35,8 @@ export class Enlarged {
     this.#close.addEventListener('click', () => this.root.close());
     // A click beside the sheet is one on the dialog itself.
     this.root.addEventListener('click', ({ target }) => target === this.root && this.root.close());
+    // Esc and Ctrl+Enter mean something else for the page behind it.
+    this.root.addEventListener('keydown', (event) => event.stopPropagation());
     this.root.addEventListener('close', () => (this.#view = null));
     place.append(this.root);
   }

@@ -1,0 +1,110 @@
+// The page as a folder to publish: what scripts/site does. It copies the page and writes what only a published site has:
+// the list of files for its service worker, and absolute addresses for those who show a link to it.
+
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** What the page consists of. */
+const PARTS = ['index.html', 'www', 'pkg'];
+
+/** The service worker's code, which works at the top of the site only. */
+const WORKER = 'www/sw.js';
+
+/** What the page needs without a network. Weights are kept by www/engine/weights.js. */
+const KEPT = /\.(html|js|css|svg|png|json|wasm|md|webmanifest|woff2)$/;
+
+/** The picture for those who show a link. */
+const CARD = 'www/style/card.png';
+
+/** Kept once used: large, and few ask for it. */
+const LATER = ['pkg/burn/'];
+
+/** @param {string} folder @returns {Promise<string[]>} paths of its files, with slashes, sorted */
+async function filesUnder(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  return files.map((file) => file.slice(folder.length + 1).replaceAll('\\', '/')).sort();
+}
+
+/** @param {Buffer|string} data @returns {string} as in `integrity` */
+const checksum = (data) => `sha256-${createHash('sha256').update(data).digest('base64')}`;
+
+/** @param {string} html @param {string|undefined} url  where it will be, with a slash at its end */
+function published(html, url) {
+  const tags = ['<meta name="service-worker" content="sw.js">'];
+  let page = html;
+  if (url) {
+    page = page.replaceAll(`content="${CARD}"`, `content="${url}${CARD}"`);
+    tags.push(`<link rel="canonical" href="${url}">`, `<meta property="og:url" content="${url}">`);
+  }
+  return page.replace('  </head>', `${tags.map((tag) => `    ${tag}\n`).join('')}  </head>`);
+}
+
+/** @param {string} out @throws {Error} when something else is there */
+async function makeRoom(out) {
+  const there = await readdir(out).catch(() => /** @type {string[]} */ ([]));
+  if (there.length > 0 && !(there.includes('sw.js') && there.includes('index.html'))) throw new Error(`${out} holds something else; name a new folder`);
+  await rm(out, { recursive: true, force: true });
+  await mkdir(out, { recursive: true });
+}
+
+/**
+ * @param {string} out  a new folder, or one that this made before
+ * @param {{url?: string, root?: string}} [options]  where it will be published; where the page is
+ * @returns {Promise<{version: string, files: Record<string, string>}>}
+ */
+export async function makeSite(out, { url, root = ROOT } = {}) {
+  const folder = resolve(out);
+  const address = url && new URL(url.endsWith('/') ? url : `${url}/`).href;
+  await makeRoom(folder);
+  for (const part of PARTS) {
+    await cp(join(root, part), join(folder, part), { recursive: true, filter: (path) => !basename(path).startsWith('.') });
+  }
+  await rm(join(folder, WORKER));
+  const index = join(folder, 'index.html');
+  await writeFile(index, published(await readFile(index, 'utf8'), address));
+
+  /** @type {Record<string, string>} */
+  const files = {};
+  for (const path of await filesUnder(folder)) {
+    if (KEPT.test(path) && path !== CARD) files[path === 'index.html' ? './' : path] = checksum(await readFile(join(folder, path)));
+  }
+  const code = await readFile(join(root, WORKER), 'utf8');
+  const version = createHash('sha256').update(JSON.stringify(files)).update(code).digest('hex').slice(0, 16);
+  await writeFile(join(folder, 'sw.js'), `self.SITE = ${JSON.stringify({ version, files, later: LATER })};\n${code}`);
+  return { version, files };
+}
+
+/** @param {number} code @param {unknown} error @returns {never} */
+function exit(code, error) {
+  console.error(`site: ${error instanceof Error ? error.message : error}`);
+  process.exit(code);
+}
+
+/** The command line. */
+function read() {
+  try {
+    const { values, positionals } = parseArgs({ options: { url: { type: 'string' } }, allowPositionals: true });
+    if (positionals.length !== 1) throw new Error('name one folder (see scripts/site --help)');
+    const { url } = values;
+    if (url !== undefined && !/^https?:\/\/[^\s"<>]+$/.test(url)) throw new Error(`--url must be the address of the site, beginning with https://, not ${url}`);
+    return { out: positionals[0], url };
+  } catch (error) {
+    return exit(2, error);
+  }
+}
+
+async function main() {
+  const { out, url } = read();
+  const { version, files } = await makeSite(out, { url }).catch((error) => exit(1, error));
+  const first = Object.keys(files).filter((path) => !LATER.some((folder) => path.startsWith(folder)));
+  const sizes = await Promise.all(first.map(async (path) => (await stat(join(out, path === './' ? 'index.html' : path))).size));
+  console.log(`${out}: version ${version}; ${first.length} files, ${(sizes.reduce((a, b) => a + b, 0) / 1e6).toFixed(1)} MB, are kept for use without a network`);
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) await main();

@@ -1,0 +1,129 @@
+// What one can take away from a run: the pictures, the film of how they came, and the numbers. Each file says in its
+// metadata how to make it again and whose work the model is. The code for a kind of file is loaded when it is asked for.
+
+import { loadFigures } from '../engine/figures.js';
+import { linkTo } from '../hash.js';
+import { gridAsPng } from './pixels.js';
+
+/**
+ * @typedef {import('./film.js').Film} Film
+ * @typedef {import('./menu.js').Item} Item
+ * @typedef {import('../models.js').Model} Model
+ *
+ * @typedef {object} Taken  what is on show
+ * @property {Film} film
+ * @property {number} place  of the frame on show
+ * @property {HTMLCanvasElement[]} canvases  as they are now
+ * @property {import('../state.js').Values} values  the settings that made it, with the choice that is on show
+ * @property {Model} model
+ * @property {Float32Array} [result]  x_0, once it is there
+ *
+ * @typedef {import('../session.js').Session} Session
+ */
+
+/** A film lasts about so long before it begins again, in ms. */
+const FILM_MS = 3000;
+
+/** @param {Taken} taken @returns {import('./export/credit.js').Credit} */
+function creditOf({ values, model }) {
+  return { link: linkTo(values), title: `Made with ddim-web by the model ${model.name}`, ...(model.credit && { copyright: model.credit }) };
+}
+
+/** A tau from a link holds colons, commas, and any number of numbers. @param {string} text */
+function forFileName(text) {
+  return text.replace(/[:,]/g, '_').slice(0, 40);
+}
+
+/** @param {Taken} taken @param {string} rest */
+function nameOf({ values: { model, seed, steps, eta, tau, method } }, rest) {
+  return `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${rest}`;
+}
+
+/** @param {Taken} taken @returns {Promise<Blob>} the grid on show as PNG */
+async function picture(taken) {
+  const { withCredit } = await import('./export/png.js');
+  return withCredit(await gridAsPng(taken.canvases), creditOf(taken));
+}
+
+/** @param {Taken} taken */
+function pictureName(taken) {
+  return nameOf(taken, `${taken.values.show}-step${taken.film.at(taken.place)?.step}.png`);
+}
+
+/** @param {Blob} blob @param {string} name */
+async function save(blob, name) {
+  const { download } = await import('./export/download.js');
+  download(blob, name);
+}
+
+/**
+ * @param {Taken} taken @param {import('./export/film.js').Format} format @param {Session} session
+ */
+async function saveFilm(taken, format, session) {
+  const { framesOf, makeFilm } = await import('./export/film.js');
+  const { film, values } = taken;
+  const places = framesOf(film.length);
+  const show = values.show === 'xt' ? 'xt' : 'x0';
+  session.tell('save', 'The film is being made…');
+  const frames = places.map((place) => /** @type {import('./film.js').Frame} */ (film.at(place))[show]);
+  const blob = await makeFilm({ format, frames, shape: film.shape, credit: creditOf(taken), delay: FILM_MS / frames.length });
+  session.clear('save');
+  await save(blob, nameOf(taken, `${show}-film.${format}`));
+}
+
+/** @param {Taken} taken @param {Float32Array} values @param {string} what */
+async function saveNumbers(taken, values, what) {
+  const { to_safetensors: toSafetensors } = await loadFigures();
+  const { channels, height, width } = taken.film.shape;
+  const shape = [values.length / (channels * height * width), channels, height, width];
+  const { link, title, copyright } = creditOf(taken);
+  const bytes = toSafetensors(values, shape, { source: link, ...(title && { title }), ...(copyright && { copyright }) });
+  await save(new Blob([new Uint8Array(bytes)]), nameOf(taken, `${what}.safetensors`));
+}
+
+/** @param {Taken} taken */
+async function saveLatents(taken) {
+  const { noise } = await loadFigures();
+  const { channels, height, width } = taken.film.shape;
+  const { seed, batch } = taken.values;
+  await saveNumbers(taken, noise(seed, 0, batch, channels * height * width), 'x_T');
+}
+
+/**
+ * The entries of a menu.
+ * @param {() => Taken} ask  what is on show now
+ * @param {Session} session  hears of what goes wrong
+ * @returns {Item[]}
+ */
+export function takeItems(ask, session) {
+  /** @param {(taken: Taken) => Promise<void>} make */
+  const action = (make) => () => {
+    session.clear('save');
+    return make(ask()).catch((error) => session.tell('save', error instanceof Error ? error.message : String(error)));
+  };
+  const { film, result } = ask();
+  /** @type {Item[]} */
+  const items = [{ label: 'Picture', hint: 'PNG', action: action(async (taken) => save(await picture(taken), pictureName(taken))) }];
+  if (film.length > 1) {
+    items.push(
+      { label: 'Film', hint: 'GIF, plays everywhere', action: action((taken) => saveFilm(taken, 'gif', session)) },
+      { label: 'Film, exact', hint: 'animated PNG', action: action((taken) => saveFilm(taken, 'png', session)) },
+      { label: 'Film, small', hint: 'animated WebP', action: action((taken) => saveFilm(taken, 'webp', session)) },
+    );
+  }
+  items.push({ label: 'First noise', hint: 'x_T as .safetensors', action: action(saveLatents) });
+  if (result) items.push({ label: 'Result', hint: 'x_0 as .safetensors', action: action((taken) => saveNumbers(taken, result, 'x_0')) });
+  return items;
+}
+
+/**
+ * Hands what is on show to the system's sheet, or puts the link on the clipboard where there is none.
+ * @param {Taken} taken
+ * @returns {Promise<'shared'|'dismissed'|'copied'>}
+ */
+export async function shareTaken(taken) {
+  const { share } = await import('./export/share.js');
+  const file = new File([await picture(taken)], pictureName(taken), { type: 'image/png' });
+  const { title = '', link } = creditOf(taken);
+  return share({ title: 'ddim-web', text: title, url: link, files: [file] });
+}

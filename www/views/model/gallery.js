@@ -1,0 +1,50 @@
+// The models to choose from, each with pictures that it made. One of them is open: its card is on show, whichever of
+// them is in use.
+
+import { FOLDER } from '../../models.js';
+import { element } from '../../ui/dom.js';
+
+/** @typedef {import('../../models.js').Model} Model */
+
+export class Gallery {
+  /** @type {Map<string, {radio: HTMLInputElement, size: HTMLElement, state: HTMLElement}>} by the model's id */
+  #entries = new Map();
+
+  /** @param {Model[]} models @param {(id: string) => void} onOpen  hears of a hand that opens one */
+  constructor(models, onOpen) {
+    const cards = models.map((model) => this.#card(model, onOpen));
+    this.root = element('fieldset', { className: 'gallery' }, element('legend', { className: 'unseen' }, 'Models'), ...cards);
+  }
+
+  /** @param {Model} model @param {(id: string) => void} onOpen */
+  #card({ id, name, note, path }, onOpen) {
+    const radio = element('input', { type: 'radio', name: 'model-open', value: id, 'data-testid': `model-option-${id}` });
+    radio.addEventListener('change', () => onOpen(id));
+    const picture = element('img', { alt: `Pictures that ${name} made`, width: 266, height: 266, decoding: 'async' });
+    picture.addEventListener('error', () => picture.classList.add('missing'));
+    picture.src = new URL(`${path}preview.png`, FOLDER).href;
+    const size = element('span', { className: 'size' });
+    const state = element('span', { className: 'state-of' });
+    this.#entries.set(id, { radio, size, state });
+    return element('label', { className: 'model-card' }, picture,
+      element('span', { className: 'words' },
+        element('span', { className: 'model-name' }, radio, name), element('span', { className: 'quiet' }, note),
+        element('span', { className: 'meta' }, size, state)));
+  }
+
+  /** @param {string} id  of the one that is open */
+  open(id) {
+    for (const [other, { radio }] of this.#entries) radio.checked = other === id;
+  }
+
+  /** @param {string} id @param {string} text */
+  tellSize(id, text) {
+    const entry = this.#entries.get(id);
+    if (entry) entry.size.textContent = text;
+  }
+
+  /** @param {string} id  of the one that is in use @param {string} text */
+  tellUse(id, text) {
+    for (const [other, { state }] of this.#entries) state.textContent = other === id ? text : '';
+  }
+}
