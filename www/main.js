@@ -48,6 +48,7 @@ async function room(name, code) {
 const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
   compare: { tab: 'Compare', title: 'Samplers side by side', load: () => room('compare', import('./views/compare.js')) },
+  reconstruct: { tab: 'Reconstruct', title: 'Reconstruct and edit', load: () => room('reconstruct', import('./views/reconstruct.js')) },
   model: { tab: 'Model', title: 'The models', load: () => room('model', import('./views/model.js')) },
   device: { tab: 'Device', title: 'This device', load: () => room('device', import('./views/device.js')) },
 };

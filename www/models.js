@@ -12,6 +12,12 @@ import { brief, shorten } from './engine/errors.js';
  * @property {string} [credit]  whose work it is and under which terms, for what leaves the page
  * @property {string[]} [labels]  what the classes of a conditional model are called
  * @property {number} [nullLabel]  the class that stands for none, which guidance needs; `null_label` in the file
+ * @property {Samples} [samples]
+ *
+ * @typedef {object} Samples  pictures that the model was not trained on
+ * @property {string} path  of a PNG that has them side by side, each as large as the model's
+ * @property {number} count
+ * @property {string} credit  whose they are, and under which licence
  */
 
 /** The folder of the list, which the paths in it start from. */
@@ -22,6 +28,9 @@ const LONGEST = 100;
 
 /** A list to choose from. */
 const MOST_LABELS = 10_000;
+
+/** Small ones, side by side in one picture. */
+const MOST_SAMPLES = 100;
 
 /** A notice names so many entries, with what is wrong with each. */
 const MOST_NAMED = 3;
@@ -54,17 +63,28 @@ function faultOfLabels(labels, nullLabel) {
   return nullLabel === undefined || isClass ? null : 'null_label must be the number of a class';
 }
 
+/** @param {unknown} samples @returns {string|null} what is wrong with them */
+function faultOfSamples(samples) {
+  if (samples === undefined) return null;
+  if (typeof samples !== 'object' || samples === null) return 'samples must be an object';
+  const { file, count, credit } = /** @type {Record<string, unknown>} */ (samples);
+  if (typeof file !== 'string' || !/^\w[\w-]*\.png$/.test(file)) return 'samples.file must be the name of a .png file in the model’s folder';
+  const counts = typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= MOST_SAMPLES;
+  if (!counts) return `samples.count must be a whole number from 1 to ${MOST_SAMPLES}`;
+  return typeof credit === 'string' && credit.trim() !== '' ? null : 'samples.credit must be a text';
+}
+
 /** @param {unknown} entry @param {URL} folder @param {Model[]} before  those that have been read @returns {string|null} what is wrong with it */
 function faultOf(entry, folder, before) {
   if (typeof entry !== 'object' || entry === null) return 'it is not an object';
-  const { id, name, note, path, credit, labels, null_label: nullLabel } = /** @type {Record<string, unknown>} */ (entry);
+  const { id, name, note, path, credit, labels, null_label: nullLabel, samples } = /** @type {Record<string, unknown>} */ (entry);
   for (const [key, value] of Object.entries({ id, name })) {
     if (!isName(value)) return `${key} must be a text of 1 to ${LONGEST} characters`;
   }
   if (typeof note !== 'string') return 'note must be a text';
   if (before.some((other) => other.id === id)) return 'another one has the same id';
   if (credit !== undefined && typeof credit !== 'string') return 'credit must be a text';
-  return faultOfPath(path, folder) ?? faultOfLabels(labels, nullLabel);
+  return faultOfPath(path, folder) ?? faultOfLabels(labels, nullLabel) ?? faultOfSamples(samples);
 }
 
 /**
@@ -83,8 +103,14 @@ export function readModels(list, folder = FOLDER) {
     const fault = faultOf(entry, folder, models);
     if (fault) faults.push(`${typeof entry?.id === 'string' && entry.id ? `“${shorten(entry.id)}”` : `entry ${i + 1}`} (${fault})`);
     else {
-      const { id, name, path, note, credit, labels, null_label: nullLabel } = entry;
-      models.push({ id, name, path, note: brief(note), ...(credit && { credit: brief(credit) }), ...(labels && { labels }), ...(nullLabel !== undefined && { nullLabel }) });
+      const { id, name, path, note, credit, labels, null_label: nullLabel, samples } = entry;
+      models.push({
+        id, name, path, note: brief(note),
+        ...(credit && { credit: brief(credit) }),
+        ...(labels && { labels }),
+        ...(nullLabel !== undefined && { nullLabel }),
+        ...(samples && { samples: { path: path + samples.file, count: samples.count, credit: brief(samples.credit) } }),
+      });
     }
   }
   const more = faults.length > MOST_NAMED ? ` and ${faults.length - MOST_NAMED} more` : '';

@@ -21,6 +21,12 @@ import { few } from './engine/errors.js';
  * @property {'x0'|'xt'|'both'} show
  * @property {'watch'|'fast'} pace
  * @property {string} card
+ * @property {'encode'|'rate'|'stroke'|'inpaint'|'mix'} task
+ * @property {number} picture
+ * @property {number} t0
+ * @property {string} mask
+ * @property {string} other
+ * @property {number} lambda
  * @property {import('./views/compare/plan.js').Preset} preset
  * @property {string} rows
  * @property {import('./views/compare/plan.js').Kind} columns
@@ -272,6 +278,79 @@ export const SETTINGS = [
     default: OPEN_CHOSEN,
     choices: [],
     help: 'The model whose card is on show.',
+  },
+  {
+    key: 'task',
+    view: 'reconstruct',
+    kind: 'choice',
+    label: 'Task',
+    default: 'encode',
+    choices: [
+      ['encode', 'Reconstruct'],
+      ['rate', 'Compress'],
+      ['stroke', 'Sketch'],
+      ['inpaint', 'Fill in'],
+      ['mix', 'Mix'],
+    ],
+    help: 'What is done with the picture.',
+  },
+  {
+    key: 'picture',
+    view: 'reconstruct',
+    kind: 'integer',
+    label: 'Sample',
+    default: 0,
+    min: 0,
+    max: 99,
+    help: 'Which of the pictures that come with the model, counted from 0.',
+  },
+  {
+    key: 't0',
+    view: 'reconstruct',
+    term: 'x_t',
+    kind: 'integer',
+    label: 'Noise up to',
+    symbol: 't₀',
+    default: 500,
+    min: 0,
+    max: MAX_STEPS,
+    slider: 'linear',
+    step: 1,
+    help: 'How much noise is put over the picture before the network cleans it. Little keeps every stroke; much leaves only the large shapes, and more to the network.',
+  },
+  {
+    key: 'mask',
+    view: 'reconstruct',
+    kind: 'text',
+    label: 'Hole',
+    default: 'centre',
+    pattern: /^(left|centre|right|top|[0-9a-f]{64})$/,
+    patternText: 'left, centre, right, top, or 64 digits from 0 to f for 16 rows of 16 cells',
+    help: 'Which part of the picture is made anew.',
+  },
+  {
+    key: 'other',
+    view: 'reconstruct',
+    kind: 'text',
+    label: 'Mixed with',
+    default: '1',
+    pattern: /^(seed|\d{1,2})$/,
+    patternText: 'the number of a sample, or seed for a picture out of noise',
+    help: 'The picture at the other end of the mixture.',
+  },
+  {
+    key: 'lambda',
+    view: 'reconstruct',
+    term: 'slerp',
+    kind: 'real',
+    label: 'Share of the other',
+    symbol: 'λ',
+    default: 0.5,
+    min: 0,
+    max: 1,
+    slider: 'linear',
+    step: 0.01,
+    help: 'Where between the two noises the mixture lies: 0 is this picture, 1 the other one.',
   },
   {
     key: 'preset',

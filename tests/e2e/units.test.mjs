@@ -44,7 +44,7 @@ test('settings survive the way through the hash', () => {
     guidance: 1.5,
     show: 'xt',
     pace: 'fast',
-    card: 'other',
+    card: 'chosen',
   };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   const unset = settingsOf('generate').filter(({ key, default: usual }) => values[key] === usual);
@@ -176,6 +176,24 @@ test('an entry that is not as it should be is named with its fault, and the othe
   assert.equal(readModels([entry({ note: long })], FOLDER).models[0].note.length, 360);
   for (const list of [null, {}, 'good', 7, [], many, [entry({ path: '//example.com/' })]]) {
     assert.throws(() => readModels(list, FOLDER), ({ message }) => message.startsWith('models/index.json ') && message.length <= 500);
+  }
+});
+
+test('samples of a model lie in its own folder, and say how many they are and whose', () => {
+  const samples = { file: 'samples.png', count: 12, credit: 'Somebody, CC BY 4.0' };
+  const { models, problem } = readModels([entry({ samples })], FOLDER);
+  assert.equal(problem, null);
+  assert.deepEqual(models[0].samples, { path: 'good/samples.png', count: 12, credit: 'Somebody, CC BY 4.0' });
+  assert.ok(readModels([entry({ samples: { ...samples, credit: 'x'.repeat(1e6) } })], FOLDER).models[0].samples?.credit.length === 360);
+  for (const bad of [
+    ...[null, 7, 'samples.png', []],
+    ...['', '../samples.png', 'a/samples.png', '//example.com/a.png', 'https://example.com/a.png', 'data:a.png', '.png', 'samples.svg', 7].map((file) => ({ ...samples, file })),
+    ...[0, -1, 1.5, 101, '12', NaN, undefined].map((count) => ({ ...samples, count })),
+    ...['', ' ', 7, undefined].map((credit) => ({ ...samples, credit })),
+  ]) {
+    const read = readModels([entry({}), entry({ id: 'evil', samples: bad })], FOLDER);
+    assert.deepEqual(read.models.map(({ id }) => id), ['good'], JSON.stringify(bad));
+    assert.match(String(read.problem), /^Left out of the list of models: “evil” \(samples.* must .*\)\.$/);
   }
 });
 

@@ -276,9 +276,18 @@ export class Controls {
     if (tau) this.#controls.get('steps')?.enable(!isOther(tau.setting, this.settings.get('tau')));
   }
 
+  /**
+   * Shows some of the settings and hides the others, which do not count then.
+   * @param {Key[]} keys  of those that only a conditional model has nothing is said
+   */
+  present(keys) {
+    for (const [key, { root }] of this.#controls) if (!CONDITION.includes(key)) root.hidden = !keys.includes(key);
+  }
+
   /** What the loaded model allows. @param {import('../session.js').Loaded} loaded @param {import('../models.js').Model} model */
   follow({ info: { classes }, scheduler: { trainSteps, tau } }, model) {
     this.#controls.get('steps')?.limit(trainSteps);
+    this.#controls.get('t0')?.limit(trainSteps - 1);
     const own = this.#controls.get('tau')?.field.querySelector(`option[value="${OWN_TAU}"]`);
     if (own) own.textContent = `the model’s own (${tau})`;
     this.#condition(classes, model);
@@ -298,11 +307,6 @@ export class Controls {
     this.#controls.get('label')?.name(names);
   }
 
-  /** Takes those out of sight that mean nothing as things are. @param {Key[]} keys */
-  hide(keys) {
-    for (const [key, { root }] of this.#controls) if (!CONDITION.includes(key)) root.hidden = keys.includes(key);
-  }
-
   /** Whether all hold what they should, which is said where not. @param {import('../session.js').Session} session */
   check(session) {
     const problem = this.firstProblem();
@@ -313,7 +317,7 @@ export class Controls {
   /** The first field that holds nonsense, focused, and what is wrong with it. @returns {string|null} */
   firstProblem() {
     for (const { root, field, problem } of this.#controls.values()) {
-      if (problem.hidden || root.hidden || field.disabled) continue;
+      if (problem.hidden || field.disabled || root.hidden) continue;
       if (this.#more.contains(field)) this.#more.open = true;
       field.focus();
       return problem.textContent;

@@ -21,11 +21,19 @@ export function imageOf(levels, index, { channels, height, width }) {
   return image;
 }
 
-/** @param {HTMLCanvasElement} canvas @returns {CanvasRenderingContext2D} */
-export function contextOf(canvas) {
-  const context = canvas.getContext('2d');
+/** @param {HTMLCanvasElement} canvas @param {CanvasRenderingContext2DSettings} [settings] @returns {CanvasRenderingContext2D} */
+export function contextOf(canvas, settings) {
+  const context = canvas.getContext('2d', settings);
   if (!context) throw new Error('The browser has no room for another picture.');
   return context;
+}
+
+/** Decoration for a picture that is yet to come; the style makes it pale. @param {HTMLCanvasElement} canvas */
+export function drawPlaceholder(canvas) {
+  const { width, height } = canvas;
+  const image = new ImageData(width, height);
+  for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
+  contextOf(canvas).putImageData(image, 0, 0);
 }
 
 /** Columns that make a batch nearly square. @param {number} batch */

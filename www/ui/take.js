@@ -24,7 +24,7 @@ import { gridAsPng } from './pixels.js';
 /** A film lasts about so long before it begins again, in ms. */
 const FILM_MS = 3000;
 
-/** @param {Taken} taken @returns {import('./export/credit.js').Credit} */
+/** @param {{values: import('../state.js').Values, model: Model}} taken @returns {import('./export/credit.js').Credit} */
 function creditOf({ values, model }) {
   return { link: linkTo(values), title: `Made with ddim-web by the model ${model.name}`, ...(model.credit && { copyright: model.credit }) };
 }
@@ -43,6 +43,18 @@ function nameOf({ values: { model, seed, steps, eta, tau, method } }, rest) {
 async function picture(taken) {
   const { withCredit } = await import('./export/png.js');
   return withCredit(await gridAsPng(taken.canvases), creditOf(taken));
+}
+
+/**
+ * Saves pictures that are on show as one PNG.
+ * @param {HTMLCanvasElement[]} canvases  all of one size
+ * @param {import('../state.js').Values} values  the settings that made them @param {Model} model
+ * @param {string} what  for the name of the file
+ */
+export async function savePictures(canvases, values, model, what) {
+  const { withCredit } = await import('./export/png.js');
+  const blob = await withCredit(await gridAsPng(canvases), creditOf({ values, model }));
+  await save(blob, `${values.model}-seed${values.seed}-${what}.png`);
 }
 
 /** @param {Taken} taken */

@@ -30,6 +30,11 @@ import { NOTES, TERMS_OF, legendOf, summary, typeset } from './compare/words.js'
 /** What the table is made of. @type {(keyof import('../state.js').Values)[]} */
 const TABLE = ['preset', 'rows', 'columns', 'across'];
 
+/** Settings in sight, and those folded away. @type {(keyof import('../state.js').Values)[]} */
+const ALWAYS = ['rows', 'columns', 'across', 'steps', 'model', 'seed', 'label', 'guidance'];
+/** @type {(keyof import('../state.js').Values)[]} */
+const MORE = ['eta', 'tau', 'method', 'device', 'engine', 'storage'];
+
 /** Failures that concern all runs; any other stays in its cell. @type {import('../engine/errors.js').Kind[]} */
 const FATAL = ['ended', 'crash', 'lost', 'start', 'device'];
 
@@ -63,7 +68,7 @@ class Compare {
     const copy = element('button', { type: 'button', 'data-testid': 'compare-copy' }, 'Copy link');
     copy.addEventListener('click', () => copyLink(copy, this.#shown, session));
     this.parts.after.append(element('div', { className: 'take' }, this.saveButton, copy), this.note, this.legend);
-    this.controls = new Controls(this.parts.settings, settings, ['rows', 'columns', 'across', 'steps', 'model', 'seed', 'label', 'guidance'], ['eta', 'tau', 'method', 'device', 'engine', 'storage']);
+    this.controls = new Controls(this.parts.settings, settings, ALWAYS, MORE);
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());
     followSession(this.parts, session);
@@ -252,7 +257,8 @@ class Compare {
       return;
     }
     this.presets.show();
-    this.controls.hide(UNUSED[this.settings.get('columns')]);
+    const unused = UNUSED[this.settings.get('columns')];
+    this.controls.present([...ALWAYS, ...MORE].filter((key) => !unused.includes(key)));
     if (this.session.status.state === 'running') return;
     // While somebody types, what was made stays in sight.
     if (keys.includes('preset') && this.settings.get('preset') !== 'custom') this.#made = false;

@@ -180,7 +180,7 @@ class Device {
       const one = { device, batch, workers: 1, times: [], at: [] };
       series.push(one);
       this.chart.add(one);
-      session.report({ text: `Measuring ${plural(batch, 'picture')} at once on ${device === 'cpu' ? 'the CPU' : 'the graphics card'}…` });
+      session.report({ text: `Measuring ${plural(batch, 'picture')} on ${device === 'cpu' ? 'the CPU' : 'the graphics card'}…` });
       let began = 0;
       const options = session.options({ batch, steps: scheduler.trainSteps, tau: OWN_TAU, method: 'ddim', eta: 0, seed: 0, label: 0, guidance: 0 });
       await measure(sample, options, budget, (ms, workers) => {

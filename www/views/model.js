@@ -44,7 +44,7 @@ class ModelView {
     this.kept = new KeptList(session);
     this.name = element('h3', { className: 'open-name', 'data-testid': 'model-open' });
     this.facts = element('dl', { className: 'facts', 'data-testid': 'model-facts' });
-    this.network = element('figure', { className: 'network-figure', hidden: true });
+    this.network = element('figure', { className: 'network-figure' });
     this.readme = element('article', { className: 'readme', 'data-testid': 'model-readme' });
     this.card = element('section', { className: 'card', 'aria-label': 'Card of the model', 'aria-busy': 'true' }, this.readme);
     parts.stage.append(this.gallery.root);

@@ -29,11 +29,10 @@ function decoded(text) {
   });
 }
 
-/** What somebody would read of HTML. The document that it is parsed in loads nothing and runs nothing. @param {string} html */
+/** What somebody would read of HTML. It becomes plain text, so it does no harm where this takes something wrong. @param {string} html */
 function textOf(html) {
-  const { body } = new DOMParser().parseFromString(html, 'text/html');
-  for (const unread of body.querySelectorAll('script, style, template, noscript')) unread.remove();
-  return body.textContent ?? '';
+  const read = html.replace(/<!--[^]*?(-->|$)/g, '').replace(/<(script|style|template|noscript)\b[^]*?(<\/\1\s*>|$)/gi, '');
+  return decoded(read.replace(/<\/?[a-z][^<>]*>/gi, ''));
 }
 
 /** @param {string} href @param {URL} base @returns {URL|null} */
@@ -149,14 +148,18 @@ export function frontMatter(text) {
   if (!match) return { facts: [], rest: text };
   /** @type {[string, string][]} */
   const facts = [];
+  let list = false; // whether what follows may be items of the last fact
   for (const line of match[1].split(/\r?\n/)) {
     const pair = /^([A-Za-z][\w-]*):\s*(.*?)\s*$/.exec(line);
     const item = /^\s*-\s+([^:{[]+?)\s*$/.exec(line);
     /** @param {string} value */
     const plain = (value) => value.replace(/^(["'])(.*)\1$/, '$2').replace(/^\[(.*)\]$/, '$1');
     const last = facts.at(-1);
-    if (pair) facts.push([pair[1].replaceAll('_', ' '), plain(pair[2])]);
-    else if (item && last) last[1] = last[1] ? `${last[1]}, ${plain(item[1])}` : plain(item[1]);
+    if (pair) {
+      facts.push([pair[1].replaceAll('_', ' '), plain(pair[2])]);
+      list = pair[2] === '';
+    } else if (list && item && last) last[1] = last[1] ? `${last[1]}, ${plain(item[1])}` : plain(item[1]);
+    else list = false;
   }
   return { facts: facts.filter(([, value]) => value !== ''), rest: text.slice(match[0].length) };
 }

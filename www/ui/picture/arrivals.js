@@ -1,0 +1,85 @@
+// Pictures that somebody drops or pastes anywhere on the page, while a view listens.
+
+import { few } from '../../engine/errors.js';
+
+/**
+ * @typedef {object} Receiver
+ * @property {(file: File, remark: string) => void} take  the first file, and what became of the others
+ * @property {(sentence: string) => void} refuse
+ * @property {(over: boolean) => void} hover  whether something is held over the page
+ */
+
+/** @param {number} count  of files @returns {string} what is said about the others */
+function onlyFirst(count) {
+  return count > 1 ? `the first of ${count.toLocaleString('en')} files` : '';
+}
+
+/** @param {DataTransfer} data */
+function holdsFolder(data) {
+  return data.items?.[0]?.webkitGetAsEntry?.()?.isDirectory ?? false;
+}
+
+/** @param {EventTarget|null} target */
+function takesText(target) {
+  return target instanceof HTMLElement && (target.isContentEditable || target.matches('input:not([type="range"]):not([type="radio"]):not([type="file"]), textarea'));
+}
+
+export class Arrivals {
+  /** @type {AbortController|null} */
+  #listening = null;
+
+  /** @param {Receiver} receiver */
+  constructor(receiver) {
+    this.receiver = receiver;
+  }
+
+  /** From now on. */
+  listen() {
+    this.#listening?.abort();
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    document.addEventListener('paste', (event) => this.#paste(event), { signal });
+    document.addEventListener('dragover', (event) => this.#over(event), { signal });
+    document.addEventListener('dragleave', (event) => event.relatedTarget === null && this.receiver.hover(false), { signal });
+    document.addEventListener('drop', (event) => this.#drop(event), { signal });
+  }
+
+  /** No more. */
+  rest() {
+    this.#listening?.abort();
+    this.receiver.hover(false);
+  }
+
+  /** @param {FileList|File[]} files */
+  takeFirst(files) {
+    if (files.length > 0) this.receiver.take(files[0], onlyFirst(files.length));
+  }
+
+  /** @param {ClipboardEvent} event */
+  #paste(event) {
+    if (takesText(event.target)) return;
+    const { files, types = [] } = event.clipboardData ?? {};
+    event.preventDefault();
+    if (files && files.length > 0) this.takeFirst(files);
+    else this.receiver.refuse(`The clipboard holds no picture${types.length > 0 ? ` (only ${few([...types], 3)})` : ''}; copy one first.`);
+  }
+
+  /** @param {DragEvent} event */
+  #over(event) {
+    if (!event.dataTransfer) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = 'copy';
+    this.receiver.hover(true);
+  }
+
+  /** @param {DragEvent} event */
+  #drop(event) {
+    this.receiver.hover(false);
+    if (!event.dataTransfer) return;
+    event.preventDefault();
+    const { files } = event.dataTransfer;
+    if (holdsFolder(event.dataTransfer)) this.receiver.refuse('A folder was dropped; drop one picture out of it.');
+    else if (files.length > 0) this.takeFirst(files);
+    else this.receiver.refuse('What was dropped is no file; drop a picture from a folder, or copy and paste it.');
+  }
+}

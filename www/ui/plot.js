@@ -1,0 +1,306 @@
+// Lines over a common axis: a legend that names each by colour and by dash, a readout under the pointer, marks on the
+// axis, and the numbers behind it as a table. Drawn by uPlot; loaded only by views that plot.
+
+import uPlot from '../vendor/uplot/uPlot.js';
+import { element } from './dom.js';
+import { Table } from './table.js';
+
+/**
+ * @typedef {ArrayLike<number|null|undefined>} Numbers  null, undefined and NaN leave a gap
+ *
+ * @typedef {object} Line
+ * @property {string} label
+ * @property {Numbers} values  as many as the axis has
+ * @property {string} [colour]  a CSS variable: --x0, --xt, --eps, --text, or one of --line-1 to --line-6
+ * @property {number[]} [dash]  lengths of line and gap; without it every line of a plot gets its own
+ * @property {boolean} [points]  whether each value has a dot
+ * @property {number} [width]
+ *
+ * @typedef {object} PlotData
+ * @property {string} title  what it shows, also for those who do not see it
+ * @property {{label: string, values: Numbers}} x  in rising order
+ * @property {Line[]} series
+ * @property {string} [unit]  of the values, on the axis
+ * @property {'x'|'y'|'xy'} [log]  which axes are logarithmic; what is not above 0 leaves a gap there
+ * @property {[number, number]} [range]  of the values' axis; by default it fits them
+ * @property {number[]} [marks]  places on the x axis
+ * @property {string} [marksLabel]  what they are
+ */
+
+/** One after the other, where a line says nothing itself. */
+const COLOURS = ['--line-1', '--line-2', '--line-3', '--line-4', '--line-5', '--line-6'];
+const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3], [4, 2], [12, 4], [1, 2], [6, 2, 2, 2, 2, 2]];
+
+/** A table that is open follows its plot so often. */
+const TABLE_INTERVAL_MS = 500;
+
+const AXIS_FONT = '12px -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+const SUPERSCRIPT = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+/** Its style and uPlot's, once for the page; it is worth waiting for them. */
+await Promise.all(
+  ['../vendor/uplot/uPlot.css', '../style/plot.css'].map(
+    (path) =>
+      new Promise((resolve) => {
+        const sheet = element('link', { rel: 'stylesheet', href: new URL(path, import.meta.url).href });
+        sheet.onload = sheet.onerror = resolve;
+        document.head.append(sheet);
+      }),
+  ),
+);
+
+/** @param {number} value @returns {string} short, for an axis or a readout */
+function short(value) {
+  const size = Math.abs(value);
+  if (value !== 0 && (size < 1e-3 || size >= 1e5)) {
+    const [digits, exponent] = value.toExponential(2).split('e');
+    const raised = exponent.replace('+', '').replace('-', '⁻').replace(/\d/g, (digit) => SUPERSCRIPT[Number(digit)]);
+    const factor = String(Number(digits));
+    return factor === '1' ? `10${raised}` : `${factor.replace('-', '−')}·10${raised}`;
+  }
+  return String(Number(value.toPrecision(4))).replace('-', '−');
+}
+
+/** @param {Numbers} values @param {boolean} positive  whether the axis has no place for the others */
+function drawable(values, positive) {
+  return Array.from(values, (value) => (typeof value !== 'number' || !Number.isFinite(value) || (positive && value <= 0) ? null : value));
+}
+
+/** The lines of a logarithmic grid would hide those of the plot. @type {uPlot.Axis.Filter} */
+const decades = (_, splits) => splits.map((value) => (value > 0 && Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6) ? value : null));
+
+/** A piece of a line, as it is drawn. @param {string} colour @param {number[]} dash @param {boolean} points */
+function swatch(colour, dash, points) {
+  const SVG = 'http://www.w3.org/2000/svg';
+  const svg = document.createElementNS(SVG, 'svg');
+  for (const [name, value] of Object.entries({ width: 28, height: 10, viewBox: '0 0 28 10', 'aria-hidden': true })) svg.setAttribute(name, String(value));
+  const line = document.createElementNS(SVG, 'line');
+  for (const [name, value] of Object.entries({ x1: 0, y1: 5, x2: 28, y2: 5, 'stroke-width': 2, 'stroke-dasharray': dash.join(' ') || 'none' })) line.setAttribute(name, String(value));
+  line.style.stroke = `var(${colour})`;
+  svg.append(line);
+  if (points) {
+    const dot = document.createElementNS(SVG, 'circle');
+    for (const [name, value] of Object.entries({ cx: 14, cy: 5, r: 3.5 })) dot.setAttribute(name, String(value));
+    dot.style.fill = `var(${colour})`;
+    svg.append(dot);
+  }
+  return svg;
+}
+
+/** All but the numbers. @param {PlotData} data */
+function lookOf({ title, x, series, log, unit, range, marksLabel }) {
+  return JSON.stringify([title, x.label, log, unit, range, marksLabel, series.map((line) => ({ ...line, values: null }))]);
+}
+
+export class Plot {
+  #chart = element('div', { className: 'plot-chart', role: 'img' });
+  #legend = element('ul', { className: 'plot-legend' });
+  #folded = element('details', { className: 'plot-table' }, element('summary', {}, 'As a table'));
+  #here = element('div', { className: 'plot-here', hidden: true });
+  /** @type {HTMLElement[]} */
+  #readouts = [];
+  /** @type {uPlot|null} */
+  #plot = null;
+  /** @type {PlotData} */
+  #data;
+  /** @type {Table|null} */
+  #table = null;
+  /** Where the line for the present stands. @type {number|null} */
+  #at = null;
+  #painting = 0;
+  #stale = false; // whether the next painting needs more than new numbers
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #tableTimer;
+  #observer = new ResizeObserver(() => this.#resize());
+  #scheme = matchMedia('(prefers-color-scheme: dark)');
+  #recolour = () => this.#plot?.redraw(true);
+
+  /** @param {HTMLElement} place @param {PlotData} data @param {string} [testId] */
+  constructor(place, data, testId) {
+    this.#data = data;
+    this.root = element('figure', { className: 'plot', ...(testId && { 'data-testid': testId }) }, this.#legend, this.#chart, this.#folded);
+    place.append(this.root);
+    this.#folded.addEventListener('toggle', () => this.#fillTable());
+    this.#build();
+    this.#observer.observe(this.#chart);
+    this.#scheme.addEventListener('change', this.#recolour);
+  }
+
+  /** Other numbers, lines or marks; what is not named stays. It is drawn with the next frame. @param {Partial<PlotData>} data */
+  update(data) {
+    const before = this.#data;
+    this.#data = { ...before, ...data };
+    this.#stale ||= lookOf(before) !== lookOf(this.#data);
+    this.#painting ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  /** Moves the line that says where one is; null takes it away. @param {number|null} x */
+  at(x) {
+    this.#at = x;
+    this.#showAt();
+  }
+
+  /** Takes it off the page. */
+  remove() {
+    cancelAnimationFrame(this.#painting);
+    clearTimeout(this.#tableTimer);
+    this.#observer.disconnect();
+    this.#scheme.removeEventListener('change', this.#recolour);
+    this.#plot?.destroy();
+    this.root.remove();
+  }
+
+  #paint() {
+    this.#painting = 0;
+    if (this.#stale) this.#build();
+    else {
+      this.#plot?.setData(this.#aligned());
+      this.#showAt();
+    }
+    this.#name();
+    if (this.#folded.open) this.#tableTimer ??= setTimeout(() => this.#fillTable(), TABLE_INTERVAL_MS);
+  }
+
+  /** @returns {uPlot.AlignedData} */
+  #aligned() {
+    const { x, series, log = '' } = this.#data;
+    return /** @type {uPlot.AlignedData} */ ([drawable(x.values, log.includes('x')), ...series.map(({ values }) => drawable(values, log.includes('y')))]);
+  }
+
+  /** How line `i` looks. @param {number} i */
+  #look(i) {
+    const { colour = COLOURS[i % COLOURS.length], dash, points = false, width = 2 } = this.#data.series[i];
+    return { colour, dash: dash ?? DASHES[i % DASHES.length], points, width };
+  }
+
+  #build() {
+    this.#stale = false;
+    this.#plot?.destroy();
+    const { x, series, log = '', unit = '', range } = this.#data;
+    const colourOf = (/** @type {string} */ name) => getComputedStyle(this.root).getPropertyValue(name);
+    /** @param {'x'|'y'} which @returns {uPlot.Axis} */
+    const axis = (which) => ({
+      stroke: () => colourOf('--quiet'),
+      grid: { stroke: () => colourOf('--line'), width: 1, ...(log.includes(which) && { filter: decades }) },
+      ticks: { stroke: () => colourOf('--line'), width: 1, size: 5, ...(log.includes(which) && { filter: decades }) },
+      font: AXIS_FONT,
+      labelFont: AXIS_FONT,
+      values: (_, splits) => splits.map((value) => (value === null ? '' : short(value))),
+    });
+    const { width, height } = this.#size();
+    this.#plot = new uPlot(
+      {
+        width,
+        height,
+        legend: { show: false },
+        cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
+        scales: {
+          x: { time: false, distr: log.includes('x') ? 3 : 1 },
+          y: { distr: log.includes('y') ? 3 : 1, ...(range && { range }) },
+        },
+        axes: [
+          { ...axis('x'), label: x.label, labelSize: 18, size: 28 },
+          { ...axis('y'), size: 56, ...(unit && { label: unit, labelSize: 20 }) },
+        ],
+        series: [
+          {},
+          ...series.map(({ label }, i) => {
+            const { colour, dash, points, width: thick } = this.#look(i);
+            return {
+              label,
+              stroke: () => colourOf(colour),
+              width: thick,
+              dash,
+              points: { show: points, size: 7, fill: () => colourOf(colour) },
+            };
+          }),
+        ],
+        hooks: { draw: [(plot) => this.#drawMarks(plot, colourOf('--text'))], setCursor: [(plot) => this.#read(plot)] },
+      },
+      this.#aligned(),
+      this.#chart,
+    );
+    this.#plot.over.append(this.#here);
+    this.#list();
+    this.#name();
+    this.#showAt();
+  }
+
+  /** The legend. */
+  #list() {
+    const { x, series, marks, marksLabel } = this.#data;
+    const item = (/** @type {Node} */ sign, /** @type {string} */ label) => {
+      const value = element('span', { className: 'plot-value' });
+      this.#readouts.push(value);
+      return element('li', {}, sign, label, value);
+    };
+    this.#readouts = [];
+    const axis = item(element('span', { className: 'plot-axis', 'aria-hidden': true }, '↔'), x.label);
+    const lines = series.map(({ label }, i) => {
+      const { colour, dash, points } = this.#look(i);
+      return item(swatch(colour, dash, points), label);
+    });
+    const ticks = marks && marksLabel ? [element('li', {}, element('span', { className: 'plot-mark', 'aria-hidden': true }, '|||'), marksLabel)] : [];
+    this.#legend.replaceChildren(...lines, ...ticks, axis);
+  }
+
+  #name() {
+    const { title, x, series } = this.#data;
+    const names = series.map(({ label }) => label).join(', ');
+    this.#chart.setAttribute('aria-label', `${title}. Lines over ${x.label}: ${names}. The table below holds the numbers.`);
+  }
+
+  /** The values under the pointer. @param {uPlot} plot */
+  #read({ cursor: { idx }, data }) {
+    this.#readouts.forEach((place, i) => {
+      const value = typeof idx === 'number' ? data[i][idx] : null;
+      place.textContent = typeof value === 'number' ? short(value) : '';
+    });
+  }
+
+  /** @param {uPlot} plot @param {string} colour */
+  #drawMarks(plot, colour) {
+    const { marks = [] } = this.#data;
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = devicePixelRatio;
+    ctx.beginPath();
+    for (const mark of marks) {
+      const x = Math.round(plot.valToPos(mark, 'x', true)) + 0.5;
+      if (!(x >= bbox.left - 1 && x <= bbox.left + bbox.width + 1)) continue;
+      ctx.moveTo(x, bbox.top + bbox.height);
+      ctx.lineTo(x, bbox.top + bbox.height - 9 * devicePixelRatio);
+    }
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  #showAt() {
+    const x = this.#at === null ? NaN : (this.#plot?.valToPos(this.#at, 'x') ?? NaN);
+    const inside = x >= -1 && x <= (this.#plot?.over.clientWidth ?? 0) + 1;
+    this.#here.hidden = !inside;
+    if (inside) this.#here.style.transform = `translateX(${x}px)`;
+  }
+
+  #size() {
+    const { clientWidth, clientHeight } = this.#chart;
+    // Off the page it has no size; the observer hears when it gets one.
+    return { width: clientWidth || 320, height: clientHeight || 220 };
+  }
+
+  #resize() {
+    if (this.#chart.clientWidth === 0) return;
+    this.#plot?.setSize(this.#size());
+    this.#showAt();
+  }
+
+  #fillTable() {
+    clearTimeout(this.#tableTimer);
+    this.#tableTimer = undefined;
+    if (!this.#folded.open) return;
+    const { title, x, series } = this.#data;
+    this.#table ??= new Table(this.#folded, title);
+    this.#table.update([x, ...series]);
+  }
+}
