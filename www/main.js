@@ -47,6 +47,7 @@ async function room(name, code) {
  */
 const VIEWS = {
   generate: { tab: 'Generate', title: 'Pictures out of noise', load: async () => ({ mount: generate }) },
+  compare: { tab: 'Compare', title: 'Samplers side by side', load: () => room('compare', import('./views/compare.js')) },
   interpolate: { tab: 'Interpolate', title: 'Between pictures', load: () => room('interpolate', import('./views/interpolate.js')) },
   reconstruct: { tab: 'Reconstruct', title: 'Reconstruct and edit', load: () => room('reconstruct', import('./views/reconstruct.js')) },
   forward: { tab: 'Forward', title: 'From picture to noise', load: () => room('forward', import('./views/forward.js')) },

@@ -37,6 +37,10 @@ import { few } from './engine/errors.js';
  * @property {number} t
  * @property {string} schedule
  * @property {number} subject
+ * @property {import('./views/compare/plan.js').Preset} preset
+ * @property {string} rows
+ * @property {import('./views/compare/plan.js').Kind} columns
+ * @property {string} across
  *
  * @typedef {object} Common
  * @property {keyof Values} key  name in the URL hash, in the DOM (`data-testid`) and in `Values`
@@ -483,6 +487,59 @@ export const SETTINGS = [
     min: 0,
     max: 100,
     help: 'Which picture becomes noise: one of those that come with the model, from 1, or at 0 one that the model makes from the seed.',
+  },
+  {
+    key: 'preset',
+    view: 'compare',
+    kind: 'choice',
+    label: 'Comparison',
+    default: 'noise',
+    choices: [
+      ['noise', 'Steps and noise'],
+      ['figure5', 'Same noise'],
+      ['race', 'Race'],
+      ['spacing', 'Spacing'],
+      ['samplers', 'Samplers'],
+      ['many', 'Many from one'],
+      ['custom', 'Custom'],
+    ],
+    help: 'What is compared. Each choice fills the rows and columns; they can be changed afterwards.',
+  },
+  {
+    key: 'rows',
+    view: 'compare',
+    kind: 'text',
+    label: 'Rows',
+    default: '5,10,20,50',
+    pattern: /^\d{1,7}(\s*,\s*\d{1,7}){0,11}$/,
+    patternText: 'up to 12 whole numbers with commas between them',
+    help: 'Numbers of steps S, one row each. In a race, how many steps each of them takes; of many pictures from one, the time steps t that they part at.',
+  },
+  {
+    key: 'columns',
+    view: 'compare',
+    kind: 'choice',
+    label: 'Columns',
+    default: 'eta',
+    choices: [
+      ['eta', 'fresh noise η'],
+      ['tau', 'step spacing τ'],
+      ['method', 'samplers'],
+      ['picture', 'first noises x_T'],
+      ['race', 'a race of samplers'],
+      ['draw', 'draws from one x_t'],
+    ],
+    help: 'What differs from column to column. Everything else is the same for all of them.',
+  },
+  {
+    key: 'across',
+    view: 'compare',
+    kind: 'text',
+    label: 'Across',
+    default: '0,0.5,1,sigma_hat',
+    pattern: /^[\w.+-]{1,24}(\s*,\s*[\w.+-]{1,24}){0,15}$/,
+    patternText: 'up to 16 numbers or names with commas between them',
+    help: 'One value for each column: an η or sigma_hat; a spacing such as leading or quad; a sampler such as ddim or ddpm_fixed_large; the number of a picture or of a draw.',
   },
 ];
 

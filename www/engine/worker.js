@@ -227,7 +227,7 @@ async function sample({ request, options, dissect }) {
   }
 }
 
-/** @param {{request: number, options: object}} request  options of `Denoiser.rate_distortion`, without the scheduler */
+/** @param {{request: number, options: Omit<import('../../pkg/ddim_web.js').RateOptions, 'scheduler'>}} request */
 async function rate({ request, options }) {
   const run = runOf(request);
   const curve = model.rate_distortion({ ...options, scheduler: files.scheduler });

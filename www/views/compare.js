@@ -1,0 +1,314 @@
+// The view `compare`: one first noise and several ways to make a picture of it, side by side in a table. All of them
+// are made at once, a step each in turn.
+
+import { Failure, oneLine } from '../engine/errors.js';
+import { loadFigures } from '../engine/figures.js';
+import { SETTINGS, settingOf } from '../state.js';
+import { Controls } from '../ui/controls.js';
+import { element } from '../ui/dom.js';
+import { followSession, layout } from '../ui/layout.js';
+import { copyLink } from '../ui/share.js';
+import { TERMS, explanation } from '../ui/terms.js';
+import { duration, plural } from '../ui/words.js';
+import { distanceText } from './compare/cell.js';
+import { compare, spread } from './compare/distances.js';
+import { Enlarged } from './compare/enlarge.js';
+import { Grid } from './compare/grid.js';
+import { UNUSED, planOf, settle } from './compare/plan.js';
+import { Presets } from './compare/presets.js';
+import { saveTable } from './compare/sheet.js';
+import { NOTES, TERMS_OF, legendOf, summary, typeset } from './compare/words.js';
+
+/**
+ * @typedef {import('./compare/plan.js').Plan} Plan
+ * @typedef {import('./compare/cell.js').CellView} CellView
+ * @typedef {import('../run.js').Task} Task
+ * @typedef {import('../engine/figures.js').Figures} Figures
+ * @typedef {import('../engine/pool.js').Options} Options
+ */
+
+/** What the table is made of. @type {(keyof import('../state.js').Values)[]} */
+const TABLE = ['preset', 'rows', 'columns', 'across'];
+
+/** Settings in sight, and those folded away. @type {(keyof import('../state.js').Values)[]} */
+const ALWAYS = ['rows', 'columns', 'across', 'steps', 'model', 'seed', 'label', 'guidance'];
+/** @type {(keyof import('../state.js').Values)[]} */
+const MORE = ['eta', 'tau', 'method', 'device', 'engine', 'storage'];
+
+/** Failures that concern all runs; any other stays in its cell. @type {import('../engine/errors.js').Kind[]} */
+const FATAL = ['ended', 'crash', 'lost', 'start', 'device'];
+
+class Compare {
+  #painting = 0; // the animation frame that will show the newest steps
+  /** Whether the table has pictures. */
+  #made = false;
+  /** Mean distance of the pictures of each row, where the rows are draws. @type {(number|null)[]} */
+  #spreads = [];
+  /** When the current or last task began. */
+  #began = 0;
+
+  /** @param {HTMLElement} root @param {import('../session.js').Session} session */
+  constructor(root, session) {
+    const { settings } = session;
+    this.session = session;
+    this.settings = settings;
+    this.parts = layout(root, {
+      name: 'compare',
+      title: 'Samplers side by side',
+      lead: 'The same noise, many ways to a picture, all at once.',
+      run: 'Compare',
+    });
+    this.presets = new Presets(this.parts.head, settings);
+    this.note = element('p', { className: 'about-table', 'data-testid': 'compare-note' });
+    this.enlarged = new Enlarged(root);
+    this.grid = new Grid(this.parts.stage, (cell) => this.enlarged.open(cell, this.grid.plan?.kind === 'draw'));
+    this.legend = element('p', { className: 'quiet legend' });
+    this.saveButton = element('button', { type: 'button', disabled: true, 'data-testid': 'compare-save' }, 'Save PNG');
+    this.saveButton.addEventListener('click', () => this.#save());
+    const copy = element('button', { type: 'button', 'data-testid': 'compare-copy' }, 'Copy link');
+    copy.addEventListener('click', () => copyLink(copy, this.#shown, session));
+    this.parts.after.append(element('div', { className: 'take' }, this.saveButton, copy), this.note, this.legend);
+    this.controls = new Controls(this.parts.settings, settings, ALWAYS, MORE);
+    this.parts.run.addEventListener('click', () => this.run());
+    this.parts.stop.addEventListener('click', () => this.stop());
+    followSession(this.parts, session);
+
+    settings.on('change', (keys) => this.#follow(keys));
+    session.whenLoaded((loaded) => {
+      this.controls.follow(loaded, session.model);
+      // What was made with another model is no part of this comparison.
+      this.#forget();
+    });
+    this.#follow(['preset', ...SETTINGS.map(({ key }) => key).filter((key) => settings.get(key) !== settingOf(key).default)]);
+  }
+
+  /** Makes all pictures of the table. */
+  async run() {
+    const { session, settings } = this;
+    if (session.busy || !this.controls.check(session)) return;
+    settings.flush();
+    if (!session.loaded && !(await session.load())) return;
+    const plan = planOf(settings.all(), session.loaded?.scheduler.trainSteps);
+    if ('problem' in plan) {
+      session.fail(plan.problem);
+      return;
+    }
+    const count = plan.cells.flat().length;
+    const task = session.perform({ text: `Making ${plural(count, 'picture')}…`, work: (task) => this.#work(task, plan) });
+    // What goes wrong is in the status line.
+    await task.ended.catch(() => {});
+  }
+
+  /** Ends all runs after the step that is being computed; what there is stays. */
+  stop() {
+    if (this.session.status.state === 'running') this.session.stop();
+  }
+
+  enter() {
+    this.presets.reveal();
+  }
+
+  leave() {
+    this.enlarged.close();
+  }
+
+  /** @param {Task} task @param {Plan} plan @returns {Promise<string>} how it went */
+  async #work(task, plan) {
+    const figures = await loadFigures();
+    this.#made = true;
+    this.#spreads = plan.rows.map(() => null);
+    this.#began = performance.now();
+    this.grid.layOut(plan, this.session.shape);
+    this.#describe(plan);
+    this.saveButton.disabled = false;
+    const cells = this.grid.all.filter(({ state }) => state !== 'refused');
+    this.#report();
+    const ends = await Promise.allSettled(plan.kind === 'draw' ? this.#draws(task, plan, figures) : cells.map((view) => this.#make(task, view, figures)));
+    cancelAnimationFrame(this.#painting);
+    this.#paint();
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
+    this.#report();
+    const stopped = task.stopping && this.grid.all.some(({ state }) => state === 'stopped' || state === 'empty');
+    const reasons = this.grid.all.map(({ refusal }) => refusal);
+    if (!stopped && reasons.every(Boolean)) throw new Failure('options', reasons[0]);
+    return summary(plan, this.grid.cells, this.#spreads, { ms: performance.now() - this.#began, stopped });
+  }
+
+  /**
+   * One picture. What the sampler refuses is said in the cell.
+   * @param {Task} task @param {CellView} view @param {Figures} figures @param {Partial<Options>} [more]
+   */
+  async #make(task, view, figures, more) {
+    const { values, firstImage } = view.cell;
+    await this.#possible(task, () =>
+      task.sample({ ...this.session.options(values), first_image: firstImage, ...more }, {
+        onStart: (run) => view.begin(run),
+        onStep: (step) => {
+          view.receive(step);
+          this.#paintSoon();
+        },
+      }).ended.then((end) => {
+        view.end(end);
+        if (this.grid.plan) compare(figures, this.grid.plan, this.grid.cells);
+      }), (reason) => view.refuse(reason));
+    this.#paintSoon();
+  }
+
+  /**
+   * Many pictures from one x_t: on the way from x_T down, every row takes the state that it begins with.
+   * @param {Task} task @param {Plan} plan @param {Figures} figures
+   * @returns {Promise<void>[]}
+   */
+  #draws(task, plan, figures) {
+    const { grid, session } = this;
+    const { channels, height, width } = /** @type {import('../ui/pixels.js').Shape} */ (session.shape);
+    const { trainSteps } = /** @type {import('../session.js').Loaded} */ (session.loaded).scheduler;
+    const values = { ...plan.values, method: 'ddim', eta: 1, batch: 1 };
+    let latents = figures.noise(values.seed, 0, 1, channels * height * width);
+    /** @type {{from?: number}} */
+    let place = {};
+    /** The rows, each once its state is there. @type {Promise<unknown>} */
+    let trunk = Promise.resolve();
+    const order = plan.times.map((t, row) => ({ t, row })).sort((a, b) => b.t - a.t);
+    return order.map(async ({ t, row }) => {
+      const views = grid.cells[row].filter(({ state }) => state !== 'refused');
+      const before = trunk;
+      const state = (async () => {
+        await before;
+        if (task.stopping || views.length === 0) return false;
+        if (t < trainSteps && t !== place.from) {
+          /** @param {import('../engine/client.js').End} end */
+          const arrive = ({ stopped, values: reached }) => {
+            if (stopped || !reached) return;
+            latents = reached;
+            place = { from: t };
+          };
+          await this.#possible(
+            task,
+            () => task.sample({ ...session.options(values), latents, ...place, to: t }).ended.then(arrive),
+            (reason) => views.forEach((view) => view.refuse(reason)),
+          );
+          if (place.from !== t) return false;
+        }
+        grid.rowHeads[row].show(latents);
+        return true;
+      })();
+      trunk = state.catch(() => {});
+      if (!(await state)) return;
+      const more = { latents, ...place };
+      await Promise.all(views.map((view) => this.#make(task, view, figures, more)));
+      this.#spreads[row] = spread(figures, grid.cells[row]);
+      const far = this.#spreads[row];
+      if (far !== null) grid.rowHeads[row].tell(`${distanceText(far)} apart`);
+    });
+  }
+
+  /**
+   * Does what the sampler may refuse.
+   * @param {Task} task @param {() => Promise<unknown>} work @param {(reason: string) => void} refuse
+   */
+  async #possible(task, work, refuse) {
+    try {
+      await work();
+    } catch (error) {
+      const { kind, message } = Failure.from(error);
+      if (kind === 'ended' && task.stopping) return;
+      if (FATAL.includes(kind)) throw error;
+      refuse(message);
+    }
+  }
+
+  /** At most once per animation frame, however many steps come. */
+  #paintSoon() {
+    this.#painting ||= requestAnimationFrame(() => {
+      this.#paint();
+      this.#report();
+    });
+  }
+
+  #paint() {
+    this.#painting = 0;
+    this.grid.paint();
+    this.enlarged.paint();
+  }
+
+  #report() {
+    // An engine that has crashed has had its say.
+    if (this.session.status.state !== 'running') return;
+    const made = this.grid.all.reduce((sum, view) => sum + view.made, 0);
+    const expected = this.grid.all.reduce((sum, { state, run, cell }) => sum + (state === 'refused' ? 0 : (run?.total ?? cell.values.steps)), 0);
+    const left = ((performance.now() - this.#began) / made) * (expected - made);
+    this.session.report({
+      text: `Making ${plural(this.grid.all.length, 'picture')}…`,
+      figures: `${made} of ${plural(expected, 'step')}${made > 0 && made < expected ? ` · ${duration(left)} left` : ''}`,
+      progress: { value: made, max: Math.max(1, expected) },
+      step: made,
+    });
+  }
+
+  /** @param {(keyof import('../state.js').Values)[]} keys  settings that have changed */
+  #follow(keys) {
+    if (!TABLE.some((key) => keys.includes(key))) return;
+    const more = settle(this.settings.all(), keys);
+    const differs = Object.entries(more).some(([key, value]) => this.settings.get(/** @type {keyof import('../state.js').Values} */ (key)) !== value);
+    if (differs) {
+      this.settings.change(more);
+      return;
+    }
+    this.presets.show();
+    const unused = UNUSED[this.settings.get('columns')];
+    this.controls.present([...ALWAYS, ...MORE].filter((key) => !unused.includes(key)));
+    if (this.session.status.state === 'running') return;
+    // While somebody types, what was made stays in sight.
+    if (keys.includes('preset') && this.settings.get('preset') !== 'custom') this.#made = false;
+    if (keys.includes('columns')) this.#made = false;
+    if (!this.#made) this.#forget();
+  }
+
+  /** An empty table, as the settings have it. */
+  #forget() {
+    this.#made = false;
+    this.saveButton.disabled = true;
+    this.enlarged.close();
+    const plan = planOf(this.settings.all(), this.session.loaded?.scheduler.trainSteps);
+    if (!('problem' in plan)) {
+      this.grid.layOut(plan, this.session.shape);
+      this.#describe(plan);
+    }
+  }
+
+  /** @param {Pick<Plan, 'kind'>} [plan] */
+  #describe({ kind } = { kind: this.settings.get('columns') }) {
+    this.note.replaceChildren(...typeset(NOTES[kind]));
+    this.legend.textContent = legendOf(kind);
+    this.parts.below.replaceChildren(
+      ...TERMS_OF[kind].map((name) => element('section', { className: 'card' }, element('h3', {}, TERMS[name].name), explanation(name))),
+    );
+  }
+
+  /** The settings of what is on show. */
+  get #shown() {
+    const values = (this.#made && this.grid.plan?.values) || this.settings.all();
+    return { ...values, view: 'compare' };
+  }
+
+  async #save() {
+    const { plan, cells } = this.grid;
+    this.session.clear('save');
+    try {
+      if (plan) await saveTable(plan, cells, this.session.model);
+    } catch (error) {
+      this.session.tell('save', oneLine(error));
+    }
+  }
+}
+
+/**
+ * @param {HTMLElement} root @param {import('../session.js').Session} session
+ * @returns {import('../main.js').View}
+ */
+export function mount(root, session) {
+  const view = new Compare(root, session);
+  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+}
