@@ -43,9 +43,9 @@ test('settings survive the way through the hash', () => {
     guidance: 1.5,
     show: 'xt',
     pace: 'fast',
-    t: 500,
-    schedule: 'sigmoid',
-    subject: 3,
+    t: 150,
+    schedule: 'model',
+    subject: 1,
   };
   assert.deepEqual(parseHash(`#${formatHash(values)}`), { values, problems: [] });
   assert.deepEqual(Object.keys(values).sort(), SETTINGS.map(({ key }) => key).sort());
