@@ -206,7 +206,7 @@ export const OF_VIEWS = [
     kind: 'integer',
     label: 'Time step',
     symbol: 't',
-    default: 250,
+    default: 150,
     min: 0,
     max: MAX_STEPS - 1,
     help: 'How far the picture is on its way to noise: hardly at 0, entirely at the last one, T − 1.',

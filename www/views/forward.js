@@ -79,7 +79,7 @@ class Forward {
     this.layout = layout(root, {
       name: 'forward',
       title: 'From picture to noise',
-      lead: 'Training puts noise over pictures and has the network find it. Move t to see how much, made in two ways.',
+      lead: 'Training puts noise over pictures and teaches the network to find it. Move t for more or less of it.',
       run: 'Measure its cost',
     });
     this.chooser = new Chooser(this.layout.head, (subject) => settings.set('subject', subject));
