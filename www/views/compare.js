@@ -200,7 +200,7 @@ class Compare {
       await Promise.all(views.map((view) => this.#make(task, view, figures, more)));
       this.#spreads[row] = spread(figures, grid.cells[row]);
       const far = this.#spreads[row];
-      if (far !== null) grid.rowHeads[row].tell(`${distanceText(far)} apart`);
+      if (far !== null) grid.rowHeads[row].tell(`Δ ${distanceText(far)}`);
     });
   }
 

@@ -3,7 +3,7 @@
 import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
 import { contextOf, imageOf } from '../../ui/pixels.js';
-import { duration, milliseconds } from '../../ui/words.js';
+import { duration, milliseconds, plural } from '../../ui/words.js';
 
 /** @typedef {import('./plan.js').Cell} Cell @typedef {import('../../run.js').Run} Run @typedef {import('../../ui/pixels.js').Shape} Shape */
 
@@ -103,7 +103,7 @@ export class CellView {
     if (!run) return ['', ''];
     if (state === 'running' || state === 'stopped') return [clock(run.ms), `${made} / ${run.total}`];
     if (this.finest) return [clock(run.ms), 'finest'];
-    return [clock(run.ms), distance === null ? 'done' : `Δ ${distanceText(distance)}`];
+    return [clock(run.ms), distance === null ? plural(run.total, 'step') : `Δ ${distanceText(distance)}`];
   }
 
   /** @param {'running'|'done'|'stopped'|'refused'} state */

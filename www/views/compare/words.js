@@ -23,7 +23,7 @@ const MEASURE = 'the root mean square of their difference, where black and white
 /** What the figures beside the pictures are. @param {Kind} kind */
 export function legendOf(kind) {
   if (kind === 'race') return `${TIME}, and Δ, how far the two are apart: ${MEASURE}.`;
-  if (kind === 'draw') return `${TIME}; on the left, how far the pictures of the row are apart on average: ${MEASURE}.`;
+  if (kind === 'draw') return `${TIME}; on the left Δ, how far the pictures of the row are apart on average: ${MEASURE}.`;
   return `${TIME}, and Δ, how far it is from the finest picture of its column, the one with the most steps: ${MEASURE}. The bars are as long as the runs have steps.`;
 }
 
