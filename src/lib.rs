@@ -3,8 +3,9 @@
 //!
 //! Layers, each importing only the ones before it:
 //!
-//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`variance_exploding`], [`discrete`], [`noise`],
-//!    [`scheduler`], [`random`], [`images`]: the mathematics, in `f64` scalars, and pixels.
+//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`weighting`], [`variance_exploding`], [`discrete`],
+//!    [`noise`], [`normality`], [`scheduler`], [`random`], [`images`]: the mathematics, in `f64` scalars, and pixels.
+//!    [`sample_file`]: pictures and noise as bytes of a file.
 //! 2. [`unet`]: the network, diffusers' `UNet2DModel`: its configuration, its weights and, with the feature `burn`, the
 //!    network itself.
 //! 3. [`engine`]: runs one network on one device.
@@ -27,8 +28,10 @@ pub mod gaussian;
 pub mod images;
 pub mod json;
 pub mod noise;
+pub mod normality;
 pub mod random;
 pub mod runs;
+pub mod sample_file;
 pub mod sampler;
 pub mod schedule;
 pub mod scheduler;
@@ -36,6 +39,7 @@ pub mod step;
 pub mod timesteps;
 pub mod unet;
 pub mod variance_exploding;
+pub mod weighting;
 
 #[cfg(all(feature = "evaluate", not(target_arch = "wasm32")))]
 pub mod evaluate;

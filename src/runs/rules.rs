@@ -8,8 +8,12 @@ use crate::timesteps::Tau;
 /// Most images of one job.
 pub const MAX_IMAGES: usize = 16_384;
 
-/// Most values in all images of a job: 2 GiB.
-const MAX_VALUES: usize = 1 << 29;
+/// Most values in all images of a job: 2 GiB, and in a browser, whose module has 4 GiB for everything, 512 MiB.
+const MAX_VALUES: usize = if cfg!(target_arch = "wasm32") {
+    1 << 27
+} else {
+    1 << 29
+};
 
 /// Why settings are refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
