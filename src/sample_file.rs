@@ -47,7 +47,7 @@ pub enum SampleFileError {
     #[error("sample: expected the values of {shape:?}, found {found}")]
     Length {
         /// The dimensions.
-        shape: Vec<usize>,
+        shape: [usize; 4],
         /// Values given.
         found: usize,
     },
@@ -82,9 +82,6 @@ impl Sample {
                 found: format!("{:?}", view.dtype()),
             });
         }
-        if shape.contains(&0) {
-            return Err(SampleFileError::Empty { found: shape });
-        }
         let values: Vec<f32> = view
             .data()
             .chunks_exact(4)
@@ -113,20 +110,29 @@ pub fn write(
     metadata: HashMap<String, String>,
 ) -> Result<Vec<u8>, SampleFileError> {
     let shape = dimensions(shape)?;
-    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let view = TensorView::new(Dtype::F32, shape.to_vec(), &bytes).map_err(|_| {
-        SampleFileError::Length {
-            shape: shape.to_vec(),
+    let count = shape
+        .iter()
+        .try_fold(1usize, |n, side| n.checked_mul(*side));
+    if count != Some(values.len()) {
+        return Err(SampleFileError::Length {
+            shape,
             found: values.len(),
-        }
-    })?;
+        });
+    }
+    let refused = |error: SafeTensorError| SampleFileError::File(error.to_string());
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F32, shape.to_vec(), &bytes).map_err(refused)?;
     let metadata = (!metadata.is_empty()).then_some(metadata);
-    safetensors::serialize([("sample", view)], metadata)
-        .map_err(|error| SampleFileError::File(error.to_string()))
+    safetensors::serialize([("sample", view)], metadata).map_err(refused)
 }
 
+/// `shape` as that of at least one image.
 fn dimensions(shape: &[usize]) -> Result<[usize; 4], SampleFileError> {
-    shape.try_into().map_err(|_| SampleFileError::Shape {
+    let shape: [usize; 4] = shape.try_into().map_err(|_| SampleFileError::Shape {
         found: shape.to_vec(),
-    })
+    })?;
+    if shape.contains(&0) {
+        return Err(SampleFileError::Empty { found: shape });
+    }
+    Ok(shape)
 }

@@ -83,7 +83,8 @@ pub fn marginals(
         };
         let deviation = posterior.variance.sqrt();
         let triples = x_0.iter().zip(&last.x_t).zip(noise(before + index + 1));
-        let x_t = triples.map(|((x_0, x_t), z)| posterior.mean(*x_0, *x_t) + deviation * f64::from(z));
+        let x_t =
+            triples.map(|((x_0, x_t), z)| posterior.mean(*x_0, *x_t) + deviation * f64::from(z));
         states.push(Marginal {
             t,
             x_t: x_t.collect(),

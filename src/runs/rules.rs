@@ -83,6 +83,14 @@ pub enum Refusal {
         /// What was asked for.
         found: usize,
     },
+    /// Half of a setting.
+    #[error("{given}: needs {missing} beside it")]
+    Alone {
+        /// What there is.
+        given: &'static str,
+        /// What there is not.
+        missing: &'static str,
+    },
 }
 
 /// The method `name` with `eta`.
@@ -142,6 +150,28 @@ pub fn clip(
             None => Ok(()),
         },
         _ => Ok(()),
+    }
+}
+
+/// Two settings, each with its name, that mean nothing without each other.
+///
+/// # Errors
+/// [`Refusal::Alone`] when only one of them is there.
+pub fn together<A, B>(
+    (a, given_a): (&'static str, Option<A>),
+    (b, given_b): (&'static str, Option<B>),
+) -> Result<Option<(A, B)>, Refusal> {
+    match (given_a, given_b) {
+        (Some(a), Some(b)) => Ok(Some((a, b))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Refusal::Alone {
+            given: a,
+            missing: b,
+        }),
+        (None, Some(_)) => Err(Refusal::Alone {
+            given: b,
+            missing: a,
+        }),
     }
 }
 
