@@ -14,7 +14,7 @@
 //! 6. `train` (native builds with that feature): L_simple and other weights of L_gamma, Adam, averaged weights,
 //!    checkpoints.
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
-//! 8. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
+//! 8. `web` (on wasm32, with the features `network` and `figures`): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 //!
 //! Features: `gpu` is the engine on the graphics card, `burn` (and
 //! `burn-gpu`) the one that ours is tested against, `train` and `evaluate`
@@ -47,5 +47,5 @@ pub mod evaluate;
 #[cfg(all(feature = "train", not(target_arch = "wasm32")))]
 pub mod train;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", any(feature = "network", feature = "figures")))]
 pub mod web;

@@ -86,7 +86,7 @@ pub fn eps_weights(
     let gamma = |t: usize| {
         let gamma = match eta {
             Some(eta) => gamma_ddim(schedule, t, t.checked_sub(1), eta, eps),
-            None => Ok(gamma_bound(schedule, t, variance, eps)?),
+            None => gamma_bound(schedule, t, variance, eps).map_err(BoundError::from),
         };
         match gamma {
             Err(BoundError::WithoutNoise { .. })
