@@ -16,6 +16,7 @@ mod rule;
 mod runs;
 mod sampling;
 mod surface;
+mod views;
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
