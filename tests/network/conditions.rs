@@ -116,7 +116,7 @@ async fn guidance_of_zero_is_the_run_without_it(device: DeviceKind) {
 test_on_devices!(
     guidance_of_zero_is_the_run_without_it_on_cpu,
     guidance_of_zero_is_the_run_without_it_on_webgpu,
-    |d| guidance_of_zero_is_the_run_without_it(d)
+    guidance_of_zero_is_the_run_without_it
 );
 
 /// The network's output for two images of `classes`.
@@ -175,7 +175,7 @@ async fn a_guided_step_goes_from_the_answer_without_to_beyond_the_one_with(devic
 test_on_devices!(
     a_guided_step_goes_from_the_answer_without_to_beyond_the_one_with_on_cpu,
     a_guided_step_goes_from_the_answer_without_to_beyond_the_one_with_on_webgpu,
-    |d| a_guided_step_goes_from_the_answer_without_to_beyond_the_one_with(d)
+    a_guided_step_goes_from_the_answer_without_to_beyond_the_one_with
 );
 
 test!(guidance_that_means_nothing_is_refused, async {
@@ -292,7 +292,7 @@ async fn the_known_part_follows_the_forward_process(device: DeviceKind) {
 test_on_devices!(
     the_known_part_follows_the_forward_process_on_cpu,
     the_known_part_follows_the_forward_process_on_webgpu,
-    |d| the_known_part_follows_the_forward_process(d)
+    the_known_part_follows_the_forward_process
 );
 
 test!(knowing_nothing_changes_nothing, async {

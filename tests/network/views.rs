@@ -172,13 +172,8 @@ fn a_file_goes_there_and_back() {
     assert_eq!(stringify(&get(&read, "metadata")), r#"{"seed":"4"}"#);
     let values: Float32Array = get(&read, "values").dyn_into().unwrap();
     assert_eq!(values.to_vec(), [1.0, 2.0]);
-    assert_eq!(
-        given(from_safetensors(
-            &given(write("[2, 1, 1, 1]", None)).to_vec()
-        ))
-        .is_object(),
-        true
-    );
+    let plain = given(write("[2, 1, 1, 1]", None)).to_vec();
+    assert!(given(from_safetensors(&plain)).is_object());
     for (shape, metadata, word) in [
         ("[1, 2]", None, "sample"),
         ("[1, 1, 1, 3]", None, "found 2"),
