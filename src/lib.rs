@@ -3,8 +3,9 @@
 //!
 //! Layers, each importing only the ones before it:
 //!
-//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`variance_exploding`], [`discrete`], [`noise`],
-//!    [`scheduler`], [`random`], [`images`]: the mathematics, in `f64` scalars, and pixels.
+//! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`weighting`], [`variance_exploding`], [`discrete`],
+//!    [`noise`], [`normality`], [`scheduler`], [`random`], [`images`]: the mathematics, in `f64` scalars, and pixels.
+//!    [`sample_file`]: pictures and noise as bytes of a file.
 //! 2. [`unet`]: the network, diffusers' `UNet2DModel`: its configuration, its weights and, with the feature `burn`, the
 //!    network itself.
 //! 3. [`engine`]: runs one network on one device.
@@ -13,7 +14,7 @@
 //! 6. `train` (native builds with that feature): L_simple and other weights of L_gamma, Adam, averaged weights,
 //!    checkpoints.
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
-//! 8. `web` (on wasm32): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
+//! 8. `web` (on wasm32, with the features `network` and `figures`): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 //!
 //! Features: `gpu` is the engine on the graphics card, `burn` (and
 //! `burn-gpu`) the one that ours is tested against, `train` and `evaluate`
@@ -27,8 +28,10 @@ pub mod gaussian;
 pub mod images;
 pub mod json;
 pub mod noise;
+pub mod normality;
 pub mod random;
 pub mod runs;
+pub mod sample_file;
 pub mod sampler;
 pub mod schedule;
 pub mod scheduler;
@@ -36,6 +39,7 @@ pub mod step;
 pub mod timesteps;
 pub mod unet;
 pub mod variance_exploding;
+pub mod weighting;
 
 #[cfg(all(feature = "evaluate", not(target_arch = "wasm32")))]
 pub mod evaluate;
@@ -43,5 +47,5 @@ pub mod evaluate;
 #[cfg(all(feature = "train", not(target_arch = "wasm32")))]
 pub mod train;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", any(feature = "network", feature = "figures")))]
 pub mod web;

@@ -49,9 +49,16 @@ pub enum NoiseError {
     },
 }
 
+/// Draws from here on are those of a [`Chain`](crate::runs::chain::Chain): this one and `t` for the step to index `t`.
+pub const CHAIN_DRAWS: u32 = 1 << 30;
+
+/// Draws from here on are those of the known part of an inpainting: this one and k for the state after k steps.
+pub const KNOWN_DRAWS: u32 = 1 << 31;
+
 /// Fills `out` with independent standard normal numbers.
 ///
-/// `draw` 0 is x_T, `draw` k the noise of the k-th step of a run; `out` is one image
+/// `draw` 0 is x_T, `draw` k the noise of the k-th step of a run, of which there are at most
+/// [`MAX_TRAIN_TIMESTEPS`](crate::schedule::MAX_TRAIN_TIMESTEPS); `out` is one image
 /// `[channels * height * width]`. A shorter `out` gets the beginning of what a longer one gets.
 pub fn gaussian(seed: u64, image: u32, draw: u32, out: &mut [f32]) {
     let mut key = [0; 32];
@@ -62,6 +69,16 @@ pub fn gaussian(seed: u64, image: u32, draw: u32, out: &mut [f32]) {
         let values = box_muller(bits.next_u64(), bits.next_u64());
         pair.copy_from_slice(&values[..pair.len()]);
     }
+}
+
+/// [`gaussian`] for `count` images of `image` values each, the first of which is `first_image`: `[count * image]`.
+pub fn gaussians(seed: u64, first_image: u32, draw: u32, [count, image]: [usize; 2]) -> Vec<f32> {
+    let mut values = vec![0.0; count * image];
+    // An image without values has none to fill.
+    for (i, pixels) in values.chunks_exact_mut(image.max(1)).enumerate() {
+        gaussian(seed, first_image.wrapping_add(i as u32), draw, pixels);
+    }
+    values
 }
 
 /// Two independent normal numbers from 128 random bits (Box & Muller 1958); at most 8.6 in magnitude.
@@ -97,7 +114,7 @@ pub fn slerp(a: &[f32], b: &[f32], weight: f64) -> Result<Vec<f32>, NoiseError> 
 
 /// A grid of noises between four corners, row by row: top left, top right, bottom left, bottom right.
 ///
-/// Each noise is a slerp down between two slerps across. Returns
+/// Each noise is that of [`slerp_corners`]. Returns
 /// `rows * columns` noises; a grid one wide or high keeps the left or top side.
 pub fn slerp_grid(
     corners: [&[f32]; 4],
@@ -109,17 +126,29 @@ pub fn slerp_grid(
         return Err(NoiseError::Grid { rows, columns });
     }
     let weight = |index: usize, count: usize| index as f64 / (count.max(2) - 1) as f64;
-    let [top_left, top_right, bottom_left, bottom_right] = corners;
     let mut grid = Vec::with_capacity(rows * columns);
     for row in 0..rows {
         for column in 0..columns {
-            let across = weight(column, columns);
-            let top = slerp(top_left, top_right, across)?;
-            let bottom = slerp(bottom_left, bottom_right, across)?;
-            grid.push(slerp(&top, &bottom, weight(row, rows))?);
+            let (across, down) = (weight(column, columns), weight(row, rows));
+            grid.push(slerp_corners(corners, across, down)?);
         }
     }
     Ok(grid)
+}
+
+/// The noise between four corners (top left, top right, bottom left, bottom right) at the place `across`, `down`, both
+/// from 0 to 1: a slerp down between two slerps across.
+///
+/// # Errors
+/// Those of [`slerp`].
+pub fn slerp_corners(
+    [top_left, top_right, bottom_left, bottom_right]: [&[f32]; 4],
+    across: f64,
+    down: f64,
+) -> Result<Vec<f32>, NoiseError> {
+    let top = slerp(top_left, top_right, across)?;
+    let bottom = slerp(bottom_left, bottom_right, across)?;
+    slerp(&top, &bottom, down)
 }
 
 /// The cosine of the angle between two noises; 1 when either is zero.

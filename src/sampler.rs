@@ -4,65 +4,23 @@
 //! result, and stops, waits or asks again as it likes. Generic over the engine; the noise is passed in.
 
 mod dissection;
+mod error;
+mod guidance;
+mod known;
 
 pub use self::dissection::Dissection;
+pub use self::error::SamplerError;
+pub use self::guidance::Guidance;
+use self::guidance::Guided;
+use self::known::Keeper;
+pub use self::known::Known;
 use crate::engine::{BatchSpec, Denoiser, EngineError, Results};
-use crate::noise::gaussian;
-use crate::scheduler::{SchedulerConfig, SchedulerError, Trajectory, TrajectoryOptions};
-use crate::unet::input::InputError;
+use crate::noise::gaussians;
+use crate::scheduler::{SchedulerConfig, Trajectory, TrajectoryOptions};
+use crate::unet::input::{self, InputError};
 
 /// Most images in one batch.
 pub const MAX_BATCH: usize = 1024;
-
-/// Why a run could not start or go on.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum SamplerError {
-    /// The engine refused or failed.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The batch is empty or absurdly large.
-    #[error("batch: expected 1 to {MAX_BATCH}, found {found}")]
-    Batch {
-        /// What was asked for.
-        found: usize,
-    },
-    /// The schedule cannot be walked like this.
-    #[error(transparent)]
-    Scheduler(#[from] SchedulerError),
-    /// Inversion goes from an image to noise, so it cannot start from a seed.
-    #[error("method: inversion starts from images: give them as latents")]
-    NoImages,
-    /// Only x_T can be drawn from a seed.
-    #[error("from: the images at time step {t} have to be given as latents")]
-    NoState {
-        /// Where the run begins.
-        t: usize,
-    },
-    /// `config.json` does not say how large the images are, and nobody else did.
-    #[error("sample_size: config.json does not give it, so the height and width must be given")]
-    NoSize,
-    /// The network does not predict images of its input's shape.
-    #[error("out_channels: sampling needs as many as in_channels ({expected}), found {found}")]
-    Channels {
-        /// `in_channels`.
-        expected: usize,
-        /// `out_channels`.
-        found: usize,
-    },
-    /// The prediction stopped being a number.
-    #[error(
-        "x0_hat at t = {t}: expected finite numbers, found {found}: the weights do not fit these settings"
-    )]
-    Diverged {
-        /// The time step.
-        t: usize,
-        /// The first such value.
-        found: f32,
-    },
-    /// The run is over.
-    #[error("this run is over: start a new one")]
-    Over,
-}
 
 /// Noise for the `draw`-th step of a run from x_T (counted from 1), a whole batch `[B, C, H, W]`. A step that is made
 /// again on another device asks for its noise again.
@@ -72,13 +30,7 @@ pub type NoiseFn = Box<dyn FnMut(u32) -> Vec<f32>>;
 /// independent of how images are cut into batches.
 pub fn seeded_noise(seed: u64, first_image: u32, shape: [usize; 4]) -> NoiseFn {
     let image = shape[1..].iter().product::<usize>();
-    Box::new(move |draw| {
-        let mut values = vec![0.0; shape[0] * image];
-        for (i, pixels) in values.chunks_exact_mut(image).enumerate() {
-            gaussian(seed, first_image.wrapping_add(i as u32), draw, pixels);
-        }
-        values
-    })
+    Box::new(move |draw| gaussians(seed, first_image, draw, [shape[0], image]))
 }
 
 /// As [`seeded_noise`], with the noise of the first image for all.
@@ -107,6 +59,10 @@ pub struct SampleOptions {
     pub labels: Option<Vec<usize>>,
     /// x_T `[B, C, H, W]` in place of seeded noise.
     pub latents: Option<Vec<f32>>,
+    /// What of the images is known already.
+    pub known: Option<Known>,
+    /// How much further than to the labels' images the run goes.
+    pub guidance: Option<Guidance>,
 }
 
 /// What one step gave.
@@ -141,7 +97,11 @@ pub struct Sampler<D: Denoiser> {
     x_t: Vec<f32>,
     /// The prediction of x_0 of the last step that was given; empty before.
     x0_hat: Vec<f32>,
+    /// What the last step that was given made, where its known part was replaced in `x_t`.
+    made: Option<Vec<f32>>,
     recoveries: usize,
+    known: Option<Keeper>,
+    guided: Option<Guided>,
 }
 
 impl<D: Denoiser> Sampler<D> {
@@ -175,6 +135,10 @@ impl<D: Denoiser> Sampler<D> {
             shape,
             labels: options.labels,
         };
+        let guided = options
+            .guidance
+            .map(|guidance| Guided::new(engine, &spec, guidance))
+            .transpose()?;
         engine.check(&spec)?;
         let trajectory = scheduler.trajectory(&options.trajectory)?;
         if options.latents.is_none() {
@@ -185,22 +149,32 @@ impl<D: Denoiser> Sampler<D> {
                 return Err(SamplerError::NoState { t });
             }
         }
-        let noise = if options.same_noise {
-            shared_noise
-        } else {
-            seeded_noise
+        let seeded = || {
+            let noise = if options.same_noise {
+                shared_noise
+            } else {
+                seeded_noise
+            };
+            noise(options.seed, options.first_image, shape)
         };
-        let mut noise = noise(options.seed, options.first_image, shape);
-        let x_t = match options.latents {
+        let mut noise = seeded();
+        let mut x_t = match options.latents {
             Some(latents) => finite(latents)?,
             None => noise(0),
         };
-        let batch = match engine.begin(&spec, x_t.clone()) {
-            Err(EngineError::Lost(_)) => None,
-            begun => Some(begun?),
+        input::check_length(shape, x_t.len()).map_err(EngineError::from)?;
+        let mut known = match options.known {
+            Some(_) if options.trajectory.method.is_inversion() => {
+                return Err(SamplerError::KnownInversion);
+            }
+            Some(known) => Some(Keeper::new(known, scheduler.schedule()?, shape, seeded())?),
+            None => None,
         };
-        Ok(Self {
-            batch,
+        if let Some(known) = &mut known {
+            known.keep(trajectory.before, Some(trajectory.steps[0].t), &mut x_t);
+        }
+        let mut sampler = Self {
+            batch: None,
             spec,
             trajectory,
             noise,
@@ -209,8 +183,16 @@ impl<D: Denoiser> Sampler<D> {
             ahead: Ok(()),
             x_t,
             x0_hat: Vec::new(),
+            made: None,
             recoveries: 0,
-        })
+            known,
+            guided,
+        };
+        match sampler.begin(engine) {
+            Err(EngineError::Lost(_)) => {}
+            begun => begun?,
+        }
+        Ok(sampler)
     }
 
     /// Takes the noise of every later step from `noise` instead of the seed.
@@ -238,12 +220,14 @@ impl<D: Denoiser> Sampler<D> {
         self.recoveries
     }
 
-    /// The last step that was given, as the three terms of DDIM, eq. 12; `None` before the first one.
+    /// The last step that was given, as the three terms of DDIM, eq. 12, before its known part was replaced; `None`
+    /// before the first one.
     pub fn dissect(&mut self) -> Option<Dissection> {
         let index = self.given.checked_sub(1)?;
         let step = self.trajectory.steps[index];
         let z = self.noise_of(index).unwrap_or_default();
-        Some(Dissection::new(index, &step, &self.x0_hat, &self.x_t, &z))
+        let made = self.made.as_ref().unwrap_or(&self.x_t);
+        Some(Dissection::new(index, &step, &self.x0_hat, made, &z))
     }
 
     /// The noise that step `index` adds, if it adds any.
@@ -275,7 +259,7 @@ impl<D: Denoiser> Sampler<D> {
         match self.attempt(engine, count).await {
             Err(SamplerError::Engine(EngineError::Lost(_))) => {
                 engine.recover().await?;
-                self.batch = Some(engine.begin(&self.spec, self.x_t.clone())?);
+                self.begin(engine)?;
                 self.started = self.given;
                 self.ahead = Ok(());
                 self.recoveries += 1;
@@ -290,22 +274,19 @@ impl<D: Denoiser> Sampler<D> {
         if self.given == total {
             return Err(SamplerError::Over);
         }
-        self.ahead.clone()?;
         let end = total.min(self.given + count.max(1));
-        while self.started < end {
-            self.start(engine).await?;
-        }
-        let results = engine.results(begun(&mut self.batch)?);
-        if engine.runs_ahead() && self.started < total {
-            self.ahead = self.start(engine).await;
-        }
-        let Results { x0_hat, x_t } = results.await?;
+        let (Results { x0_hat, x_t }, made) = if self.is_apart() {
+            self.run_apart(engine, end).await?
+        } else {
+            (self.run_on(engine, end).await?, None)
+        };
         let index = end - 1;
         let t = self.trajectory.steps[index].t;
         if let Some(found) = x0_hat.iter().find(|v| !v.is_finite()) {
             return Err(SamplerError::Diverged { t, found: *found });
         }
         self.given = end;
+        self.made = made;
         self.x_t.clone_from(&x_t);
         self.x0_hat.clone_from(&x0_hat);
         Ok(StepOutput {
@@ -315,6 +296,67 @@ impl<D: Denoiser> Sampler<D> {
             x0_hat,
             x_t,
         })
+    }
+
+    /// Whether x_t passes through the host between two steps.
+    fn is_apart(&self) -> bool {
+        self.known.is_some() || self.guided.is_some()
+    }
+
+    /// Puts x_t on the device, where it stays there between two steps.
+    fn begin(&mut self, engine: &D) -> Result<(), EngineError> {
+        if !self.is_apart() {
+            self.batch = Some(engine.begin(&self.spec, self.x_t.clone())?);
+        }
+        Ok(())
+    }
+
+    /// The steps up to `end`, and what the last of them left. x_t stays on the device.
+    async fn run_on(&mut self, engine: &D, end: usize) -> Result<Results, SamplerError> {
+        self.ahead.clone()?;
+        while self.started < end {
+            self.start(engine).await?;
+        }
+        let results = engine.results(begun(&mut self.batch)?);
+        if engine.runs_ahead() && self.started < self.total() {
+            self.ahead = self.start(engine).await;
+        }
+        Ok(results.await?)
+    }
+
+    /// The same where x_t passes through the host between two steps, and what the last step made before its known part
+    /// was replaced.
+    async fn run_apart(
+        &mut self,
+        engine: &D,
+        end: usize,
+    ) -> Result<(Results, Option<Vec<f32>>), SamplerError> {
+        let mut results = Results {
+            x0_hat: Vec::new(),
+            x_t: self.x_t.clone(),
+        };
+        let mut made = None;
+        for index in self.given..end {
+            let noise = self.noise_of(index);
+            let step = &self.trajectory.steps[index];
+            if let Some(guided) = &self.guided {
+                results = guided.step(engine, step, results.x_t, noise).await?;
+            } else {
+                // The memory of one batch is enough.
+                self.batch = None;
+                let batch = self.batch.insert(engine.begin(&self.spec, results.x_t)?);
+                engine
+                    .step(batch, step.t, &step.coefficients, noise)
+                    .await?;
+                results = engine.results(batch).await?;
+            }
+            if let Some(known) = &mut self.known {
+                made = Some(results.x_t.clone());
+                let number = self.trajectory.before + index + 1;
+                known.keep(number, step.t_next, &mut results.x_t);
+            }
+        }
+        Ok((results, made))
     }
 
     /// Tells the engine to make the next step.

@@ -14,6 +14,7 @@ mod trajectory;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+pub(crate) use self::trajectory::check_level;
 pub use self::trajectory::{Trajectory, TrajectoryOptions, TrajectoryStep};
 use crate::{
     json::FieldError,
@@ -50,7 +51,7 @@ pub enum SchedulerError {
     /// The run begins or ends at a level that it cannot have.
     #[error("{field}: expected a time step of {expected}, found {found}")]
     Level {
-        /// `from` or `to`, as in [`TrajectoryOptions`].
+        /// `from` or `to`, as in [`TrajectoryOptions`]; `t` where there is only one.
         field: &'static str,
         /// What it may be.
         expected: String,

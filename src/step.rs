@@ -12,6 +12,7 @@
 //! Engines apply them; they need to know nothing about schedules. Equation numbers: "DDIM" is Song et al.
 //! 2021 (arXiv 2010.02502), "DDPM" is Ho et al. 2020 (arXiv 2006.11239).
 
+mod apply;
 mod clip;
 mod error;
 mod method;

@@ -21,12 +21,18 @@ mod gaussian;
 mod levels;
 #[path = "maths/noise.rs"]
 mod noise;
+#[path = "maths/normality.rs"]
+mod normality;
 #[path = "maths/ode.rs"]
 mod ode;
+#[path = "maths/processes.rs"]
+mod processes;
 #[path = "maths/properties.rs"]
 mod properties;
 #[path = "maths/random_input.rs"]
 mod random_input;
+#[path = "maths/sample_file.rs"]
+mod sample_file;
 #[path = "maths/schedule.rs"]
 mod schedule;
 #[path = "maths/step.rs"]
@@ -41,3 +47,5 @@ mod theory;
 mod timesteps;
 #[path = "maths/variance_exploding.rs"]
 mod variance_exploding;
+#[path = "maths/weighting.rs"]
+mod weighting;

@@ -221,6 +221,8 @@ impl<D: Denoiser> Model<D> {
             size: job.size,
             labels: job.class.map(|class| vec![class; batch]),
             latents: job.latents.as_ref().map(of_batch),
+            known: None,
+            guidance: None,
         };
         Ok(Sampler::new(&self.engine, &self.scheduler, options)?)
     }

@@ -7,7 +7,7 @@
 use super::rules::{self, Refusal};
 use crate::gaussian::diffused;
 use crate::noise::gaussian;
-use crate::scheduler::{SchedulerConfig, SchedulerError};
+use crate::scheduler::{SchedulerConfig, SchedulerError, check_level};
 
 /// Why pictures cannot be noised or mixed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -57,14 +57,7 @@ pub fn noised(
     first_image: u32,
 ) -> Result<Vec<f32>, PartialError> {
     let schedule = scheduler.schedule()?;
-    let last = schedule.len() - 1;
-    if t > last {
-        return Err(PartialError::Scheduler(SchedulerError::Level {
-            field: "t",
-            expected: format!("0 to {last}"),
-            found: t,
-        }));
-    }
+    check_level("t", t, schedule.len())?;
     let found = images.len();
     if image == 0 || !found.is_multiple_of(image) {
         return Err(PartialError::Images { image, found });

@@ -1,6 +1,6 @@
 //! Paths between noises: a row between two, a grid between four (DDIM, section 5.3 and appendix D.5).
 
-use crate::noise::{NoiseError, slerp, slerp_grid};
+use crate::noise::{NoiseError, slerp, slerp_corners, slerp_grid};
 
 /// Why there is no path.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -43,6 +43,19 @@ pub fn between(ends: &[Vec<f32>], rows: usize, columns: usize) -> Result<Vec<f32
         }
     };
     Ok(noises.concat())
+}
+
+/// The noise that [`between`] has at the place `across`, `down` (both from 0 to 1): between two `ends` the second number
+/// is not looked at.
+///
+/// # Errors
+/// [`PathError`] names what does not fit.
+pub fn at(ends: &[Vec<f32>], across: f64, down: f64) -> Result<Vec<f32>, PathError> {
+    match ends {
+        [a, b] => Ok(slerp(a, b, across)?),
+        [a, b, c, d] => Ok(slerp_corners([a, b, c, d], across, down)?),
+        found => Err(PathError::Ends { found: found.len() }),
+    }
 }
 
 /// How far noise `i` of `count` (2 or more) is from the first to the last, from 0 to 1.

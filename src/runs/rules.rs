@@ -8,8 +8,12 @@ use crate::timesteps::Tau;
 /// Most images of one job.
 pub const MAX_IMAGES: usize = 16_384;
 
-/// Most values in all images of a job: 2 GiB.
-const MAX_VALUES: usize = 1 << 29;
+/// Most values in all images of a job: 2 GiB, and in a browser, whose module has 4 GiB for everything, 512 MiB.
+const MAX_VALUES: usize = if cfg!(target_arch = "wasm32") {
+    1 << 27
+} else {
+    1 << 29
+};
 
 /// Why settings are refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -79,6 +83,14 @@ pub enum Refusal {
         /// What was asked for.
         found: usize,
     },
+    /// Half of a setting.
+    #[error("{given}: needs {missing} beside it")]
+    Alone {
+        /// What there is.
+        given: &'static str,
+        /// What there is not.
+        missing: &'static str,
+    },
 }
 
 /// The method `name` with `eta`.
@@ -138,6 +150,28 @@ pub fn clip(
             None => Ok(()),
         },
         _ => Ok(()),
+    }
+}
+
+/// Two settings, each with its name, that mean nothing without each other.
+///
+/// # Errors
+/// [`Refusal::Alone`] when only one of them is there.
+pub fn together<A, B>(
+    (a, given_a): (&'static str, Option<A>),
+    (b, given_b): (&'static str, Option<B>),
+) -> Result<Option<(A, B)>, Refusal> {
+    match (given_a, given_b) {
+        (Some(a), Some(b)) => Ok(Some((a, b))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Refusal::Alone {
+            given: a,
+            missing: b,
+        }),
+        (None, Some(_)) => Err(Refusal::Alone {
+            given: b,
+            missing: a,
+        }),
     }
 }
 

@@ -128,26 +128,35 @@ impl SchedulerConfig {
     }
 }
 
+/// Refuses a time step that a chain of `length` steps does not have.
+pub(crate) fn check_level(
+    field: &'static str,
+    found: usize,
+    length: usize,
+) -> Result<(), SchedulerError> {
+    if found < length {
+        return Ok(());
+    }
+    Err(SchedulerError::Level {
+        field,
+        expected: format!("0 to {}", length - 1),
+        found,
+    })
+}
+
 /// The levels that a run visits, two at least; `None` is the image.
 fn levels(
     tau: &[usize],
     options: &TrajectoryOptions,
     length: usize,
 ) -> Result<Vec<Option<usize>>, SchedulerError> {
-    let last = length - 1;
     for (field, given) in [("from", options.from), ("to", options.to)] {
-        if let Some(found) = given.filter(|t| *t > last) {
-            return Err(SchedulerError::Level {
-                field,
-                expected: format!("0 to {last}"),
-                found,
-            });
-        }
+        given.map_or(Ok(()), |t| check_level(field, t, length))?;
     }
     let up = options.method.is_inversion();
     let noise = if up { options.to } else { options.from };
     let image = if up { options.from } else { options.to };
-    let noise = noise.or(tau.last().copied()).unwrap_or(last);
+    let noise = noise.or(tau.last().copied()).unwrap_or(length - 1);
     if let Some(image) = image.filter(|image| *image >= noise) {
         let (field, expected, found) = match (up, options.to.is_some()) {
             (false, _) => (

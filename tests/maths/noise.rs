@@ -1,7 +1,8 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use ddim_web::noise::{NoiseError, gaussian, slerp, slerp_grid};
+use ddim_web::noise::{NoiseError, gaussian, gaussians, slerp, slerp_grid};
+use ddim_web::runs::paths::{PathError, at, between};
 
 fn drawn(seed: u64, image: u32, draw: u32, len: usize) -> Vec<f32> {
     let mut out = vec![0.0; len];
@@ -183,4 +184,34 @@ fn a_slerp_grid_has_its_corners_in_the_corners() {
         slerp_grid([a, b, c, d], 1, 1).unwrap(),
         std::slice::from_ref(a)
     );
+}
+
+#[test]
+fn a_place_between_noises_is_that_of_the_grid() {
+    let ends: Vec<Vec<f32>> = (0..4).map(|i| gaussians(2, i, 0, [1, 50])).collect();
+    let grid = between(&ends, 5, 3).unwrap();
+    for (i, found) in grid.chunks_exact(50).enumerate() {
+        let (u, v) = ((i % 3) as f64 / 2.0, (i / 3) as f64 / 4.0);
+        assert_eq!(at(&ends, u, v).unwrap(), found);
+    }
+    let row = between(&ends[..2], 1, 9).unwrap();
+    for (i, found) in row.chunks_exact(50).enumerate() {
+        assert_eq!(at(&ends[..2], i as f64 / 8.0, 7.0).unwrap(), found);
+    }
+    assert!(matches!(
+        at(&ends, 0.0, 1.5),
+        Err(PathError::Noise(NoiseError::Weight { found: 1.5 }))
+    ));
+    assert_eq!(at(&ends[..3], 0.0, 0.0), Err(PathError::Ends { found: 3 }));
+}
+
+#[test]
+fn noises_of_many_images_are_those_of_each() {
+    let all = gaussians(6, u32::MAX, 4, [2, 5]);
+    for (i, image) in [u32::MAX, 0].into_iter().enumerate() {
+        let mut one = [0.0; 5];
+        gaussian(6, image, 4, &mut one);
+        assert_eq!(all[5 * i..][..5], one);
+    }
+    assert!(gaussians(6, 0, 0, [3, 0]).is_empty());
 }

@@ -117,6 +117,8 @@ impl Model {
             size: Some([shape[2], shape[3]]),
             labels: None,
             latents: Some(latents),
+            known: None,
+            guidance: None,
         };
         let sampler = Sampler::new(&self.engine, scheduler, options).unwrap();
         let mut sampler = sampler.with_noise(Box::new(move |draw| {

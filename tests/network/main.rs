@@ -2,7 +2,12 @@
 //!
 //! In the browser every comparison also runs on WebGPU. What native runs prove for burn on every architecture needs
 //! one network there.
+#![cfg(any(
+    not(target_arch = "wasm32"),
+    all(feature = "network", feature = "figures")
+))]
 
+mod conditions;
 mod engine;
 mod fixture;
 mod platform;
@@ -11,6 +16,7 @@ mod rule;
 mod runs;
 mod sampling;
 mod surface;
+mod views;
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

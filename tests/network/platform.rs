@@ -13,6 +13,7 @@ macro_rules! test {
         #[cfg(target_arch = "wasm32")]
         #[wasm_bindgen_test::wasm_bindgen_test]
         async fn $name() {
+            #[cfg(any(feature = "network", feature = "figures"))]
             ddim_web::web::start();
             $body.await
         }

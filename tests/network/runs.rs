@@ -114,6 +114,8 @@ test!(the_ode_walks_unclipped_in_both_directions, async {
             size: None,
             labels: None,
             latents: Some(from.clone()),
+            known: None,
+            guidance: None,
         };
         let engine = engine();
         let mut sampler = Sampler::new(&engine, model.scheduler(), options).unwrap();
@@ -195,6 +197,8 @@ test!(a_step_is_the_sum_of_the_three_terms_of_equation_12, async {
             size: None,
             labels: None,
             latents: None,
+            known: None,
+            guidance: None,
         };
         let mut sampler = Sampler::new(&engine, &scheduler, options).unwrap();
         assert_eq!(sampler.dissect(), None);

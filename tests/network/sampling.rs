@@ -29,6 +29,8 @@ fn options(method: Method, steps: usize) -> SampleOptions {
         size: None,
         labels: None,
         latents: None,
+        known: None,
+        guidance: None,
     }
 }
 

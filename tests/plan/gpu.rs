@@ -270,6 +270,8 @@ test!(
             size: None,
             labels: None,
             latents: None,
+            known: None,
+            guidance: None,
         };
         let mut expected = Vec::new();
         let mut sampler = Sampler::new(&engine, &scheduler, options()).unwrap();

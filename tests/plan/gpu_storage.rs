@@ -88,6 +88,8 @@ test!(pictures_in_f16_are_close_to_f32, async {
             size: None,
             labels: None,
             latents: None,
+            known: None,
+            guidance: None,
         };
         let mut sampler = Sampler::new(&engine, &scheduler, options).unwrap();
         let steps = sampler.total();

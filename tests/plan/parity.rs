@@ -134,6 +134,8 @@ async fn run<D: Denoiser>(engine: &D, drawn: &Drawn) -> Vec<Vec<f32>> {
         size: Some(drawn.size),
         labels: spec.labels,
         latents: Some(noise("x_T", count)),
+        known: None,
+        guidance: None,
     };
     let sampler = Sampler::new(engine, &scheduler, options).unwrap();
     let mut sampler =

@@ -1,5 +1,5 @@
 //! What JavaScript hears of failures, called as JavaScript calls it: kinds of errors, panics, adapters.
-#![cfg(target_arch = "wasm32")]
+#![cfg(all(target_arch = "wasm32", feature = "network"))]
 
 use ddim_web::web::{WebDenoiser, WebError, expected_tensors, on_panic, scheduler_info};
 use js_sys::{Function, Object, Reflect};

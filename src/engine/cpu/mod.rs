@@ -26,7 +26,7 @@ use program::Program;
 
 use super::plan::Plan;
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
-use crate::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
+use crate::step::StepCoefficients;
 use crate::unet::config::{TimeEmbedding, UnetConfig};
 use crate::unet::input;
 use crate::unet::weights;
@@ -166,40 +166,13 @@ impl Denoiser for CpuEngine {
     ) -> Result<(), EngineError> {
         let count = batch.spec.shape[0];
         self.forward(batch, &vec![t as f32; count])?;
-        let [p, q, r, s, a, b, sigma] =
-            [c.p, c.q, c.r, c.s, c.a, c.b, c.sigma].map(|scalar| scalar as f32);
+        if let Some(noise) = &noise {
+            input::check_length(batch.spec.shape, noise.len())?;
+        }
         let CpuBatch {
             x_t, x0_hat, out, ..
         } = batch;
-        for ((x0_hat, x), out) in x0_hat.iter_mut().zip(x_t.iter()).zip(out.iter()) {
-            *x0_hat = p * x + q * out;
-        }
-        match c.clip {
-            Clip::None => {}
-            Clip::Range(range) => {
-                let range = range as f32;
-                x0_hat.iter_mut().for_each(|x| *x = x.clamp(-range, range));
-            }
-            Clip::Dynamic { ratio, max } => {
-                let image = x0_hat.len() / count;
-                for pixels in x0_hat.chunks_exact_mut(image) {
-                    dynamic_threshold(pixels, ratio, max);
-                }
-            }
-        }
-        for (i, x) in x_t.iter_mut().enumerate() {
-            let eps = match c.eps_from {
-                EpsFrom::Out => r * *x + s * out[i],
-                EpsFrom::X0Hat => r * *x + s * x0_hat[i],
-            };
-            *x = a * x0_hat[i] + b * eps;
-        }
-        if let Some(noise) = noise {
-            input::check_length(batch.spec.shape, noise.len())?;
-            for (x, z) in x_t.iter_mut().zip(noise) {
-                *x += sigma * z;
-            }
-        }
+        c.apply(count, x_t, x0_hat, out, noise.as_deref());
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use safetensors::tensor::TensorView;
 
 use super::*;
 use crate::noise::gaussian;
+use crate::step::{Clip, EpsFrom};
 
 /// Normalised, activated and halved sources, and attention with more heads than one: everything that gives threads
 /// parts of a room.

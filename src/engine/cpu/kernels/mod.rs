@@ -110,6 +110,8 @@ kernels!(neon, arm::Neon, "NEON", 8 x 3);
 kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 5 x 2, "simd128");
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 kernels!(simd128, std::arch::wasm32::v128, "SIMD128, relaxed", 6 x 2, "simd128,relaxed-simd");
+// A module with instructions that a browser lacks is refused as a whole: there is no second choice in WebAssembly.
+#[cfg(not(target_arch = "wasm32"))]
 kernels!(portable, f32, "portable", 4 x 2);
 
 impl Kernels {
@@ -120,7 +122,9 @@ impl Kernels {
 
     /// Every set that this processor can run, the best first.
     pub fn available() -> Vec<Self> {
+        #[cfg_attr(target_arch = "wasm32", expect(unused_mut))]
         let mut sets = vectors();
+        #[cfg(not(target_arch = "wasm32"))]
         sets.push(portable::KERNELS);
         sets
     }

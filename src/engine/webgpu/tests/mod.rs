@@ -35,6 +35,7 @@ macro_rules! test {
         #[cfg(target_arch = "wasm32")]
         #[wasm_bindgen_test::wasm_bindgen_test]
         async fn $name() {
+            #[cfg(any(feature = "network", feature = "figures"))]
             crate::web::start();
             $body.await
         }

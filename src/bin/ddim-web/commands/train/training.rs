@@ -217,6 +217,8 @@ impl Training {
             size: Some([height, width]),
             labels: None,
             latents: None,
+            known: None,
+            guidance: None,
         };
         let mut sampler = Sampler::new(engine, scheduler, options)?;
         loop {

@@ -5,6 +5,18 @@ use wasm_bindgen::prelude::*;
 
 use crate::engine::Gpu;
 
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** A `GPUAdapterInfo`, or what a browser has of it. */
+export interface AdapterDescription {
+  vendor?: string;
+  architecture?: string;
+  device?: string;
+  description?: string;
+  isFallbackAdapter?: boolean;
+}
+"#;
+
 #[wasm_bindgen]
 extern "C" {
     /// TypeScript's `AdapterDescription`.

@@ -5,14 +5,42 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::denoiser::plain_object;
-use super::options::{MAX_SAFE, check_keys, integer};
-use super::{WebError, js_error};
 use crate::engine::{Denoiser, Engine};
 use crate::runs::rate::{Rate, RateOptions, curve};
 use crate::sampler::SamplerError;
 use crate::scheduler::SchedulerConfig;
 use crate::unet::input::{InputError, check_length};
+use crate::web::options::{MAX_SAFE, check_keys, integer};
+use crate::web::values::plain_object;
+use crate::web::{WebError, js_error};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What `Denoiser.rate_distortion()` takes. */
+export interface RateOptions {
+  /** The text of scheduler_config.json. */
+  scheduler: string;
+  /** The picture, [channels, height, width] of config.json, -1 to 1. */
+  image: Float32Array;
+  /** How many time steps, 2 to T; fewer than all are drawn from equal parts of the chain. Default: all. */
+  terms?: number;
+  /** Seed of the noise. Default 0. */
+  seed?: number;
+  /** The picture's class, for a conditional model. */
+  label?: number;
+}
+/** A point of the curve (DDPM, figure 5, algorithms 3 and 4). */
+export interface RatePoint {
+  /** The time step of the state that has arrived. */
+  t: number;
+  /** Bits per dimension sent so far. */
+  rate: number;
+  /** Root mean squared error of the picture predicted from that state, on the scale 0 to 255. */
+  distortion: number;
+  /** Bits per dimension of the part of the chain that this point stands for: with all time steps, of what is sent next. */
+  cost: number;
+}
+"#;
 
 #[wasm_bindgen]
 extern "C" {

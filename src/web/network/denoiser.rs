@@ -7,28 +7,43 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::load::{JsLoadOptions, Request};
-use super::options::{Options, integer};
 use super::rate::{JsRateOptions, WebRate};
 use super::sampler::WebSampler;
-use super::{Kind, WebError, js_error};
 use crate::engine::plan::Plan;
 use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine};
 use crate::sampler::{MAX_BATCH, SamplerError};
-use crate::scheduler::SchedulerConfig;
 use crate::unet::config::UnetConfig;
 use crate::unet::input::InputError;
+use crate::web::options::{JsSampleOptions, Options, integer};
+use crate::web::values::plain_object;
+use crate::web::{WebError, js_error};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What `Denoiser.info()` gives. */
+export interface Info {
+  /** The program that runs the network. */
+  engine: "plan" | "burn";
+  device: "cpu" | "webgpu";
+  /** The adapter's own name, or the name of the CPU backend. */
+  adapter: string;
+  parameters: number;
+  in_channels: number;
+  out_channels: number;
+  /** [height, width], or null where config.json does not say. */
+  sample_size: [number, number] | null;
+  /** Number of classes of a conditional model, or null. */
+  classes: number | null;
+  /** Keys of config.json that were ignored. */
+  unknown_keys: string[];
+}
+"#;
 
 #[wasm_bindgen]
 extern "C" {
     /// TypeScript's `Info`.
     #[wasm_bindgen(typescript_type = "Info")]
     pub type JsInfo;
-    /// TypeScript's `SampleOptions`.
-    #[wasm_bindgen(typescript_type = "SampleOptions")]
-    pub type JsSampleOptions;
-    /// TypeScript's `SchedulerInfo`.
-    #[wasm_bindgen(typescript_type = "SchedulerInfo")]
-    pub type JsSchedulerInfo;
     /// TypeScript's `{name: string, shape: number[]}[]`.
     #[wasm_bindgen(typescript_type = "{name: string, shape: number[]}[]")]
     pub type JsTensorSpecs;
@@ -162,32 +177,4 @@ pub fn expected_tensors(config_json: &str) -> Result<JsTensorSpecs, WebError> {
         })
         .collect();
     Ok(plain_object(&specs)?.unchecked_into())
-}
-
-/// What a scheduler_config.json says, or why it cannot be used.
-#[wasm_bindgen]
-pub fn scheduler_info(scheduler_json: &str) -> Result<JsSchedulerInfo, WebError> {
-    #[derive(Serialize)]
-    struct Info {
-        num_train_timesteps: usize,
-        timestep_spacing: String,
-        unknown_keys: Vec<String>,
-    }
-    let scheduler = SchedulerConfig::from_json(scheduler_json).map_err(js_error)?;
-    let info = Info {
-        num_train_timesteps: scheduler.num_train_timesteps,
-        timestep_spacing: scheduler.timestep_spacing.to_string(),
-        unknown_keys: scheduler.unknown_keys(),
-    };
-    Ok(plain_object(&info)?.unchecked_into())
-}
-
-/// What only a number in a file can spoil that is larger than JavaScript counts.
-pub(super) fn plain_object(value: &impl Serialize) -> Result<JsValue, WebError> {
-    value
-        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(|error| WebError {
-            kind: Kind::Config,
-            message: error.to_string(),
-        })
 }

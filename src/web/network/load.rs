@@ -4,11 +4,26 @@ use js_sys::{Function, Object, Reflect};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use super::options::check_keys;
-use super::{WebError, js_error};
 #[cfg(feature = "gpu")]
 use crate::engine::GpuOptions;
 use crate::engine::{DeviceKind, LoadOptions};
+use crate::web::options::check_keys;
+use crate::web::{WebError, js_error};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What `Denoiser.load()` takes beside the files and the device. */
+export interface LoadOptions {
+  /** plan, or burn in a build that has it. Default plan. */
+  engine?: "plan" | "burn";
+  /** How the graphics card stores weights and feature maps: f16 needs its feature shader-f16. Default f32. */
+  storage?: "f32" | "f16";
+  /** What `Denoiser.tuning()` said on the same graphics card before; without it, it is measured for up to 0.2 s. */
+  tuning?: string;
+  /** Hears how many of how many kernels are compiled. */
+  progress?: (done: number, total: number) => void;
+}
+"#;
 
 #[wasm_bindgen]
 extern "C" {

@@ -2,14 +2,52 @@
 
 use std::rc::Rc;
 
-use js_sys::{Float32Array, Object, Reflect};
+use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
-use super::options::integer;
-use super::{WebError, js_error};
 use crate::engine::Engine;
 use crate::sampler::{SampleOptions, Sampler};
 use crate::scheduler::SchedulerConfig;
+use crate::web::options::integer;
+use crate::web::values::object;
+use crate::web::{WebError, js_error};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What `Sampler.next()` gives; images are [batch, channels, height, width], about -1 to 1. */
+export interface Step {
+  /** Whether this was the last step; x_t is the result then. */
+  done: boolean;
+  /** Which step, from 0. */
+  index: number;
+  /** The time step the network was run at. */
+  t: number;
+  x0_hat: Float32Array;
+  x_t: Float32Array;
+}
+/** What `Sampler.dissect()` gives: a step's result is `predicted + direction + noise` (DDIM, eq. 12). */
+export interface Dissection {
+  /** Which step, from 0. */
+  index: number;
+  /** The time step the network was run at. */
+  t: number;
+  /** The time step of the result; null is the image. */
+  t_next: number | null;
+  /** Factor of x0_hat. */
+  a: number;
+  /** Factor of eps. */
+  b: number;
+  /** Factor of fresh noise. */
+  sigma: number;
+  x0_hat: Float32Array;
+  /** a x0_hat, the "predicted x_0". */
+  predicted: Float32Array;
+  /** b eps, the "direction pointing to x_t". */
+  direction: Float32Array;
+  /** sigma z, the "random noise". */
+  noise: Float32Array;
+}
+"#;
 
 #[wasm_bindgen]
 extern "C" {
@@ -111,13 +149,4 @@ impl WebSampler {
         ]);
         Some(dissection.unchecked_into())
     }
-}
-
-fn object<const N: usize>(fields: [(&str, JsValue); N]) -> Object {
-    let object = Object::new();
-    for (name, value) in fields {
-        // Setting a property of a fresh object cannot fail.
-        let _ = Reflect::set(&object, &name.into(), &value);
-    }
-    object
 }

@@ -1,0 +1,17 @@
+//! What the papers' figures and the page's views are made of, beside runs of a network: the feature `figures`.
+
+mod file;
+mod nearest;
+mod noises;
+mod numbers;
+mod pictures;
+mod points;
+mod statistics;
+
+pub use file::{from_safetensors, to_safetensors};
+pub use nearest::nearest;
+pub use noises::{at, between, noise};
+pub use numbers::{beta_schedules, levels, run_numbers, weights};
+pub use pictures::{WebChain, mixed, noised, reconstruction_error};
+pub use points::marginals;
+pub use statistics::statistics;
