@@ -1,10 +1,8 @@
 // The plot that views share, on a page of its own: what it draws, says and holds.
 
 import assert from 'node:assert/strict';
-import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { vendored } from '../../tools/vendor.mjs';
 import { open } from './helpers.mjs';
 
 /** Puts a plot with two lines on the page. @param {import('./demo.mjs').Demo} demo @param {object} [more] */
@@ -33,16 +31,6 @@ const inks = (demo) =>
     for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) counts[`${data[i]},${data[i + 1]},${data[i + 2]}`] = (counts[`${data[i]},${data[i + 1]},${data[i + 2]}`] ?? 0) + 1;
     return counts;
   });
-
-test('what lies in www/vendor/ is what the packages of package.json hold', async () => {
-  const files = await vendored();
-  const folder = new URL('../../www/vendor/', import.meta.url);
-  const there = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  assert.equal(there.length, files.size);
-  for (const [path, text] of files) assert.equal(await readFile(new URL(path, folder), 'utf8'), text, path);
-  const wanted = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')).devDependencies.uplot;
-  assert.match(files.get('uplot/uPlot.js') ?? '', new RegExp(`\\(v${wanted.replaceAll('.', '\\.')}\\)`));
-});
 
 test('a plot names itself and its lines, tells them apart without colour, and breaks no rule of the page', async (t) => {
   const demo = await open(t);

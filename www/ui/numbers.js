@@ -18,6 +18,11 @@ export function short(value) {
   return String(Number(value.toPrecision(4))).replace('-', '−');
 }
 
+/** @param {number|null} value @returns {string} to three places, for statistics whose digits stand below each other */
+export function toThousandths(value) {
+  return value === null ? '–' : value.toFixed(3).replace('-', '−');
+}
+
 /** @param {number|string|null|undefined} value @returns {string} empty where there is none */
 export function precise(value) {
   if (typeof value === 'string') return value;

@@ -1,5 +1,7 @@
 // From grey levels to pixels: pictures for canvases, and one PNG of the whole grid.
 
+import { element } from './dom.js';
+
 /** @typedef {{channels: number, height: number, width: number}} Shape  of one picture */
 
 /**
@@ -36,6 +38,13 @@ export function paint(canvas, levels, index, shape) {
   const { width, height } = shape;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   contextOf(canvas).putImageData(imageOf(levels, index, shape), 0, 0);
+}
+
+/** A small picture on a button whose label names it. @param {Uint8ClampedArray} levels  [C, H, W] @param {Shape} shape */
+export function iconOf(levels, shape) {
+  const canvas = element('canvas', { 'aria-hidden': true });
+  paint(canvas, levels, 0, shape);
+  return canvas;
 }
 
 /**

@@ -1,6 +1,7 @@
 // Numbers to read and to copy: a table with one column for each list, and a button that copies all of it for a
 // spreadsheet.
 
+import { copyText, sayOn } from './copy.js';
 import { element } from './dom.js';
 import { precise } from './numbers.js';
 
@@ -62,14 +63,6 @@ export class Table {
   }
 
   async #copyAll() {
-    const said = this.#copy.textContent;
-    try {
-      await navigator.clipboard.writeText(asTsv(this.#columns));
-      this.#copy.textContent = 'Copied';
-    } catch {
-      this.#copy.textContent = 'The browser did not allow copying';
-    }
-    this.#copy.disabled = true;
-    setTimeout(() => Object.assign(this.#copy, { textContent: said, disabled: false }), 2000);
+    if (!(await copyText(this.#copy, asTsv(this.#columns)))) sayOn(this.#copy, 'The browser did not allow copying');
   }
 }

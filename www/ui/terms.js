@@ -17,10 +17,9 @@ const sub = (/** @type {string} */ base, /** @type {string} */ index, kind = '')
 const sup = (/** @type {string} */ base, /** @type {string} */ power) => `<msup>${base}${power}</msup>`;
 const sqrt = (/** @type {string[]} */ ...parts) => `<msqrt>${parts.join('')}</msqrt>`;
 const frac = (/** @type {string} */ above, /** @type {string} */ below) => `<mfrac>${above}${below}</mfrac>`;
-const hat = (/** @type {string} */ base, sign = '^') => `<mover accent="true">${base}<mo>${sign}</mo></mover>`;
-/** Brackets that do not grow. */
-const round = (/** @type {string[]} */ ...parts) => row('<mo stretchy="false">(</mo>', ...parts, '<mo stretchy="false">)</mo>');
-const inside = (/** @type {string[]} */ ...parts) => row(mo('('), ...parts, mo(')'));
+const hat = (/** @type {string} */ base, sign = 'ˆ') => `<mover accent="true">${base}<mo>${sign}</mo></mover>`;
+/** In brackets, which are no taller than letters. */
+const inside = (/** @type {string[]} */ ...parts) => row('<mo stretchy="false">(</mo>', ...parts, '<mo stretchy="false">)</mo>');
 
 const t = mi('t');
 const before = row(t, mo('−'), mn(1));
@@ -50,15 +49,16 @@ const eq = mo('=');
 const plus = mo('+');
 const minus = mo('−');
 const times = mo('⁢');
-const variance = sup(mi('σ'), mn(2));
+const dots = mi('…');
+const sine = `${mi('sin')}<mspace width="0.15em"></mspace>`;
 
 /** x_T at a place between two. */
-const onWay = (/** @type {string} */ place) => `<msubsup class="xt">${mi('x')}${mi('T')}${round(place)}</msubsup>`;
+const onWay = (/** @type {string} */ place) => `<msubsup class="xt">${mi('x')}${mi('T')}${inside(place)}</msubsup>`;
 
 /** The step of DDIM, as three terms. */
 const STEP = row(
   xBefore, eq, sqrt(alphaBarBefore), times, x0Hat, plus,
-  sqrt(one, minus, alphaBarBefore, minus, sub(variance, t)), times, epsHat, plus, sigma, times, z,
+  sqrt(one, minus, alphaBarBefore, minus, `<msubsup>${mi('σ')}${t}${mn(2)}</msubsup>`), times, epsHat, plus, sigma, times, z,
 );
 
 /** @satisfies {Record<string, Term>} */
@@ -78,7 +78,7 @@ export const TERMS = {
   eps: {
     name: 'noise',
     sentence: 'Independent standard normal numbers, one for each pixel and colour; the network is trained to see them in a noisy picture.',
-    math: row(eps, mo('∼'), mi('N'), inside(mn(0), mo(','), mi('I'))),
+    math: row(eps, mo('∼'), mi('𝒩'), inside(mn(0), mo(','), mi('I'))),
     source: 'DDPM, eq. 4',
   },
   alpha_bar: {
@@ -119,7 +119,7 @@ export const TERMS = {
   tau: {
     name: 'step spacing',
     sentence: 'Which S of the T noise levels a run visits, from the noisiest down.',
-    math: row(mi('τ'), eq, inside(sub(mi('τ'), mn(1)), mo(','), mo('…'), mo(','), sub(mi('τ'), mi('S'))), mo('⊂'), inside(mn(1), mo(','), mo('…'), mo(','), mi('T'))),
+    math: row(mi('τ'), eq, inside(sub(mi('τ'), mn(1)), mo(','), dots, mo(','), sub(mi('τ'), mi('S'))), mo('⊂'), inside(mn(1), mo(','), dots, mo(','), mi('T'))),
     source: 'DDIM, section 4.2',
   },
   posterior: {
@@ -131,13 +131,13 @@ export const TERMS = {
   slerp: {
     name: 'spherical interpolation',
     sentence: 'The way from one noise to another over the sphere on which noises lie; a straight line would leave it and give pale pictures.',
-    math: row(onWay(mi('λ')), eq, frac(row(mi('sin'), round(round(one, minus, mi('λ')), mi('θ'))), row(mi('sin'), mi('θ'))), times, onWay(mn(0)), plus, frac(row(mi('sin'), round(mi('λ'), mi('θ'))), row(mi('sin'), mi('θ'))), times, onWay(one)),
+    math: row(onWay(mi('λ')), eq, frac(row(mi('sin'), inside(inside(one, minus, mi('λ')), mi('θ'))), row(sine, mi('θ'))), times, onWay(mn(0)), plus, frac(row(mi('sin'), inside(mi('λ'), mi('θ'))), row(sine, mi('θ'))), times, onWay(one)),
     source: 'DDIM, eq. 67',
   },
   mixing: {
     name: 'mixing noisy pictures',
     sentence: 'Two pictures with the same amount of noise in them are mixed on a straight line; going back from there removes the traces of mixing.',
-    math: row(sub(hat(mi('x'), '¯'), t, 'xt'), eq, round(one, minus, mi('λ')), times, xt, plus, mi('λ'), times, `<msubsup class="xt">${mi('x')}${t}${mo('′')}</msubsup>`),
+    math: row(sub(hat(mi('x'), '¯'), t, 'xt'), eq, inside(one, minus, mi('λ')), times, xt, plus, mi('λ'), times, `<msubsup class="xt">${mi('x')}${t}${mo('′')}</msubsup>`),
     source: 'DDPM, section 4.3, figures 8 and 9',
   },
   inversion: {
@@ -154,7 +154,7 @@ export const TERMS = {
   guidance: {
     name: 'guidance',
     sentence: 'How far the step goes beyond what the network says with the class, away from what it says without.',
-    math: row(hat(epsHat, '~'), eq, inside(one, plus, mi('w')), times, epsHat, inside(xt, mo(','), mi('c')), minus, mi('w'), times, epsHat, inside(xt)),
+    math: row(sub(hat(eps, '˜'), mi('θ'), 'eps'), eq, inside(one, plus, mi('w')), times, epsHat, inside(xt, mo(','), mi('c')), minus, mi('w'), times, epsHat, inside(xt)),
     source: 'Ho and Salimans 2022, eq. 6',
   },
   bound: {
@@ -177,7 +177,7 @@ export const TERMS = {
   marginals: {
     name: 'same marginals',
     sentence: 'However large the fresh noise, the points at each t are spread alike: only their paths differ.',
-    math: row(sub(mi('q'), mi('σ')), inside(xt, mo('|'), x0), eq, mi('N'), inside(sqrt(alphaBar), times, x0, mo(','), inside(one, minus, alphaBar), mi('I'))),
+    math: row(sub(mi('q'), mi('σ')), inside(xt, mo('|'), x0), eq, mi('𝒩'), inside(sqrt(alphaBar), times, x0, mo(','), inside(one, minus, alphaBar), mi('I'))),
     source: 'DDIM, lemma 1',
   },
 };

@@ -7,24 +7,21 @@ import { SETTINGS, settingOf } from '../state.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
+import { Painter } from '../ui/painter.js';
 import { copyLink } from '../ui/share.js';
 import { TERMS, explanation } from '../ui/terms.js';
 import { duration, plural } from '../ui/words.js';
-import { distanceText } from './compare/cell.js';
-import { compare, spread } from './compare/distances.js';
 import { Enlarged } from './compare/enlarge.js';
 import { Grid } from './compare/grid.js';
 import { UNUSED, planOf, settle } from './compare/plan.js';
 import { Presets } from './compare/presets.js';
+import { Runs } from './compare/runs.js';
 import { saveTable } from './compare/sheet.js';
 import { NOTES, TERMS_OF, legendOf, summary, typeset } from './compare/words.js';
 
 /**
  * @typedef {import('./compare/plan.js').Plan} Plan
- * @typedef {import('./compare/cell.js').CellView} CellView
  * @typedef {import('../run.js').Task} Task
- * @typedef {import('../engine/figures.js').Figures} Figures
- * @typedef {import('../engine/pool.js').Options} Options
  */
 
 /** What the table is made of. @type {(keyof import('../state.js').Values)[]} */
@@ -35,15 +32,10 @@ const ALWAYS = ['rows', 'columns', 'across', 'steps', 'model', 'seed', 'label', 
 /** @type {(keyof import('../state.js').Values)[]} */
 const MORE = ['eta', 'tau', 'method', 'device', 'engine', 'storage'];
 
-/** Failures that concern all runs; any other stays in its cell. @type {import('../engine/errors.js').Kind[]} */
-const FATAL = ['ended', 'crash', 'lost', 'start', 'device'];
-
 class Compare {
-  #painting = 0; // the animation frame that will show the newest steps
+  #painter = new Painter();
   /** Whether the table has pictures. */
   #made = false;
-  /** Mean distance of the pictures of each row, where the rows are draws. @type {(number|null)[]} */
-  #spreads = [];
   /** When the current or last task began. */
   #began = 0;
 
@@ -116,15 +108,15 @@ class Compare {
   async #work(task, plan) {
     const figures = await loadFigures();
     this.#made = true;
-    this.#spreads = plan.rows.map(() => null);
     this.#began = performance.now();
     this.grid.layOut(plan, this.session.shape);
     this.#describe(plan);
     this.saveButton.disabled = false;
     const cells = this.grid.all.filter(({ state }) => state !== 'refused');
     this.#report();
-    const ends = await Promise.allSettled(plan.kind === 'draw' ? this.#draws(task, plan, figures) : cells.map((view) => this.#make(task, view, figures)));
-    cancelAnimationFrame(this.#painting);
+    const runs = new Runs(task, this.session, this.grid, plan, figures, () => this.#paintSoon());
+    const ends = await Promise.allSettled(plan.kind === 'draw' ? runs.draws() : cells.map((view) => runs.make(view)));
+    this.#painter.drop();
     this.#paint();
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
@@ -132,103 +124,17 @@ class Compare {
     const stopped = task.stopping && this.grid.all.some(({ state }) => state === 'stopped' || state === 'empty');
     const reasons = this.grid.all.map(({ refusal }) => refusal);
     if (!stopped && reasons.every(Boolean)) throw new Failure('options', reasons[0]);
-    return summary(plan, this.grid.cells, this.#spreads, { ms: performance.now() - this.#began, stopped });
+    return summary(plan, this.grid.cells, runs.spreads, { ms: performance.now() - this.#began, stopped });
   }
 
-  /**
-   * One picture. What the sampler refuses is said in the cell.
-   * @param {Task} task @param {CellView} view @param {Figures} figures @param {Partial<Options>} [more]
-   */
-  async #make(task, view, figures, more) {
-    const { values, firstImage } = view.cell;
-    await this.#possible(task, () =>
-      task.sample({ ...this.session.options(values), first_image: firstImage, ...more }, {
-        onStart: (run) => view.begin(run),
-        onStep: (step) => {
-          view.receive(step);
-          this.#paintSoon();
-        },
-      }).ended.then((end) => {
-        view.end(end);
-        if (this.grid.plan) compare(figures, this.grid.plan, this.grid.cells);
-      }), (reason) => view.refuse(reason));
-    this.#paintSoon();
-  }
-
-  /**
-   * Many pictures from one x_t: on the way from x_T down, every row takes the state that it begins with.
-   * @param {Task} task @param {Plan} plan @param {Figures} figures
-   * @returns {Promise<void>[]}
-   */
-  #draws(task, plan, figures) {
-    const { grid, session } = this;
-    const { channels, height, width } = /** @type {import('../ui/pixels.js').Shape} */ (session.shape);
-    const { trainSteps } = /** @type {import('../session.js').Loaded} */ (session.loaded).scheduler;
-    const values = { ...plan.values, method: 'ddim', eta: 1, batch: 1 };
-    let latents = figures.noise(values.seed, 0, 1, channels * height * width);
-    /** @type {{from?: number}} */
-    let place = {};
-    /** The rows, each once its state is there. @type {Promise<unknown>} */
-    let trunk = Promise.resolve();
-    const order = plan.times.map((t, row) => ({ t, row })).sort((a, b) => b.t - a.t);
-    return order.map(async ({ t, row }) => {
-      const views = grid.cells[row].filter(({ state }) => state !== 'refused');
-      const before = trunk;
-      const state = (async () => {
-        await before;
-        if (task.stopping || views.length === 0) return false;
-        if (t < trainSteps && t !== place.from) {
-          /** @param {import('../engine/client.js').End} end */
-          const arrive = ({ stopped, values: reached }) => {
-            if (stopped || !reached) return;
-            latents = reached;
-            place = { from: t };
-          };
-          await this.#possible(
-            task,
-            () => task.sample({ ...session.options(values), latents, ...place, to: t }).ended.then(arrive),
-            (reason) => views.forEach((view) => view.refuse(reason)),
-          );
-          if (place.from !== t) return false;
-        }
-        grid.rowHeads[row].show(latents);
-        return true;
-      })();
-      trunk = state.catch(() => {});
-      if (!(await state)) return;
-      const more = { latents, ...place };
-      await Promise.all(views.map((view) => this.#make(task, view, figures, more)));
-      this.#spreads[row] = spread(figures, grid.cells[row]);
-      const far = this.#spreads[row];
-      if (far !== null) grid.rowHeads[row].tell(`Δ ${distanceText(far)}`);
-    });
-  }
-
-  /**
-   * Does what the sampler may refuse.
-   * @param {Task} task @param {() => Promise<unknown>} work @param {(reason: string) => void} refuse
-   */
-  async #possible(task, work, refuse) {
-    try {
-      await work();
-    } catch (error) {
-      const { kind, message } = Failure.from(error);
-      if (kind === 'ended' && task.stopping) return;
-      if (FATAL.includes(kind)) throw error;
-      refuse(message);
-    }
-  }
-
-  /** At most once per animation frame, however many steps come. */
   #paintSoon() {
-    this.#painting ||= requestAnimationFrame(() => {
+    this.#painter.later('table', () => {
       this.#paint();
       this.#report();
     });
   }
 
   #paint() {
-    this.#painting = 0;
     this.grid.paint();
     this.enlarged.paint();
   }

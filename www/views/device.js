@@ -6,6 +6,7 @@ import { fetchJsonText } from '../engine/weights.js';
 import { FOLDER } from '../models.js';
 import { OWN_TAU } from '../state.js';
 import { Controls } from '../ui/controls.js';
+import { copyText } from '../ui/copy.js';
 import { element } from '../ui/dom.js';
 import { factRows } from '../ui/facts.js';
 import { followSession, layout } from '../ui/layout.js';
@@ -240,13 +241,7 @@ class Device {
 
   async #copy() {
     if (!this.#report) return;
-    try {
-      await navigator.clipboard.writeText(asJson(this.#report));
-      this.copy.textContent = 'Copied';
-      setTimeout(() => (this.copy.textContent = 'Copy as JSON'), 2000);
-    } catch {
-      this.session.tell('copy', 'The browser did not allow copying.');
-    }
+    if (!(await copyText(this.copy, asJson(this.#report)))) this.session.tell('copy', 'The browser did not allow copying.');
   }
 }
 

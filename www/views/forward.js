@@ -3,8 +3,6 @@
 
 import { oneLine } from '../engine/errors.js';
 import { loadFigures } from '../engine/figures.js';
-import { toGreyLevels } from '../engine/levels.js';
-import { FOLDER } from '../models.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
@@ -13,19 +11,17 @@ import { copyLink } from '../ui/share.js';
 import { M, equation, termButton } from '../ui/terms.js';
 import { duration } from '../ui/words.js';
 import { BoundPart } from './forward/bound.js';
-import { Chooser, MADE } from './forward/chooser.js';
 import { Lemma } from './forward/lemma.js';
 import { Pair } from './forward/pair.js';
 import { Posterior } from './forward/posterior.js';
 import { breath, sceneOf } from './forward/scene.js';
 import { Schedules } from './forward/schedules.js';
-import { fromGreyLevels, readSprite } from './forward/sprite.js';
 import { Steps } from './forward/steps.js';
+import { Subject } from './forward/subject.js';
 import { WeightsPart } from './forward/weights.js';
 
 /**
  * @typedef {import('./forward/scene.js').Scene} Scene
- * @typedef {import('./forward/sprite.js').Grey} Grey
  * @typedef {import('../state.js').Values} Values
  */
 
@@ -38,22 +34,11 @@ const OF_SCENE = ['schedule', 'steps', 'eta', 'tau', 'method', 'seed'];
 /** What the noise on show depends on. @type {(keyof Values)[]} */
 const OF_NOISE = ['schedule', 'seed'];
 
-/** What a picture that the model makes depends on. @type {(keyof Values)[]} */
-const OF_MADE = ['steps', 'eta', 'tau', 'method', 'seed', 'label', 'guidance'];
-
 class Forward {
   /** @type {import('./forward/scene.js').Figures|null} */
   #figures = null;
   /** @type {Scene|null} */
   #scene = null;
-  /** Those that come with the model. @type {Grey[]} */
-  #samples = [];
-  /** The one that the model has made. @type {Grey|null} */
-  #made = null;
-  /** Whether the pictures of the loaded model are there. */
-  #settled = false;
-  /** The one on show, -1 to 1. @type {Float32Array|null} */
-  #picture = null;
   #refreshing = 0;
   /** Whether the noise of the pictures is another since they were drawn. */
   #noise = false;
@@ -66,9 +51,6 @@ class Forward {
   #time = element('input', { type: 'range', id: 'forward-t', min: 0, max: 999, step: 1, 'aria-label': 'Time step t', 'data-testid': 'forward-t' });
   #timeText = element('span', { className: 'time-text', 'data-testid': 'forward-t-text' });
   #numbers = { alpha_bar: this.#number('alpha-bar'), snr: this.#number('snr'), beta: this.#number('beta') };
-  #placeholder = element('p', { className: 'placeholder', hidden: true }, 'This picture is made by the model: press the button.');
-
-  #credit = element('p', { className: 'source credit' });
   #copy = element('button', { type: 'button', 'data-testid': 'forward-copy' }, 'Copy link');
 
   /** @param {HTMLElement} root @param {import('../session.js').Session} session */
@@ -82,10 +64,10 @@ class Forward {
       lead: 'Training puts noise over pictures and teaches the network to find it. Move t for more or less of it.',
       run: 'Measure its cost',
     });
-    this.chooser = new Chooser(this.layout.head, (subject) => settings.set('subject', subject));
+    this.subject = new Subject(this.layout.head, session, () => this.#changePicture());
     this.pair = new Pair(this.layout.stage);
     this.layout.stage.append(
-      this.#placeholder,
+      this.subject.placeholder,
       element('div', { className: 'time' }, element('label', { htmlFor: 'forward-t', 'aria-hidden': true }, equation(M.mi('t'), 'inline')), this.#time, this.#timeText),
       element('div', { className: 'live' },
         this.#live(M.alphaBar, this.#numbers.alpha_bar, 'alpha_bar'),
@@ -93,7 +75,7 @@ class Forward {
         this.#live(M.beta, this.#numbers.beta, 'beta')),
     );
     this.layout.below.append(...this.#parts.map(({ root }) => root));
-    this.layout.after.append(this.#credit, this.#copy);
+    this.layout.after.append(this.subject.credit, this.#copy);
     this.#copy.addEventListener('click', () => copyLink(this.#copy, this.settings.all(), session));
     this.controls = new Controls(this.layout.settings, settings, ['model', 'schedule', 'seed', 'steps', 'eta'], ['tau', 'method', 'label', 'guidance', 'device']);
     this.layout.run.addEventListener('click', () => this.run());
@@ -125,63 +107,36 @@ class Forward {
     return element('div', {}, equation(M.row(math, M.mo('=')), 'inline'), ' ', number, termButton(term));
   }
 
-  /** What was made with the one before is forgotten. @param {import('../session.js').Loaded} loaded */
+  /** @param {import('../session.js').Loaded} loaded */
   async #takeModel(loaded) {
     const { session } = this;
-    const { model, shape } = session;
-    this.controls.follow(loaded, model);
-    this.#settled = false;
-    this.#samples = [];
-    this.#made = null;
+    this.controls.follow(loaded, session.model);
+    this.#scene = null;
     this.#bound.clear();
     session.clear('forward');
-    if (!shape) return;
-    this.pair.fit(shape);
-    try {
-      const { samples } = model;
-      if (samples) this.#samples = await readSprite(new URL(samples.path, FOLDER), samples.count, shape);
-    } catch (error) {
-      session.tell('forward', `The pictures that come with the model could not be loaded (${oneLine(error)}); the model can make one.`);
-    }
-    if (session.loaded !== loaded) return;
-    this.#settled = true;
-    this.chooser.list(this.#samples, shape, this.#subject);
-    this.#choosePicture();
-    this.#refresh();
-  }
-
-  /** The picture that is asked for, or the one nearest to that: a model may come with fewer. */
-  get #subject() {
-    return Math.min(this.settings.get('subject'), this.#samples.length);
+    if (!session.shape) return;
+    this.pair.fit(session.shape);
+    if (await this.subject.takeModel(loaded)) this.#refresh();
   }
 
   /** @param {(keyof Values)[]} keys */
   #follow(keys) {
     const has = (/** @type {(keyof Values)[]} */ some) => some.some((key) => keys.includes(key));
     if (keys.includes('t')) this.#showTime();
-    const remade = has(OF_MADE) && this.#made !== null;
-    if (remade) this.#made = null;
-    if (!this.#settled) return;
-    if (keys.includes('subject') || (remade && this.#subject === MADE)) {
-      this.chooser.choose(this.#subject);
-      this.#choosePicture();
-      this.#showPicture();
-    }
-    if (has(OF_SCENE)) this.#refresh(has(OF_NOISE));
+    this.subject.follow(keys);
+    if (this.subject.settled && has(OF_SCENE)) this.#refresh(has(OF_NOISE));
   }
 
-  #choosePicture() {
-    const levels = this.#subject === MADE ? this.#made : this.#samples[this.#subject - 1];
-    this.#picture = levels ? fromGreyLevels(levels) : null;
-    this.#placeholder.hidden = this.#picture !== null || this.session.loaded === null;
-    const made = this.#made ? `Made by the model from seed ${this.settings.get('seed')}.` : '';
-    this.#credit.textContent = this.#subject === MADE ? made : (this.session.model.samples?.credit ?? '');
+  /** Another picture is on show, or none. */
+  #changePicture() {
     this.#bound.clear();
+    this.#showPicture();
   }
 
   #showPicture() {
+    const { picture } = this.subject;
     const { shape } = this.session;
-    if (this.#scene && this.#picture && shape) this.pair.show(this.#scene, this.#picture, shape, this.#t);
+    if (this.#scene && picture && shape) this.pair.show(this.#scene, picture, shape, this.#t);
     else this.pair.clear();
   }
 
@@ -214,7 +169,7 @@ class Forward {
   async #build() {
     const { session } = this;
     const { loaded } = session;
-    if (!this.#figures || !loaded || !this.#settled) return;
+    if (!this.#figures || !loaded || !this.subject.settled) return;
     let scene;
     try {
       scene = sceneOf(this.#figures, session, loaded);
@@ -243,7 +198,7 @@ class Forward {
     if (session.busy || !this.controls.check(session)) return;
     settings.flush();
     if (!session.loaded && !(await session.load())) return;
-    const task = session.perform({ text: this.#picture ? 'Measuring the cost…' : 'Making a picture…', work: (task) => this.#work(task) });
+    const task = session.perform({ text: this.subject.picture ? 'Measuring the cost…' : 'Making a picture…', work: (task) => this.#work(task) });
     // What goes wrong is in the status line.
     await task.ended.catch(() => {});
     if (this.#bound.count === 0) this.#bound.clear();
@@ -253,13 +208,13 @@ class Forward {
   async #work(task) {
     const { session } = this;
     const { loaded } = session;
-    if (!this.#picture && !(await this.#make(task))) return 'Stopped before the picture was made.';
-    const picture = this.#picture;
+    if (!this.subject.picture && !(await this.subject.make(task))) return 'Stopped before the picture was made.';
+    const { picture } = this.subject;
     if (!picture || !loaded) return 'Nothing was measured.';
     const terms = Math.min(TERMS_OF_THE_BOUND, loaded.scheduler.trainSteps);
     const { seed, label } = this.settings.all();
     const begun = performance.now();
-    const current = () => picture === this.#picture;
+    const current = () => picture === this.subject.picture;
     this.#bound.clear('Measuring…');
     session.report({ text: 'Measuring the cost…', figures: '', progress: { value: 0, max: terms }, step: 0 });
     let count = 0;
@@ -272,25 +227,6 @@ class Forward {
     if (!current()) return 'Done, but another picture has been chosen meanwhile.';
     session.report({ figures: '' });
     return `Done: ${this.#bound.bits} bits per dimension, ${duration(performance.now() - begun)}.`;
-  }
-
-  /** @param {import('../run.js').Task} task @returns {Promise<boolean>} whether it is there */
-  async #make(task) {
-    const { session } = this;
-    const { loaded } = session;
-    const options = session.options({ batch: 1 });
-    const run = task.sample(options, {
-      onStep: ({ index }, { total }) => session.report({ figures: `Step ${index + 1} of ${total}`, progress: { value: index + 1, max: total }, step: index + 1 }),
-    });
-    const { stopped, values } = await run.ended;
-    if (stopped || !values || loaded !== session.loaded) return false;
-    // With other settings it would be another picture.
-    if (JSON.stringify(options) !== JSON.stringify(session.options({ batch: 1 }))) return false;
-    this.#made = toGreyLevels(values);
-    if (this.#subject !== MADE) return this.#picture !== null;
-    this.#choosePicture();
-    this.#showPicture();
-    return this.#picture !== null;
   }
 
   /** Ends what is under way after the step that is being computed. */

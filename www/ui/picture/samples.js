@@ -21,7 +21,7 @@ function cut(image, index, { channels, height, width }) {
 /**
  * @param {import('../../models.js').Model} model @param {Shape} shape  of its pictures
  * @returns {Promise<Uint8ClampedArray[]>} none where it has none
- * @throws {Error} a sentence, when they cannot be had or do not fit
+ * @throws {Error} when they cannot be had or do not fit: the beginning of a sentence, whose end says what to do instead
  */
 export async function readSamples({ name, samples }, shape) {
   if (!samples) return [];
@@ -32,11 +32,11 @@ export async function readSamples({ name, samples }, shape) {
     if (!response.ok) throw new Error(`the server answers ${response.status}`);
     bitmap = await createImageBitmap(await response.blob(), { colorSpaceConversion: 'none' });
   } catch (error) {
-    throw new Error(`The samples of ${name} could not be loaded (${oneLine(error)}); drop or draw a picture instead.`);
+    throw new Error(`The samples of ${name} could not be loaded (${oneLine(error)})`);
   }
   const [width, height] = [count * shape.width, shape.height];
   if (bitmap.width !== width || bitmap.height !== height) {
-    throw new Error(`The samples of ${name} do not fit its size: expected ${width} × ${height} pixels, found ${bitmap.width} × ${bitmap.height}.`);
+    throw new Error(`The samples of ${name} do not fit its size: expected ${width} × ${height} pixels, found ${bitmap.width} × ${bitmap.height}`);
   }
   const canvas = document.createElement('canvas');
   Object.assign(canvas, { width, height });

@@ -1,3 +1,4 @@
+/* uplot 1.6.32, see LICENSE. Copied by scripts/vendor. */
 declare class uPlot {
 	/** when passing a function for @targ, call init() after attaching self.root to the DOM */
 	constructor(

@@ -1,9 +1,9 @@
 // Which picture becomes noise: small ones in a row, and one that the model makes.
 
 import { element } from '../../ui/dom.js';
-import { contextOf, imageOf } from '../../ui/pixels.js';
+import { iconOf } from '../../ui/pixels.js';
 
-/** @typedef {import('../../ui/pixels.js').Shape} Shape @typedef {import('./sprite.js').Grey} Grey */
+/** @typedef {import('../../ui/pixels.js').Shape} Shape */
 
 /** What stands for the picture that the model makes. */
 export const MADE = 0;
@@ -19,13 +19,9 @@ export class Chooser {
     this.list([], { channels: 1, height: 32, width: 32 }, MADE);
   }
 
-  /** @param {Grey[]} pictures @param {Shape} shape @param {number} chosen  from 1, or `MADE` */
+  /** @param {Uint8ClampedArray[]} pictures @param {Shape} shape @param {number} chosen  from 1, or `MADE` */
   list(pictures, shape, chosen) {
-    const choices = pictures.map((levels, i) => {
-      const canvas = element('canvas', { width: shape.width, height: shape.height, 'aria-hidden': true });
-      contextOf(canvas).putImageData(imageOf(levels, 0, shape), 0, 0);
-      return this.#choice(i + 1, `Picture ${i + 1} of ${pictures.length}`, canvas);
-    });
+    const choices = pictures.map((levels, i) => this.#choice(i + 1, `Picture ${i + 1} of ${pictures.length}`, iconOf(levels, shape)));
     const made = this.#choice(MADE, 'A picture that the model makes from the seed', element('span', { className: 'made', 'aria-hidden': true }, 'from the seed'));
     this.#row.replaceChildren(...choices, made);
     this.choose(chosen);

@@ -3,14 +3,12 @@
 
 import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
+import { toThousandths } from '../../ui/numbers.js';
 import { contextOf, imageOf } from '../../ui/pixels.js';
 import { TERMS, equation } from '../../ui/terms.js';
 import { Walk } from './walk.js';
 
 /** @typedef {import('../../ui/pixels.js').Shape} Shape */
-
-/** @param {number} value */
-const rounded = (value) => value.toFixed(3).replace('-', '−');
 
 /** One of the two. */
 class Side {
@@ -49,8 +47,8 @@ class Side {
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
     contextOf(this.canvas).putImageData(imageOf(levels, 0, shape), 0, 0);
     const { mean, variance } = figures.statistics(values, channels, height, width);
-    this.#statistics.mean.textContent = rounded(mean);
-    this.#statistics.variance.textContent = rounded(variance);
+    this.#statistics.mean.textContent = toThousandths(mean);
+    this.#statistics.variance.textContent = toThousandths(variance);
   }
 }
 

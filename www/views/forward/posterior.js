@@ -14,9 +14,9 @@ const { mi, mn, mo, row, inside, sub, hat, x0, xt, xBefore } = M;
 /** The factors change with t too fast for more. */
 const POINTS = 200;
 
-const mean = sub(hat(mi('μ'), '~'), mi('t'));
-const variance = sub(hat(mi('β'), '~'), mi('t'));
-const POSTERIOR = row(mi('q'), inside(xBefore, mo('|'), xt, mo(','), x0), mo('='), mi('N'), inside(mean, mo(','), variance, mo('⁢'), mi('I')));
+const mean = sub(hat(mi('μ'), '˜'), mi('t'));
+const variance = sub(hat(mi('β'), '˜'), mi('t'));
+const POSTERIOR = row(mi('q'), inside(xBefore, mo('|'), xt, mo(','), x0), mo('='), mi('𝒩'), inside(mean, mo(','), variance, mo('⁢'), mi('I')));
 
 /** @param {Numbers|undefined} numbers @returns {string[]} the mean and the variance */
 function withNumbers(numbers) {

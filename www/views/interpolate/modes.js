@@ -82,3 +82,11 @@ export function describe(values, trainSteps) {
   if (mode === 'square') return `${percent(u)} across, ${percent(v)} down`;
   return `${MixPath.steps(v, trainSteps)} steps of noise, ${percent(u)} of B`;
 }
+
+/** T, as long as no model says. */
+const USUAL_TRAIN_STEPS = 1000;
+
+/** @param {import('../../session.js').Session} session @returns {number} T */
+export function trainStepsOf(session) {
+  return session.loaded?.scheduler.trainSteps ?? USUAL_TRAIN_STEPS;
+}

@@ -1,14 +1,14 @@
 // Markdown as elements. What it is made from may come from anybody, so nothing of it is ever parsed as HTML of this page:
 // the tokens become elements that are named here, links lead to http(s) or into the folder, pictures are in the folder.
 
-import { lexer } from '../../vendor/marked/marked.esm.js';
+import { lexer } from '../../vendor/marked/marked.js';
 import { element } from '../../ui/dom.js';
 
 /**
- * @typedef {import('../../vendor/marked/marked.esm.js').Token} Token
- * @typedef {import('../../vendor/marked/marked.esm.js').Tokens.List} List
- * @typedef {import('../../vendor/marked/marked.esm.js').Tokens.Table} Table
- * @typedef {import('../../vendor/marked/marked.esm.js').Tokens.TableCell} Cell
+ * @typedef {import('../../vendor/marked/marked.js').Token} Token
+ * @typedef {import('../../vendor/marked/marked.js').Tokens.List} List
+ * @typedef {import('../../vendor/marked/marked.js').Tokens.Table} Table
+ * @typedef {import('../../vendor/marked/marked.js').Tokens.TableCell} Cell
  */
 
 /** The first heading of a card stands below the one of its place. */

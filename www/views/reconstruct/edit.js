@@ -1,6 +1,7 @@
 // Two ways to change a picture: noise it and let the network clean it (SDEdit, Meng et al. 2022), or keep a part and
 // have the rest made anew.
 
+import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
 import { plural } from '../../ui/words.js';
 import { STOPPED, letter } from './bench.js';
@@ -87,7 +88,8 @@ export class Stroke extends Draws {
     const copies = new Float32Array(batch * bench.image);
     for (let i = 0; i < batch; i++) copies.set(picture.values, i * bench.image);
     const latents = figures.noised(bench.scheduler, t0, copies, bench.image, seed, 0);
-    this.#noisy.draw(Uint8ClampedArray.from(latents.subarray(0, bench.image), (value) => (value + 1) * 127.5));
+    const noisy = toGreyLevels(latents.subarray(0, bench.image));
+    if (noisy) this.#noisy.draw(noisy);
     const run = await this.make(task, picture, { ...bench.session.options(), from: t0, latents }, 'Cleaning the picture…');
     return run ? `Made ${plural(batch, 'picture')} from t₀ = ${t0} down in ${plural(run.total, 'step')}.` : STOPPED;
   }

@@ -7,7 +7,7 @@ import { Arrivals } from '../../ui/picture/arrivals.js';
 import { readPicture } from '../../ui/picture/file.js';
 import { toValues } from '../../ui/picture/fit.js';
 import { readSamples } from '../../ui/picture/samples.js';
-import { contextOf, imageOf } from '../../ui/pixels.js';
+import { iconOf } from '../../ui/pixels.js';
 import { Pad } from './pad.js';
 
 /**
@@ -96,7 +96,7 @@ export class Source {
         this.samples = all.map(pictureOf);
         this.#list(shape);
       })
-      .catch((error) => this.session.tell('picture', oneLine(error)))
+      .catch((error) => this.session.tell('picture', `${oneLine(error)}; drop or draw a picture instead.`))
       .then(async () => {
         if (asked !== this.#asked) return;
         if (this.#own) await this.#read(this.#own, asked);
@@ -167,9 +167,7 @@ export class Source {
     this.#sayCredit();
     this.#strip.replaceChildren(
       ...this.samples.map(({ levels }, i) => {
-        const canvas = element('canvas', { width: shape.width, height: shape.height, 'aria-hidden': true });
-        contextOf(canvas).putImageData(imageOf(levels, 0, shape), 0, 0);
-        const button = element('button', { type: 'button', 'aria-label': `Sample ${i}`, 'aria-pressed': 'false', 'data-testid': `reconstruct-sample-${i}` }, canvas);
+        const button = element('button', { type: 'button', 'aria-label': `Sample ${i}`, 'aria-pressed': 'false', 'data-testid': `reconstruct-sample-${i}` }, iconOf(levels, shape));
         button.addEventListener('click', () => this.choose(i));
         return button;
       }),

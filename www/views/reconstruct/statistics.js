@@ -1,6 +1,7 @@
 // Whether an x_T looks like noise: its moments, its neighbours and its distribution beside what noise has.
 
 import { element } from '../../ui/dom.js';
+import { toThousandths } from '../../ui/numbers.js';
 
 /** @typedef {ReturnType<import('../../engine/figures.js').Figures['statistics']>} Statistics */
 
@@ -21,11 +22,6 @@ const NEARLY = 0.15;
 
 /** Beyond these a thousand values are hardly independent, or hardly of variance 1. */
 const NOTABLE = { correlation: 0.1, variance: 0.15 };
-
-/** @param {number|null} value */
-function number(value) {
-  return value === null ? '–' : value.toFixed(3).replace('-', '−');
-}
 
 /** @param {Statistics} found @returns {string} in plain words */
 function verdict({ variance, correlation_right: right, correlation_down: down, ks }) {
@@ -63,8 +59,8 @@ export class NoiseTable {
   /** @param {Statistics} found  of the encoded picture @param {Statistics} drawn  of as much noise from the seed */
   show(found, drawn) {
     ROWS.forEach(({ key }, i) => {
-      this.#rows[i].found.textContent = number(found[key]);
-      this.#rows[i].drawn.textContent = number(drawn[key]);
+      this.#rows[i].found.textContent = toThousandths(found[key]);
+      this.#rows[i].drawn.textContent = toThousandths(drawn[key]);
     });
     this.#verdict.textContent = verdict(found);
   }
