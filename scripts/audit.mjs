@@ -1,5 +1,6 @@
-// Whether a published page keeps the bars: what scripts/audit does. The site is served as GitHub Pages does it, looked at
-// by Lighthouse several times as a desktop and as a phone, and by axe in every view, in light and dark, wide and narrow.
+// Whether a published page keeps the bars: what scripts/audit does. The site is served as GitHub Pages does it; what a
+// first visit downloads is counted, and it is looked at by Lighthouse several times as a desktop and as a phone, and by axe
+// in every view, in light and dark, wide and narrow.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import puppeteer from 'puppeteer-core';
 
 import { launch } from '../tests/e2e/demo.mjs';
 import { SCREENS, faultsOf, viewsOf } from '../tests/e2e/axe.mjs';
+import { lookAtBytes } from './bytes.mjs';
 import { serve } from './serve.mjs';
 import { makeSite } from './site.mjs';
 
@@ -122,8 +124,10 @@ await makeSite(site);
 const server = await serve({ root: site, base: '/ddim-web/', headers: HEADERS, gzip: true });
 let good = true;
 try {
-  if (values.only !== 'axe') good = (await lookWithLighthouse(`${server.url}${values.hash && `#${values.hash}`}`, Number(values.runs))) && good;
-  if (values.only !== 'lighthouse') good = (await lookWithAxe(server.url)) && good;
+  const { only } = values;
+  if (!only || only === 'bytes') good = (await lookAtBytes(server.url, site)) && good;
+  if (!only || only === 'lighthouse') good = (await lookWithLighthouse(`${server.url}${values.hash && `#${values.hash}`}`, Number(values.runs))) && good;
+  if (!only || only === 'axe') good = (await lookWithAxe(server.url)) && good;
 } finally {
   await server.close();
   await rm(folder, { recursive: true });

@@ -134,6 +134,15 @@ function mayPlay() {
   return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
 
+/** Waits until nothing is under way. @param {Session} session @returns {Promise<void>} */
+function quiet(session) {
+  return new Promise((resolve) => {
+    const look = () => session.busy || resolve();
+    session.on('status', look);
+    look();
+  });
+}
+
 async function start() {
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
   onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
@@ -176,6 +185,8 @@ async function start() {
   });
   await Promise.all([shown, session.load()]);
   if (settings.plays && session.status.state === 'ready' && mayPlay()) views.current?.run();
+  // What it downloads would delay the first pictures.
+  await quiet(session);
   if (session.loaded) await keepOffline();
 }
 
