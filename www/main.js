@@ -134,6 +134,9 @@ function mayPlay() {
   return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
 
+/** Lets the browser do what waits. @returns {Promise<void>} */
+const pause = () => new Promise((resolve) => setTimeout(resolve));
+
 /** Waits until nothing is under way. @param {Session} session @returns {Promise<void>} */
 function quiet(session) {
   return new Promise((resolve) => {
@@ -166,6 +169,9 @@ async function start() {
   const statusLine = /** @type {HTMLElement} */ (document.querySelector('.status-line'));
   new StatusLine(statusLine, session);
 
+  const loading = session.load();
+  // The browser has other things to do too.
+  await pause();
   const views = new Views(session, statusLine);
   const show = () => {
     notices.clear('view');
@@ -183,7 +189,7 @@ async function start() {
       views.current?.run();
     } else if (event.key === 'Escape') views.current?.stop();
   });
-  await Promise.all([shown, session.load()]);
+  await Promise.all([shown, loading]);
   if (settings.plays && session.status.state === 'ready' && mayPlay()) views.current?.run();
   // What it downloads would delay the first pictures.
   await quiet(session);
