@@ -11,8 +11,8 @@ import lighthouse from 'lighthouse';
 import desktop from 'lighthouse/core/config/desktop-config.js';
 import puppeteer from 'puppeteer-core';
 
-import { launch } from '../tests/e2e/demo.mjs';
-import { SCREENS, faultsOf, viewsOf } from '../tests/e2e/axe.mjs';
+import { PATIENCE, launch } from '../tests/e2e/demo.mjs';
+import { SCHEMES, faultsOf, viewsOf } from '../tests/e2e/axe.mjs';
 import { lookAtBytes } from './bytes.mjs';
 import { serve } from './serve.mjs';
 import { makeSite } from './site.mjs';
@@ -99,14 +99,15 @@ async function lookWithAxe(url) {
   let good = true;
   const browser = await launch('noWebGpu');
   try {
-    for (const screen of SCREENS) {
-      const context = await browser.newContext({ colorScheme: screen.scheme, viewport: { width: screen.width, height: 900 } });
+    for (const scheme of SCHEMES) {
+      const context = await browser.newContext({ colorScheme: scheme, reducedMotion: 'reduce' });
       const page = await context.newPage();
+      page.setDefaultTimeout(PATIENCE);
       await page.goto(`${url}#device=cpu`);
       for (const view of await viewsOf(page)) {
         const faults = await faultsOf(page, view);
         good &&= faults.length === 0;
-        console.log(`axe      ${faults.length === 0 ? 'ok    ' : 'MISSED'} ${view}, ${screen.scheme}, ${screen.width} px`);
+        console.log(`axe      ${faults.length === 0 ? 'ok    ' : 'MISSED'} ${view}, ${scheme}`);
         for (const fault of faults) console.log(`  ${fault}`);
       }
       await context.close();
