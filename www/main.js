@@ -81,6 +81,9 @@ class Views {
       this.#tabs.set(name, link);
     }
     nav.replaceChildren(...this.#tabs.values());
+    const skip = element('button', { type: 'button', className: 'skip', 'data-testid': 'skip' }, 'Skip to the view');
+    skip.addEventListener('click', () => document.querySelector('main')?.focus());
+    document.querySelector('.top')?.prepend(skip);
     nav.hidden = this.#tabs.size < 2;
     session.settings.on('change', () => this.#address());
     this.#address();
@@ -104,6 +107,7 @@ class Views {
     if (name === this.#shown) return;
     const { title, load } = VIEWS[name];
     const root = this.#roots.get(name) ?? element('main', { 'data-view': name });
+    root.tabIndex = -1;
     this.#roots.set(name, root);
     if (!this.#mounted.has(name)) {
       const { mount } = await load();
@@ -111,6 +115,8 @@ class Views {
     }
     // Another one may have been asked for meanwhile.
     if (settings.get('view') !== name) return;
+    // The first title is read with the page; what a tab brings would come unheard.
+    if (this.#shown !== null) /** @type {HTMLElement} */ (document.getElementById('on-show')).textContent = title;
     this.current?.leave?.();
     this.#shown = name;
     delete document.documentElement.dataset.opens;
@@ -134,8 +140,8 @@ function mayPlay() {
   return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
 
-/** Lets the browser do what waits. @returns {Promise<void>} */
-const pause = () => new Promise((resolve) => setTimeout(resolve));
+/** Lets the browser do what waits, and paint. @returns {Promise<void>} */
+const pause = () => new Promise((resolve) => (document.hidden ? setTimeout(resolve) : requestAnimationFrame(() => setTimeout(resolve))));
 
 /** Waits until nothing is under way. @param {Session} session @returns {Promise<void>} */
 function quiet(session) {
@@ -169,8 +175,6 @@ async function start() {
   const statusLine = /** @type {HTMLElement} */ (document.querySelector('.status-line'));
   new StatusLine(statusLine, session);
 
-  const loading = session.load();
-  // The browser has other things to do too.
   await pause();
   const views = new Views(session, statusLine);
   const show = () => {
@@ -189,7 +193,10 @@ async function start() {
       views.current?.run();
     } else if (event.key === 'Escape') views.current?.stop();
   });
-  await Promise.all([shown, loading]);
+  // What there is to see comes before the weights, which take all of a slow connection.
+  await shown;
+  await pause();
+  await session.load();
   if (settings.plays && session.status.state === 'ready' && mayPlay()) views.current?.run();
   // What it downloads would delay the first pictures.
   await quiet(session);
