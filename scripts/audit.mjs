@@ -1,5 +1,6 @@
-// Whether a published page keeps the bars: what scripts/audit does. The site is served as GitHub Pages does it, looked at
-// by Lighthouse several times as a desktop and as a phone, and by axe in every view, in light and dark, wide and narrow.
+// Whether a published page keeps the bars: what scripts/audit does. The site is served as GitHub Pages does it; what a
+// first visit downloads is counted, and it is looked at by Lighthouse several times as a desktop and as a phone, and by axe
+// in every view, in light and dark, wide and narrow.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,8 +11,9 @@ import lighthouse from 'lighthouse';
 import desktop from 'lighthouse/core/config/desktop-config.js';
 import puppeteer from 'puppeteer-core';
 
-import { launch } from '../tests/e2e/demo.mjs';
-import { SCREENS, faultsOf, viewsOf } from '../tests/e2e/axe.mjs';
+import { PATIENCE, launch } from '../tests/e2e/demo.mjs';
+import { SCHEMES, faultsOf, viewsOf } from '../tests/e2e/axe.mjs';
+import { lookAtBytes } from './bytes.mjs';
 import { serve } from './serve.mjs';
 import { makeSite } from './site.mjs';
 
@@ -97,14 +99,15 @@ async function lookWithAxe(url) {
   let good = true;
   const browser = await launch('noWebGpu');
   try {
-    for (const screen of SCREENS) {
-      const context = await browser.newContext({ colorScheme: screen.scheme, viewport: { width: screen.width, height: 900 } });
+    for (const scheme of SCHEMES) {
+      const context = await browser.newContext({ colorScheme: scheme, reducedMotion: 'reduce' });
       const page = await context.newPage();
+      page.setDefaultTimeout(PATIENCE);
       await page.goto(`${url}#device=cpu`);
       for (const view of await viewsOf(page)) {
         const faults = await faultsOf(page, view);
         good &&= faults.length === 0;
-        console.log(`axe      ${faults.length === 0 ? 'ok    ' : 'MISSED'} ${view}, ${screen.scheme}, ${screen.width} px`);
+        console.log(`axe      ${faults.length === 0 ? 'ok    ' : 'MISSED'} ${view}, ${scheme}`);
         for (const fault of faults) console.log(`  ${fault}`);
       }
       await context.close();
@@ -122,8 +125,10 @@ await makeSite(site);
 const server = await serve({ root: site, base: '/ddim-web/', headers: HEADERS, gzip: true });
 let good = true;
 try {
-  if (values.only !== 'axe') good = (await lookWithLighthouse(`${server.url}${values.hash && `#${values.hash}`}`, Number(values.runs))) && good;
-  if (values.only !== 'lighthouse') good = (await lookWithAxe(server.url)) && good;
+  const { only } = values;
+  if (!only || only === 'bytes') good = (await lookAtBytes(server.url, site)) && good;
+  if (!only || only === 'lighthouse') good = (await lookWithLighthouse(`${server.url}${values.hash && `#${values.hash}`}`, Number(values.runs))) && good;
+  if (!only || only === 'axe') good = (await lookWithAxe(server.url)) && good;
 } finally {
   await server.close();
   await rm(folder, { recursive: true });

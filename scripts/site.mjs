@@ -1,11 +1,14 @@
-// The page as a folder to publish: what scripts/site does. It copies the page and writes what only a published site has:
-// the list of files for its service worker, and absolute addresses for those who show a link to it.
+// The page as a folder to publish: what scripts/site does. It copies the page, with small scripts and style sheets, and
+// writes what only a published site has: the list of files for its service worker, and absolute addresses for those who
+// show a link to it.
 
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+
+import { findShrink } from './shrink.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -20,6 +23,10 @@ const KEPT = /\.(html|js|css|svg|png|json|wasm|md|webmanifest|woff2)$/;
 
 /** The picture for those who show a link. */
 const CARD = 'www/style/card.png';
+
+/** The style sheets that index.html names one after the other, and the one that they become: each would be waited for. */
+const SHEETS = /(?:^ *<link rel="stylesheet" href="www\/style\/[\w-]+\.css">\n){2,}/m;
+const SHEET = 'www/style/all.css';
 
 /** Kept once used: large, and few ask for it. */
 const LATER = ['pkg/burn/'];
@@ -45,6 +52,27 @@ function published(html, url) {
   return page.replace('  </head>', `${tags.map((tag) => `    ${tag}\n`).join('')}  </head>`);
 }
 
+/** @param {string} folder  the site */
+async function joinSheets(folder) {
+  const index = join(folder, 'index.html');
+  const html = await readFile(index, 'utf8');
+  const [tags] = SHEETS.exec(html) ?? [];
+  if (!tags) return;
+  let all = '';
+  for (const [, path] of tags.matchAll(/href="(.*?)"/g)) {
+    all += await readFile(join(folder, path), 'utf8');
+    await rm(join(folder, path));
+  }
+  await writeFile(join(folder, SHEET), all);
+  await writeFile(index, html.replace(tags, `    <link rel="stylesheet" href="${SHEET}">\n`));
+}
+
+/** @param {string} folder  the site @param {import('./shrink.mjs').Shrink} shrink */
+async function shrinkAll(folder, shrink) {
+  const paths = (await filesUnder(folder)).filter((path) => /\.(js|css)$/.test(path));
+  await Promise.all(paths.map(async (path) => writeFile(join(folder, path), await shrink(path, await readFile(join(folder, path), 'utf8')))));
+}
+
 /** @param {string} out @throws {Error} when something else is there */
 async function makeRoom(out) {
   const there = await readdir(out).catch(() => /** @type {string[]} */ ([]));
@@ -56,7 +84,7 @@ async function makeRoom(out) {
 /**
  * @param {string} out  a new folder, or one that this made before
  * @param {{url?: string, root?: string}} [options]  where it will be published; where the page is
- * @returns {Promise<{version: string, files: Record<string, string>}>}
+ * @returns {Promise<{version: string, files: Record<string, string>, small: boolean}>}  whether scripts and style sheets are small
  */
 export async function makeSite(out, { url, root = ROOT } = {}) {
   const folder = resolve(out);
@@ -68,6 +96,9 @@ export async function makeSite(out, { url, root = ROOT } = {}) {
   await rm(join(folder, WORKER));
   const index = join(folder, 'index.html');
   await writeFile(index, published(await readFile(index, 'utf8'), address));
+  await joinSheets(folder);
+  const shrink = await findShrink();
+  if (shrink) await shrinkAll(folder, shrink);
 
   /** @type {Record<string, string>} */
   const files = {};
@@ -77,7 +108,7 @@ export async function makeSite(out, { url, root = ROOT } = {}) {
   const code = await readFile(join(root, WORKER), 'utf8');
   const version = createHash('sha256').update(JSON.stringify(files)).update(code).digest('hex').slice(0, 16);
   await writeFile(join(folder, 'sw.js'), `self.SITE = ${JSON.stringify({ version, files, later: LATER })};\n${code}`);
-  return { version, files };
+  return { version, files, small: shrink !== null };
 }
 
 /** @param {number} code @param {unknown} error @returns {never} */
@@ -101,10 +132,11 @@ function read() {
 
 async function main() {
   const { out, url } = read();
-  const { version, files } = await makeSite(out, { url }).catch((error) => exit(1, error));
+  const { version, files, small } = await makeSite(out, { url }).catch((error) => exit(1, error));
   const first = Object.keys(files).filter((path) => !LATER.some((folder) => path.startsWith(folder)));
   const sizes = await Promise.all(first.map(async (path) => (await stat(join(out, path === './' ? 'index.html' : path))).size));
   console.log(`${out}: version ${version}; ${first.length} files, ${(sizes.reduce((a, b) => a + b, 0) / 1e6).toFixed(1)} MB, are kept for use without a network`);
+  if (!small) console.log('Comments and blanks are in it: esbuild, which leaves them out, is not installed (npm ci).');
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) await main();

@@ -81,6 +81,9 @@ class Views {
       this.#tabs.set(name, link);
     }
     nav.replaceChildren(...this.#tabs.values());
+    const skip = element('button', { type: 'button', className: 'skip', 'data-testid': 'skip' }, 'Skip to the view');
+    skip.addEventListener('click', () => document.querySelector('main')?.focus());
+    document.querySelector('.top')?.prepend(skip);
     nav.hidden = this.#tabs.size < 2;
     session.settings.on('change', () => this.#address());
     this.#address();
@@ -104,6 +107,7 @@ class Views {
     if (name === this.#shown) return;
     const { title, load } = VIEWS[name];
     const root = this.#roots.get(name) ?? element('main', { 'data-view': name });
+    root.tabIndex = -1;
     this.#roots.set(name, root);
     if (!this.#mounted.has(name)) {
       const { mount } = await load();
@@ -111,6 +115,8 @@ class Views {
     }
     // Another one may have been asked for meanwhile.
     if (settings.get('view') !== name) return;
+    // The first title is read with the page; what a tab brings would come unheard.
+    if (this.#shown !== null) /** @type {HTMLElement} */ (document.getElementById('on-show')).textContent = title;
     this.current?.leave?.();
     this.#shown = name;
     delete document.documentElement.dataset.opens;
@@ -132,6 +138,18 @@ class Views {
 function mayPlay() {
   const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
   return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
+}
+
+/** Lets the browser do what waits, and paint. @returns {Promise<void>} */
+const pause = () => new Promise((resolve) => (document.hidden ? setTimeout(resolve) : requestAnimationFrame(() => setTimeout(resolve))));
+
+/** Waits until nothing is under way. @param {Session} session @returns {Promise<void>} */
+function quiet(session) {
+  return new Promise((resolve) => {
+    const look = () => session.busy || resolve();
+    session.on('status', look);
+    look();
+  });
 }
 
 async function start() {
@@ -157,6 +175,7 @@ async function start() {
   const statusLine = /** @type {HTMLElement} */ (document.querySelector('.status-line'));
   new StatusLine(statusLine, session);
 
+  await pause();
   const views = new Views(session, statusLine);
   const show = () => {
     notices.clear('view');
@@ -174,8 +193,13 @@ async function start() {
       views.current?.run();
     } else if (event.key === 'Escape') views.current?.stop();
   });
-  await Promise.all([shown, session.load()]);
+  // What there is to see comes before the weights, which take all of a slow connection.
+  await shown;
+  await pause();
+  await session.load();
   if (settings.plays && session.status.state === 'ready' && mayPlay()) views.current?.run();
+  // What it downloads would delay the first pictures.
+  await quiet(session);
   if (session.loaded) await keepOffline();
 }
 

@@ -83,7 +83,7 @@ test('an update is told, waits for a reload, and leaves an open page and its wor
   const root = join(folder, 'changed');
   await makeSite(root);
   await writeFile(join(root, 'www/sw.js'), (await readFile(join(root, 'sw.js'), 'utf8')).replace(/^self\.SITE.*\n/, ''));
-  for (const file of ['www/main.js', 'www/engine/levels.js']) await appendFile(join(root, file), '\n// new\n');
+  for (const file of ['www/main.js', 'www/engine/levels.js']) await appendFile(join(root, file), '\n"new";\n');
   await rm(join(root, 'www/ui/export/gif.js'));
   await makeSite(out, { root });
 
@@ -102,15 +102,15 @@ test('an update is told, waits for a reload, and leaves an open page and its wor
         }),
       'x',
     );
-  assert.ok(!(await textAt(page, 'www/main.js')).includes('// new'), 'an old file, that was changed');
-  assert.match(await textAt(page, 'www/ui/export/gif.js'), /^\/\/ Animated GIF/, 'an old file, that is no more');
+  assert.ok(!(await textAt(page, 'www/main.js')).includes('"new"'), 'an old file, that was changed');
+  assert.match(await textAt(page, 'www/ui/export/gif.js'), /gifenc/, 'an old file, that is no more');
   assert.notEqual(await inWorker(), 'failed', 'a worker that the old page starts now');
 
   await page.getByTestId('notice-do').click();
   await page.waitForFunction(() => !document.querySelector('[data-testid="notice"]'));
   await demo.until('ready');
-  assert.ok((await textAt(page, 'www/main.js')).includes('// new'));
-  assert.ok((await textAt(page, 'www/engine/levels.js')).includes('// new'));
+  assert.ok((await textAt(page, 'www/main.js')).includes('"new"'));
+  assert.ok((await textAt(page, 'www/engine/levels.js')).includes('"new"'));
   await demo.generate();
 });
 

@@ -5,7 +5,6 @@ import { shorten } from '../engine/errors.js';
 import { OWN_TAU, isOther, parse, settingOf } from '../state.js';
 import { dice } from './dice.js';
 import { element } from './dom.js';
-import { explanation } from './terms.js';
 
 /**
  * @typedef {import('../state.js').Setting} Setting
@@ -71,6 +70,7 @@ class Control {
   #slider = null;
   /** The last choice, where that is one that only a link can hold. @type {HTMLOptionElement|null} */
   #other = null;
+  #explained = false;
 
   /** @param {Setting} setting @param {Settings} settings */
   constructor(setting, settings) {
@@ -84,7 +84,6 @@ class Control {
     this.field = this.#buildField({ id, 'data-testid': key, 'aria-describedby': `${helpId} ${problemId}` });
     this.problem = element('p', { id: problemId, className: 'problem', hidden: true });
     this.help = element('div', { id: helpId, className: 'help', hidden: true }, element('p', {}, setting.help));
-    if (setting.term) this.help.append(explanation(setting.term));
     this.root = element('div', { className: `control control-${key}` }, this.#buildHead(id, helpId), this.#buildBody(), this.help, this.problem);
     this.show(settings.get(key));
   }
@@ -128,8 +127,23 @@ class Control {
     toggle.addEventListener('click', () => {
       help.hidden = !help.hidden;
       toggle.setAttribute('aria-expanded', String(!help.hidden));
+      this.#explain();
     });
     return element('div', { className: 'control-head' }, label, toggle);
+  }
+
+  /** Adds the equation, once, where the setting has one. */
+  async #explain() {
+    const { term } = this.setting;
+    if (!term || this.#explained) return;
+    this.#explained = true;
+    try {
+      const { explanation } = await import('./terms.js');
+      this.help.append(explanation(term));
+    } catch {
+      // The sentence alone says enough, and the next time may bring the rest.
+      this.#explained = false;
+    }
   }
 
   #buildBody() {

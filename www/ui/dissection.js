@@ -16,7 +16,7 @@ function number(value) {
 export class Dissection {
   /** @type {{canvas: HTMLCanvasElement, head: HTMLElement}[]} */
   #parts = [];
-  #equation = element('div', { 'data-testid': 'dissect-equation' });
+  #equation = element('div', { role: 'group', 'data-testid': 'dissect-equation' });
   /** What is to be drawn once it is open. @type {[Frame, Shape]|null} */
   #waiting = null;
 

@@ -37,8 +37,9 @@ export function layout(root, { name, title, lead, run: runText }) {
   const stop = element('button', { type: 'button', 'data-testid': `${name}-stop`, 'aria-keyshortcuts': 'Escape', title: 'Esc', disabled: true }, 'Stop');
   const status = element('div', { className: 'status-slot', 'data-slot': 'status' });
   root.classList.add(`view-${name}`);
+  root.setAttribute('aria-labelledby', `${name}-title`);
   root.replaceChildren(
-    element('section', { className: 'show', 'aria-labelledby': `${name}-title` },
+    element('section', { className: 'show', 'aria-label': 'Pictures' },
       element('h2', { id: `${name}-title`, className: 'view-title' }, title),
       element('p', { className: 'lead' }, lead),
       head, stage, status, after),

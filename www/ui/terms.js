@@ -182,11 +182,26 @@ export const TERMS = {
   },
 };
 
+/** @type {ResizeObserver|undefined} */
+let widths;
+
+/** What is wider than its place is scrolled, with the keyboard too. @param {HTMLElement} place */
+function followWidth(place) {
+  widths ??= new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.setAttribute('tabindex', '0');
+      else target.removeAttribute('tabindex');
+    }
+  });
+  widths.observe(place);
+}
+
 /** @param {string} inner  the inside of a `math` element @param {'block'|'inline'} [display] @returns {HTMLElement} */
 export function equation(inner, display = 'block') {
   const place = document.createElement(display === 'block' ? 'div' : 'span');
   place.className = 'equation';
   place.innerHTML = `<math display="${display}">${inner}</math>`;
+  if (display === 'block') followWidth(place);
   return place;
 }
 

@@ -97,6 +97,8 @@ class Compare {
   }
 
   enter() {
+    // Not only when the browser tells that there is room: it has painted by then.
+    this.grid.fit();
     this.presets.reveal();
   }
 

@@ -1,9 +1,9 @@
 // The view `generate`: makes pictures with the settings, shows every step as it comes, and lets one go back through
 // them afterwards, or make them one by one.
 
+import { oneLine } from '../engine/errors.js';
 import { find } from '../ui/dom.js';
 import { Controls } from '../ui/controls.js';
-import { Dissection } from '../ui/dissection.js';
 import { Film } from '../ui/film.js';
 import { Scrubber } from '../ui/scrubber.js';
 import { Menu } from '../ui/menu.js';
@@ -24,6 +24,8 @@ class Generate {
   #run = null;
   /** x_0 of the last run, once it is there. @type {Float32Array|undefined} */
   #result;
+  /** Its code comes when it is opened. @type {import('../ui/dissection.js').Dissection|null} */
+  #dissection = null;
   #painting = 0; // the animation frame that will show the newest step
   /** What the buttons follow. */
   #followed = '';
@@ -37,7 +39,8 @@ class Generate {
     this.controls = new Controls(find(root, 'controls', HTMLElement), settings, [...always], ['method', 'tau', 'pace', 'engine', 'storage']);
     this.stage = new Stage(find(root, 'frame', HTMLElement), (index) => this.#enlarge(index));
     this.scrubber = new Scrubber(root, () => this.#draw());
-    this.dissection = new Dissection(find(root, 'dissect', HTMLDetailsElement));
+    this.dissect = find(root, 'dissect', HTMLDetailsElement);
+    this.dissect.addEventListener('toggle', () => this.#dissect());
     this.adapter = find(root, 'adapter', HTMLElement);
     this.placeholder = find(root, 'placeholder', HTMLElement);
     /** @param {string} testId @param {() => void} action */
@@ -203,9 +206,22 @@ class Generate {
     if (!frame || !this.#film) return;
     this.stage.draw(this.settings.get('show') === 'xt' ? frame.xt : frame.x0, frame.xt);
     this.scrubber.tell();
-    this.dissection.show(frame, this.#film.shape);
+    this.#dissection?.show(frame, this.#film.shape);
     this.backButton.disabled = this.scrubber.place < 1 || this.scrubber.slider.disabled;
     if (!this.session.busy || this.#holding) this.session.report({ figures: this.#figures(frame) });
+  }
+
+  /** Fills the part that takes a step apart, when it is opened for the first time. */
+  async #dissect() {
+    if (this.#dissection) return;
+    try {
+      const { Dissection } = await import('../ui/dissection.js');
+      this.#dissection ??= new Dissection(this.dissect);
+      this.#draw();
+    } catch (error) {
+      this.dissect.open = false;
+      this.session.tell('dissect', `This part of the page could not be loaded (${oneLine(error)}).`);
+    }
   }
 
   /** @param {import('../ui/film.js').Frame} frame */

@@ -240,6 +240,11 @@ class Interpolate {
     this.runs.stop();
   }
 
+  enter() {
+    // Not only when the browser tells that there is room: it has painted by then.
+    this.board.fit();
+  }
+
   leave() {
     this.loop.halt();
     this.board.showPlace(this.settings.all(), this.trainSteps);
@@ -268,5 +273,5 @@ class Interpolate {
  */
 export function mount(root, session) {
   const view = new Interpolate(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), leave: () => view.leave() };
+  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
 }

@@ -72,8 +72,8 @@ export class Grid {
     // It scrolls, so the keyboard must reach it.
     this.box = element('div', { className: 'box', tabIndex: 0, role: 'group', 'aria-label': 'Pictures' }, this.#table);
     place.append(this.box);
-    new ResizeObserver(() => this.#fit()).observe(this.box);
-    addEventListener('resize', () => this.#fit());
+    new ResizeObserver(() => this.fit()).observe(this.box);
+    addEventListener('resize', () => this.fit());
   }
 
   /** All cells. */
@@ -107,14 +107,15 @@ export class Grid {
     );
     this.box.dataset.kind = plan.kind;
     for (const cell of this.all) cell.paint();
-    this.#fit();
+    this.fit();
   }
 
   paint() {
     for (const cell of this.all) cell.paint();
   }
 
-  #fit() {
+  /** Makes the pictures as large as there is room for, in whole pixels of the screen. */
+  fit() {
     const { clientWidth } = this.box;
     if (clientWidth === 0 || !this.plan) return;
     const { width, height } = this.#shape;
