@@ -107,11 +107,11 @@ export class Run {
     this.#pacer.go();
   }
 
-  /** Ends it after the step that is being computed, or after its first. */
-  stop() {
+  /** Ends it after the step that is being computed, or after its first. @param {boolean} [atOnce]  even before its first */
+  stop(atOnce = false) {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#made.stop();
+    this.#made.stop(atOnce);
     // What has come and was not shown is not shown any more; but a run has at least one step.
     if (this.times.length > 0) this.#pacer.drop();
     this.#pacer.go();
@@ -121,8 +121,10 @@ export class Run {
 /** What a view has asked for: it waits in the session's queue, and may take many runs. */
 export class Task {
   stopping = false;
-  /** Runs that are under way. @type {Set<{stop: () => void}>} */
+  /** Runs that are under way. @type {Set<{stop: (atOnce?: boolean) => void}>} */
   #runs = new Set();
+  /** Runs so far. */
+  #begun = 0;
   /** @type {import('./session.js').AnyClient|null} */
   #client;
   #sign = () => {};
@@ -183,10 +185,13 @@ export class Task {
     return run.ended;
   }
 
-  /** Ends what is under way after the step that is being computed; a task that still waits ends without one. */
+  /**
+   * Ends what is under way after the step that is being computed; a task that still waits ends without one. The only run
+   * of a task makes one step in any case, to have something to show; of several those that have none yet make none.
+   */
   stop() {
     this.stopping = true;
-    for (const run of this.#runs) run.stop();
+    for (const run of this.#runs) run.stop(this.#begun > 1);
   }
 
   #ready() {
@@ -194,8 +199,9 @@ export class Task {
     return this.#client;
   }
 
-  /** @param {{stop: () => void, ended: Promise<End>}} run */
+  /** @param {{stop: (atOnce?: boolean) => void, ended: Promise<End>}} run */
   #follow(run) {
+    this.#begun += 1;
     this.#runs.add(run);
     const forget = () => this.#runs.delete(run);
     run.ended.then(forget, forget);
