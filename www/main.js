@@ -129,7 +129,7 @@ class Views {
 }
 
 /** A notice about a link names so many of its faults. */
-const MOST_PROBLEMS = 6;
+const MOST_PROBLEMS = 8;
 
 /** Whether the page may begin by itself. */
 function mayPlay() {

@@ -56,8 +56,8 @@ export const before = (code) => (/** @type {Context} */ context) =>
 
 /**
  * For `prepare`: replaces the wasm package by a module, for failures that the real one does not produce on demand.
- * @param {string} body  what `next()` of a sampler does, with its `options`, with `step`, a step that is not the last, and
- *   with `panic`, which says what the real package says when it panics
+ * @param {string} body  what `next()` of a sampler or a curve does, with its `options`, with `step`, the one that it makes,
+ *   and with `panic`, which says what the real package says when it panics
  */
 export const packageThat = (body) => (/** @type {Context} */ context) =>
   context.route(PACKAGE_SCRIPTS, (route) =>
@@ -81,11 +81,26 @@ export const packageThat = (body) => (/** @type {Context} */ context) =>
             return {
               total: options.steps,
               recoveries: 0,
+              shape: [options.batch, 1, 32, 32],
+              dissect() {},
               free() {},
               next: async () => {
                 const step = { done: index + 1 === options.steps, index: index++, t: 0, x0_hat: picture(), x_t: picture() };
                 ${body}
                 return step;
+              },
+            };
+          }
+          rate_distortion(options) {
+            let index = 0;
+            return {
+              total: options.terms,
+              free() {},
+              next: async () => {
+                if (index === options.terms) return [];
+                const step = { done: index + 1 === options.terms, index: index++ };
+                ${body}
+                return [{ t: options.terms - index, cost: 0.1, rate: 0.1 * index, distortion: 1 }];
               },
             };
           }
