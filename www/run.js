@@ -125,6 +125,7 @@ export class Task {
   #runs = new Set();
   /** Runs so far. */
   #begun = 0;
+  #over = false;
   /** @type {import('./session.js').AnyClient|null} */
   #client;
   #sign = () => {};
@@ -162,7 +163,9 @@ export class Task {
    * @throws {Failure} `ended` once the task is stopped
    */
   sample(options, way = {}) {
-    const run = new Run(this.#ready(), options, way, this.#sign);
+    /** @type {Way['onStep']} */
+    const onStep = (step, run) => !this.#over && way.onStep?.(step, run);
+    const run = new Run(this.#ready(), options, { ...way, onStep }, this.#sign);
     this.#tell(run);
     this.#follow(run);
     return run;
@@ -179,7 +182,7 @@ export class Task {
     const run = this.#ready().rate(options, (event) => {
       this.#sign();
       if (event.type === 'started') ({ total } = event);
-      else if (!this.stopping) onPoints(event.points, total);
+      else if (!this.stopping && !this.#over) onPoints(event.points, total);
     });
     this.#follow(run);
     return run.ended;
@@ -192,6 +195,11 @@ export class Task {
   stop() {
     this.stopping = true;
     for (const run of this.#runs) run.stop(this.#begun > 1);
+  }
+
+  /** It has ended. Where one of its runs has failed, nobody wants to hear of the step that the others are at. */
+  end() {
+    this.#over = true;
   }
 
   #ready() {

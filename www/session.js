@@ -218,6 +218,7 @@ export class Session extends Emitter {
       if (client === this.#client) this.fail(sentenceOf(error, 'run'));
       throw error;
     } finally {
+      task.end();
       if (client === this.#client) this.#expectNothing();
     }
   }

@@ -39,9 +39,9 @@ export const schedulerWith = (changes) => (/** @type {Context} */ context) =>
     await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
   });
 
-/** Scripts and wasm of all packages in pkg/, for routes. */
-export const PACKAGE_SCRIPTS = '**/pkg/**/ddim_web.js';
-export const PACKAGE_WASM = '**/pkg/**/ddim_web_bg.wasm';
+/** Scripts and wasm of the packages in pkg/ that have a network, for routes. */
+export const PACKAGE_SCRIPTS = /\/pkg\/(relaxed\/|burn\/)?ddim_web\.js$/;
+export const PACKAGE_WASM = /\/pkg\/(relaxed\/|burn\/)?ddim_web_bg\.wasm$/;
 
 /** For `prepare`: the page sees a computer with so many cores. @param {number} count */
 export const cores = (count) => (/** @type {Context} */ context) =>
