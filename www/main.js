@@ -134,6 +134,9 @@ class Views {
   }
 }
 
+/** A notice about a link names so many of its faults. */
+const MOST_PROBLEMS = 8;
+
 /** Whether the page may begin by itself. */
 function mayPlay() {
   const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
@@ -164,7 +167,9 @@ async function start() {
   const settings = new Settings();
   settings.on('problems', (sentences) => {
     notices.clear('link');
-    if (sentences.length > 0) notices.show('link', sentences.join(' '));
+    const more = sentences.length - MOST_PROBLEMS;
+    const told = more > 0 ? [...sentences.slice(0, MOST_PROBLEMS), `So it is with ${more} more of its values.`] : sentences;
+    if (told.length > 0) notices.show('link', told.join(' '));
   });
   settings.connect();
 

@@ -107,11 +107,11 @@ export class Run {
     this.#pacer.go();
   }
 
-  /** Ends it after the step that is being computed, or after its first. */
-  stop() {
+  /** Ends it after the step that is being computed, or after its first. @param {boolean} [atOnce]  even before its first */
+  stop(atOnce = false) {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#made.stop();
+    this.#made.stop(atOnce);
     // What has come and was not shown is not shown any more; but a run has at least one step.
     if (this.times.length > 0) this.#pacer.drop();
     this.#pacer.go();
@@ -121,8 +121,11 @@ export class Run {
 /** What a view has asked for: it waits in the session's queue, and may take many runs. */
 export class Task {
   stopping = false;
-  /** Runs that are under way. @type {Set<{stop: () => void}>} */
+  /** Runs that are under way. @type {Set<{stop: (atOnce?: boolean) => void}>} */
   #runs = new Set();
+  /** Runs so far. */
+  #begun = 0;
+  #over = false;
   /** @type {import('./session.js').AnyClient|null} */
   #client;
   #sign = () => {};
@@ -160,7 +163,9 @@ export class Task {
    * @throws {Failure} `ended` once the task is stopped
    */
   sample(options, way = {}) {
-    const run = new Run(this.#ready(), options, way, this.#sign);
+    /** @type {Way['onStep']} */
+    const onStep = (step, run) => !this.#over && way.onStep?.(step, run);
+    const run = new Run(this.#ready(), options, { ...way, onStep }, this.#sign);
     this.#tell(run);
     this.#follow(run);
     return run;
@@ -177,16 +182,24 @@ export class Task {
     const run = this.#ready().rate(options, (event) => {
       this.#sign();
       if (event.type === 'started') ({ total } = event);
-      else if (!this.stopping) onPoints(event.points, total);
+      else if (!this.stopping && !this.#over) onPoints(event.points, total);
     });
     this.#follow(run);
     return run.ended;
   }
 
-  /** Ends what is under way after the step that is being computed; a task that still waits ends without one. */
+  /**
+   * Ends what is under way after the step that is being computed; a task that still waits ends without one. The only run
+   * of a task makes one step in any case, to have something to show; of several those that have none yet make none.
+   */
   stop() {
     this.stopping = true;
-    for (const run of this.#runs) run.stop();
+    for (const run of this.#runs) run.stop(this.#begun > 1);
+  }
+
+  /** It has ended. Where one of its runs has failed, nobody wants to hear of the step that the others are at. */
+  end() {
+    this.#over = true;
   }
 
   #ready() {
@@ -194,8 +207,9 @@ export class Task {
     return this.#client;
   }
 
-  /** @param {{stop: () => void, ended: Promise<End>}} run */
+  /** @param {{stop: (atOnce?: boolean) => void, ended: Promise<End>}} run */
   #follow(run) {
+    this.#begun += 1;
     this.#runs.add(run);
     const forget = () => this.#runs.delete(run);
     run.ended.then(forget, forget);

@@ -112,16 +112,19 @@ export class Session extends Emitter {
   /** Loads the chosen model on the chosen device, with a new client; runs of the old one end. @returns {Promise<boolean>} whether it is there */
   async load() {
     this.#client?.terminate();
+    this.#client = null;
     this.loaded = null;
     this.clear('device', 'storage', 'lost', 'cores');
     const { model } = this;
     this.#enter('loading', `Loading ${model.name}…`, { figures: '', progress: null });
-    const client = this.connect((event) => {
-      if (client === this.#client) this.#hear(event);
-    });
-    this.#client = client;
-    this.#expectSign();
+    /** @type {AnyClient|null} */
+    let client = null;
     try {
+      client = this.connect((event) => {
+        if (client === this.#client) this.#hear(event);
+      });
+      this.#client = client;
+      this.#expectSign();
       const loaded = await client.load(new URL(model.path, FOLDER), this.settings.all());
       this.#insist(client);
       checkShowable(loaded.info);
@@ -129,7 +132,7 @@ export class Session extends Emitter {
     } catch (error) {
       // Another load has begun, or the crash has been told.
       if (client !== this.#client) return false;
-      client.terminate();
+      client?.terminate();
       this.#client = null;
       this.fail(sentenceOf(error, 'load'));
       return false;
@@ -215,6 +218,7 @@ export class Session extends Emitter {
       if (client === this.#client) this.fail(sentenceOf(error, 'run'));
       throw error;
     } finally {
+      task.end();
       if (client === this.#client) this.#expectNothing();
     }
   }

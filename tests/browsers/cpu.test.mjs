@@ -66,6 +66,33 @@ for (const name of /** @type {const} */ (['Firefox without WebGPU', 'WebKitGTK']
     assert.deepEqual(await page.pixels(), await pictures(name));
   });
 
+  test(`${name}: Compare and Interpolate show Generate's picture among theirs, and every view opens`, { skip }, async () => {
+    const settings = 'model=fashion-mnist&device=cpu&steps=2&seed=3&batch=1&pace=fast';
+    const page = await Page.open(name, settings);
+    await page.watch();
+    await page.generate();
+    const [picture] = await page.pixels();
+
+    await page.show('compare', `${settings}&preset=custom&rows=1,2&columns=eta&across=0,1`);
+    await page.press('compare-run', /^Done: 4 pictures in 6 steps, /);
+    assert.deepEqual((await page.pixels('compare-canvas'))[2], picture, 'S = 2, η = 0');
+
+    await page.show('interpolate', `${settings}&corners=3,4&frames=3`);
+    await page.press('interpolate-run', /^Done: 3 frames in /);
+    assert.deepEqual((await page.pixels('interpolate-corner'))[0], picture, 'the corner of seed 3');
+    assert.equal(new Set((await page.pixels('interpolate-frame')).map(String)).size, 3);
+
+    await page.show('reconstruct', settings);
+    await page.press('reconstruct-run', /^Reconstructed in 2 steps each way/);
+    await page.show('forward', `${settings}&t=300`);
+    await page.untilThereIs('[data-testid="forward-steps"] td');
+    await page.show('model', settings);
+    await page.untilThereIs('.view-model [aria-busy="false"]');
+    await page.show('device', settings);
+    await page.untilThereIs('[data-testid="device-storage"] dd');
+    assert.deepEqual(await page.faults(), []);
+  });
+
   for (const fixture of SMALL) {
     test(`${name}: the network ${fixture} answers on the CPU as diffusers does`, { skip }, async () => {
       const difference = await largestDifference(name, fixture, 'cpu');

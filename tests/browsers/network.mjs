@@ -12,5 +12,7 @@ export const SMALL = ['three-levels', 'scale-shift-heads', 'grey-28', 'fourier',
 export async function largestDifference(name, fixture, device) {
   const tab = await tabOf(name);
   await tab.goto(new URL('tests/browsers/network.html', await address()).href);
+  // WebKit may call the page loaded before its scripts have run.
+  while (!(await tab.evaluate(() => 'largestDifference' in globalThis))) await new Promise((resolve) => setTimeout(resolve, 20));
   return tab.evaluate((...which) => /** @type {any} */ (globalThis).largestDifference(...which), fixture, device);
 }

@@ -27,7 +27,7 @@ export class Page {
       const [adapter] = all('adapter');
       // The buttons inside of notices are not what they say.
       const notices = all('notice').map((notice) => notice.innerText.replace(/\s*×$/, ''));
-      return { state: String(status.dataset.state), status: status.innerText, adapter: adapter.innerText, notices };
+      return { state: String(status.dataset.state), status: status.innerText, adapter: adapter?.innerText ?? '', notices };
     });
   }
 
@@ -51,17 +51,61 @@ export class Page {
     return this.until('done');
   }
 
-  /** The levels of red, green, blue and alpha of every canvas, one picture after the other. @returns {Promise<number[][]>} */
-  pixels() {
-    return this.tab.evaluate(() => {
+  /** Changes the settings in the page that is open, and waits until the view is on show. @param {string} view @param {string} settings */
+  async show(view, settings) {
+    await this.tab.evaluate((hash) => void (location.hash = hash), `view=${view}&${settings}`);
+    await this.untilThereIs(`body[data-view="${view}"]`);
+  }
+
+  /** @param {string} selector */
+  async untilThereIs(selector) {
+    const start = Date.now();
+    while (!(await this.tab.evaluate((wanted) => document.querySelector(wanted) !== null, selector))) {
+      if (Date.now() - start > PATIENCE) throw new Error(`there is no ${selector} after ${PATIENCE} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Presses a button as soon as it can be pressed, and waits until the status says this. @param {string} testId @param {RegExp} end */
+  async press(testId, end) {
+    await this.untilThereIs(`[data-testid="${testId}"]:enabled`);
+    await this.tab.evaluate((id) => /** @type {HTMLElement} */ (document.querySelector(`[data-testid="${id}"]`)).click(), testId);
+    for (const start = Date.now(); ; ) {
+      const { state, status } = await this.sight();
+      if (end.test(status)) return;
+      if (state === 'error' || Date.now() - start > PATIENCE) throw new Error(`after ${testId} the page says: ${status}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** From now on keeps what goes wrong in the page. */
+  async watch() {
+    await this.tab.evaluate(() => {
+      /** @type {string[]} */
+      const faults = [];
+      Object.assign(globalThis, { faults });
+      addEventListener('error', (event) => faults.push(event.message || `${event.target} failed`), true);
+      addEventListener('unhandledrejection', ({ reason }) => faults.push(String(reason)));
+      console.error = (...all) => faults.push(all.join(' '));
+    });
+  }
+
+  /** What has gone wrong in the page since `watch`. @returns {Promise<string[]>} */
+  faults() {
+    return this.tab.evaluate(() => /** @type {any} */ (globalThis).faults);
+  }
+
+  /** The levels of red, green, blue and alpha of every canvas, one picture after the other. @param {string} [testId] @returns {Promise<number[][]>} */
+  pixels(testId = 'canvas') {
+    return this.tab.evaluate((id) => {
       /** @type {NodeListOf<HTMLCanvasElement>} */
-      const canvases = document.querySelectorAll('[data-testid="canvas"]');
+      const canvases = document.querySelectorAll(`[data-testid="${id}"]`);
       return [...canvases].map((canvas) => {
         const context = canvas.getContext('2d');
         if (!context) throw new Error('the canvas has no 2-D context');
         return [...context.getImageData(0, 0, canvas.width, canvas.height).data];
       });
-    });
+    }, testId);
   }
 }
 

@@ -39,9 +39,9 @@ export const schedulerWith = (changes) => (/** @type {Context} */ context) =>
     await route.fulfill({ response, json: { ...(await response.json()), ...changes } });
   });
 
-/** Scripts and wasm of all packages in pkg/, for routes. */
-export const PACKAGE_SCRIPTS = '**/pkg/**/ddim_web.js';
-export const PACKAGE_WASM = '**/pkg/**/ddim_web_bg.wasm';
+/** Scripts and wasm of the packages in pkg/ that have a network, for routes. */
+export const PACKAGE_SCRIPTS = /\/pkg\/(relaxed\/|burn\/)?ddim_web\.js$/;
+export const PACKAGE_WASM = /\/pkg\/(relaxed\/|burn\/)?ddim_web_bg\.wasm$/;
 
 /** For `prepare`: the page sees a computer with so many cores. @param {number} count */
 export const cores = (count) => (/** @type {Context} */ context) =>
@@ -56,8 +56,8 @@ export const before = (code) => (/** @type {Context} */ context) =>
 
 /**
  * For `prepare`: replaces the wasm package by a module, for failures that the real one does not produce on demand.
- * @param {string} body  what `next()` of a sampler does, with its `options`, with `step`, a step that is not the last, and
- *   with `panic`, which says what the real package says when it panics
+ * @param {string} body  what `next()` of a sampler or a curve does, with its `options`, with `step`, the one that it makes,
+ *   and with `panic`, which says what the real package says when it panics
  */
 export const packageThat = (body) => (/** @type {Context} */ context) =>
   context.route(PACKAGE_SCRIPTS, (route) =>
@@ -81,11 +81,26 @@ export const packageThat = (body) => (/** @type {Context} */ context) =>
             return {
               total: options.steps,
               recoveries: 0,
+              shape: [options.batch, 1, 32, 32],
+              dissect() {},
               free() {},
               next: async () => {
                 const step = { done: index + 1 === options.steps, index: index++, t: 0, x0_hat: picture(), x_t: picture() };
                 ${body}
                 return step;
+              },
+            };
+          }
+          rate_distortion(options) {
+            let index = 0;
+            return {
+              total: options.terms,
+              free() {},
+              next: async () => {
+                if (index === options.terms) return [];
+                const step = { done: index + 1 === options.terms, index: index++ };
+                ${body}
+                return [{ t: options.terms - index, cost: 0.1, rate: 0.1 * index, distortion: 1 }];
               },
             };
           }

@@ -31,7 +31,7 @@ import { WEIGHTS_FILE, fetchJsonText, fetchWeights } from './weights.js';
  *
  * @typedef {object} Run
  * @property {Promise<End>} ended
- * @property {() => void} stop  ends it after the step that is being computed, or after its first
+ * @property {(atOnce?: boolean) => void} stop  ends it after the step that is being computed, or after its first, unless `atOnce`
  * @property {(steps: number) => void} taken  of a run that is paced: so many steps are dealt with
  *
  * @typedef {Omit<import('../../pkg/ddim_web.js').RateOptions, 'scheduler'>} RateOptions
@@ -59,6 +59,7 @@ class Asked {
   /** @type {Promise<End>} */
   ended = Promise.resolve({ stopped: true });
   #stopping = false;
+  #atOnce = false;
   #taken = 0;
   /** @type {import('./remote.js').Run[]} */
   #parts = [];
@@ -66,14 +67,20 @@ class Asked {
   /** @param {import('./remote.js').Run[]} parts */
   begin(parts) {
     this.#parts = parts;
-    if (this.#stopping) this.stop();
+    if (this.#stopping) this.stop(this.#atOnce);
     if (this.#taken > 0) this.taken(this.#taken);
   }
 
-  /** Ends it after the step that is being computed, or after its first. */
-  stop() {
+  /** Whether it is not even to be begun. */
+  get off() {
+    return this.#stopping && this.#atOnce;
+  }
+
+  /** Ends it after the step that is being computed, or after its first. @param {boolean} [atOnce]  even before its first */
+  stop(atOnce = false) {
     this.#stopping = true;
-    for (const part of this.#parts) part.stop();
+    this.#atOnce = atOnce;
+    for (const part of this.#parts) part.stop(atOnce);
   }
 
   /** @param {number} steps  of the whole batch that are dealt with */
@@ -181,6 +188,7 @@ export class Client {
     const run = new Asked();
     run.ended = this.#counted(async () => {
       const [worker] = await this.#workersFor(1);
+      if (run.off) return { stopped: true };
       const part = worker.rate(options, onEvent);
       run.begin([part]);
       return part.ended.catch((failure) => {
@@ -197,6 +205,7 @@ export class Client {
    */
   async #sample(options, onEvent, { dissect = false, paced = false }, run) {
     const workers = await this.#workersFor(options.batch);
+    if (run.off) return { stopped: true };
     const joiner = new Joiner(workers.length, (event) => {
       onEvent(event.type === 'started' ? { ...event, workers: workers.length } : event);
       if (event.type === 'step' && !paced) run.taken(joiner.joined);
@@ -209,14 +218,16 @@ export class Client {
       parts.map((part) =>
         part.ended.catch((error) => {
           failure ??= error;
-          run.stop();
+          run.stop(true);
           return /** @type {End} */ ({ stopped: true });
         }),
       ),
     );
     if (failure) throw this.#end ?? failure;
     const values = ends.flatMap((end) => end.values ?? []);
-    return { stopped: ends.some(({ stopped }) => stopped), ...(values.length > 0 && { values: concatenate(values) }) };
+    // Some parts may have been stopped before their first step.
+    const whole = values.length === parts.length;
+    return { stopped: ends.some(({ stopped }) => stopped), ...(whole && { values: concatenate(values) }) };
   }
 
   /** @template T @param {() => Promise<T>} work @returns {Promise<T>} */

@@ -1,7 +1,7 @@
 // One worker, seen from the page: every request is a promise that is settled once, whatever becomes of the worker and
 // however many requests are under way. Messages go by the number of their request.
 
-import { Failure } from './errors.js';
+import { Failure, oneLine } from './errors.js';
 
 /**
  * @typedef {import('./errors.js').Kind} Kind
@@ -40,7 +40,7 @@ import { Failure } from './errors.js';
  *
  * @typedef {object} End  of a run
  * @property {boolean} stopped  before its last step
- * @property {Float32Array} [values]  of a `sample`: the state after the last step that was made, [B, C, H, W]
+ * @property {Float32Array} [values]  of a `sample` that made one: the state after its last step, [B, C, H, W]
  *
  * @typedef {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn', storage: 'f32'|'f16', script: string}} Wanted  script: the package's
  * @typedef {{module: WebAssembly.Module, config: string, scheduler: string, weights: Blob, tuning?: string}} Files
@@ -55,12 +55,21 @@ import { Failure } from './errors.js';
  *
  * @typedef {object} Run  one run in one worker
  * @property {Promise<End>} ended
- * @property {() => void} stop  ends it after the step that is being computed, or after its first
+ * @property {(atOnce?: boolean) => void} stop  ends it after the step that is being computed, or after its first, unless `atOnce`
  * @property {(steps: number) => void} taken  the page has so many steps of the whole batch
  */
 
+/** @throws {Failure} where the browser has none, or allows none here */
+function startWorker() {
+  try {
+    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  } catch (error) {
+    throw new Failure('browser', `This browser starts no workers here, and the network runs in one (${oneLine(error)}); please allow them or use a current Chrome, Edge, Firefox or Safari.`);
+  }
+}
+
 export class Remote {
-  #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  #worker = startWorker();
   /** @type {Map<number, {resolve: (value: any) => void, reject: (failure: Failure) => void, onEvent?: (event: any) => void}>} by request */
   #pending = new Map();
   #requests = 0;
@@ -134,7 +143,7 @@ export class Remote {
     const { request, answer } = this.#request(message, onEvent);
     return {
       ended: answer,
-      stop: () => this.#worker.postMessage({ type: 'stop', request }),
+      stop: (atOnce = false) => this.#worker.postMessage({ type: 'stop', request, atOnce }),
       taken: (steps) => this.#worker.postMessage({ type: 'taken', request, steps }),
     };
   }

@@ -3,7 +3,7 @@
 //
 // In:   {type: 'open', wanted}   {type: 'load', files}   once each, in this order
 //       {type: 'sample', options, dissect}   {type: 'rate', options}
-//       {type: 'taken', steps}   {type: 'stop'}   at any time, about one of these two
+//       {type: 'taken', steps}   {type: 'stop', atOnce}   at any time, about one of these two
 // Out:  {type: 'answer', value}   {type: 'failed', kind, message}   one of the two to each request
 //       {type: 'started', total}   {type: 'step', ...}   during a `sample`
 //       {type: 'started', total}   {type: 'points', ...}   during a `rate`
@@ -19,7 +19,7 @@ import { toGreyLevels } from './levels.js';
  * @typedef {import('./errors.js').Kind} Kind
  * @typedef {import('./remote.js').Wanted} Wanted
  * @typedef {import('./remote.js').Files} Files
- * @typedef {{stopping: boolean, taken: number, wake: () => void}} Run
+ * @typedef {{stopping: boolean, atOnce: boolean, taken: number, wake: () => void}} Run  atOnce: even before its first step
  */
 
 /** So many steps this worker may be ahead of what the page has of the whole batch: the rest would pile up there. */
@@ -151,13 +151,13 @@ async function keepPace(run, made) {
   while (made - run.taken >= LEAD && !run.stopping) await new Promise((resolve) => (run.wake = () => resolve(undefined)));
 }
 
-/** The end of the last step, of whichever run. @type {Promise<unknown>} */
+/** The end of the last step, of whichever run, and of what was heard after it. @type {Promise<unknown>} */
 let turn = Promise.resolve();
 
 /**
- * Waits for one's turn, so that of several runs each makes as many steps.
+ * Waits for one's turn, so that of several runs each makes as many steps; a `stop` that came before it has been seen.
  * @template T
- * @param {() => Promise<T>} work
+ * @param {() => T|Promise<T>} work
  * @returns {Promise<{made: T, ms: number}>} with the time that the work itself took
  */
 function inTurn(work) {
@@ -166,7 +166,7 @@ function inTurn(work) {
     const made = await work();
     return { made, ms: performance.now() - began };
   });
-  turn = timed.catch(() => {});
+  turn = timed.catch(() => {}).then(otherMessages);
   return timed;
 }
 
@@ -201,12 +201,13 @@ async function sample({ request, options, dissect }) {
   try {
     say({ type: 'started', request, total: sampler.total });
     let recoveries = 0;
-    let done = false;
+    /** @type {Float32Array|undefined} */
     let values;
-    // At least one step, so that a run that is stopped early has something to show.
-    do {
-      const { made: step, ms } = await inTurn(() => sampler.next());
-      done = step.done;
+    // A run that is stopped early makes one step, so that there is something to show, unless others show enough.
+    const ends = () => run.stopping && (values !== undefined || run.atOnce);
+    for (;;) {
+      const { made: step, ms } = await inTurn(() => (ends() ? null : sampler.next()));
+      if (!step) return { stopped: true, values };
       values = step.x_t;
       const x0 = toGreyLevels(step.x0_hat) ?? refuseNumbers(step.index + 1);
       const xt = toGreyLevels(step.x_t) ?? refuseNumbers(step.index + 1);
@@ -218,10 +219,9 @@ async function sample({ request, options, dissect }) {
         const effect = step.index > 0 ? '; the pictures went on from the last step' : '';
         say({ type: 'notice', topic: 'lost', text: `The graphics card was lost and found again${effect}.` });
       }
-      await otherMessages();
+      if (step.done) return { stopped: false, values };
       await keepPace(run, step.index + 1);
-    } while (!done && !run.stopping);
-    return { stopped: !done, values };
+    }
   } finally {
     sampler.free();
   }
@@ -234,11 +234,10 @@ async function rate({ request, options }) {
   try {
     say({ type: 'started', request, total: curve.total });
     for (;;) {
-      const { made: points } = await inTurn(() => curve.next());
+      const { made: points } = await inTurn(() => (run.stopping ? null : curve.next()));
+      if (!points) return { stopped: true };
       if (points.length === 0) return { stopped: false };
       say({ type: 'points', request, points });
-      await otherMessages();
-      if (run.stopping) return { stopped: true };
     }
   } finally {
     curve.free();
@@ -272,13 +271,13 @@ addEventListener('message', ({ data }) => {
   const run = runs.get(data.request);
   if (data.type === 'stop' || data.type === 'taken') {
     if (!run) return; // it has ended meanwhile
-    if (data.type === 'stop') run.stopping = true;
+    if (data.type === 'stop') Object.assign(run, { stopping: true, atOnce: data.atOnce });
     else run.taken = data.steps;
     run.wake();
     return;
   }
   if (data.type === 'sample' || data.type === 'rate') {
-    runs.set(data.request, { stopping: false, taken: 0, wake() {} });
+    runs.set(data.request, { stopping: false, atOnce: false, taken: 0, wake() {} });
     prepared.then(() => answer(data));
   } else prepared = prepared.then(() => answer(data));
 });

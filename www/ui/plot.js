@@ -1,6 +1,7 @@
 // Lines over a common axis: a legend that names each by colour and by dash, a readout under the pointer, marks on the
 // axis, and the numbers behind it as a table. Drawn by uPlot; loaded only by views that plot.
 
+import './language.js';
 import uPlot from '../vendor/uplot/uPlot.js';
 import { element } from './dom.js';
 import { short } from './numbers.js';

@@ -72,6 +72,11 @@ export class CellView {
 
   /** @param {{stopped: boolean, values?: Float32Array}} end */
   end({ stopped, values }) {
+    if (stopped && this.made === 0) {
+      this.run = null;
+      this.#enter('empty');
+      return;
+    }
     if (!stopped) this.values = values ?? null;
     this.#enter(stopped ? 'stopped' : 'done');
   }
@@ -106,11 +111,11 @@ export class CellView {
     return [clock(run.ms), distance === null ? plural(run.total, 'step') : `Δ ${distanceText(distance)}`];
   }
 
-  /** @param {'running'|'done'|'stopped'|'refused'} state */
+  /** @param {CellView['state']} state */
   #enter(state) {
     this.state = state;
     this.root.dataset.state = state;
-    this.root.disabled = false;
+    this.root.disabled = state === 'empty';
   }
 }
 

@@ -29,6 +29,8 @@ export class Progress {
 
   /** @param {Run} newest */
   #report({ times, total, msPerStep }) {
+    // A run that has failed has had its say.
+    if (this.session.status.state !== 'running') return;
     const value = [...this.#runs].reduce((sum, run) => sum + run.times.length / run.total, 0);
     const figures = `Step ${times.length} of ${total} · ${milliseconds(msPerStep)} per step`;
     this.session.report({ text: this.text, figures, step: times.length, progress: { value, max: Math.max(this.#expected, this.#runs.size) } });
