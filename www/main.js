@@ -8,8 +8,10 @@ import { keepOffline, onNewVersion } from './offline.js';
 import { Session } from './session.js';
 import { setModels, setViews } from './state.js';
 import { element } from './ui/dom.js';
+import { followInvitations } from './ui/invitations.js';
 import { showModel } from './ui/model.js';
 import { Notices } from './ui/notices.js';
+import { reveal, scrollingRow } from './ui/row.js';
 import { StatusLine } from './ui/status.js';
 import { mount as generate } from './views/generate.js';
 
@@ -82,6 +84,8 @@ class Views {
     }
     nav.replaceChildren(...this.#tabs.values());
     nav.hidden = this.#tabs.size < 2;
+    scrollingRow(nav);
+    this.nav = nav;
     session.settings.on('change', () => this.#address());
     this.#address();
   }
@@ -112,6 +116,8 @@ class Views {
     // Another one may have been asked for meanwhile.
     if (settings.get('view') !== name) return;
     this.current?.leave?.();
+    // Whoever comes from a link further down wants to see the view, not its end.
+    if (this.#shown) scrollTo(0, 0);
     this.#shown = name;
     delete document.documentElement.dataset.opens;
     document.querySelector('main')?.replaceWith(root);
@@ -124,6 +130,7 @@ class Views {
       if (tab === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
+    reveal(this.nav, /** @type {HTMLElement} */ (this.#tabs.get(name)));
     this.current?.enter?.();
   }
 }
@@ -167,6 +174,7 @@ async function start() {
   });
   const shown = show();
   showModel(document, session);
+  followInvitations(document, settings);
 
   addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {

@@ -73,7 +73,10 @@ class Compare {
     this.parts.stop.addEventListener('click', () => this.stop());
     followSession(this.parts, session);
 
-    settings.on('change', (keys) => this.#follow(keys));
+    settings.on('change', (keys) => {
+      this.#follow(keys);
+      if (keys.includes('seed')) this.#showNoises();
+    });
     session.whenLoaded((loaded) => {
       this.controls.follow(loaded, session.model);
       // What was made with another model is no part of this comparison.
@@ -129,6 +132,7 @@ class Compare {
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
     this.#report();
+    this.session.report({ figures: '' });
     const stopped = task.stopping && this.grid.all.some(({ state }) => state === 'stopped' || state === 'empty');
     const reasons = this.grid.all.map(({ refusal }) => refusal);
     if (!stopped && reasons.every(Boolean)) throw new Failure('options', reasons[0]);
@@ -275,7 +279,19 @@ class Compare {
     if (!('problem' in plan)) {
       this.grid.layOut(plan, this.session.shape);
       this.#describe(plan);
+      this.#showNoises();
     }
+  }
+
+  /** Cells that are empty show the noise that their pictures will come from. */
+  async #showNoises() {
+    // Without it they stay blank until there are pictures.
+    const figures = await loadFigures().catch(() => null);
+    const { shape } = this.session;
+    if (!figures || !shape || this.#made) return;
+    const seed = this.settings.get('seed');
+    const size = shape.channels * shape.height * shape.width;
+    this.grid.showNoises((firstImage) => figures.noise(seed, firstImage, 1, size));
   }
 
   /** @param {Pick<Plan, 'kind'>} [plan] */

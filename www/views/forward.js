@@ -79,7 +79,7 @@ class Forward {
     this.layout = layout(root, {
       name: 'forward',
       title: 'From picture to noise',
-      lead: 'Training puts noise over pictures and teaches the network to find it. Move t for more or less of it.',
+      lead: 'In training, noise is put over pictures, and the network learns to find it. Move t for more or less.',
       run: 'Measure its cost',
     });
     this.chooser = new Chooser(this.layout.head, (subject) => settings.set('subject', subject));

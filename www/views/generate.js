@@ -131,7 +131,7 @@ class Generate {
         const { stopped, values: result } = await run.ended;
         if (!stopped) this.#result = result;
         const { times, total } = run;
-        if (stopped) return `Stopped after step ${times.length} of ${total}. The pictures so far are kept.`;
+        if (stopped) return `Stopped after step ${times.length} of ${total}; what there is stays.`;
         return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
       },
     });
@@ -155,7 +155,7 @@ class Generate {
   }
 
   #pausedAt() {
-    this.session.report({ text: 'Waiting. Step makes the next one, Go on all that are left.' });
+    this.session.report({ text: 'Waiting for Step or Go on.' });
   }
 
   /** The sampler has accepted the options. @param {Values} values @param {Run} run @param {number} workers */

@@ -4,6 +4,7 @@
 import { element } from '../ui/dom.js';
 import { Controls } from '../ui/controls.js';
 import { followSession, layout } from '../ui/layout.js';
+import { scrollingRow } from '../ui/row.js';
 import { copyLink } from '../ui/share.js';
 import { savePictures } from '../ui/take.js';
 import { settingOf } from '../state.js';
@@ -90,7 +91,9 @@ class Reconstruct {
       input.addEventListener('change', () => this.settings.set('task', value));
       return { input, root: element('label', {}, input, element('span', {}, text)) };
     });
-    this.parts.head.append(element('fieldset', { className: 'shows tasks' }, element('legend', {}, setting.label), ...radios.map(({ root }) => root)));
+    const row = element('fieldset', { className: 'shows tasks' }, element('legend', {}, setting.label), ...radios.map(({ root }) => root));
+    scrollingRow(row);
+    this.parts.head.append(row);
     return radios.map(({ input }) => input);
   }
 

@@ -20,9 +20,9 @@ import { Ranges } from './ranges.js';
 const NARROW = 600;
 
 /** What the page needs beside the large picture, so that it and the map are in sight together; CSS pixels. */
-const ROUND_THE_PICTURE = { wide: 560, narrow: 600 };
+const ROUND_THE_PICTURE = { wide: 505, narrow: 535 };
 const SMALLEST = 160;
-const LARGEST = 448;
+const LARGEST = 640;
 
 /** In a plane the map has this part of the width, and the picture the rest. */
 const PART_OF_MAP = 0.67;

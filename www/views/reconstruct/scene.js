@@ -6,9 +6,9 @@ import { element } from '../../ui/dom.js';
 
 const GAP = 4; // between the pictures of a cell, CSS pixels; the style sheet reads it from --gap
 const BETWEEN = 8; // between two cells in a row
-const LARGEST = 420;
+const LARGEST = 520;
 /** What the page needs above and below the pictures; CSS pixels. */
-const AROUND = 440;
+const AROUND = 380;
 const SMALLEST = 200;
 /** A narrower place is a phone's. */
 const NARROW = 560;
