@@ -5,7 +5,7 @@ import { shorten } from '../engine/errors.js';
 import { OWN_TAU, isOther, parse, settingOf } from '../state.js';
 import { dice } from './dice.js';
 import { element } from './dom.js';
-import { explanation } from './terms.js';
+import { formula } from './terms.js';
 
 /**
  * @typedef {import('../state.js').Setting} Setting
@@ -84,7 +84,7 @@ class Control {
     this.field = this.#buildField({ id, 'data-testid': key, 'aria-describedby': `${helpId} ${problemId}` });
     this.problem = element('p', { id: problemId, className: 'problem', hidden: true });
     this.help = element('div', { id: helpId, className: 'help', hidden: true }, element('p', {}, setting.help));
-    if (setting.term) this.help.append(explanation(setting.term));
+    if (setting.term) this.help.append(formula(setting.term));
     this.root = element('div', { className: `control control-${key}` }, this.#buildHead(id, helpId), this.#buildBody(), this.help, this.problem);
     this.show(settings.get(key));
   }

@@ -7,7 +7,7 @@ import { SETTINGS, settingOf } from '../state.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
-import { copyLink } from '../ui/share.js';
+import { copyLink, shareButton } from '../ui/share.js';
 import { TERMS, explanation } from '../ui/terms.js';
 import { duration, plural } from '../ui/words.js';
 import { distanceText } from './compare/cell.js';
@@ -67,7 +67,7 @@ class Compare {
     this.saveButton.addEventListener('click', () => this.#save());
     const copy = element('button', { type: 'button', 'data-testid': 'compare-copy' }, 'Copy link');
     copy.addEventListener('click', () => copyLink(copy, this.#shown, session));
-    this.parts.after.append(element('div', { className: 'take' }, this.saveButton, copy), this.note, this.legend);
+    this.parts.after.append(element('div', { className: 'take' }, this.saveButton, copy, shareButton('compare-share', () => this.#shown, session)), this.note, this.legend);
     this.controls = new Controls(this.parts.settings, settings, ALWAYS, MORE);
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());

@@ -8,7 +8,7 @@ import { followSession, layout } from '../ui/layout.js';
 import { Latest } from '../ui/latest.js';
 import { Menu } from '../ui/menu.js';
 import { Painter } from '../ui/painter.js';
-import { copyLink } from '../ui/share.js';
+import { copyLink, shareButton } from '../ui/share.js';
 import { duration, plural } from '../ui/words.js';
 import { aboutPaths } from './interpolate/about.js';
 import { Board } from './interpolate/board.js';
@@ -98,7 +98,7 @@ class Interpolate {
     this.loop = new Loop((index) => this.#play(index), (index) => this.#drop(this.board.map.placeOf(index)));
     this.saveMenu = new Menu('Save', () => takeItems(() => this.#taken(), session), 'interpolate-save');
     const copy = element('button', { type: 'button', 'data-testid': 'interpolate-copy' }, 'Copy link');
-    after.append(this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy));
+    after.append(this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy, shareButton('interpolate-share', () => this.#shown ?? settings.all(), session)));
     below.append(...aboutPaths());
     this.controls = new Controls(place, settings, ['model', 'steps', 'frames', 'mix_eta', 'seed', 'label', 'guidance'], ['drag', 'tau', 'device', 'engine', 'storage']);
 

@@ -5,7 +5,7 @@ import { element } from '../ui/dom.js';
 import { Controls } from '../ui/controls.js';
 import { followSession, layout } from '../ui/layout.js';
 import { scrollingRow } from '../ui/row.js';
-import { copyLink } from '../ui/share.js';
+import { copyLink, shareButton } from '../ui/share.js';
 import { savePictures } from '../ui/take.js';
 import { settingOf } from '../state.js';
 import { loadFigures } from '../engine/figures.js';
@@ -59,7 +59,7 @@ class Reconstruct {
     this.save = element('button', { type: 'button', 'data-testid': 'reconstruct-save', disabled: true }, 'Save PNG');
     this.copy = element('button', { type: 'button', 'data-testid': 'reconstruct-copy' }, 'Copy link');
     this.paper = element('p', { className: 'source paper' });
-    this.parts.after.append(this.tools, place, element('div', { className: 'take' }, this.save, this.copy), this.paper);
+    this.parts.after.append(this.tools, place, element('div', { className: 'take' }, this.save, this.copy, shareButton('reconstruct-share', () => this.#shownSettings(), session)), this.paper);
     this.tasks = this.#buildTasks();
 
     followSession(this.parts, session);

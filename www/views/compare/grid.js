@@ -112,7 +112,8 @@ export class Grid {
 
   /** What the pictures will come from, as long as there are none. @param {(firstImage: number) => Float32Array} noiseOf */
   showNoises(noiseOf) {
-    for (const view of this.all) if (view.state === 'empty') view.showNoise(noiseOf(view.cell.firstImage));
+    const shared = this.plan?.kind === 'draw';
+    for (const view of this.all) if (view.state === 'empty') view.showNoise(noiseOf(shared ? 0 : view.cell.firstImage));
   }
 
   paint() {
