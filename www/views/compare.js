@@ -122,6 +122,7 @@ class Compare {
     this.#spreads = plan.rows.map(() => null);
     this.#began = performance.now();
     this.grid.layOut(plan, this.session.shape);
+    this.#drawNoises(figures);
     this.#describe(plan);
     this.saveButton.disabled = false;
     const cells = this.grid.all.filter(({ state }) => state !== 'refused');
@@ -287,8 +288,13 @@ class Compare {
   async #showNoises() {
     // Without it they stay blank until there are pictures.
     const figures = await loadFigures().catch(() => null);
+    if (figures && !this.#made) this.#drawNoises(figures);
+  }
+
+  /** @param {Figures} figures */
+  #drawNoises(figures) {
     const { shape } = this.session;
-    if (!figures || !shape || this.#made) return;
+    if (!shape) return;
     const seed = this.settings.get('seed');
     const size = shape.channels * shape.height * shape.width;
     this.grid.showNoises((firstImage) => figures.noise(seed, firstImage, 1, size));

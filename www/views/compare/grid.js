@@ -8,7 +8,7 @@ import { textOf } from './plan.js';
 /** @typedef {import('./plan.js').Plan} Plan @typedef {import('./plan.js').Head} Head @typedef {import('../../ui/pixels.js').Shape} Shape */
 
 /** CSS pixels; style/views/compare.css has the same. */
-const GAP = { wide: 8, narrow: 4 };
+const GAP = { wide: 8, narrow: 4, race: 16 };
 const BELOW_PICTURE = 32;
 const BELOW_NARROW = 48;
 const HEADS = 34;
@@ -128,7 +128,7 @@ export class Grid {
     const race = this.plan.kind === 'race';
     const narrow = clientWidth < NARROW;
     const rowHead = race ? 0 : narrow ? ROW_HEAD_NARROW : ROW_HEAD;
-    const across = (clientWidth - rowHead) / columns - (narrow ? GAP.narrow : GAP.wide);
+    const across = (clientWidth - rowHead) / columns - GAP[race ? 'race' : narrow ? 'narrow' : 'wide'];
     const tall = Math.max(LOWEST, innerHeight - ROUND_THE_TABLE);
     const down = (tall - HEADS) / this.cells.length - (narrow ? BELOW_NARROW : BELOW_PICTURE);
     const wanted = Math.min(LARGEST, Math.max(narrow ? SMALLEST.narrow : SMALLEST.wide, Math.min(across, (down * width) / height)));
