@@ -93,7 +93,8 @@ class Views {
   /** Whoever opens a tab in a window of its own takes the settings along. */
   #address() {
     const values = this.session.settings.all();
-    for (const [view, link] of this.#tabs) link.href = `#${formatHash({ ...values, view })}`;
+    // In full: tabs that are scrolled away would pass for hidden links to parts of this page.
+    for (const [view, link] of this.#tabs) link.href = new URL(`#${formatHash({ ...values, view })}`, location.href).href;
   }
 
   /** @returns {View|undefined} the one on show */

@@ -122,7 +122,7 @@ class Compare {
     this.#spreads = plan.rows.map(() => null);
     this.#began = performance.now();
     this.grid.layOut(plan, this.session.shape);
-    this.#drawNoises(figures);
+    this.#showNoises();
     this.#describe(plan);
     this.saveButton.disabled = false;
     const cells = this.grid.all.filter(({ state }) => state !== 'refused');
@@ -286,18 +286,15 @@ class Compare {
 
   /** Cells that are empty show the noise that their pictures will come from. */
   async #showNoises() {
-    // Without it they stay blank until there are pictures.
-    const figures = await loadFigures().catch(() => null);
-    if (figures && !this.#made) this.#drawNoises(figures);
-  }
-
-  /** @param {Figures} figures */
-  #drawNoises(figures) {
     const { shape } = this.session;
     if (!shape) return;
-    const seed = this.settings.get('seed');
-    const size = shape.channels * shape.height * shape.width;
-    this.grid.showNoises((firstImage) => figures.noise(seed, firstImage, 1, size));
+    try {
+      const figures = await loadFigures();
+      const seed = this.settings.get('seed');
+      this.grid.showNoises((firstImage) => figures.noise(seed, firstImage, 1, shape.channels * shape.height * shape.width));
+    } catch {
+      // They stay blank until there are pictures; a run says itself what is wrong.
+    }
   }
 
   /** @param {Pick<Plan, 'kind'>} [plan] */

@@ -107,7 +107,8 @@ class Typesetter {
   #table({ header, rows }) {
     /** @param {'th'|'td'} tag @param {Cell} cell */
     const cellOf = (tag, { tokens, align }) => element(tag, { className: align ?? '' }, ...this.nodes(tokens));
-    const head = element('tr', {}, ...header.map((cell) => cellOf('th', cell)));
+    // A corner that says nothing heads nothing.
+    const head = element('tr', {}, ...header.map((cell) => cellOf(cell.tokens.length > 0 ? 'th' : 'td', cell)));
     const body = rows.map((row) => element('tr', {}, ...row.map((cell) => cellOf('td', cell))));
     return element('div', { className: 'scroller', tabIndex: 0, role: 'group', 'aria-label': 'Table' },
       element('table', {}, element('thead', {}, head), element('tbody', {}, ...body)));
