@@ -8,8 +8,10 @@ import { keepOffline, onNewVersion } from './offline.js';
 import { Session } from './session.js';
 import { setModels, setViews } from './state.js';
 import { element } from './ui/dom.js';
+import { followInvitations } from './ui/invitations.js';
 import { showModel } from './ui/model.js';
 import { Notices } from './ui/notices.js';
+import { reveal, scrollingRow } from './ui/row.js';
 import { StatusLine } from './ui/status.js';
 import { mount as generate } from './views/generate.js';
 
@@ -85,6 +87,8 @@ class Views {
     skip.addEventListener('click', () => document.querySelector('main')?.focus());
     document.querySelector('.top')?.prepend(skip);
     nav.hidden = this.#tabs.size < 2;
+    scrollingRow(nav);
+    this.nav = nav;
     session.settings.on('change', () => this.#address());
     this.#address();
   }
@@ -92,7 +96,8 @@ class Views {
   /** Whoever opens a tab in a window of its own takes the settings along. */
   #address() {
     const values = this.session.settings.all();
-    for (const [view, link] of this.#tabs) link.href = `#${formatHash({ ...values, view })}`;
+    // In full: tabs that are scrolled away would pass for hidden links to parts of this page.
+    for (const [view, link] of this.#tabs) link.href = new URL(`#${formatHash({ ...values, view })}`, location.href).href;
   }
 
   /** @returns {View|undefined} the one on show */
@@ -118,6 +123,8 @@ class Views {
     // The first title is read with the page; what a tab brings would come unheard.
     if (this.#shown !== null) /** @type {HTMLElement} */ (document.getElementById('on-show')).textContent = title;
     this.current?.leave?.();
+    // Whoever comes from a link further down wants to see the view, not its end.
+    if (this.#shown) scrollTo(0, 0);
     this.#shown = name;
     delete document.documentElement.dataset.opens;
     document.querySelector('main')?.replaceWith(root);
@@ -130,6 +137,7 @@ class Views {
       if (tab === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
+    reveal(this.nav, /** @type {HTMLElement} */ (this.#tabs.get(name)));
     this.current?.enter?.();
   }
 }
@@ -191,6 +199,7 @@ async function start() {
   });
   const shown = show();
   showModel(document, session);
+  followInvitations(document, settings);
 
   addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {

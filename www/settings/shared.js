@@ -52,7 +52,7 @@ export const SHARED = [
     min: 1,
     max: MAX_STEPS,
     slider: 'log',
-    help: 'How many times the network cleans the picture. The model knows T noise levels (usually 1000); S of them are visited. Fewer is faster, more is finer.',
+    help: 'How many times the network cleans the picture. The model knows T noise levels (usually 1000); S of them are visited. Fewer is faster, more is finer. One step is:',
   },
   {
     key: 'eta',

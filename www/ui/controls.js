@@ -138,8 +138,8 @@ class Control {
     if (!term || this.#explained) return;
     this.#explained = true;
     try {
-      const { explanation } = await import('./terms.js');
-      this.help.append(explanation(term));
+      const { formula } = await import('./terms.js');
+      this.help.append(formula(term));
     } catch {
       // The sentence alone says enough, and the next time may bring the rest.
       this.#explained = false;

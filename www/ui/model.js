@@ -31,7 +31,6 @@ export function showModel(page, session) {
     event.preventDefault();
     settings.set('card', OPEN_CHOSEN);
     settings.visit('model');
-    scrollTo(0, 0);
   });
   settings.on('change', (keys) => {
     if (keys.includes('model')) tell();

@@ -269,6 +269,7 @@ export class Plot {
   #name() {
     const { title, x, series } = this.#data;
     const names = series.map(({ label }) => label).join(', ');
+    this.#chart.classList.toggle('bare', x.values.length === 0);
     this.#chart.setAttribute('aria-label', `${title}. Lines over ${x.label}: ${names}. The table below holds the numbers.`);
   }
 

@@ -1,7 +1,9 @@
 // A link that makes the same pictures again.
 
+import { oneLine } from '../engine/errors.js';
 import { linkTo } from '../hash.js';
 import { copyText } from './copy.js';
+import { element } from './dom.js';
 
 /**
  * Puts the link on the clipboard, and says so on the button that was pressed.
@@ -12,4 +14,27 @@ export async function copyLink(button, settings, session) {
   const copied = await copyText(button, linkTo(settings), 'Link copied');
   if (!copied) session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
   return copied;
+}
+
+/** Says what came of sharing, where that is not to be seen. @param {() => Promise<string>} work  as `share` of export/share.js @param {import('../session.js').Session} session */
+export async function tellShared(work, session) {
+  try {
+    if ((await work()) === 'copied') session.tell('copy', 'This browser has nothing to share with here; the link is on the clipboard.');
+  } catch (error) {
+    session.tell('copy', oneLine(error));
+  }
+}
+
+/**
+ * A button that hands the link to the system's sheet; hidden where there is none.
+ * @param {string} testId @param {() => import('../state.js').Values} settings @param {import('../session.js').Session} session
+ */
+export function shareButton(testId, settings, session) {
+  const button = element('button', { type: 'button', 'data-testid': testId, hidden: typeof navigator.share !== 'function' }, 'Share');
+  button.addEventListener('click', () =>
+    tellShared(async () => {
+      const { share } = await import('./export/share.js');
+      return share({ title: 'ddim-web', text: document.title, url: linkTo(settings()) });
+    }, session));
+  return button;
 }

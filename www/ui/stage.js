@@ -24,7 +24,7 @@ class Pane {
   layout(batch, { width, height }) {
     this.canvases = Array.from({ length: batch }, (_, i) => {
       const canvas = document.createElement('canvas');
-      Object.assign(canvas, { width, height, tabIndex: 0 });
+      Object.assign(canvas, { width, height });
       canvas.dataset.testid = this.testId;
       canvas.dataset.index = String(i);
       canvas.setAttribute('role', 'button');
@@ -38,7 +38,11 @@ class Pane {
   /** @param {Uint8ClampedArray} levels  [B, C, H, W] @param {Shape} shape */
   draw(levels, shape) {
     this.grid.classList.remove('empty');
-    this.canvases.forEach((canvas, i) => contextOf(canvas).putImageData(imageOf(levels, i, shape), 0, 0));
+    this.canvases.forEach((canvas, i) => {
+      contextOf(canvas).putImageData(imageOf(levels, i, shape), 0, 0);
+      // Before that there is nothing to enlarge.
+      canvas.tabIndex = 0;
+    });
   }
 }
 

@@ -209,13 +209,19 @@ export function equation(inner, display = 'block') {
 
 /** A term in full: sentence, equation and source. @param {TermName} name @returns {HTMLElement} */
 export function explanation(name) {
+  const text = document.createElement('p');
+  text.textContent = TERMS[name].sentence;
+  const place = formula(name);
+  place.prepend(text);
+  return place;
+}
+
+/** Equation and source of a term, below what says the sentence in other words. @param {TermName} name @returns {HTMLElement} */
+export function formula(name) {
   /** @type {Term} */
-  const { sentence, math, source } = TERMS[name];
+  const { math, source } = TERMS[name];
   const place = document.createElement('div');
   place.className = 'explanation';
-  const text = document.createElement('p');
-  text.textContent = sentence;
-  place.append(text);
   if (math) place.append(equation(math));
   if (source) {
     const line = document.createElement('p');

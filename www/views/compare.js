@@ -8,7 +8,7 @@ import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
 import { Painter } from '../ui/painter.js';
-import { copyLink } from '../ui/share.js';
+import { copyLink, shareButton } from '../ui/share.js';
 import { TERMS, explanation } from '../ui/terms.js';
 import { duration, plural } from '../ui/words.js';
 import { Enlarged } from './compare/enlarge.js';
@@ -59,13 +59,16 @@ class Compare {
     this.saveButton.addEventListener('click', () => this.#save());
     const copy = element('button', { type: 'button', 'data-testid': 'compare-copy' }, 'Copy link');
     copy.addEventListener('click', () => copyLink(copy, this.#shown, session));
-    this.parts.after.append(element('div', { className: 'take' }, this.saveButton, copy), this.note, this.legend);
+    this.parts.after.append(element('div', { className: 'take' }, this.saveButton, copy, shareButton('compare-share', () => this.#shown, session)), this.note, this.legend);
     this.controls = new Controls(this.parts.settings, settings, ALWAYS, MORE);
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());
     followSession(this.parts, session);
 
-    settings.on('change', (keys) => this.#follow(keys));
+    settings.on('change', (keys) => {
+      this.#follow(keys);
+      if (keys.includes('seed')) this.#showNoises();
+    });
     session.whenLoaded((loaded) => {
       this.controls.follow(loaded, session.model);
       // What was made with another model is no part of this comparison.
@@ -112,6 +115,7 @@ class Compare {
     this.#made = true;
     this.#began = performance.now();
     this.grid.layOut(plan, this.session.shape);
+    this.#showNoises();
     this.#describe(plan);
     this.saveButton.disabled = false;
     const cells = this.grid.all.filter(({ state }) => state !== 'refused');
@@ -123,6 +127,7 @@ class Compare {
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
     this.#report();
+    this.session.report({ figures: '' });
     const stopped = task.stopping && this.grid.all.some(({ state }) => state === 'stopped' || state === 'empty');
     const reasons = this.grid.all.map(({ refusal }) => refusal);
     if (!stopped && reasons.every(Boolean)) throw new Failure('options', reasons[0]);
@@ -183,6 +188,20 @@ class Compare {
     if (!('problem' in plan)) {
       this.grid.layOut(plan, this.session.shape);
       this.#describe(plan);
+      this.#showNoises();
+    }
+  }
+
+  /** Cells that are empty show the noise that their pictures will come from. */
+  async #showNoises() {
+    const { shape } = this.session;
+    if (!shape) return;
+    try {
+      const figures = await loadFigures();
+      const seed = this.settings.get('seed');
+      this.grid.showNoises((firstImage) => figures.noise(seed, firstImage, 1, shape.channels * shape.height * shape.width));
+    } catch {
+      // They stay blank until there are pictures; a run says itself what is wrong.
     }
   }
 

@@ -51,7 +51,7 @@ class Device {
     const parts = layout(root, {
       name: 'device',
       title: 'This device',
-      lead: 'What the network runs on here, why, and how fast it is: ten seconds of steps, with 1, 4 and 16 pictures at once.',
+      lead: 'What the network runs on here, and how fast. The benchmark takes ten seconds.',
       run: 'Run benchmark',
     });
     this.verdict = element('p', { className: 'verdict', 'data-testid': 'device-verdict' }, 'Loading…');

@@ -7,7 +7,7 @@ import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
 import { short } from '../ui/numbers.js';
-import { copyLink } from '../ui/share.js';
+import { copyLink, shareButton } from '../ui/share.js';
 import { M, equation, termButton } from '../ui/terms.js';
 import { duration } from '../ui/words.js';
 import { BoundPart } from './forward/bound.js';
@@ -61,7 +61,7 @@ class Forward {
     this.layout = layout(root, {
       name: 'forward',
       title: 'From picture to noise',
-      lead: 'Training puts noise over pictures and teaches the network to find it. Move t for more or less of it.',
+      lead: 'In training, noise is put over pictures, and the network learns to find it. Move t for more or less.',
       run: 'Measure its cost',
     });
     this.subject = new Subject(this.layout.head, session, () => this.#changePicture());
@@ -75,7 +75,7 @@ class Forward {
         this.#live(M.beta, this.#numbers.beta, 'beta')),
     );
     this.layout.below.append(...this.#parts.map(({ root }) => root));
-    this.layout.after.append(this.subject.credit, this.#copy);
+    this.layout.after.append(element('div', { className: 'take' }, this.#copy, shareButton('forward-share', () => settings.all(), session)), this.subject.credit);
     this.#copy.addEventListener('click', () => copyLink(this.#copy, this.settings.all(), session));
     this.controls = new Controls(this.layout.settings, settings, ['model', 'schedule', 'seed', 'steps', 'eta'], ['tau', 'method', 'label', 'guidance', 'device']);
     this.layout.run.addEventListener('click', () => this.run());

@@ -7,7 +7,7 @@ import { Controls } from '../ui/controls.js';
 import { Film } from '../ui/film.js';
 import { Scrubber } from '../ui/scrubber.js';
 import { Menu } from '../ui/menu.js';
-import { copyLink } from '../ui/share.js';
+import { copyLink, tellShared } from '../ui/share.js';
 import { Stage } from '../ui/stage.js';
 import { shareTaken, takeItems } from '../ui/take.js';
 import { adapterLine, duration, milliseconds, plural } from '../ui/words.js';
@@ -54,7 +54,7 @@ class Generate {
     this.backButton = button('back', () => this.#back());
     this.stepButton = button('step', () => this.#step());
     const copyButton = button('copy', () => copyLink(copyButton, this.#shownSettings(), session));
-    this.shareButton = button('share', () => this.#share());
+    this.shareButton = button('share', () => tellShared(() => shareTaken(this.#taken()), session));
     this.shareButton.hidden = typeof navigator.share !== 'function';
     this.save = new Menu('Save', () => takeItems(() => this.#taken(), session), 'save');
     find(root, 'take', HTMLElement).prepend(this.save.root);
@@ -134,7 +134,7 @@ class Generate {
         const { stopped, values: result } = await run.ended;
         if (!stopped) this.#result = result;
         const { times, total } = run;
-        if (stopped) return `Stopped after step ${times.length} of ${total}. The pictures so far are kept.`;
+        if (stopped) return `Stopped after step ${times.length} of ${total}; what there is stays.`;
         return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
       },
     });
@@ -158,7 +158,7 @@ class Generate {
   }
 
   #pausedAt() {
-    this.session.report({ text: 'Waiting. Step makes the next one, Go on all that are left.' });
+    this.session.report({ text: 'Waiting for Step or Go on.' });
   }
 
   /** The sampler has accepted the options. @param {Values} values @param {Run} run @param {number} workers */
@@ -289,15 +289,6 @@ class Generate {
     const model = this.session.models.find(({ id }) => id === film.settings.model) ?? this.session.model;
     const values = /** @type {Values} */ (this.#shownSettings());
     return { film, place: this.scrubber.place, canvases: this.stage.canvases, values, model, result: this.#result };
-  }
-
-  async #share() {
-    try {
-      const end = await shareTaken(this.#taken());
-      if (end === 'copied') this.session.tell('copy', 'This browser has nothing to share with here; the link is on the clipboard.');
-    } catch (error) {
-      this.session.tell('copy', error instanceof Error ? error.message : String(error));
-    }
   }
 }
 

@@ -6,7 +6,7 @@ import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
 import { Menu } from '../ui/menu.js';
-import { copyLink } from '../ui/share.js';
+import { copyLink, shareButton } from '../ui/share.js';
 import { aboutPaths } from './interpolate/about.js';
 import { Board } from './interpolate/board.js';
 import { Loop } from './interpolate/loop.js';
@@ -64,7 +64,7 @@ class Interpolate {
     this.loop = new Loop((index) => this.#play(index), (index) => this.#drop(this.board.map.placeOf(index)));
     this.saveMenu = new Menu('Save', () => takeItems(() => this.#taken(), session), 'interpolate-save');
     const copy = element('button', { type: 'button', 'data-testid': 'interpolate-copy' }, 'Copy link');
-    after.append(this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy));
+    after.append(this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy, shareButton('interpolate-share', () => this.runs.shown ?? settings.all(), session)));
     below.append(...aboutPaths());
     this.controls = new Controls(place, settings, ['model', 'steps', 'frames', 'mix_eta', 'seed', 'label', 'guidance'], ['drag', 'tau', 'device', 'engine', 'storage']);
 

@@ -35,7 +35,7 @@ class ModelView {
     const parts = layout(root, {
       name: 'model',
       title: 'The models',
-      lead: 'Each is a network that was trained once, on one kind of picture. Open one to read how; use it, and every other view works with it.',
+      lead: 'Each is a network trained once, on one kind of picture. Open one to read how; use it, and all views work with it.',
       run: 'Use this model',
     });
     this.runButton = parts.run;

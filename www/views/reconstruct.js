@@ -4,7 +4,8 @@
 import { element } from '../ui/dom.js';
 import { Controls } from '../ui/controls.js';
 import { followSession, layout } from '../ui/layout.js';
-import { copyLink } from '../ui/share.js';
+import { scrollingRow } from '../ui/row.js';
+import { copyLink, shareButton } from '../ui/share.js';
 import { savePictures } from '../ui/take.js';
 import { settingOf } from '../state.js';
 import { loadFigures } from '../engine/figures.js';
@@ -58,7 +59,7 @@ class Reconstruct {
     this.save = element('button', { type: 'button', 'data-testid': 'reconstruct-save', disabled: true }, 'Save PNG');
     this.copy = element('button', { type: 'button', 'data-testid': 'reconstruct-copy' }, 'Copy link');
     this.paper = element('p', { className: 'source paper' });
-    this.parts.after.append(this.tools, place, element('div', { className: 'take' }, this.save, this.copy), this.paper);
+    this.parts.after.append(this.tools, place, element('div', { className: 'take' }, this.save, this.copy, shareButton('reconstruct-share', () => this.#shownSettings(), session)), this.paper);
     this.tasks = this.#buildTasks();
 
     followSession(this.parts, session);
@@ -90,7 +91,9 @@ class Reconstruct {
       input.addEventListener('change', () => this.settings.set('task', value));
       return { input, root: element('label', {}, input, element('span', {}, text)) };
     });
-    this.parts.head.append(element('fieldset', { className: 'shows tasks' }, element('legend', {}, setting.label), ...radios.map(({ root }) => root)));
+    const row = element('fieldset', { className: 'shows tasks' }, element('legend', {}, setting.label), ...radios.map(({ root }) => root));
+    scrollingRow(row);
+    this.parts.head.append(row);
     return radios.map(({ input }) => input);
   }
 

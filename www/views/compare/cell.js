@@ -13,14 +13,6 @@ export const clock = (ms) => (ms < 995 ? milliseconds(ms) : duration(ms));
 /** A distance on the scale of grey levels. @param {number} levels */
 export const distanceText = (levels) => (levels > 0 && levels < 0.05 ? '< 0.1' : levels.toFixed(1));
 
-/** Decoration for a picture that is yet to come; the style sheet makes it pale. @param {HTMLCanvasElement} canvas */
-function drawPlaceholder(canvas) {
-  const { width, height } = canvas;
-  const image = new ImageData(width, height);
-  for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
-  contextOf(canvas).putImageData(image, 0, 0);
-}
-
 export class CellView {
   /** @type {'empty'|'running'|'done'|'stopped'|'refused'} */
   state = 'empty';
@@ -54,7 +46,11 @@ export class CellView {
       element('span', { className: 'picture' }, this.canvas, this.why), track, element('span', { className: 'said' }, ...this.figures));
     this.root.addEventListener('click', onOpen);
     if (cell.refusal) this.refuse(cell.refusal);
-    else drawPlaceholder(this.canvas);
+  }
+
+  /** @param {Float32Array} values  x_T, which the style sheet makes pale */
+  showNoise(values) {
+    contextOf(this.canvas).putImageData(imageOf(levelsOf(values), 0, this.shape), 0, 0);
   }
 
   /** @param {Run} run  that the sampler has accepted */

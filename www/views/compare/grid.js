@@ -8,16 +8,16 @@ import { textOf } from './plan.js';
 /** @typedef {import('./plan.js').Plan} Plan @typedef {import('./plan.js').Head} Head @typedef {import('../../ui/pixels.js').Shape} Shape */
 
 /** CSS pixels; style/views/compare.css has the same. */
-const GAP = 8;
+const GAP = { wide: 8, narrow: 4, race: 16 };
 const BELOW_PICTURE = 32;
 const BELOW_NARROW = 48;
 const HEADS = 34;
 const ROW_HEAD = 76;
-const ROW_HEAD_NARROW = 54;
+const ROW_HEAD_NARROW = 48;
 const NARROW = 560;
 
 /** A picture is not smaller than this, rather the table scrolls in its box; nor larger than this, however much room there is. */
-const SMALLEST = 72;
+const SMALLEST = { wide: 72, narrow: 56 };
 const LARGEST = 352;
 
 /** What the page needs beside the table, so that most of it is in sight; CSS pixels. */
@@ -110,6 +110,12 @@ export class Grid {
     this.fit();
   }
 
+  /** What the pictures will come from, as long as there are none. @param {(firstImage: number) => Float32Array} noiseOf */
+  showNoises(noiseOf) {
+    const shared = this.plan?.kind === 'draw';
+    for (const view of this.all) if (view.state === 'empty') view.showNoise(noiseOf(shared ? 0 : view.cell.firstImage));
+  }
+
   paint() {
     for (const cell of this.all) cell.paint();
   }
@@ -123,10 +129,10 @@ export class Grid {
     const race = this.plan.kind === 'race';
     const narrow = clientWidth < NARROW;
     const rowHead = race ? 0 : narrow ? ROW_HEAD_NARROW : ROW_HEAD;
-    const across = (clientWidth - rowHead) / columns - GAP;
+    const across = (clientWidth - rowHead) / columns - GAP[race ? 'race' : narrow ? 'narrow' : 'wide'];
     const tall = Math.max(LOWEST, innerHeight - ROUND_THE_TABLE);
     const down = (tall - HEADS) / this.cells.length - (narrow ? BELOW_NARROW : BELOW_PICTURE);
-    const wanted = Math.min(LARGEST, Math.max(SMALLEST, Math.min(across, (down * width) / height)));
+    const wanted = Math.min(LARGEST, Math.max(narrow ? SMALLEST.narrow : SMALLEST.wide, Math.min(across, (down * width) / height)));
     const scale = Math.max(1, Math.floor((wanted / width) * devicePixelRatio)) / devicePixelRatio; // CSS pixels per picture pixel
     this.box.classList.toggle('narrow', narrow);
     this.box.style.setProperty('--row-head', `${rowHead}px`);

@@ -2,6 +2,7 @@
 
 import { settingOf } from '../../state.js';
 import { element } from '../../ui/dom.js';
+import { reveal, scrollingRow } from '../../ui/row.js';
 
 export class Presets {
   /** @type {{value: string, label: HTMLElement, radio: HTMLInputElement}[]} */
@@ -19,6 +20,7 @@ export class Presets {
     });
     this.root = element('fieldset', { className: 'shows presets' }, element('legend', {}, setting.label), ...this.#choices.map(({ label }) => label));
     place.append(this.root);
+    scrollingRow(this.root);
     this.show();
   }
 
@@ -35,9 +37,6 @@ export class Presets {
   /** Where there is no room for all of them, they are scrolled so that the chosen one is in sight. */
   reveal() {
     const { label } = this.#choices.find(({ radio }) => radio.checked) ?? this.#choices[0];
-    const { root } = this;
-    const before = label.offsetLeft - root.offsetLeft;
-    const after = before + label.offsetWidth;
-    if (before < root.scrollLeft || after > root.scrollLeft + root.clientWidth) root.scrollLeft = before - (root.clientWidth - label.offsetWidth) / 2;
+    reveal(this.root, label);
   }
 }

@@ -1,6 +1,7 @@
 // What was measured, as a table, and as JSON that says what it was measured with.
 
 import { element } from '../../ui/dom.js';
+import { scrollingRow } from '../../ui/row.js';
 import { milliseconds } from '../../ui/words.js';
 import { summarize } from './benchmark.js';
 
@@ -35,7 +36,7 @@ export function asJson({ about, series }) {
   return JSON.stringify({ ...about, results }, null, 2);
 }
 
-const COLUMNS = ['Device', 'Pictures at once', 'A step takes', 'Middle half', 'Steps a second', 'For each picture'];
+const COLUMNS = ['Device', 'Pictures at once', 'A step takes', 'Typically', 'Steps a second', 'For each picture'];
 
 export class ResultsTable {
   constructor() {
@@ -44,6 +45,7 @@ export class ResultsTable {
     const head = element('tr', {}, ...COLUMNS.map((text) => element('th', { scope: 'col' }, text)));
     const table = element('table', { 'data-testid': 'device-table' }, this.caption, element('thead', {}, head), this.body);
     this.root = element('div', { className: 'scroller', tabIndex: 0, role: 'group', 'aria-label': 'What was measured' }, table);
+    scrollingRow(this.root);
   }
 
   /** Rows that are still to be filled. @param {Pick<Series, 'device'|'batch'>[]} planned @param {string} caption */

@@ -2,6 +2,7 @@
 
 import { element } from '../../ui/dom.js';
 import { iconOf } from '../../ui/pixels.js';
+import { reveal, scrollingRow } from '../../ui/row.js';
 
 /** @typedef {import('../../ui/pixels.js').Shape} Shape */
 
@@ -15,6 +16,7 @@ export class Chooser {
   constructor(place, onChoose) {
     this.root = element('fieldset', { className: 'chooser', 'data-testid': 'forward-subject' }, element('legend', { className: 'unseen' }, 'Picture'), this.#row);
     this.onChoose = onChoose;
+    scrollingRow(this.#row);
     place.append(this.root);
     this.list([], { channels: 1, height: 32, width: 32 }, MADE);
   }
@@ -38,9 +40,8 @@ export class Chooser {
   choose(subject) {
     for (const radio of this.#row.querySelectorAll('input')) {
       radio.checked = Number(radio.value) === subject;
-      const choice = radio.parentElement;
       // On a phone not all of them are in sight.
-      if (radio.checked && choice) this.#row.scrollLeft = choice.offsetLeft - (this.#row.clientWidth - choice.offsetWidth) / 2;
+      if (radio.checked && radio.parentElement) reveal(this.#row, radio.parentElement);
     }
   }
 }

@@ -16,13 +16,13 @@ import { Ranges } from './ranges.js';
  * @typedef {import('./paths.js').Place} Place
  */
 
-/** Below this width all is in one column; CSS pixels, as in the style sheet. */
+/** Below this width of the window all is in one column; CSS pixels, as in the style sheet. */
 const NARROW = 600;
 
 /** What the page needs beside the large picture, so that it and the map are in sight together; CSS pixels. */
-const ROUND_THE_PICTURE = { wide: 560, narrow: 600 };
+const ROUND_THE_PICTURE = { wide: 505, narrow: 535 };
 const SMALLEST = 160;
-const LARGEST = 448;
+const LARGEST = 640;
 
 /** In a plane the map has this part of the width, and the picture the rest. */
 const PART_OF_MAP = 0.67;
@@ -152,12 +152,14 @@ export class Board {
     if (clientWidth === 0) return;
     const { map, canvas } = this;
     const mode = this.root.dataset.mode;
-    const narrow = clientWidth < NARROW;
+    const narrow = innerWidth < NARROW;
     const heights = mode === 'mix' ? WIDTH_OF_HEIGHTS : 0;
     const across = (clientWidth * (map.plane && !narrow ? PART_OF_MAP : 1) - heights - map.gaps) / map.columns;
     const cell = crisp(Math.min(across, map.plane ? 64 : 128), canvas.width);
     map.size(cell);
-    const mapWidth = cell * map.columns + map.gaps + heights;
+    // Two corners stand above a plane side by side.
+    const corners = map.plane && !narrow ? 2 * CORNER_IN_LINE + BESIDE_THE_MAP : 0;
+    const mapWidth = Math.max(cell * map.columns + map.gaps + heights, corners);
     const beside = narrow ? 0 : map.plane ? mapWidth + BESIDE_THE_MAP : 2 * (CORNER_IN_LINE + BESIDE_THE_MAP);
     const down = Math.max(SMALLEST, innerHeight - (narrow ? ROUND_THE_PICTURE.narrow : ROUND_THE_PICTURE.wide) - (map.plane && narrow ? 120 : 0));
     const size = crisp(Math.min(LARGEST, clientWidth - beside, map.plane && !narrow ? LARGEST : down), canvas.width);

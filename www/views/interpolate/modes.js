@@ -14,19 +14,19 @@ export const MODES = {
   line: {
     text: 'Two noises',
     title: 'DDIM: on a sphere from one noise to the other, η = 0',
-    lead: 'Every noise leads to a picture, so between two noises lies a row of pictures. Drag the frame over it.',
+    lead: 'Between two noises lies a row of pictures. Drag the frame along it.',
     fill: 'Fill the row',
   },
   square: {
     text: 'Four noises',
     title: 'DDIM: on a sphere between four noises, η = 0',
-    lead: 'Every noise leads to a picture, so between four noises lies a square of pictures. Drag the frame over it.',
+    lead: 'Between four noises lies a square of pictures. Drag the frame over it.',
     fill: 'Fill the square',
   },
   mix: {
     text: 'Two pictures',
     title: 'DDPM: two pictures mixed after part of the noise',
-    lead: 'Two pictures get noise and are mixed, then the noise is taken out: the more noise, the coarser the mixture. Drag the frame.',
+    lead: 'Two pictures get noise, are mixed, and lose the noise again: the more noise, the coarser the mixture.',
     fill: 'Fill the map',
   },
 };

@@ -59,7 +59,7 @@ class Draws {
 
 /** @implements {Mode} */
 export class Stroke extends Draws {
-  lead = 'A rough drawing is put under noise up to t₀, and cleaned again: the network keeps the large shapes and makes up the rest.';
+  lead = 'A rough drawing is put under noise up to t₀ and cleaned again: the network keeps the large shapes and makes up the rest.';
   run = 'Make pictures';
   /** @type {Mode['settings']} */
   settings = ['t0', 'steps', 'eta', 'batch', 'seed', 'method'];

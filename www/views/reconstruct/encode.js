@@ -27,7 +27,7 @@ export function shortError(error) {
 
 /** @implements {Mode} */
 export class Encode {
-  lead = 'A picture is walked up to the noise that it would have come from, and down again. More steps lose less on the way.';
+  lead = 'Step by step a picture becomes the noise that it would have come from, and a picture again. More steps lose less.';
   run = 'Reconstruct';
   /** @type {Mode['settings']} */
   settings = ['steps'];
@@ -43,11 +43,11 @@ export class Encode {
   /** @param {Bench} bench */
   constructor(bench) {
     this.bench = bench;
-    this.#noise.say('→ its noise ', letter('x', 'T', 'xt'));
+    this.#noise.say('→ noise ', letter('x', 'T', 'xt'));
     this.#back.say('→ made again');
     this.#difference.say(`difference, ${EXAGGERATION} times as strong`);
     this.#curve = new ErrorCurve(() => this.#measure());
-    this.scene = { nodes: [bench.cell.root, this.#noise.root, this.#back.root], columns: 3, narrow: 2 };
+    this.scene = { nodes: [bench.cell.root, this.#noise.root, this.#back.root], columns: 3, narrow: 3 };
     this.source = 'DDIM, section 4.3 and table 2';
     this.below = [
       element('div', { className: 'card loss' },

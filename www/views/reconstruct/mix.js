@@ -22,7 +22,7 @@ const DRAG_STEPS = 5;
 
 /** @implements {Mode} */
 export class Mix {
-  lead = 'Two pictures are mixed where they are noise, and the mixture is a picture again: no double exposure, but something in between.';
+  lead = 'Two pictures are mixed as noise, and the mixture becomes a picture: no double exposure, but something in between.';
   run = 'Mix';
   /** @type {Mode['settings']} */
   settings = ['lambda', 'steps', 'seed'];

@@ -12,7 +12,7 @@ const TERMS = 40;
 
 /** @implements {Mode} */
 export class Rate {
-  lead = 'Sent from the noisiest step to the finest, a picture arrives bit by bit. The first few bring its shape; most are spent on what one hardly sees.';
+  lead = 'A picture is sent bit by bit, coarse to fine. The first bits bring its shape; most go into what one hardly sees.';
   run = 'Measure';
   /** @type {Mode['settings']} */
   settings = ['seed'];

@@ -6,10 +6,12 @@ import { element } from '../../ui/dom.js';
 
 const GAP = 4; // between the pictures of a cell, CSS pixels; the style sheet reads it from --gap
 const BETWEEN = 8; // between two cells in a row
-const LARGEST = 420;
+const LARGEST = 520;
 /** What the page needs above and below the pictures; CSS pixels. */
-const AROUND = 440;
+const AROUND = 380;
 const SMALLEST = 200;
+/** On a phone, beside another one and above another one. */
+const LARGEST_NARROW = { beside: 256, above: 208 };
 /** A narrower place is a phone's. */
 const NARROW = 560;
 
@@ -58,7 +60,7 @@ export class Scene {
     if (clientWidth === 0) return;
     const isNarrow = clientWidth < NARROW;
     const columns = isNarrow ? this.#arrangement.narrow : this.#arrangement.columns;
-    const most = isNarrow ? 256 : Math.min(LARGEST, Math.max(SMALLEST, innerHeight - AROUND));
+    const most = isNarrow ? LARGEST_NARROW[columns === 1 ? 'above' : 'beside'] : Math.min(LARGEST, Math.max(SMALLEST, innerHeight - AROUND));
     const { height, width } = this.#size;
     const side = whole(Math.min(most, (clientWidth - BETWEEN * columns) / columns), Math.max(width, height));
     const { style } = this.root;
