@@ -251,7 +251,11 @@ test('the film and the numbers of a run can be saved, and each file says how to 
   assert.equal(apng.bytes.readUInt32BE(apng.bytes.indexOf('acTL') + 4), 3, 'frames');
   const latents = await save(demo, /^First noise/);
   const result = await save(demo, /^Result/);
-  for (const { name, bytes } of [gif, apng, latents, result]) assert.ok(bytes.includes(link), `${name} has no link in it`);
+  for (const { name, bytes } of [apng, latents, result]) assert.ok(bytes.includes(link), `${name} has no link in it`);
+  // In a GIF a comment comes in pieces of up to 255 bytes, each with its length before it.
+  let comment = '';
+  for (let at = gif.bytes.indexOf(Buffer.of(0x21, 0xfe)) + 2; gif.bytes[at] > 0; at += 1 + gif.bytes[at]) comment += gif.bytes.toString('utf8', at + 1, at + 1 + gif.bytes[at]);
+  assert.ok(comment.includes(link), comment);
   const pixels = await demo.pixels();
   const at = 8 + Number(result.bytes.readBigUInt64LE());
   const header = JSON.parse(result.bytes.toString('utf8', 8, at));
