@@ -283,7 +283,8 @@ test('where the scripts of the page cannot start, a sentence says why and nothin
     await page.route(pattern, answer);
     await page.goto(url);
     await says(sentence);
-    await page.unrouteAll();
+    // Answers may still be on their way.
+    await page.unrouteAll({ behavior: 'wait' });
   }
 
   // Where no script at all is run.
