@@ -17,6 +17,9 @@
  * A panic throws nothing: see `on_panic`.
  */
 export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "device" | "lost" | "diverged" | "over";
+
+
+
 /** A `GPUAdapterInfo`, or what a browser has of it. */
 export interface AdapterDescription {
     vendor?: string;
@@ -25,6 +28,9 @@ export interface AdapterDescription {
     description?: string;
     isFallbackAdapter?: boolean;
 }
+
+
+
 /** What `Denoiser.info()` gives. */
 export interface Info {
     /** The program that runs the network. */
@@ -42,6 +48,9 @@ export interface Info {
     /** Keys of config.json that were ignored. */
     unknown_keys: string[];
 }
+
+
+
 /** What `Denoiser.load()` takes beside the files and the device. */
 export interface LoadOptions {
     /** plan, or burn in a build that has it. Default plan. */
@@ -53,15 +62,36 @@ export interface LoadOptions {
     /** Hears how many of how many kernels are compiled. */
     progress?: (done: number, total: number) => void;
 }
-/** What `scheduler_info()` gives. */
-export interface SchedulerInfo {
-    /** Length T of the chain the model was trained on. */
-    num_train_timesteps: number;
-    /** The spacing of time steps that a run takes when it is given no tau. */
-    timestep_spacing: string;
-    /** Keys of scheduler_config.json that are ignored. */
-    unknown_keys: string[];
+
+
+
+/** What `Denoiser.rate_distortion()` takes. */
+export interface RateOptions {
+    /** The text of scheduler_config.json. */
+    scheduler: string;
+    /** The picture, [channels, height, width] of config.json, -1 to 1. */
+    image: Float32Array;
+    /** How many time steps, 2 to T; fewer than all are drawn from equal parts of the chain. Default: all. */
+    terms?: number;
+    /** Seed of the noise. Default 0. */
+    seed?: number;
+    /** The picture's class, for a conditional model. */
+    label?: number;
 }
+/** A point of the curve (DDPM, figure 5, algorithms 3 and 4). */
+export interface RatePoint {
+    /** The time step of the state that has arrived. */
+    t: number;
+    /** Bits per dimension sent so far. */
+    rate: number;
+    /** Root mean squared error of the picture predicted from that state, on the scale 0 to 255. */
+    distortion: number;
+    /** Bits per dimension of the part of the chain that this point stands for: with all time steps, of what is sent next. */
+    cost: number;
+}
+
+
+
 /** What `Denoiser.sampler()` takes. */
 export interface SampleOptions {
     /** The text of scheduler_config.json. */
@@ -98,7 +128,25 @@ export interface SampleOptions {
     from?: number;
     /** End at this time step instead of at x_0 (in an inversion, of x_T). */
     to?: number;
+    /**
+     * Pictures of which a part is kept and the rest made to match, [1 or batch, channels, height, width]: inpainting. The
+     * known part of every state, the first one too, is drawn from q(x_t | x_0) (DDPM, eq. 4), with seeded noise that
+     * no step uses; the result has the pictures' own pixels there. Needs `mask`; not for inversion.
+     */
+    known?: Float32Array;
+    /** [height, width]: 1 where pixels are known, 0 where they are to be made; numbers in between mix both. */
+    mask?: Float32Array | Uint8Array;
+    /**
+     * w of classifier-free guidance (Ho & Salimans 2022): the network's output is (1 + w) times that with the labels less w
+     * times that with `null_label`. 0 is the run without it, and takes twice as long.
+     */
+    guidance?: number;
+    /** The class that stands for none, for guidance. */
+    null_label?: number;
 }
+
+
+
 /** What `Sampler.next()` gives; images are [batch, channels, height, width], about -1 to 1. */
 export interface Step {
     /** Whether this was the last step; x_t is the result then. */
@@ -132,53 +180,17 @@ export interface Dissection {
     /** sigma z, the "random noise". */
     noise: Float32Array;
 }
-/** What `numbers()` gives for each step. */
-export interface StepNumbers {
-    /** The time step the network is told. */
-    t: number;
-    /** The time step of the result; null is the image. */
-    t_next: number | null;
-    /** Of the level the network is told: the DDIM paper's α. */
-    alpha_bar: number;
-    /** sqrt((1 - alpha_bar) / alpha_bar), the noise in the variance-exploding view; null where it is infinite. */
-    noise_level: number | null;
-    /** Factors of DDIM, eq. 12: of x0_hat, of eps, of fresh noise. */
-    a: number;
-    b: number;
-    sigma: number;
-    /**
-     * The weight of theorem 1, in nats, with the method's eta (1 for the larger noises); null where the bound is infinite.
-     * In the step to x_0 it is that of a decoder with the variance of the step before, times eta squared.
-     */
-    gamma: number | null;
-    /** q(x_next | x_t, x_0), DDIM, eq. 7; null in an inversion. */
-    posterior: { of_x0: number; of_x_t: number; variance: number } | null;
-    /** q(x_t | x_next, x_0), DDIM, eq. 8; null in an inversion. */
-    forward: { of_x0: number; of_x_next: number; variance: number } | null;
-}
-/** What `Denoiser.rate_distortion()` takes. */
-export interface RateOptions {
-    /** The text of scheduler_config.json. */
-    scheduler: string;
-    /** The picture, [channels, height, width] of config.json, -1 to 1. */
-    image: Float32Array;
-    /** How many time steps, 2 to T; fewer than all are drawn from equal parts of the chain. Default: all. */
-    terms?: number;
-    /** Seed of the noise. Default 0. */
-    seed?: number;
-    /** The picture's class, for a conditional model. */
-    label?: number;
-}
-/** A point of the curve (DDPM, figure 5, algorithms 3 and 4). */
-export interface RatePoint {
-    /** The time step of the state that has arrived. */
-    t: number;
-    /** Bits per dimension sent so far. */
-    rate: number;
-    /** Root mean squared error of the picture predicted from that state, on the scale 0 to 255. */
-    distortion: number;
-    /** Bits per dimension of the part of the chain that this point stands for: with all time steps, of what is sent next. */
-    cost: number;
+
+
+
+/** What `scheduler_info()` gives. */
+export interface SchedulerInfo {
+    /** Length T of the chain the model was trained on. */
+    num_train_timesteps: number;
+    /** The spacing of time steps that a run takes when it is given no tau. */
+    timestep_spacing: string;
+    /** Keys of scheduler_config.json that are ignored. */
+    unknown_keys: string[];
 }
 
 
@@ -271,12 +283,6 @@ export class Sampler {
 }
 
 /**
- * All x_T between `ends`, row by row ([rows * columns, channels, height, width]): between two in one row, between four
- * (top left, top right, bottom left, bottom right) in a grid. Spherical (DDIM, eq. 67).
- */
-export function between(ends: Float32Array[], rows: number, columns: number): Float32Array;
-
-/**
  * Name and shape of every tensor that a weights file for this config.json holds.
  */
 export function expected_tensors(config_json: string): {name: string, shape: number[]}[];
@@ -286,28 +292,6 @@ export function expected_tensors(config_json: string): {name: string, shape: num
  * Takes a `GPUAdapterInfo`, of which anything may be missing.
  */
 export function is_software_adapter(info: AdapterDescription): boolean;
-
-/**
- * `frames` mixtures of two noised pictures on the straight line between them, both ends among them (DDPM, figure 8).
- */
-export function mixed(a: Float32Array | number[], b: Float32Array | number[], frames: number): Float32Array;
-
-/**
- * For each of `images` the nearest of `pictures` by Euclidean distance, both rows of `width` values (pixels or
- * features) one after the other (DDPM, appendix D).
- */
-export function nearest(images: Float32Array | number[], pictures: Float32Array | number[], width: number, neighbours: number): {index: number, distance: number}[][];
-
-/**
- * x_t of `images` (several of `image` values each, -1 to 1), drawn from q(x_t | x_0) (DDPM, eq. 4). `from: t` in the
- * options of a run begins there. The noise of image i is that of image first_image + i of a run with this seed.
- */
-export function noised(scheduler_json: string, t: number, images: Float32Array | number[], image: number, seed: number, first_image?: number | null): Float32Array;
-
-/**
- * The numbers of every step of the run that `sampler(options)` would make: noise levels and factors. Needs no network.
- */
-export function numbers(options: SampleOptions): StepNumbers[];
 
 /**
  * Calls `listener` with the message of every panic from now on, in place of the listener before. After a panic the
@@ -336,7 +320,6 @@ export interface InitOutput {
     readonly __wbg_denoiser_free: (a: number, b: number) => void;
     readonly __wbg_ratedistortion_free: (a: number, b: number) => void;
     readonly __wbg_sampler_free: (a: number, b: number) => void;
-    readonly between: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly denoiser_info: (a: number) => [number, number, number];
     readonly denoiser_load: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
     readonly denoiser_predict: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
@@ -345,10 +328,6 @@ export interface InitOutput {
     readonly denoiser_tuning: (a: number) => [number, number];
     readonly expected_tensors: (a: number, b: number) => [number, number, number];
     readonly is_software_adapter: (a: any) => number;
-    readonly mixed: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
-    readonly nearest: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
-    readonly noised: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
-    readonly numbers: (a: any) => [number, number, number];
     readonly on_panic: (a: any) => void;
     readonly ratedistortion_next: (a: number) => any;
     readonly ratedistortion_total: (a: number) => number;
@@ -360,13 +339,13 @@ export interface InitOutput {
     readonly sampler_unknown_keys: (a: number) => [number, number];
     readonly scheduler_info: (a: number, b: number) => [number, number, number];
     readonly start: () => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_29: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h1b5ce718d2cd06ca_30: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h2aa0535ab8af7741: (a: number, b: number, c: any, d: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h98a1432622e44601: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168: (a: number, b: number, c: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__h41203d1906d6c168_28: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_24: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_25: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h4b85538d5163829d: (a: number, b: number, c: any, d: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__ha3ecd991ccd5086e: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a_23: (a: number, b: number, c: any) => void;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;
@@ -374,8 +353,8 @@ export interface InitOutput {
     readonly __externref_table_alloc: () => number;
     readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __wbindgen_destroy_closure: (a: number, b: number) => void;
-    readonly __externref_drop_slice: (a: number, b: number) => void;
     readonly __externref_table_dealloc: (a: number) => void;
+    readonly __externref_drop_slice: (a: number, b: number) => void;
     readonly __wbindgen_start: () => void;
 }
 

@@ -1,0 +1,33 @@
+/* tslint:disable */
+/* eslint-disable */
+export const memory: WebAssembly.Memory;
+export const __wbg_chain_free: (a: number, b: number) => void;
+export const at: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
+export const beta_schedules: () => [number, number];
+export const between: (a: number, b: number, c: number, d: number) => [number, number, number];
+export const chain_advance: (a: number, b: number) => [number, number, number];
+export const chain_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+export const from_safetensors: (a: number, b: number) => [number, number, number];
+export const levels: (a: number, b: number) => [number, number, number];
+export const marginals: (a: any, b: number, c: number, d: number) => [number, number, number];
+export const mixed: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
+export const nearest: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+export const noise: (a: number, b: number, c: number, d: number) => [number, number, number];
+export const noised: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
+export const numbers: (a: any) => [number, number, number];
+export const on_panic: (a: any) => void;
+export const reconstruction_error: (a: number, b: number, c: number, d: number) => [number, number, number];
+export const scheduler_info: (a: number, b: number) => [number, number, number];
+export const start: () => void;
+export const statistics: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
+export const to_safetensors: (a: number, b: number, c: any, d: number) => [number, number, number];
+export const weights: (a: number, b: number, c: number, d: number) => [number, number, number];
+export const __wbindgen_malloc: (a: number, b: number) => number;
+export const __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
+export const __wbindgen_free: (a: number, b: number, c: number) => void;
+export const __wbindgen_exn_store: (a: number) => void;
+export const __externref_table_alloc: () => number;
+export const __wbindgen_externrefs: WebAssembly.Table;
+export const __externref_drop_slice: (a: number, b: number) => void;
+export const __externref_table_dealloc: (a: number) => void;
+export const __wbindgen_start: () => void;
