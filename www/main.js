@@ -151,8 +151,15 @@ function mayPlay() {
   return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
 
+/** A page that nobody looks at is not painted; it does not wait longer for that, in ms. */
+const UNPAINTED = 100;
+
 /** Lets the browser do what waits, and paint. @returns {Promise<void>} */
-const pause = () => new Promise((resolve) => (document.hidden ? setTimeout(resolve) : requestAnimationFrame(() => setTimeout(resolve))));
+const pause = () =>
+  new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, UNPAINTED);
+  });
 
 /** Waits until nothing is under way. @param {Session} session @returns {Promise<void>} */
 function quiet(session) {
