@@ -121,6 +121,7 @@ test('a step taken apart: the three terms add up to its result', async (t) => {
   await demo.until('ready');
   await demo.generate();
   await demo.get('dissect').locator('summary').first().click();
+  await demo.get('dissect-xt').waitFor();
   await demo.slide('scrub', 1);
   const levels = await demo.page.evaluate(() =>
     ['x0', 'eps', 'z', 'xt'].map((name) => {
