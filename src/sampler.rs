@@ -26,7 +26,7 @@ pub const MAX_BATCH: usize = 1024;
 /// again on another device asks for its noise again.
 pub type NoiseFn = Box<dyn FnMut(u32) -> Vec<f32>>;
 
-/// Noise of image `i` of the batch = [`gaussian`] with this seed and image `first_image + i`:
+/// Noise of image `i` of the batch = [`gaussian`](crate::noise::gaussian) with this seed and image `first_image + i`:
 /// independent of how images are cut into batches.
 pub fn seeded_noise(seed: u64, first_image: u32, shape: [usize; 4]) -> NoiseFn {
     let image = shape[1..].iter().product::<usize>();

@@ -21,6 +21,9 @@ const SHOTS = {
   device: { hash: 'model=avatars', press: 'device-run' },
 };
 
+/** The run that is kept as a film. */
+const FILM = 'model=avatars&steps=25&batch=8&seed=1&pace=fast';
+
 /** Widths of the window, in CSS pixels. */
 const WIDTHS = { 1280: 900, 390: 844 };
 
@@ -38,7 +41,7 @@ async function asWebp(page, png) {
     const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
     const canvas = Object.assign(document.createElement('canvas'), { width: bitmap.width, height: bitmap.height });
     /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d')).drawImage(bitmap, 0, 0);
-    return canvas.toDataURL('image/webp', 0.9);
+    return canvas.toDataURL('image/webp', 0.8);
   }, png.toString('base64'));
   return Buffer.from(url.split(',')[1], 'base64');
 }
@@ -49,7 +52,7 @@ try {
     const { hash, press } = SHOTS[name] ?? { hash: '' };
     for (const [width, height] of Object.entries(WIDTHS)) {
       const phone = Number(width) < 600;
-      const context = await browser.newContext({ viewport: { width: Number(width), height }, isMobile: phone, hasTouch: phone, reducedMotion: 'reduce', deviceScaleFactor: phone ? 2 : 1 });
+      const context = await browser.newContext({ viewport: { width: Number(width), height }, isMobile: phone, hasTouch: phone, reducedMotion: 'reduce' });
       const demo = new Demo(await context.newPage());
       await demo.page.goto(`${server.url}#view=${name}&device=cpu&${hash}`);
       await demo.until('ready');
@@ -65,6 +68,10 @@ try {
         await writeFile(`${folder}/${name}-${width}-${colorScheme}.webp`, await asWebp(demo.page, png));
       }
       if (name === 'generate' && !phone) {
+        await demo.page.goto(`${server.url}#view=generate&device=cpu&${FILM}`);
+        await demo.until('ready');
+        await demo.get(press ?? '').click();
+        await demo.until('done');
         await demo.get('save').click();
         const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.page.getByRole('menuitem', { name: /small/ }).click()]);
         await download.saveAs(`${folder}/film.webp`);
