@@ -68,10 +68,9 @@ try {
         await writeFile(`${folder}/${name}-${width}-${colorScheme}.webp`, await asWebp(demo.page, png));
       }
       if (name === 'generate' && !phone) {
-        await demo.page.goto(`${server.url}#view=generate&device=cpu&${FILM}`);
-        await demo.until('ready');
-        await demo.get(press ?? '').click();
-        await demo.until('done');
+        await demo.page.evaluate((hash) => (location.hash = hash), `view=generate&device=cpu&${FILM}`);
+        await demo.holds('batch', '8');
+        await demo.generate();
         await demo.get('save').click();
         const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.page.getByRole('menuitem', { name: /small/ }).click()]);
         await download.saveAs(`${folder}/film.webp`);

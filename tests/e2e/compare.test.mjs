@@ -113,7 +113,8 @@ test('what the sampler refuses stands in its cell, and the others are made', asy
 test('stop ends all runs after their steps and keeps what there is; another model takes it away', async (t) => {
   const demo = await opened(t, 'preset=race&rows=900,1000');
   await demo.get('compare-run').click();
-  await demo.untilStep(6);
+  // Either may be well ahead of the other when the machine is busy.
+  await demo.page.waitForFunction(() => [...document.querySelectorAll('[data-testid="compare-cell"]')].every((cell) => Number(/(\d+) \/ \d+/.exec(cell.textContent ?? '')?.[1]) > 1));
   await demo.get('compare-stop').click();
   await demo.until('stopped', 'done');
   assert.match(await demo.status(), /^Stopped after \d+ steps; what there is stays\. .*would have taken about/);
