@@ -106,7 +106,7 @@ test('one picture is enlarged with its frames, and the keys go through them', as
   const { width } = /** @type {{width: number}} */ (await demo.get('enlarge-canvas').boundingBox());
   assert.equal(width % 8, 0, 'whole multiples');
   await keyboard.press('Escape');
-  assert.equal(await demo.get('enlarge').count(), 0);
+  await demo.get('enlarge').waitFor({ state: 'detached' });
   assert.deepEqual(await demo.page.evaluate('last'), { show: 'xt', step: 1 });
   assert.equal(await demo.page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).dataset.testid), 'small');
   assert.deepEqual(demo.errors, []);

@@ -129,8 +129,12 @@ test('a link of nonsense to any view: one notice, the view works, and no other m
           await demo.get(`tab-${name}`).click();
           await demo.page.waitForFunction((shown) => document.body.dataset.view === shown, name);
         }
-        assert.equal(await demo.get('status').getAttribute('data-state'), 'running');
-        assert.ok(await demo.get(button(view, 'stop')).isEnabled());
+        // Forward's run has so many terms and no more: a fast machine is done with them by now.
+        const [state, stoppable] = await demo.page.evaluate((stop) => {
+          const found = /** @type {HTMLButtonElement} */ (document.querySelector(`[data-testid="${stop}"]`));
+          return [document.querySelector('[data-testid="status"]')?.getAttribute('data-state'), !found.disabled];
+        }, button(view, 'stop'));
+        assert.ok((state === 'running' && stoppable) || (view === 'forward' && state === 'done'), `${state}, ${stoppable}`);
         await go(demo, view, `${LONG}&model=twin`);
         await demo.page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'Twin');
         await demo.until('ready');
