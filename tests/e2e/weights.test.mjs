@@ -139,7 +139,7 @@ test('the download tells how many bytes there are and counts up to them', async 
           if (!(progress instanceof HTMLProgressElement)) return;
           const { value, max } = progress;
           if (/ MB$/.test(figures) && seen.at(-1)?.value !== value) seen.push({ figures, value, max });
-        }).observe(document, { subtree: true, childList: true, characterData: true });
+        }).observe(document, { subtree: true, childList: true, characterData: true, attributeFilter: ['value'] });
       }),
   });
   await demo.until('ready');
