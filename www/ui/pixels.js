@@ -99,7 +99,12 @@ export function gridAsPng(canvases, columns = columnsFor(canvases.length)) {
     const y = gap + Math.floor(i / columns) * (height + gap);
     context.drawImage(canvas, x * scale, y * scale, width * scale, height * scale);
   });
+  return asPng(sheet);
+}
+
+/** @param {HTMLCanvasElement} canvas @returns {Promise<Blob>} */
+export function asPng(canvas) {
   return new Promise((resolve, reject) => {
-    sheet.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not write the PNG.'))), 'image/png');
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not write the PNG.'))), 'image/png');
   });
 }

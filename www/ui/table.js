@@ -15,7 +15,7 @@ import { precise } from './numbers.js';
 const ROWS_AT_ONCE = 100;
 
 /** @param {Column[]} columns @returns {string} tab-separated, every number in full */
-export function asTsv(columns) {
+function asTsv(columns) {
   const rows = Math.max(0, ...columns.map(({ values }) => values.length));
   const lines = [columns.map(({ label }) => label)];
   for (let i = 0; i < rows; i++) {

@@ -1,6 +1,7 @@
 // What one can take away from a run: the pictures, the film of how they came, and the numbers. Each file says in its
 // metadata how to make it again and whose work the model is. The code for a kind of file is loaded when it is asked for.
 
+import { oneLine } from '../engine/errors.js';
 import { loadFigures } from '../engine/figures.js';
 import { linkTo } from '../hash.js';
 import { gridAsPng } from './pixels.js';
@@ -46,15 +47,12 @@ async function picture(taken) {
 }
 
 /**
- * Saves pictures that are on show as one PNG.
- * @param {HTMLCanvasElement[]} canvases  all of one size
- * @param {import('../state.js').Values} values  the settings that made them @param {Model} model
- * @param {string} what  for the name of the file
+ * Saves a PNG that says how to make it again and whose work the model is.
+ * @param {Blob} png @param {Pick<Taken, 'values'|'model'>} source  what made it @param {string} name  of the file
  */
-export async function savePictures(canvases, values, model, what) {
+export async function savePng(png, source, name) {
   const { withCredit } = await import('./export/png.js');
-  const blob = await withCredit(await gridAsPng(canvases), creditOf({ values, model }));
-  await save(blob, `${values.model}-seed${values.seed}-${what}.png`);
+  await save(await withCredit(png, creditOf(source)), name);
 }
 
 /** @param {Taken} taken */
@@ -62,8 +60,13 @@ function pictureName(taken) {
   return nameOf(taken, `${taken.values.show}-step${taken.film.at(taken.place)?.step}.png`);
 }
 
+/** @param {Taken} taken */
+async function savePicture(taken) {
+  await save(await picture(taken), pictureName(taken));
+}
+
 /** @param {Blob} blob @param {string} name */
-async function save(blob, name) {
+export async function save(blob, name) {
   const { download } = await import('./export/download.js');
   download(blob, name);
 }
@@ -102,29 +105,42 @@ async function saveLatents(taken) {
 }
 
 /**
+ * What an entry of a menu does.
+ * @param {() => Promise<void>} make @param {Session} session  hears of what goes wrong
+ */
+export function saving(make, session) {
+  return async () => {
+    session.clear('save');
+    try {
+      await make();
+    } catch (error) {
+      session.tell('save', oneLine(error));
+    }
+  };
+}
+
+/** The entries for a film. @param {(format: import('./export/film.js').Format) => Promise<void>} make @param {Session} session @returns {Item[]} */
+export function filmItems(make, session) {
+  return [
+    { label: 'Film', hint: 'GIF, plays everywhere', action: saving(() => make('gif'), session) },
+    { label: 'Film, exact', hint: 'animated PNG', action: saving(() => make('png'), session) },
+    { label: 'Film, small', hint: 'animated WebP', action: saving(() => make('webp'), session) },
+  ];
+}
+
+/**
  * The entries of a menu.
  * @param {() => Taken} ask  what is on show now
  * @param {Session} session  hears of what goes wrong
  * @returns {Item[]}
  */
 export function takeItems(ask, session) {
-  /** @param {(taken: Taken) => Promise<void>} make */
-  const action = (make) => () => {
-    session.clear('save');
-    return make(ask()).catch((error) => session.tell('save', error instanceof Error ? error.message : String(error)));
-  };
   const { film, result } = ask();
   /** @type {Item[]} */
-  const items = [{ label: 'Picture', hint: 'PNG', action: action(async (taken) => save(await picture(taken), pictureName(taken))) }];
-  if (film.length > 1) {
-    items.push(
-      { label: 'Film', hint: 'GIF, plays everywhere', action: action((taken) => saveFilm(taken, 'gif', session)) },
-      { label: 'Film, exact', hint: 'animated PNG', action: action((taken) => saveFilm(taken, 'png', session)) },
-      { label: 'Film, small', hint: 'animated WebP', action: action((taken) => saveFilm(taken, 'webp', session)) },
-    );
-  }
-  items.push({ label: 'First noise', hint: 'x_T as .safetensors', action: action(saveLatents) });
-  if (result) items.push({ label: 'Result', hint: 'x_0 as .safetensors', action: action((taken) => saveNumbers(taken, result, 'x_0')) });
+  const items = [{ label: 'Picture', hint: 'PNG', action: saving(() => savePicture(ask()), session) }];
+  if (film.length > 1) items.push(...filmItems((format) => saveFilm(ask(), format, session), session));
+  items.push({ label: 'First noise', hint: 'x_T as .safetensors', action: saving(() => saveLatents(ask()), session) });
+  if (result) items.push({ label: 'Result', hint: 'x_0 as .safetensors', action: saving(() => saveNumbers(ask(), result, 'x_0'), session) });
   return items;
 }
 

@@ -6,7 +6,8 @@ import { Controls } from '../ui/controls.js';
 import { followSession, layout } from '../ui/layout.js';
 import { scrollingRow } from '../ui/row.js';
 import { copyLink, shareButton } from '../ui/share.js';
-import { savePictures } from '../ui/take.js';
+import { gridAsPng } from '../ui/pixels.js';
+import { savePng, saving } from '../ui/take.js';
 import { settingOf } from '../state.js';
 import { loadFigures } from '../engine/figures.js';
 import { Bench, STOPPED, letter } from './reconstruct/bench.js';
@@ -65,7 +66,7 @@ class Reconstruct {
     followSession(this.parts, session);
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());
-    this.save.addEventListener('click', () => this.#save());
+    this.save.addEventListener('click', saving(() => this.#save(), session));
     this.copy.addEventListener('click', () => this.#copyLink());
     settings.on('change', (keys) => keys.includes('task') && this.#choose());
     session.on('status', () => this.#followStatus());
@@ -203,11 +204,7 @@ class Reconstruct {
   async #save() {
     const canvases = /** @type {HTMLCanvasElement[]} */ ([...this.scene.root.querySelectorAll('[data-testid="reconstruct-canvas"]')]);
     const values = this.#shownSettings();
-    try {
-      await savePictures(canvases, values, this.session.model, `reconstruct-${values.task}`);
-    } catch (error) {
-      this.session.tell('save', error instanceof Error ? error.message : String(error));
-    }
+    await savePng(await gridAsPng(canvases), { values, model: this.session.model }, `${values.model}-seed${values.seed}-reconstruct-${values.task}.png`);
   }
 
   async #copyLink() {

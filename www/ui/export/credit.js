@@ -9,7 +9,7 @@
  * @property {string} [copyright]  under which terms, in one line
  */
 
-export const SOFTWARE = 'ddim-web';
+const SOFTWARE = 'ddim-web';
 
 /** The keywords of PNG, with their texts. @param {Credit} credit @returns {[keyword: string, text: string][]} */
 export function entriesOf({ link, title, author, copyright }) {

@@ -1,6 +1,7 @@
 // Makes a film away from the page, which stays free meanwhile: it is told what to make, then sent every frame, and
 // answers with how far it is and in the end with the file.
 
+import { oneLine } from '../../engine/errors.js';
 import { encodeApng } from './apng.js';
 import { encodeGif } from './gif.js';
 import { compose, layoutOf } from './sheet.js';
@@ -47,6 +48,6 @@ onmessage = async ({ data }) => {
     const blob = await ENCODERS[format]({ frames, channels, layout, delays, credit, onFrame: () => answer({ done: ++done }) });
     answer({ blob });
   } catch (error) {
-    answer({ problem: error instanceof Error ? error.message : String(error) });
+    answer({ problem: oneLine(error) });
   }
 };

@@ -29,7 +29,7 @@ import { parse, settingOf } from '../../state.js';
  */
 
 /** More of them are too small to be seen, and too many runs at once. */
-export const MOST_CELLS = 48;
+const MOST_CELLS = 48;
 
 /** What each preset fills in. @type {Record<Exclude<Preset, 'custom'>, Pick<Values, 'rows'|'columns'|'across'>>} */
 export const PRESETS = {

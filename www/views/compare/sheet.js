@@ -1,7 +1,7 @@
 // The table as one picture: its heads and its cells on white, to be taken away.
 
-import { linkTo } from '../../hash.js';
-import { contextOf } from '../../ui/pixels.js';
+import { asPng, contextOf } from '../../ui/pixels.js';
+import { savePng } from '../../ui/take.js';
 import { textOf } from './plan.js';
 
 /** @typedef {import('./grid.js').Grid} Grid @typedef {import('./plan.js').Plan} Plan */
@@ -65,11 +65,6 @@ function sheetOf(plan, cells) {
  * @param {Plan} plan @param {Grid['cells']} cells @param {import('../../models.js').Model} model
  */
 export async function saveTable(plan, cells, model) {
-  const [{ withCredit }, { download }] = await Promise.all([import('../../ui/export/png.js'), import('../../ui/export/download.js')]);
-  /** @type {Blob} */
-  const png = await new Promise((resolve, reject) => {
-    sheetOf(plan, cells).toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not write the PNG.'))), 'image/png');
-  });
-  const credit = { link: linkTo({ ...plan.values, view: 'compare' }), title: `Made with ddim-web by the model ${model.name}`, ...(model.credit && { copyright: model.credit }) };
-  download(await withCredit(png, credit), `${model.id}-compare-${plan.kind}-seed${plan.values.seed}.png`);
+  const made = { values: { ...plan.values, view: 'compare' }, model };
+  await savePng(await asPng(sheetOf(plan, cells)), made, `${model.id}-compare-${plan.kind}-seed${plan.values.seed}.png`);
 }

@@ -1,5 +1,6 @@
 // The part with all schedules side by side: what each step adds, what is left, and what noise the sampler would add.
 
+import { oneLine } from '../../engine/errors.js';
 import { settingOf } from '../../state.js';
 import { element } from '../../ui/dom.js';
 import { short } from '../../ui/numbers.js';
@@ -120,7 +121,7 @@ export class Schedules {
       this.#problem.hidden = true;
       return tau;
     } catch (error) {
-      this.#problem.textContent = error instanceof Error ? error.message : String(error);
+      this.#problem.textContent = oneLine(error);
       this.#problem.hidden = false;
       return [];
     }

@@ -1,5 +1,6 @@
 // The part with the list of steps that a run with these settings makes, to read and to copy.
 
+import { oneLine } from '../../engine/errors.js';
 import { element } from '../../ui/dom.js';
 import { Table } from '../../ui/table.js';
 import { card } from './card.js';
@@ -34,7 +35,7 @@ export class Steps {
       ]);
     } catch (error) {
       this.table.update([]);
-      this.#problem.textContent = error instanceof Error ? error.message : String(error);
+      this.#problem.textContent = oneLine(error);
       this.#problem.hidden = false;
     }
   }

@@ -1,7 +1,7 @@
 // What one can take away: the frames as one picture, or as a film that goes forth and back.
 
 import { gridAsPng } from '../../ui/pixels.js';
-import { creditOf } from '../../ui/take.js';
+import { creditOf, filmItems, save, savePng, saving } from '../../ui/take.js';
 
 /**
  * @typedef {object} Taken
@@ -18,15 +18,14 @@ const nameOf = ({ values: { model, corners, path, steps } }, rest) => `${model}-
 
 /** @param {Taken} taken */
 async function savePicture(taken) {
-  const [{ withCredit }, { download }] = await Promise.all([import('../../ui/export/png.js'), import('../../ui/export/download.js')]);
-  download(await withCredit(await gridAsPng(taken.canvases, taken.columns), creditOf(taken)), nameOf(taken, '.png'));
+  await savePng(await gridAsPng(taken.canvases, taken.columns), taken, nameOf(taken, '.png'));
 }
 
 /** @param {Taken} taken @param {import('../../ui/export/film.js').Format} format */
 async function saveFilm(taken, format) {
-  const [{ makeFilm }, { download }] = await Promise.all([import('../../ui/export/film.js'), import('../../ui/export/download.js')]);
+  const { makeFilm } = await import('../../ui/export/film.js');
   const { frames, shape, delay } = taken;
-  download(await makeFilm({ format, frames, shape, credit: creditOf(taken), delay, hold: delay }), nameOf(taken, `-film.${format}`));
+  await save(await makeFilm({ format, frames, shape, credit: creditOf(taken), delay, hold: delay }), nameOf(taken, `-film.${format}`));
 }
 
 /**
@@ -36,19 +35,8 @@ async function saveFilm(taken, format) {
  * @returns {import('../../ui/menu.js').Item[]}
  */
 export function takeItems(ask, session) {
-  /** @param {(taken: Taken) => Promise<void>} make */
-  const action = (make) => async () => {
-    session.clear('save');
-    try {
-      await make(ask());
-    } catch (error) {
-      session.tell('save', error instanceof Error ? error.message : String(error));
-    }
-  };
   return [
-    { label: 'All frames', hint: 'one PNG', action: action(savePicture) },
-    { label: 'Film', hint: 'GIF, plays everywhere', action: action((taken) => saveFilm(taken, 'gif')) },
-    { label: 'Film, exact', hint: 'animated PNG', action: action((taken) => saveFilm(taken, 'png')) },
-    { label: 'Film, small', hint: 'animated WebP', action: action((taken) => saveFilm(taken, 'webp')) },
+    { label: 'All frames', hint: 'one PNG', action: saving(() => savePicture(ask()), session) },
+    ...filmItems((format) => saveFilm(ask(), format), session),
   ];
 }

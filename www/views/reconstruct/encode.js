@@ -21,7 +21,7 @@ function differenceOf(a, b) {
 }
 
 /** @param {number} error @returns {string} for a sentence */
-export function shortError(error) {
+function shortError(error) {
   return error < 1e-4 ? error.toExponential(1) : error.toPrecision(2);
 }
 

@@ -7,7 +7,7 @@ import { contextOf } from '../../ui/pixels.js';
 
 /** @typedef {import('../../ui/brush.js').Point} Point */
 
-export const CELLS = 16;
+const CELLS = 16;
 
 /** Pixels of the drawing for each cell. */
 const SCALE = 12;
