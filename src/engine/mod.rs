@@ -9,17 +9,21 @@ mod any;
 mod burn;
 mod cpu;
 mod info;
+#[cfg(feature = "train")]
+mod learner;
 pub mod plan;
 #[cfg(feature = "gpu")]
 mod webgpu;
 
 pub use any::{Engine, LoadOptions, Progress};
-#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
+#[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
 pub(crate) use burn::download;
 #[cfg(feature = "burn")]
 pub use burn::{BurnEngine, open_device};
 pub use cpu::CpuEngine;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
+#[cfg(feature = "train")]
+pub use learner::{Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update};
 #[cfg(feature = "gpu")]
 pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 

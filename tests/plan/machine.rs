@@ -107,6 +107,7 @@ impl Machine<'_> {
         }
         let (height, width) = match source.resample {
             Resample::Keep => return map,
+            Resample::Insert2x { .. } => unreachable!("a network inserts no zeros"),
             Resample::Nearest2x => (2 * map.height, 2 * map.width),
             Resample::Average2x => (map.height / 2, map.width / 2),
         };

@@ -127,6 +127,13 @@ fn resample(values: &[f32], width: usize, resample: Resample, planes: Planes, pl
                 let row = row(y / 2);
                 lay_out(plane, planes, y, |x| row[x / 2]);
             }
+            Resample::Insert2x { odd } => {
+                let odd = usize::from(odd);
+                let row = (y % 2 == odd).then(|| row(y / 2));
+                let inserted =
+                    |x: usize| row.filter(|_| x % 2 == odd).map_or(0.0, |row| row[x / 2]);
+                lay_out(plane, planes, y, inserted);
+            }
             Resample::Average2x => {
                 let (upper, lower) = (row(2 * y), row(2 * y + 1));
                 let square = |x: usize| upper[x] + upper[x + 1] + lower[x] + lower[x + 1];

@@ -204,6 +204,7 @@ impl Lowering<'_> {
             stride: 1,
             padding: 0,
             weights: Vec::new(),
+            transposed: false,
             biases: Vec::new(),
             time: None,
             residual: Residual::None,
@@ -474,6 +475,7 @@ impl Lowering<'_> {
             stride: 1,
             padding: 0,
             weights,
+            transposed: false,
             biases,
             time: None,
             residual: Residual::None,
@@ -543,6 +545,7 @@ impl Lowering<'_> {
             stride: 1,
             padding: kernel / 2,
             weights: vec![weight],
+            transposed: false,
             biases: vec![bias],
             time: None,
             residual: Residual::None,
@@ -607,5 +610,6 @@ fn resampled(size: [usize; 2], resample: Resample) -> [usize; 2] {
         Resample::Keep => side,
         Resample::Nearest2x => 2 * side,
         Resample::Average2x => side / 2,
+        Resample::Insert2x { .. } => unreachable!("a network inserts no zeros"),
     })
 }

@@ -9,11 +9,17 @@
 //! are added while it stores; a decoder's input is never joined by a copy, because both parts were written side by
 //! side; the time embeddings of all blocks are one matrix product.
 
+#[cfg(feature = "train")]
+mod backward;
 mod lower;
 mod memory;
 mod print;
+#[cfg(feature = "train")]
+mod training;
 
 pub(in crate::engine) use memory::arrange;
+#[cfg(feature = "train")]
+pub use training::{Back, NormGradient, Step, Through, TrainingPlan, drop_seed, kept};
 
 use crate::unet::config::{Activation, UnetConfig};
 use crate::unet::input::InputError;
@@ -94,6 +100,12 @@ pub enum Resample {
     Nearest2x,
     /// Half as high and wide, the mean of each 2×2 square (of values already normalised and activated).
     Average2x,
+    /// Twice as high and wide, zeros between: what stood in row and column i stands in 2 i, or in 2 i + 1. Only
+    /// gradients are read like that, those of a convolution with a stride of 2.
+    Insert2x {
+        /// 2 i + 1.
+        odd: bool,
+    },
 }
 
 /// What a convolution reads: `resample(act(scale x + shift))`.
@@ -155,6 +167,9 @@ pub struct Conv {
     pub padding: usize,
     /// `[outputs, inputs, kernel, kernel]` or `[outputs, inputs]`; several stand one below the other.
     pub weights: Vec<Param>,
+    /// Whether inputs and outputs of `weights` change places and kernels are turned by half a circle: the gradient of
+    /// a convolution's input out of that of its output. There are no biases then.
+    pub transposed: bool,
     /// `[outputs]`, one for each of `weights`.
     pub biases: Vec<Param>,
     /// One number per output channel, the same for all pixels.

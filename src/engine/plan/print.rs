@@ -176,6 +176,7 @@ impl Plan {
             Resample::Keep => text,
             Resample::Nearest2x => format!("nearest2x({text})"),
             Resample::Average2x => format!("average2x({text})"),
+            Resample::Insert2x { .. } => format!("insert2x({text})"),
         }
     }
 

@@ -26,7 +26,7 @@ impl Drafter<'_> {
         let outputs = self.lanes.blocks(conv.output);
         let [rows, columns] = match conv.source.resample {
             Resample::Nearest2x if phases => [from.height, from.width],
-            Resample::Nearest2x => [2 * from.height, 2 * from.width],
+            Resample::Nearest2x | Resample::Insert2x { .. } => [2 * from.height, 2 * from.width],
             Resample::Average2x => [from.height / 2, from.width / 2],
             Resample::Keep => [from.height, from.width],
         };

@@ -117,7 +117,7 @@ impl Places {
                     let (_, resample) = after(plan, *output);
                     let half = |side: usize| match resample {
                         Resample::Average2x => side / 2,
-                        Resample::Keep | Resample::Nearest2x => side,
+                        Resample::Keep | Resample::Nearest2x | Resample::Insert2x { .. } => side,
                     };
                     let from = &plan.buffers[input.buffer];
                     let (height, width) = (half(from.height), half(from.width));

@@ -255,6 +255,7 @@ fn convolution(choice: &Choice) -> Result<Plan, EngineError> {
             stride: 1,
             padding: 1,
             weights: Vec::new(),
+            transposed: false,
             biases: Vec::new(),
             time: Some(time),
             residual: Residual::None,

@@ -198,7 +198,7 @@ impl Packer<'_> {
             // A mean of four pixels is four positions with a quarter of the weight each.
             let (times, factor) = match source.resample {
                 Resample::Average2x => (4, 0.25),
-                Resample::Keep | Resample::Nearest2x => (1, 1.0),
+                Resample::Keep | Resample::Nearest2x | Resample::Insert2x { .. } => (1, 1.0),
             };
             for _ in 0..times {
                 let kernel = Kernel {

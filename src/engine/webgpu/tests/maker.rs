@@ -135,6 +135,7 @@ impl Maker {
             stride: 1,
             padding: kernel / 2,
             weights: vec![weight],
+            transposed: false,
             biases: vec![bias],
             time: None,
             residual: Residual::None,

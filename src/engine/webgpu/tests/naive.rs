@@ -133,6 +133,16 @@ impl<'a> Naive<'a> {
         } = map;
         match source.resample {
             Resample::Keep => map,
+            Resample::Insert2x { odd } => {
+                let odd = usize::from(odd);
+                Map::make([2 * height, 2 * width, channels], |y, x, c| {
+                    if y % 2 == odd && x % 2 == odd {
+                        map.at(y / 2, x / 2, c)
+                    } else {
+                        0.0
+                    }
+                })
+            }
             Resample::Nearest2x => Map::make([2 * height, 2 * width, channels], |y, x, c| {
                 map.at(y / 2, x / 2, c)
             }),

@@ -1,0 +1,6 @@
+//! Training on the plan: what its list promises, and that every engine computes the gradients it says.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "training/list.rs"]
+mod list;
