@@ -106,7 +106,7 @@ impl Image<'_> {
             pitch,
             ..
         } = task;
-        let kernels = self.program.kernels;
+        let kernels = self.kernels;
         let part = |i: usize| self.offset(qkv) + (i * heads + head) * head_dim * pixels;
         // SAFETY: queries, keys and values of each head lie in `qkv`, which this operation reads and so does not write.
         // In its part of the room a thread has scores, and next to them weights for the longer of both products.

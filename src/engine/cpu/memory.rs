@@ -30,7 +30,12 @@ impl Places {
             touch(op.writes(), at);
         }
         touch(plan.output, plan.ops.len());
-        alive.extend((0..plan.ops.len()).map(|at| (at, at)));
+        Self::arranged(plan, alive, rooms)
+    }
+
+    /// For the buffers of `plan` alive as `alive` says, and a room of `rooms[i]` numbers that is alive at `i` only.
+    pub fn arranged(plan: &Plan, mut alive: Vec<(usize, usize)>, rooms: &[usize]) -> Self {
+        alive.extend((0..rooms.len()).map(|at| (at, at)));
         let lengths = plan.buffers.iter().map(Buffer::len);
         // Vectors at the end of a plane are read beyond it: into memory that no thread writes meanwhile, because no
         // operation reads a buffer that it writes.

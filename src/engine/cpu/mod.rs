@@ -11,6 +11,7 @@ mod memory;
 pub(super) mod pack;
 mod program;
 mod staging;
+mod task;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 mod threads;

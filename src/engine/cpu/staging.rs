@@ -91,8 +91,8 @@ impl Image<'_> {
         plane: &mut [f32],
     ) {
         let source = staged.source;
-        let width = self.program.plan.buffer(source.view).width;
-        let kernels = self.program.kernels;
+        let width = self.plan.buffer(source.view).width;
+        let kernels = self.kernels;
         let straight = staged.straight(planes);
         if straight && planes.padding == 0 {
             kernels.activate(values, plane, scale, shift, source.act);

@@ -23,10 +23,7 @@ impl Image<'_> {
         // SAFETY: this operation reads both, so that it writes neither.
         let (values, by) = unsafe { (self.read(input), modulation.map(|by| self.read(by))) };
         let one = |group: usize| {
-            let (mean, variance) = self
-                .program
-                .kernels
-                .moments(&values[group * length..][..length]);
+            let (mean, variance) = self.kernels.moments(&values[group * length..][..length]);
             let deviation = (variance + eps).sqrt();
             let at = group * channels;
             let (first, second) = (
@@ -66,8 +63,8 @@ impl Image<'_> {
         class: Option<usize>,
         room: Memory,
     ) {
-        let kernels = self.program.kernels;
-        let outputs = weights.bias.len();
+        let kernels = self.kernels;
+        let outputs = conv.output.channels;
         // SAFETY: this operation reads the one and writes the other, so that they lie apart. The room is as long as a
         // vector of the source, see `Program::new`.
         let (source, activated, out) = unsafe {
