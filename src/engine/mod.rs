@@ -21,6 +21,8 @@ pub(crate) use burn::download;
 #[cfg(feature = "burn")]
 pub use burn::{BurnEngine, open_device};
 pub use cpu::CpuEngine;
+#[cfg(feature = "train")]
+pub use cpu::CpuLearner;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 #[cfg(feature = "train")]
 pub use learner::{Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update};

@@ -73,6 +73,12 @@ impl Places {
         Workspace(vec![0.0; self.length])
     }
 
+    /// Numbers of one image's memory.
+    #[cfg(feature = "train")]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// `workspace` for threads that work on the image together.
     pub fn memory(&self, workspace: &mut Workspace) -> Memory {
         assert_eq!(
@@ -98,6 +104,12 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
+    /// All of `numbers`, for as long as nobody else uses them.
+    #[cfg(feature = "train")]
+    pub fn of(numbers: &mut [f32]) -> Self {
+        Self(numbers.as_mut_ptr())
+    }
+
     /// The number at `offset`.
     pub fn at(self, offset: usize) -> *mut f32 {
         self.0.wrapping_add(offset)

@@ -115,7 +115,13 @@ impl Image<'_> {
 }
 
 /// Lays `values`, rows of `width`, out in `plane`.
-fn resample(values: &[f32], width: usize, resample: Resample, planes: Planes, plane: &mut [f32]) {
+pub fn resample(
+    values: &[f32],
+    width: usize,
+    resample: Resample,
+    planes: Planes,
+    plane: &mut [f32],
+) {
     for y in 0..planes.size[0] {
         let row = |y: usize| &values[y * width..][..width];
         match resample {

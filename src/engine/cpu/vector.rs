@@ -4,7 +4,7 @@ use super::memory::Memory;
 use super::pack::{Norm, Single};
 use super::program::Image;
 use super::threads;
-use crate::engine::plan::{Conv, View};
+use crate::engine::plan::{Conv, Residual, View};
 
 impl Image<'_> {
     /// # Safety
@@ -82,6 +82,11 @@ impl Image<'_> {
             for (out, row) in out.iter_mut().zip(&table[class * outputs..]) {
                 *out += row;
             }
+        }
+        if let Residual::Add(source) = conv.residual {
+            // SAFETY: this operation reads it, so that it does not write it.
+            let add = unsafe { self.read(source.view) };
+            out.iter_mut().zip(add).for_each(|(out, add)| *out += add);
         }
         kernels.single(x, &weights.weight, out);
     }
