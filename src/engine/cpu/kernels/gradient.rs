@@ -64,7 +64,7 @@ pub unsafe fn spread<L: Lane, const N: usize>(of: &Spread) {
 
 /// Number i of vector j becomes number j of vector i.
 #[inline(always)]
-fn transposed<L: Lane, const N: usize>(mut rows: [L; N]) -> [L; N] {
+pub(super) fn transposed<L: Lane, const N: usize>(mut rows: [L; N]) -> [L; N] {
     // One bit of the index after the other moves from the vector's number into the place within it.
     let mut done = 1;
     while done < N {

@@ -7,12 +7,11 @@
 
 use super::super::kernels::Kernels;
 use super::super::memory::{Memory, Places, Room};
-use super::super::pack::Packed;
 use super::super::program::Image;
-use super::super::task::Task;
 use super::super::threads;
 use super::attention::AttentionGradientTask;
 use super::back::Facts;
+use super::operation::{OpTask, Weights};
 use super::tensors::{Layout, Tensors};
 use super::weights::{self, Shape, WeightTask};
 use crate::engine::learner::TrainBatch;
@@ -55,7 +54,7 @@ struct Stretch {
 #[derive(Debug)]
 enum Item {
     /// An operation of the plan, by number.
-    Op(usize, Box<Task>),
+    Op(usize, Box<OpTask>),
     /// One that only training has, by its step.
     Back(usize, Option<AttentionGradientTask>),
     /// For the sum of this number that follows: what it reads.
@@ -75,7 +74,7 @@ impl List {
     pub fn new(
         plan: TrainingPlan,
         layout: &Layout,
-        packed: &[Packed],
+        packed: &[Weights],
         images: usize,
         kernels: Kernels,
     ) -> Self {
@@ -95,7 +94,7 @@ impl List {
             let stretch = stretches.last_mut().expect("there is always one");
             match step {
                 Step::Op(op) => {
-                    let task = Task::new(
+                    let task = OpTask::new(
                         &plan.plan,
                         &plan.plan.ops[*op],
                         &packed[*op],
@@ -202,7 +201,7 @@ impl List {
     pub fn run(
         &self,
         memory: &mut BatchMemory,
-        packed: &[Packed],
+        packed: &[Weights],
         tensors: Tensors,
         frequencies: Option<&[f32]>,
         batch: &TrainBatch,
@@ -246,7 +245,7 @@ impl List {
                         match item {
                             Item::Op(at, task) => {
                                 let op = &self.plan.plan.ops[*at];
-                                image.carry_out(op, &packed[*at], task, facts.class, room);
+                                image.operate(op, &packed[*at], task, facts.class, room);
                             }
                             Item::Back(at, task) => {
                                 if let Step::Back(back) = &self.plan.steps[*at] {
