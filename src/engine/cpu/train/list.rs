@@ -6,7 +6,7 @@
 //! of threads.
 
 use super::super::kernels::Kernels;
-use super::super::memory::{Memory, Places, Room};
+use super::super::memory::{Memory, Numbers, Places, Room};
 use super::super::program::Image;
 use super::super::threads;
 use super::attention::AttentionGradientTask;
@@ -36,11 +36,11 @@ pub struct List {
 /// Memory for a [`List`].
 #[derive(Debug)]
 pub struct BatchMemory {
-    images: Vec<f32>,
-    rooms: Vec<f32>,
-    grids: Vec<f32>,
-    sums: Vec<f32>,
-    sum_rooms: Vec<f32>,
+    images: Numbers,
+    rooms: Numbers,
+    grids: Numbers,
+    sums: Numbers,
+    sum_rooms: Numbers,
 }
 
 /// Items for each image on its own, and then sums over the batch.
@@ -189,11 +189,11 @@ impl List {
             1
         };
         BatchMemory {
-            images: vec![0.0; self.images * self.places.length()],
-            rooms: vec![0.0; rooms * room],
-            grids: vec![0.0; grids],
-            sums: vec![0.0; sums],
-            sum_rooms: vec![0.0; self.threads * sum_room],
+            images: Numbers::zeros(self.images * self.places.length()),
+            rooms: Numbers::zeros(rooms * room),
+            grids: Numbers::zeros(grids),
+            sums: Numbers::zeros(sums),
+            sum_rooms: Numbers::zeros(self.threads * sum_room),
         }
     }
 
@@ -209,13 +209,13 @@ impl List {
     ) -> f64 {
         let threads = threads::available().min(self.threads);
         let sum_places = weights::Places {
-            grids: Memory::of(&mut memory.grids),
-            sums: Memory::of(&mut memory.sums),
-            rooms: Memory::of(&mut memory.sum_rooms),
+            grids: memory.grids.memory(),
+            sums: memory.sums.memory(),
+            rooms: memory.sum_rooms.memory(),
             room: self.lengths[3],
         };
-        let rooms = Memory::of(&mut memory.rooms);
-        let images = Memory::of(&mut memory.images);
+        let rooms = memory.rooms.memory();
+        let images = memory.images.memory();
         let image = |index: usize, threads: usize| Image {
             plan: &self.plan.plan,
             places: &self.places,

@@ -10,7 +10,7 @@ use super::super::kernels::lane::MAX_LANES;
 use super::super::kernels::product::{Part, Pixels, Product};
 use super::super::kernels::tiles::{Collect, Panel, ToPixels};
 use super::super::kernels::winograd::POSITIONS;
-use super::super::memory::{Memory, Room, Shared};
+use super::super::memory::{Memory, Numbers, Room, Shared};
 use super::super::pack::{biases, group, grouped_length};
 use super::super::program::Image;
 use super::super::staging::Staged;
@@ -40,7 +40,7 @@ pub fn pays(plan: &Plan, conv: &Conv) -> bool {
 #[derive(Debug)]
 pub struct TileWeights {
     /// `[positions][vectors of outputs][inputs][lanes]`; inputs are filled up to whole vectors.
-    weights: Vec<f32>,
+    weights: Numbers,
     /// As in [`super::super::pack::WinogradWeights`].
     shortcut: Vec<f32>,
     bias: Vec<f32>,
@@ -57,7 +57,7 @@ impl TileWeights {
             Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
         };
         Self {
-            weights: vec![0.0; POSITIONS * wide * high],
+            weights: Numbers::zeros(POSITIONS * wide * high),
             shortcut: vec![0.0; grouped_length(kernels.rows, outputs, more)],
             bias: vec![0.0; outputs],
             zeros: vec![0.0; outputs],
