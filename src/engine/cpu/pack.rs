@@ -222,7 +222,7 @@ impl Packed {
 
 /// Calls `put(output, input, kernel)` for every pair that `conv` has a kernel for, turned by half a circle where it is
 /// transposed.
-fn each_kernel<'t>(
+pub fn each_kernel<'t>(
     conv: &Conv,
     tensor: &impl Fn(Param) -> &'t [f32],
     mut put: impl FnMut(usize, usize, &[f32]),

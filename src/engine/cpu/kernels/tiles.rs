@@ -42,7 +42,7 @@ fn by_g<L: Lane>([a, b, c]: [L; 3], half: L) -> [L; 4] {
     [a, outer.add(b).mul(half), outer.sub(b).mul(half), c]
 }
 
-/// `to[o][tile] = Σ_i weights[o][i] x[i][tile]` for one position.
+/// `to[o][tile] (+)= Σ_i weights[o][i] x[i][tile]` for one position; with pixels in place of tiles a 1×1 convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct Panel {
     /// `[vectors of inputs][tiles][lanes]`.
@@ -57,6 +57,8 @@ pub struct Panel {
     pub to: *mut f32,
     /// From one vector of outputs to the next.
     pub to_vector: usize,
+    /// Whether the sums are added to what is there.
+    pub add: bool,
 }
 
 /// The sums of `tiles`, filled up to whole groups of `R`, and of `outputs`, which are vectors; `R` tiles of `V` vectors
@@ -117,7 +119,12 @@ unsafe fn sums<L: Lane, const R: usize, const V: usize>(of: &Panel, tile: usize,
         let to = of.to.add(output * of.to_vector + tile * L::N);
         for row in 0..R {
             for v in 0..V {
-                sums[row][v].store(to.add(v * of.to_vector + row * L::N));
+                let to = to.add(v * of.to_vector + row * L::N);
+                let mut sum = sums[row][v];
+                if of.add {
+                    sum = sum.add(L::load(to));
+                }
+                sum.store(to);
             }
         }
     }

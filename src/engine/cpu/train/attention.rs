@@ -112,12 +112,7 @@ impl Image<'_> {
             )
         };
         // Every product's weights lie in the same place, and each is done before those of the next are made.
-        let pack = |outputs: usize, depth: usize, at: &dyn Fn(usize, usize) -> f32| {
-            let length = grouped_length(self.kernels.rows, outputs, depth);
-            // SAFETY: this thread has room for the weights of either shape there.
-            let weights = unsafe { scores_room.write(packed, length) };
-            group(weights, self.kernels.rows, outputs, depth, at);
-        };
+        let to_weights = scores_room.at(packed);
         let of_channels = |x: *const f32, plane: usize, to: *mut f32, scale: f32| {
             let product = Product {
                 parts: &[Part {
@@ -145,10 +140,20 @@ impl Image<'_> {
 
         // SAFETY: both are in this thread's parts.
         unsafe { self.turn(scores_room.at(task.forward.scores), turned, pixels, pitch) };
-        pack(head_dim, pixels, &|o, k| gradients[o * pixels + k]);
+        // SAFETY: this thread has room for weights of either shape there.
+        unsafe {
+            self.pack(to_weights, [head_dim, pixels], |o, k| {
+                gradients[o * pixels + k]
+            })
+        };
         of_channels(turned, pitch, to(2), 1.0);
 
-        pack(pixels, head_dim, &|o, k| values[k * pixels + o]);
+        // SAFETY: this thread has room for weights of either shape there.
+        unsafe {
+            self.pack(to_weights, [pixels, head_dim], |o, k| {
+                values[k * pixels + o]
+            })
+        };
         let product = Product {
             parts: &[Part {
                 x: self.memory.at(place(gradient, 0)),
@@ -173,13 +178,36 @@ impl Image<'_> {
         };
         self.kernels.softmax_gradient(scores, slopes, pitch);
 
-        pack(head_dim, pixels, &|o, k| keys[o * pixels + k]);
+        // SAFETY: this thread has room for weights of either shape there.
+        unsafe { self.pack(to_weights, [head_dim, pixels], |o, k| keys[o * pixels + k]) };
         of_channels(slopes_at, pitch, to(0), scale);
 
         // SAFETY: as above.
         unsafe { self.turn(slopes_at, turned, pixels, pitch) };
-        pack(head_dim, pixels, &|o, k| queries[o * pixels + k]);
+        // SAFETY: this thread has room for weights of either shape there.
+        unsafe {
+            self.pack(to_weights, [head_dim, pixels], |o, k| {
+                queries[o * pixels + k]
+            })
+        };
         of_channels(turned, pitch, to(1), scale);
+    }
+
+    /// Weights of `outputs` and `depth` in groups, see [`group`].
+    ///
+    /// # Safety
+    /// There must be room for them, which nobody else uses.
+    unsafe fn pack(
+        &self,
+        to: *mut f32,
+        [outputs, depth]: [usize; 2],
+        at: impl Fn(usize, usize) -> f32,
+    ) {
+        let rows = self.kernels.rows;
+        // SAFETY: that is what the caller promises.
+        let weights =
+            unsafe { std::slice::from_raw_parts_mut(to, grouped_length(rows, outputs, depth)) };
+        group(weights, rows, outputs, depth, at);
     }
 
     /// `[key][query]` -> `[query][key]`, rows of `pitch` numbers.

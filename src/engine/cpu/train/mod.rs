@@ -6,6 +6,7 @@ mod back;
 mod grid;
 mod list;
 mod operation;
+mod pixels;
 mod tensors;
 mod through;
 mod tiles;

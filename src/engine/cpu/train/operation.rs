@@ -5,6 +5,7 @@ use super::super::memory::{Memory, Room};
 use super::super::pack::Packed;
 use super::super::program::Image;
 use super::super::task::Task;
+use super::pixels::{self, PixelTask, PixelWeights};
 use super::tiles::{self, TileTask, TileWeights};
 use crate::engine::plan::{Op, Param, Plan};
 
@@ -15,6 +16,8 @@ pub enum Weights {
     Packed(Packed),
     /// Of a convolution over tiles.
     Tiles(TileWeights),
+    /// Of a 1×1 convolution.
+    Pixels(PixelWeights),
 }
 
 /// What an operation needs besides its weights.
@@ -24,6 +27,8 @@ pub enum OpTask {
     Packed(Task),
     /// A convolution over tiles.
     Tiles(TileTask),
+    /// A 1×1 convolution.
+    Pixels(PixelTask),
 }
 
 impl Weights {
@@ -32,6 +37,9 @@ impl Weights {
         match op {
             Op::Conv(conv) if !single && tiles::pays(plan, conv) => {
                 Self::Tiles(TileWeights::new(conv, kernels))
+            }
+            Op::Conv(conv) if !single && pixels::pays(plan, conv) => {
+                Self::Pixels(PixelWeights::new(conv, kernels))
             }
             _ => Self::Packed(Packed::new(plan, op, single, kernels.rows)),
         }
@@ -42,7 +50,8 @@ impl Weights {
         match (self, op) {
             (Self::Packed(packed), _) => packed.fill(op, kernels.rows, tensor),
             (Self::Tiles(tiles), Op::Conv(conv)) => tiles.fill(conv, kernels, tensor),
-            _ => unreachable!("only convolutions go over tiles"),
+            (Self::Pixels(pixels), Op::Conv(conv)) => pixels.fill(conv, kernels, tensor),
+            _ => unreachable!("only convolutions have such weights"),
         }
     }
 }
@@ -54,8 +63,13 @@ impl OpTask {
             (_, Weights::Packed(packed)) => {
                 Self::Packed(Task::new(plan, op, packed, kernels, room))
             }
-            (Op::Conv(conv), _) => Self::Tiles(TileTask::new(plan, conv, kernels, room)),
-            _ => unreachable!("only convolutions go over tiles"),
+            (Op::Conv(conv), Weights::Tiles(_)) => {
+                Self::Tiles(TileTask::new(plan, conv, kernels, room))
+            }
+            (Op::Conv(conv), Weights::Pixels(_)) => {
+                Self::Pixels(PixelTask::new(plan, conv, kernels, room))
+            }
+            _ => unreachable!("only convolutions have such weights"),
         }
     }
 }
@@ -81,6 +95,9 @@ impl Image<'_> {
                 }
                 (Op::Conv(conv), Weights::Tiles(weights), OpTask::Tiles(task)) => {
                     self.over_tiles(conv, weights, task, room);
+                }
+                (Op::Conv(conv), Weights::Pixels(weights), OpTask::Pixels(task)) => {
+                    self.over_pixels(conv, weights, task, room);
                 }
                 _ => unreachable!("weights are packed, and tasks made, by the same list"),
             }

@@ -2,20 +2,19 @@
 //! backward, where it takes less time than [`super::super::winograd`] with its tiles in a vector, but needs weights of
 //! another order.
 
-use super::super::conv::residual_source;
-use super::super::geometry::{dense_layout, vectors};
+use super::super::geometry::dense_layout;
 use super::super::kernels::Kernels;
 use super::super::kernels::gradient::TileRow;
 use super::super::kernels::lane::MAX_LANES;
-use super::super::kernels::product::{Part, Pixels, Product};
 use super::super::kernels::tiles::{Collect, Panel, ToPixels};
 use super::super::kernels::winograd::POSITIONS;
 use super::super::memory::{Memory, Numbers, Room, Shared};
-use super::super::pack::{biases, group, grouped_length};
+use super::super::pack::biases;
 use super::super::program::Image;
 use super::super::staging::Staged;
 use super::super::threads;
 use super::grid::Grid;
+use super::pixels::Lines;
 use crate::engine::plan::{Conv, Param, Plan, Resample, Residual};
 
 /// Numbers of the sums that are worked on at once: 256 KiB, a part of a second-level cache.
@@ -41,10 +40,9 @@ pub fn pays(plan: &Plan, conv: &Conv) -> bool {
 pub struct TileWeights {
     /// `[positions][vectors of outputs][inputs][lanes]`; inputs are filled up to whole vectors.
     weights: Numbers,
-    /// As in [`super::super::pack::WinogradWeights`].
-    shortcut: Vec<f32>,
+    /// Of the residual's 1×1 convolution.
+    shortcut: Lines,
     bias: Vec<f32>,
-    zeros: Vec<f32>,
 }
 
 impl TileWeights {
@@ -58,15 +56,14 @@ impl TileWeights {
         };
         Self {
             weights: Numbers::zeros(POSITIONS * wide * high),
-            shortcut: vec![0.0; grouped_length(kernels.rows, outputs, more)],
+            shortcut: Lines::new(more, outputs, kernels.lanes),
             bias: vec![0.0; outputs],
-            zeros: vec![0.0; outputs],
         }
     }
 
     /// Puts the weights of `conv`, which these are for, into the same places again.
     pub fn fill<'t>(&mut self, conv: &Conv, kernels: Kernels, tensor: impl Fn(Param) -> &'t [f32]) {
-        let (lanes, rows) = (kernels.lanes, kernels.rows);
+        let lanes = kernels.lanes;
         let (inputs, outputs) = (conv.source.view.channels, conv.output.channels);
         let position = self.weights.len() / POSITIONS;
         let wide = inputs.next_multiple_of(lanes);
@@ -100,9 +97,11 @@ impl TileWeights {
         if let Residual::Project { weight, .. } = conv.residual {
             let weight = tensor(weight);
             let more = weight.len() / outputs;
-            group(&mut self.shortcut, rows, outputs, more, |o, k| {
-                weight[o * more + k]
-            });
+            for (output, row) in weight.chunks_exact(more).enumerate() {
+                for (input, value) in row.iter().enumerate() {
+                    self.shortcut.put([input, more], output, lanes, *value);
+                }
+            }
         }
     }
 }
@@ -111,9 +110,10 @@ impl TileWeights {
 #[derive(Debug)]
 pub struct TileTask {
     grid: Grid,
+    /// What is added.
     residual: Option<Staged>,
-    /// The pixels of the residual's 1×1 convolution.
-    residual_pixels: Vec<Pixels>,
+    /// What the residual's 1×1 convolution reads, and where in the operation's room.
+    projected: Option<(Grid, usize)>,
     /// Vectors of outputs.
     outputs: usize,
     /// Rows and columns of the output.
@@ -149,10 +149,22 @@ impl TileTask {
         let of_row = POSITIONS * outputs * lanes * tiles[1];
         let rows = (BLOCK / of_row).clamp(1, tiles[0]);
         let vector = (rows * tiles[1]).next_multiple_of(kernels.training.tiles) * lanes;
-        let residual = residual_source(conv).map(|source| {
-            let layout = dense_layout(&source, size);
-            Staged::new(plan, source, layout, room)
-        });
+        let (mut residual, mut projected) = (None, None);
+        match conv.residual {
+            Residual::Add(source) => {
+                let layout = dense_layout(&source, size);
+                residual = Some(Staged::new(plan, source, layout, room));
+            }
+            Residual::Project { source, .. } => {
+                // In the order of the tiles' pixels.
+                let even = tiles.map(|side| 2 * side);
+                let grid = Grid::new(plan, source, 0, even, 1, lanes, room);
+                // The last group may read as many pixels after the last.
+                let slack = kernels.training.tiles * lanes;
+                projected = Some((grid, room.take(grid.length() + slack)));
+            }
+            Residual::None | Residual::Class(_) => {}
+        }
         let in_rows = (0..rows).flat_map(|y| (0..tiles[1]).map(move |x| (y, x)));
         let places = in_rows.map(|(y, x)| 2 * y * grid.pitch() + 2 * x * lanes);
         let mut part = Room::new(1);
@@ -161,7 +173,7 @@ impl TileTask {
         let pixels = part.take(outputs * 4 * vector);
         Self {
             residual,
-            residual_pixels: vectors(size, size[1], lanes, [size[1], 1], 0),
+            projected,
             outputs,
             size,
             tiles,
@@ -194,37 +206,17 @@ impl Image<'_> {
         let pixels = self.pixels(conv.output);
         // SAFETY: `TileTask::new` made all of it for this operation and took the sums from its room, one for each
         // output.
-        let (mut residual, sums) = unsafe {
+        let (residual, sums) = unsafe {
             self.lay_on_grid(&task.grid, 0, room.from(task.input), room);
+            if let Some((grid, place)) = &task.projected {
+                self.lay_on_grid(grid, 0, room.from(*place), room);
+            }
             let residual = task.residual.as_ref();
             (
                 residual.map(|residual| self.stage(residual, room)),
                 self.sums(conv, &packed.bias, room.from(task.sums)),
             )
         };
-        if let (Residual::Project { source, .. }, Some((x, plane))) = (conv.residual, residual) {
-            let product = Product {
-                parts: &[Part {
-                    x,
-                    plane,
-                    channels: source.view.channels,
-                    taps: &[0],
-                }],
-                weights: packed.shortcut.as_ptr(),
-                depth: source.view.channels,
-                bias: packed.zeros.as_ptr(),
-                out,
-                out_plane: pixels,
-                out_step: 1,
-                residual: None,
-                scale: 1.0,
-            };
-            // SAFETY: the residual's planes have the output's size, and what is read behind them by the last vector is
-            // there, too (see `stage`). `fill` made the weights in groups of `kernels.rows`, and there is a zero for
-            // each output. The output's planes nobody else uses.
-            unsafe { self.product(product, conv.output.channels, &task.residual_pixels) };
-            residual = Some((out.cast_const(), pixels));
-        }
         // SAFETY: each thread has outputs and a part of the room of its own; the rest is only read.
         let shared = unsafe { Shared::new((residual, sums, out)) };
         let parts = self.threads.min(task.outputs);
@@ -293,6 +285,7 @@ impl Image<'_> {
                     weights: packed.weights[position * weights..].as_ptr(),
                     to: own.at(task.products + position * task.outputs * task.vector),
                     to_vector: task.vector,
+                    add: false,
                 };
                 // SAFETY: `vector` is whole groups of tiles, on both sides; weights are there for all outputs.
                 unsafe { (kernels.panel)(&panel, count, outputs.clone()) };
@@ -307,7 +300,20 @@ impl Image<'_> {
             to_vector: 4 * task.vector,
         };
         // SAFETY: all positions are there now, and room for four pixels of each tile.
-        unsafe { (kernels.pixels)(&to_pixels, outputs) };
+        unsafe { (kernels.pixels)(&to_pixels, outputs.clone()) };
+        if let Some((grid, place)) = &task.projected {
+            let panel = Panel {
+                x: room.at(place + 2 * first * grid.pitch()),
+                x_vector: grid.vector(),
+                inputs: grid.vectors,
+                weights: packed.shortcut.0.as_ptr(),
+                to: to_pixels.to,
+                to_vector: to_pixels.to_vector,
+                add: true,
+            };
+            // SAFETY: the grid has four pixels for each tile in the same order, and so many of them are whole groups.
+            unsafe { (kernels.panel)(&panel, 4 * count, outputs) };
+        }
     }
 
     /// The pixels of the rows of tiles from `first` on where they belong, for some vectors of outputs; `whole` speaks
