@@ -18,7 +18,7 @@ const SIZES: [&[[usize; 2]]; 3] = [
 ];
 
 /// Pixels times the square of the channels, at most.
-const WORK: usize = 1500;
+const WORK: usize = 500;
 
 /// Single numbers of every tensor that are moved.
 const NUMBERS: usize = 2;
