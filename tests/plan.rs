@@ -23,8 +23,6 @@ mod gpu_storage;
 mod gpu_tuning;
 #[path = "plan/lowering.rs"]
 mod lowering;
-#[path = "plan/machine.rs"]
-mod machine;
 #[path = "plan/memory.rs"]
 mod memory;
 #[path = "plan/parity.rs"]
@@ -41,3 +39,5 @@ mod rule;
 mod shapes;
 #[path = "plan/subjects.rs"]
 mod subjects;
+#[path = "plan/variety.rs"]
+mod variety;

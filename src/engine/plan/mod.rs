@@ -14,10 +14,14 @@ mod backward;
 mod lower;
 mod memory;
 mod print;
+mod reference;
 #[cfg(feature = "train")]
 mod training;
 
 pub(in crate::engine) use memory::arrange;
+#[cfg(feature = "train")]
+pub use reference::gradients;
+pub use reference::{ImageState, Reference};
 #[cfg(feature = "train")]
 pub use training::{Back, NormGradient, Step, Through, TrainingPlan, drop_seed, kept};
 
