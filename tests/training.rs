@@ -4,3 +4,7 @@
 
 #[path = "training/list.rs"]
 mod list;
+
+#[cfg(feature = "gpu")]
+#[path = "training/gpu.rs"]
+mod gpu;

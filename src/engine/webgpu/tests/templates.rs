@@ -129,6 +129,7 @@ fn drafts() -> impl Iterator<Item = Draft> {
                     places: &places,
                     batch: 2,
                     style: style(tile, storage, (i + j) % 3 == 0),
+                    masters: false,
                 };
                 drafts.extend(drafter.all(&packed.ops));
             }
