@@ -2,9 +2,14 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-#[path = "training/list.rs"]
-mod list;
-
+#[path = "training/finite.rs"]
+mod finite;
 #[cfg(feature = "gpu")]
 #[path = "training/gpu.rs"]
 mod gpu;
+#[path = "training/list.rs"]
+mod list;
+#[path = "plan/random.rs"]
+mod random;
+#[path = "network/rule.rs"]
+mod rule;

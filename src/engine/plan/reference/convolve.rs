@@ -42,9 +42,11 @@ impl Geometry {
         assert_eq!(weight.len(), outputs * inputs * taps);
         // [kernel, kernel, inputs, outputs], so that the innermost loop goes on in memory.
         let mut turned = vec![0.0; weight.len()];
-        for (i, w) in weight.iter().enumerate() {
-            let (o, c, tap) = (i / taps / inputs, i / taps % inputs, i % taps);
-            turned[(tap * inputs + c) * outputs + o] = *w;
+        for (i, kernel) in weight.chunks_exact(taps).enumerate() {
+            let (o, c) = (i / inputs, i % inputs);
+            for (tap, w) in kernel.iter().enumerate() {
+                turned[(tap * inputs + c) * outputs + o] = *w;
+            }
         }
         let mut output = Map::zeros(size);
         for (i, sums) in output.values.chunks_exact_mut(outputs).enumerate() {
@@ -82,9 +84,11 @@ impl Geometry {
                 }
             }
         }
-        for (i, w) in weight.iter_mut().enumerate() {
-            let (o, c, tap) = (i / taps / inputs, i / taps % inputs, i % taps);
-            *w += turned[(tap * outputs + o) * inputs + c];
+        for (i, kernel) in weight.chunks_exact_mut(taps).enumerate() {
+            let (o, c) = (i / inputs, i % inputs);
+            for (tap, w) in kernel.iter_mut().enumerate() {
+                *w += turned[(tap * outputs + o) * inputs + c];
+            }
         }
     }
 }
@@ -95,9 +99,10 @@ pub(super) fn transposed(weight: &[f64], inputs: usize, kernel: usize) -> Vec<f6
     let taps = kernel * kernel;
     let outputs = weight.len() / (inputs * taps);
     let mut turned = vec![0.0; weight.len()];
-    for (i, w) in weight.iter().enumerate() {
-        let (o, c, tap) = (i / taps / inputs, i / taps % inputs, i % taps);
-        turned[(c * outputs + o) * taps + (taps - 1 - tap)] = *w;
+    for (i, kernel) in weight.chunks_exact(taps).enumerate() {
+        let (o, c) = (i / inputs, i % inputs);
+        let to = &mut turned[(c * outputs + o) * taps..][..taps];
+        to.iter_mut().rev().zip(kernel).for_each(|(to, w)| *to = *w);
     }
     turned
 }
