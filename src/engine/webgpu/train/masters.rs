@@ -259,7 +259,10 @@ impl Making<'_> {
     ) -> usize {
         let inputs = channels(&self.lanes.of(source));
         let input_lanes = 4 * self.lanes.blocks(source);
-        let output_lanes = outputs.last().map_or(0, |last| last + 1).next_multiple_of(4);
+        let output_lanes = outputs
+            .last()
+            .map_or(0, |last| last + 1)
+            .next_multiple_of(4);
         let positions = kernel * kernel;
         let length = positions * input_lanes * output_lanes / 4;
         self.stack(weights, outputs, length, |outputs| Shape::Kernel {

@@ -87,7 +87,9 @@ impl GpuLearner {
         };
         for size in &masters.pieces {
             let all = 16 * COPIES * pitch(*size);
-            trained.all.push(gpu.buffer("weights in training", all, usage)?);
+            trained
+                .all
+                .push(gpu.buffer("weights in training", all, usage)?);
             trained
                 .gradients
                 .push(gpu.buffer("gradients", 16 * size, usage)?);
@@ -145,7 +147,11 @@ impl GpuLearner {
     }
 
     /// The tensors in `pieces`, each from `first` vectors on.
-    fn tensors(&self, pieces: &[Vec<f32>], first: impl Fn(usize) -> usize) -> Vec<Option<Vec<f32>>> {
+    fn tensors(
+        &self,
+        pieces: &[Vec<f32>],
+        first: impl Fn(usize) -> usize,
+    ) -> Vec<Option<Vec<f32>>> {
         let tensor = |tensor: &Option<masters::Tensor>| {
             tensor.as_ref().map(|tensor| {
                 let numbers = &pieces[tensor.piece];
@@ -269,10 +275,7 @@ impl GpuLearner {
         &mut self,
         batch: &TrainBatch,
         update: &Update,
-    ) -> Result<
-        impl Future<Output = Result<StepNumbers, EngineError>> + use<>,
-        EngineError,
-    > {
+    ) -> Result<impl Future<Output = Result<StepNumbers, EngineError>> + use<>, EngineError> {
         let gpu = self.gpu.clone();
         let (program, filled) = self.submit(batch, Then::Change(update))?;
         let (numbers, at) = program.flag();

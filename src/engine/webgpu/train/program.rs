@@ -109,9 +109,17 @@ impl Program {
         let groups = batch.div_ceil(at_once);
         let steps = steps(batch.div_ceil(groups));
         let state = steps.state;
-        let runs = [steps.gradients()?, steps.update(false)?, steps.update(true)?];
+        let runs = [
+            steps.gradients()?,
+            steps.update(false)?,
+            steps.update(true)?,
+        ];
         let row = limits.max_compute_workgroups_per_dimension as usize;
-        if let Some(task) = runs.iter().flatten().find(|t| t.groups.iter().any(|n| *n > row)) {
+        if let Some(task) = runs
+            .iter()
+            .flatten()
+            .find(|t| t.groups.iter().any(|n| *n > row))
+        {
             return Err(EngineError::Device(format!(
                 "batch or size too large: a step would take {:?} workgroups, {} takes {row} in a row",
                 task.groups,
@@ -216,10 +224,7 @@ impl Program {
             }
             self.encode(&self.runs[0], &mut encoder);
         }
-        self.encode(
-            &self.runs[1 + usize::from(update.is_some())],
-            &mut encoder,
-        );
+        self.encode(&self.runs[1 + usize::from(update.is_some())], &mut encoder);
         let results = 4 * self.state.results() as u64;
         encoder.copy_buffer_to_buffer(&self.numbers, results, &buffer, 0, buffer.size());
         let submission = gpu.queue().submit([encoder.finish()]);

@@ -420,7 +420,13 @@ impl Steps<'_> {
         let names = [("HALF", 0), ("SCALARS", usize::from(scalars))];
         let mut all: Vec<Part<'_>> = vec![(&draft::BINDINGS, &names)];
         all.extend(parts);
-        Task::new(&all, &self.everywhere(fields), groups, Bound::Network, piece)
+        Task::new(
+            &all,
+            &self.everywhere(fields),
+            groups,
+            Bound::Network,
+            piece,
+        )
     }
 
     /// A kernel that makes a gradient of weights.
