@@ -15,7 +15,6 @@ mod steps;
 mod task;
 
 use super::device::{Gpu, Kind};
-use super::draft::Style;
 use super::measure;
 use super::readback::Readback;
 use super::storage::{Storage, bytes};
@@ -29,8 +28,8 @@ use crate::unet::input::{self, InputError};
 use crate::unet::weights::{TensorSpec, WeightsError};
 use layout::Layout;
 use masters::Masters;
-use program::{Program, Then, Trained};
-use steps::pitch;
+use program::{Making, Program, Then, Trained};
+use steps::{COPIES, pitch};
 
 /// A network in training on the GPU.
 pub struct GpuLearner {
@@ -42,12 +41,9 @@ pub struct GpuLearner {
     fixed: Vec<Option<Vec<f32>>>,
     masters: Masters,
     trained: Trained,
-    style: Style,
+    making: Making,
     program: Option<Program>,
 }
-
-/// Copies of what is trained, one after the other in a buffer.
-const COPIES: usize = 4;
 
 impl GpuLearner {
     /// The network of `config` in `state` on `gpu`.
@@ -86,7 +82,8 @@ impl GpuLearner {
             gradients: Vec::new(),
         };
         for size in &masters.pieces {
-            let all = 16 * COPIES * pitch(*size);
+            // With the flag that stops steps.
+            let all = 16 * (COPIES * pitch(*size) + 1);
             trained
                 .all
                 .push(gpu.buffer("weights in training", all, usage)?);
@@ -114,12 +111,27 @@ impl GpuLearner {
             fixed,
             masters,
             trained,
-            style,
+            making: Making {
+                style,
+                busy: match gpu.kind() {
+                    Kind::Hardware => 1024,
+                    Kind::Software => 8,
+                },
+                memory: u64::MAX,
+            },
             program: None,
         };
         this.load(state);
         gpu.check()?;
         Ok(this)
+    }
+
+    /// With at most `bytes` for what lies between the operations, unless a single image needs more: a batch that takes
+    /// more is computed in groups, with the same result up to rounding. Without it, as many as the device binds at once.
+    pub fn within(mut self, bytes: u64) -> Self {
+        self.making.memory = bytes;
+        self.program = None;
+        self
     }
 
     /// Kernels that a step of the last batch's size starts; 0 before the first.
@@ -234,23 +246,15 @@ impl GpuLearner {
         }
         let training = TrainingPlan::new(&self.config, [height, width])?;
         // The old one's memory is free before the new one's is asked for.
-        let flag = self.program.take().map(|program| program.flag());
-        let busy = match self.gpu.kind() {
-            Kind::Hardware => 1024,
-            Kind::Software => 8,
-        };
-        let style = (self.style, busy);
+        self.program = None;
         let program = Program::new(
             &self.gpu,
             training,
             count,
             &self.masters,
             &self.trained,
-            style,
+            self.making,
         )?;
-        if let Some((before, at)) = flag {
-            program.halt_like(&self.gpu, &before, at);
-        }
         self.program = Some(program);
         Ok(())
     }
@@ -277,15 +281,16 @@ impl GpuLearner {
         update: &Update,
     ) -> Result<impl Future<Output = Result<StepNumbers, EngineError>> + use<>, EngineError> {
         let gpu = self.gpu.clone();
+        let flag = self.trained.all[0].clone();
+        let at = 16 * (COPIES * pitch(self.masters.pieces[0])) as u64;
         let (program, filled) = self.submit(batch, Then::Change(update))?;
-        let (numbers, at) = program.flag();
         let reading = program.read(filled);
         Ok(async move {
             let read = reading.await?;
             let (loss, grad_norm, status) = (read[0], read[1], read[2]);
             if status == 1.0 {
                 // Those that begin from now on count again.
-                gpu.queue().write_buffer(&numbers, at, &[0; 4]);
+                gpu.queue().write_buffer(&flag, at, &[0; 4]);
             }
             Ok(StepNumbers {
                 loss: if status == 2.0 { f32::NAN } else { loss },

@@ -15,7 +15,7 @@ use crate::engine::{EngineError, TrainBatch, Update};
 
 /// What is trained, on the device: a buffer for each piece.
 pub struct Trained {
-    /// Values, their average and both moments.
+    /// Values, their average and both moments; behind those of the first piece whether steps change nothing.
     pub all: Vec<wgpu::Buffer>,
     /// The last batch's gradients.
     pub gradients: Vec<wgpu::Buffer>,
@@ -46,6 +46,17 @@ struct Dispatch {
     offset: u32,
 }
 
+/// How a program is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Making {
+    /// How its kernels are.
+    pub style: Style,
+    /// Workgroups that keep the device busy.
+    pub busy: usize,
+    /// Most bytes of intermediate results.
+    pub memory: u64,
+}
+
 /// What a submission does besides computing gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Then<'a> {
@@ -67,7 +78,7 @@ impl Program {
         batch: usize,
         masters: &Masters,
         trained: &Trained,
-        (style, busy): (Style, usize),
+        making: Making,
     ) -> Result<Self, EngineError> {
         let layout = Layout::new(&training);
         let steps = |images: usize| {
@@ -82,7 +93,7 @@ impl Program {
                     lanes: &layout.lanes,
                     places: &layout.places,
                     batch: images,
-                    style,
+                    style: making.style,
                     masters: true,
                 },
                 state: TrainState {
@@ -96,13 +107,14 @@ impl Program {
                     images: batch.next_multiple_of(images),
                     parts: masters.pieces.len() * SQUARES,
                 },
-                busy,
+                busy: making.busy,
             }
         };
         let limits = gpu.limits();
         let most = limits
             .max_buffer_size
-            .min(limits.max_storage_buffer_binding_size) as usize
+            .min(limits.max_storage_buffer_binding_size)
+            .min(making.memory) as usize
             / 16;
         let spare = most.saturating_sub(ZEROS + steps(batch).scratch());
         let at_once = (spare / layout.places.image).clamp(1, batch);
@@ -171,22 +183,6 @@ impl Program {
     /// Kernels that a step starts.
     pub fn dispatches(&self) -> usize {
         self.groups * self.runs[0].len() + self.runs[2].len()
-    }
-
-    /// Steps change nothing here if they did not in `before`.
-    pub fn halt_like(&self, gpu: &Gpu, before: &wgpu::Buffer, at: u64) {
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(before, at, &self.numbers, self.halted(), 4);
-        gpu.queue().submit([encoder.finish()]);
-    }
-
-    /// The flag that says so, to be read by [`Self::halt_like`] or cleared, and its place in bytes.
-    pub fn flag(&self) -> (wgpu::Buffer, u64) {
-        (self.numbers.clone(), self.halted())
-    }
-
-    fn halted(&self) -> u64 {
-        4 * self.state.halted() as u64
     }
 
     /// One submission: the gradients of `batch` and what comes `then`.

@@ -32,6 +32,9 @@ pub struct Steps<'a> {
 /// Workgroups that add squares of one piece of the gradient.
 pub const SQUARES: usize = 512;
 
+/// Values, their average and both moments.
+pub const COPIES: usize = 4;
+
 /// Workgroups of Adam in a row.
 const ROW: usize = 32_768;
 
@@ -85,7 +88,7 @@ impl Steps<'_> {
                 ("squares", self.state.squares()),
                 ("clip", CLIP),
                 ("results", self.state.results()),
-                ("halted", self.state.halted()),
+                ("flag", COPIES * pitch(self.masters.pieces[0])),
                 ("updates", usize::from(updates)),
             ],
             [1, 1, 1],

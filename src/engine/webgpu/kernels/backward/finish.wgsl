@@ -1,7 +1,9 @@
 #names THREADS
 // The numbers of a step: loss, norm of all gradients, whether the step is made (0), is not a number (1) or comes after
-// one that was none (2), and the factor of the gradients. As long as `halted` is set, nothing changes.
+// one that was none (2), and the factor of the gradients. As long as the flag behind what is trained is set, nothing
+// changes.
 
+@group(0) @binding(0) var<storage, read_write> trained: array<vec4f>;
 @group(0) @binding(2) var<uniform> op: Op;
 @group(0) @binding(3) var<storage, read_write> state: array<f32>;
 
@@ -21,11 +23,11 @@ fn main(@builtin(local_invocation_index) index: u32) {
   state[op.results] = all.x;
   state[op.results + 1u] = norm;
   var status = 0.0;
-  if (state[op.halted] != 0.0) {
+  if (trained[op.flag].x != 0.0) {
     status = 2.0;
   } else if (!finite(all.x) || !finite(norm)) {
     status = 1.0;
-    if (op.updates != 0u) { state[op.halted] = 1.0; }
+    if (op.updates != 0u) { trained[op.flag].x = 1.0; }
   }
   state[op.results + 2u] = status;
   var factor = 1.0;
