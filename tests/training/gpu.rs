@@ -354,8 +354,7 @@ fn a_batch_in_groups_has_the_gradients_of_the_whole() {
     // Groups of two, the last with one image; then one by one.
     let batch = batch(&config, [8, 8], 5, 1);
     let expected = pollster::block_on(whole.gradients(&batch)).unwrap();
-    let bytes = 3_000_000;
-    for bytes in [bytes, 1] {
+    for bytes in [700_000, 1] {
         let learner = pollster::block_on(GpuLearner::new(&gpu, &config, &state)).unwrap();
         let mut learner = learner.within(bytes);
         let found = pollster::block_on(learner.gradients(&batch)).unwrap();

@@ -13,6 +13,8 @@ mod program;
 mod state;
 mod steps;
 mod task;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 
 use super::device::{Gpu, Kind};
 use super::measure;
