@@ -4,6 +4,9 @@
 
 #[path = "training/finite.rs"]
 mod finite;
+#[cfg(feature = "gpu")]
+#[path = "training/gpu.rs"]
+mod gpu;
 #[path = "training/list.rs"]
 mod list;
 #[path = "plan/random.rs"]

@@ -24,6 +24,8 @@ pub use cpu::CpuEngine;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 #[cfg(feature = "train")]
 pub use learner::{Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update};
+#[cfg(all(feature = "gpu", feature = "train"))]
+pub use webgpu::GpuLearner;
 #[cfg(feature = "gpu")]
 pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 
