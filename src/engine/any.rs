@@ -2,6 +2,8 @@
 
 #[cfg(feature = "burn")]
 use super::burn::{BurnBatch, BurnEngine};
+#[cfg(not(target_arch = "wasm32"))]
+use super::cpu::Simd;
 use super::cpu::{CpuBatch, CpuEngine};
 #[cfg(feature = "gpu")]
 use super::webgpu::{GpuBatch, GpuEngine, GpuOptions, Tuning};
@@ -42,6 +44,9 @@ pub struct LoadOptions {
     pub engine: EngineKind,
     /// Where.
     pub device: DeviceKind,
+    /// For the plan on the processor: its vector instructions, `None` for the best that it has.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub simd: Option<Simd>,
     /// For the plan on the graphics card.
     #[cfg(feature = "gpu")]
     pub gpu: GpuOptions,
@@ -61,6 +66,9 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         match (options.engine, options.device) {
             (EngineKind::Plan, DeviceKind::Cpu) => {
+                #[cfg(not(target_arch = "wasm32"))]
+                let engine = CpuEngine::load_with(options.simd, config_json, &safetensors)?;
+                #[cfg(target_arch = "wasm32")]
                 let engine = CpuEngine::load(config_json, &safetensors)?;
                 Ok(Self::Cpu(Box::new(engine)))
             }

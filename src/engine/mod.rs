@@ -5,6 +5,8 @@
 //! in scalars and `x_t` stays on the device from one step to the next.
 
 mod any;
+#[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
+mod any_learner;
 #[cfg(feature = "burn")]
 mod burn;
 mod cpu;
@@ -17,13 +19,19 @@ mod webgpu;
 
 pub use any::{Engine, LoadOptions, Progress};
 #[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
-pub(crate) use burn::download;
+pub use any_learner::AnyLearner;
 #[cfg(feature = "burn")]
-pub use burn::{BurnEngine, open_device};
+pub use burn::BurnEngine;
+#[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
+pub use burn::BurnLearner;
 pub use cpu::CpuEngine;
+#[cfg(not(target_arch = "wasm32"))]
+pub use cpu::Simd;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 #[cfg(feature = "train")]
-pub use learner::{Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update};
+pub use learner::{
+    Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update, clip_factor,
+};
 #[cfg(feature = "gpu")]
 pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 
@@ -61,6 +69,15 @@ pub enum EngineError {
         "the GPU was lost and could not be found again ({0}); try once more, or choose the CPU"
     )]
     Gone(String),
+    /// The processor lacks the vector instructions that were asked for.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("simd: expected {available}, which this processor has, found {wanted}")]
+    Simd {
+        /// What was asked for.
+        wanted: Simd,
+        /// What there is, the best first.
+        available: String,
+    },
     /// This program was built without the engine that was asked for.
     #[error("engine: {0} is not part of this build")]
     Absent(EngineKind),

@@ -10,6 +10,8 @@ mod kernels;
 mod memory;
 pub(super) mod pack;
 mod program;
+#[cfg(not(target_arch = "wasm32"))]
+mod simd;
 mod staging;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
@@ -23,6 +25,8 @@ use kernels::Kernels;
 use memory::Workspace;
 use pack::Packed;
 use program::Program;
+#[cfg(not(target_arch = "wasm32"))]
+pub use simd::Simd;
 
 use super::plan::Plan;
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
@@ -59,8 +63,24 @@ impl CpuEngine {
     /// # Errors
     /// [`EngineError`] says which file is wrong and where.
     pub fn load(config_json: &str, safetensors: &[u8]) -> Result<Self, EngineError> {
+        Self::with(Kernels::best(), config_json, safetensors)
+    }
+
+    /// The same with the vector instructions `simd`; without them the best that there are.
+    ///
+    /// # Errors
+    /// [`EngineError::Simd`] when the processor does not have them, or those of [`Self::load`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn load_with(
+        simd: Option<Simd>,
+        config_json: &str,
+        safetensors: &[u8],
+    ) -> Result<Self, EngineError> {
+        Self::with(Kernels::of(simd)?, config_json, safetensors)
+    }
+
+    fn with(kernels: Kernels, config_json: &str, safetensors: &[u8]) -> Result<Self, EngineError> {
         let config = UnetConfig::from_json(config_json)?;
-        let kernels = Kernels::best();
         // Which of two ways to compute a convolution is the faster one depends on the size.
         let plan = Plan::trained(&config)?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;

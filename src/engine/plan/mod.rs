@@ -226,8 +226,7 @@ impl Plan {
 
     /// Number of trained numbers in the network.
     pub fn parameters(&self) -> usize {
-        let numbers = |p: &TensorSpec| p.shape.iter().product::<usize>();
-        self.params.iter().map(numbers).sum()
+        self.params.iter().map(TensorSpec::numbers).sum()
     }
 
     /// The tensors that a weights file for `config` holds, in the order of [`Plan::params`].
