@@ -20,8 +20,7 @@ fn idx_error(bytes: &[u8]) -> String {
 
 fn checkpoint_error(bytes: &[u8]) -> String {
     Checkpoint::from_bytes(bytes)
-        .err()
-        .expect("refused")
+        .expect_err("refused")
         .to_string()
 }
 

@@ -15,6 +15,8 @@ mod lower;
 mod memory;
 mod print;
 #[cfg(feature = "train")]
+mod print_training;
+#[cfg(feature = "train")]
 mod training;
 
 pub(in crate::engine) use memory::arrange;
