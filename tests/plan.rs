@@ -41,3 +41,5 @@ mod rule;
 mod shapes;
 #[path = "plan/subjects.rs"]
 mod subjects;
+#[path = "plan/variety.rs"]
+mod variety;

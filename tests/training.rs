@@ -2,5 +2,13 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "training/cpu.rs"]
+mod cpu;
+#[path = "training/finite.rs"]
+mod finite;
 #[path = "training/list.rs"]
 mod list;
+#[path = "plan/random.rs"]
+mod random;
+#[path = "network/rule.rs"]
+mod rule;

@@ -75,7 +75,7 @@ mod native {
         let options = LoadOptions {
             engine,
             device,
-            simd: None,
+            instructions: None,
             gpu: GpuOptions {
                 tuning: None,
                 storage,

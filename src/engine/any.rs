@@ -2,8 +2,6 @@
 
 #[cfg(feature = "burn")]
 use super::burn::{BurnBatch, BurnEngine};
-#[cfg(not(target_arch = "wasm32"))]
-use super::cpu::Simd;
 use super::cpu::{CpuBatch, CpuEngine};
 #[cfg(feature = "gpu")]
 use super::webgpu::{GpuBatch, GpuEngine, GpuOptions, Tuning};
@@ -44,9 +42,9 @@ pub struct LoadOptions {
     pub engine: EngineKind,
     /// Where.
     pub device: DeviceKind,
-    /// For the plan on the processor: its vector instructions, `None` for the best that it has.
+    /// For the plan on the processor: which of [`CpuEngine::instructions`], `None` for the best of them.
     #[cfg(not(target_arch = "wasm32"))]
-    pub simd: Option<Simd>,
+    pub instructions: Option<&'static str>,
     /// For the plan on the graphics card.
     #[cfg(feature = "gpu")]
     pub gpu: GpuOptions,
@@ -67,7 +65,12 @@ impl Engine {
         match (options.engine, options.device) {
             (EngineKind::Plan, DeviceKind::Cpu) => {
                 #[cfg(not(target_arch = "wasm32"))]
-                let engine = CpuEngine::load_with(options.simd, config_json, &safetensors)?;
+                let engine = match options.instructions {
+                    None => CpuEngine::load(config_json, &safetensors)?,
+                    Some(name) => {
+                        CpuEngine::load_with_instructions(config_json, &safetensors, name)?
+                    }
+                };
                 #[cfg(target_arch = "wasm32")]
                 let engine = CpuEngine::load(config_json, &safetensors)?;
                 Ok(Self::Cpu(Box::new(engine)))

@@ -25,8 +25,8 @@ pub use burn::BurnEngine;
 #[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
 pub use burn::BurnLearner;
 pub use cpu::CpuEngine;
-#[cfg(not(target_arch = "wasm32"))]
-pub use cpu::Simd;
+#[cfg(feature = "train")]
+pub use cpu::CpuLearner;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 #[cfg(feature = "train")]
 pub use learner::{
@@ -69,15 +69,6 @@ pub enum EngineError {
         "the GPU was lost and could not be found again ({0}); try once more, or choose the CPU"
     )]
     Gone(String),
-    /// The processor lacks the vector instructions that were asked for.
-    #[cfg(not(target_arch = "wasm32"))]
-    #[error("simd: expected {available}, which this processor has, found {wanted}")]
-    Simd {
-        /// What was asked for.
-        wanted: Simd,
-        /// What there is, the best first.
-        available: String,
-    },
     /// This program was built without the engine that was asked for.
     #[error("engine: {0} is not part of this build")]
     Absent(EngineKind),

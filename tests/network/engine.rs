@@ -15,7 +15,7 @@ impl Fixture {
             engine,
             device,
             #[cfg(not(target_arch = "wasm32"))]
-            simd: None,
+            instructions: None,
             #[cfg(feature = "gpu")]
             gpu: ddim_web::engine::GpuOptions::default(),
         };

@@ -1,6 +1,6 @@
 //! Small networks drawn at random: every field that changes the network takes every kind of value.
 
-use ddim_web::unet::config::{BlockKind, TimeEmbedding, UnetConfig};
+use ddim_web::unet::config::UnetConfig;
 use serde_json::{Value, json};
 
 use crate::rule;
@@ -29,14 +29,19 @@ const WORK: usize = 40_000;
 
 /// The network with number `seed`.
 pub fn draw(seed: u32) -> Drawn {
+    draw_within(seed, SIZES, WORK)
+}
+
+/// The same with heights and widths of `sizes` and at most `work`: pixels times the square of the channels.
+pub fn draw_within(seed: u32, sizes: [&[[usize; 2]]; 3], work: usize) -> Drawn {
     let mut dice = Dice(Box::new(rule::unit(&format!("network {seed}"))));
     let levels = 1 + dice.below(3);
-    let size = dice.pick(SIZES[levels - 1]);
+    let size = dice.pick(sizes[levels - 1]);
     let pixels = size[0] * size[1];
     let groups = dice.pick(&[1, 3, 4, 8]);
     let channels: Vec<usize> = (0..levels)
         .map(|level| {
-            let fits = |c: usize| (pixels >> (2 * level)) * c * c <= WORK;
+            let fits = |c: usize| (pixels >> (2 * level)) * c * c <= work;
             let multiples = (groups..=40).step_by(groups);
             let wide = |c: &usize| *c >= 4;
             let of: Vec<usize> = multiples
@@ -122,69 +127,3 @@ impl Dice {
         (self.below(2) == 0).then(|| some(self))
     }
 }
-
-crate::test!(the_networks_of_the_parity_tests_have_every_feature, async {
-    let drawn: Vec<UnetConfig> = (0..crate::parity::NETWORKS)
-        .map(|seed| draw(seed).config)
-        .collect();
-    let attends = |c: &UnetConfig| {
-        c.down_blocks.contains(&BlockKind::Attention) || c.up_blocks.contains(&BlockKind::Attention)
-    };
-    let inner_is_narrower = |c: &UnetConfig| {
-        let narrower = |width: &usize| {
-            c.attention_head_dim
-                .is_some_and(|d| !width.is_multiple_of(d))
-        };
-        attends(c) && c.block_out_channels.iter().any(narrower)
-    };
-    type Has<'a> = &'a dyn Fn(&UnetConfig) -> bool;
-    let features: [(&str, Has); 20] = [
-        ("one level", &|c| c.block_out_channels.len() == 1),
-        ("three levels", &|c| c.block_out_channels.len() == 3),
-        ("33 x 47", &|c| c.sample_size == Some([33, 47])),
-        ("28 x 28", &|c| c.sample_size == Some([28, 28])),
-        ("12 x 20", &|c| c.sample_size == Some([12, 20])),
-        ("channels that are no multiple of 8", &|c| {
-            c.block_out_channels.iter().any(|n| !n.is_multiple_of(8))
-        }),
-        ("resampling by residual blocks", &|c| {
-            c.block_out_channels.len() > 1 && c.down_blocks[0] == BlockKind::Resnet
-        }),
-        ("strided convolution without padding", &|c| {
-            c.downsample_padding == 0
-                && c.block_out_channels.len() > 1
-                && c.down_blocks[0] == BlockKind::Plain
-        }),
-        ("attention in a level", &attends),
-        ("heads that leave channels out", &inner_is_narrower),
-        ("one head", &|c| {
-            c.attention_head_dim.is_none() && attends(c)
-        }),
-        ("groups of their own in the middle's attention", &|c| {
-            c.mid_block && c.add_attention && c.attn_norm_num_groups.is_some()
-        }),
-        ("no middle", &|c| !c.mid_block),
-        ("a middle without attention", &|c| {
-            c.mid_block && !c.add_attention
-        }),
-        ("a scaled middle", &|c| {
-            c.mid_block && c.mid_block_scale_factor != 1.0
-        }),
-        ("Fourier features", &|c| {
-            c.time_embedding == TimeEmbedding::Fourier
-        }),
-        ("classes", &|c| c.num_class_embeds.is_some()),
-        ("a centred input", &|c| c.center_input_sample),
-        ("one group", &|c| c.norm_num_groups == 1),
-        ("three groups", &|c| c.norm_num_groups == 3),
-    ];
-    for (name, has) in features {
-        assert!(drawn.iter().any(has), "none has {name}");
-    }
-    for pair in drawn.iter().map(|c| (c.act_fn, c.time_injection)) {
-        let twins = drawn
-            .iter()
-            .filter(|c| (c.act_fn, c.time_injection) == pair);
-        assert!(twins.count() < drawn.len() / 2, "{pair:?} is most of them");
-    }
-});

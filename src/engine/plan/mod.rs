@@ -16,10 +16,14 @@ mod memory;
 mod print;
 #[cfg(feature = "train")]
 mod print_training;
+mod reference;
 #[cfg(feature = "train")]
 mod training;
 
 pub(in crate::engine) use memory::arrange;
+#[cfg(feature = "train")]
+pub use reference::gradients;
+pub use reference::{ImageState, Reference};
 #[cfg(feature = "train")]
 pub use training::{Back, NormGradient, Step, Through, TrainingPlan, drop_seed, kept};
 

@@ -63,13 +63,14 @@ pub enum Simd {
     Portable,
 }
 
-impl From<Simd> for ddim_web::engine::Simd {
-    fn from(simd: Simd) -> Self {
-        match simd {
-            Simd::Avx512 => Self::Avx512,
-            Simd::Avx2 => Self::Avx2,
-            Simd::Neon => Self::Neon,
-            Simd::Portable => Self::Portable,
+impl Simd {
+    /// What the engine calls them.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Avx512 => "AVX-512",
+            Self::Avx2 => "AVX2",
+            Self::Neon => "NEON",
+            Self::Portable => "portable",
         }
     }
 }
@@ -117,7 +118,7 @@ impl Machine {
         Ok(LoadOptions {
             engine: engine.into(),
             device: device.into(),
-            simd: simd.map(Into::into),
+            instructions: simd.map(Simd::name),
             gpu: GpuOptions {
                 tuning: None,
                 storage: match storage {
