@@ -6,6 +6,9 @@
 mod cpu;
 #[path = "training/finite.rs"]
 mod finite;
+#[cfg(feature = "gpu")]
+#[path = "training/gpu.rs"]
+mod gpu;
 #[path = "training/list.rs"]
 mod list;
 #[path = "plan/random.rs"]

@@ -32,6 +32,8 @@ pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 pub use learner::{
     Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update, clip_factor,
 };
+#[cfg(all(feature = "gpu", feature = "train"))]
+pub use webgpu::GpuLearner;
 #[cfg(feature = "gpu")]
 pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 

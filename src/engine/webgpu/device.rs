@@ -269,7 +269,12 @@ impl Gpu {
 
     /// What the kernels of a step see: arena, weights, parameters, state.
     pub(super) fn bind(&self, buffers: [&wgpu::Buffer; 4]) -> wgpu::BindGroup {
-        let [arena, weights, parameters, state] = buffers.map(wgpu::Buffer::as_entire_binding);
+        self.bind_resources(buffers.map(wgpu::Buffer::as_entire_binding))
+    }
+
+    /// The same with parts of buffers.
+    pub(super) fn bind_resources(&self, parts: [wgpu::BindingResource<'_>; 4]) -> wgpu::BindGroup {
+        let [arena, weights, parameters, state] = parts;
         let parameters = match parameters {
             wgpu::BindingResource::Buffer(whole) => {
                 wgpu::BindingResource::Buffer(wgpu::BufferBinding {

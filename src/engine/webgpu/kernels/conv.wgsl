@@ -1,5 +1,5 @@
 #names P V GATHERED ACROSS THREADS FOUR FMA PHASES TIME PROJECT ADD AVERAGE
-#names SHARED ALONG DEPTH PIXELS BLOCKS PICTURE PICTURELOADS FACTORS FACTORLOADS
+#names SHARED ALONG DEPTH PIXELS BLOCKS PICTURE PICTURELOADS FACTORS FACTORLOADS TRANSPOSED INSERT SECOND
 // output = scale (weight * source + bias + time + residual): a convolution as a matrix product.
 //
 // Rows are the pixels of all images of the batch, one after the other; columns are blocks of four output channels.
@@ -12,6 +12,11 @@
 //   SHARED   a workgroup is $ACROSS invocations along the pixels times op.lanes along the blocks; it brings DEPTH
 //            blocks of the source of all its pixels and the weights of all its channels into workgroup memory at a
 //            time.
+#if TRANSPOSED
+//
+// TRANSPOSED is the gradient of a convolution's source out of that of its result: inputs and outputs of the same weights
+// change places, kernels are turned by half a circle, and INSERT reads what has zeros between.
+#end
 
 #if SHARED
 var<workgroup> picture: array<vec4f, $PICTURE>;  // [$DEPTH][pixels]
@@ -53,7 +58,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #for v in V
   let o$v = min(lane + $vu * op.lanes, op.outputs - 1u);
 #for p in P
+#if TRANSPOSED
+  var s$p_$v = vec4f();
+#else
   var s$p_$v = vec4f(weights[op.bias + o$v]);
+#end
+#if SECOND
+  s$p_$v += vec4f(weights[op.second + o$v]);
+#end
 #if TIME
   s$p_$v += vec4f(arena[pixel$p.x + op.time + o$v]);
 #end
@@ -76,6 +88,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     var offset = vec2u(tap / op.side - above, tap % op.side - left);
     var shift = op.shift;
     var blocks = op.blocks;
+#if TRANSPOSED
+    w = op.weights + (op.taps - 1u - tap) * 4u * op.outputs * op.blocks;
+#end
 #if PROJECT
     if (tap >= op.taps) {
       let i = tap - op.taps;
@@ -91,7 +106,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #for g in GATHERED
     // Below zero is beyond the picture too, as an unsigned number.
     let at$g = from$g.yz * stride + offset;
+#if INSERT
+    let inside$g = all(at$g < size) && all((at$g & vec2u(1u)) == vec2u(op.odd));
+#else
     let inside$g = all(at$g < size);
+#end
     var i$g = select(0u, from$g.x + source + (at$g.x >> shift) * (size.y >> shift) + (at$g.y >> shift), inside$g);
     let next$g = select(0u, plane, inside$g);
 #end
@@ -104,11 +123,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       picture[index + $lu * $THREADSu] = vec4f(arena[select(0u, i0 + block$l * next0, block$l < remain)]);
 #end
       i0 += $DEPTHu * next0;
+#if TRANSPOSED
+      // Every invocation turns the square of one block of either.
+      if (index < $DEPTHu * $BLOCKSu) {
+        let o = min(group.x * $BLOCKSu + index / $DEPTHu, op.outputs - 1u);
+        let begin = w + 4u * o * op.blocks + min(index % $DEPTHu, remain - 1u);
+        let square = transpose(mat4x4f(vec4f(weights[begin]), vec4f(weights[begin + op.blocks]),
+          vec4f(weights[begin + 2u * op.blocks]), vec4f(weights[begin + 3u * op.blocks])));
+        let to = 4u * (index % $DEPTHu) * $BLOCKSu + index / $DEPTHu;
+#for j in FOUR
+        factors[to + $ju * $BLOCKSu] = square[$j];
+#end
+      }
+#else
 #for l in FACTORLOADS
       let row$l = (index + $lu * $THREADSu) / $BLOCKSu;
       let column$l = min(group.x * $BLOCKSu + (index + $lu * $THREADSu) % $BLOCKSu, op.outputs - 1u);
       // Beyond the last block the picture is zero; weights need only be numbers.
       factors[index + $lu * $THREADSu] = vec4f(weights[w + min(row$l, 4u * remain - 1u) * op.outputs + column$l]);
+#end
 #end
       workgroupBarrier();
       for (var d = 0u; d < $DEPTHu; d++) {
@@ -133,7 +166,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #end
 #end
       }
+#if TRANSPOSED
+      w += $DEPTHu;
+#else
       w += 4u * min($DEPTHu, remain) * op.outputs;
+#end
     }
 #else
     for (var block = 0u; block < blocks; block++) {
@@ -142,8 +179,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       i$p += next$p;
 #end
 #for v in V
+#if TRANSPOSED
+#for j in FOUR
+      let r$v_$j = vec4f(weights[w + (4u * o$v + $ju) * op.blocks]);
+#end
+      let k$v_0 = vec4f(r$v_0.x, r$v_1.x, r$v_2.x, r$v_3.x);
+      let k$v_1 = vec4f(r$v_0.y, r$v_1.y, r$v_2.y, r$v_3.y);
+      let k$v_2 = vec4f(r$v_0.z, r$v_1.z, r$v_2.z, r$v_3.z);
+      let k$v_3 = vec4f(r$v_0.w, r$v_1.w, r$v_2.w, r$v_3.w);
+#else
 #for j in FOUR
       let k$v_$j = vec4f(weights[w + $ju * op.outputs + o$v]);
+#end
 #end
 #for p in P
 #if FMA
@@ -156,7 +203,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #end
 #end
 #end
+#if TRANSPOSED
+      w++;
+#else
       w += 4u * op.outputs;
+#end
     }
 #end
   }
