@@ -2,9 +2,13 @@
 
 use std::pin::Pin;
 
+#[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
 use super::burn::BurnLearner;
+use super::cpu::CpuLearner;
+#[cfg(feature = "gpu")]
+use super::webgpu::{Gpu, GpuLearner};
 use super::{
-    EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, LoadOptions,
+    DeviceKind, EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, LoadOptions,
     StepNumbers, TrainBatch, Update,
 };
 use crate::unet::config::UnetConfig;
@@ -12,28 +16,54 @@ use crate::unet::weights::TensorSpec;
 
 /// A network in training on any device.
 pub enum AnyLearner {
+    /// The plan on the processor.
+    Cpu(Box<CpuLearner>),
+    /// The plan on the graphics card.
+    #[cfg(feature = "gpu")]
+    Gpu(Box<GpuLearner>),
     /// burn, on either.
+    #[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
     Burn(Box<BurnLearner>),
 }
 
 impl AnyLearner {
-    /// The network of `config` in `state`, for steps of `batch` images of `size` = `[height, width]`.
+    /// The network of `config` in `state`.
     ///
     /// # Errors
     /// [`EngineError`] when `state` does not fit the network, or says why there is no GPU.
     pub async fn new(
         options: &LoadOptions,
         config: &UnetConfig,
-        _size: [usize; 2],
-        _batch: usize,
         state: LearnerState,
     ) -> Result<Self, EngineError> {
-        match options.engine {
-            EngineKind::Burn => {
-                let learner = BurnLearner::new(config, state, options.device).await?;
+        match (options.engine, options.device) {
+            (EngineKind::Plan, DeviceKind::Cpu) => {
+                #[cfg(not(target_arch = "wasm32"))]
+                let learner = match options.instructions {
+                    None => CpuLearner::new(config.clone(), &state)?,
+                    Some(name) => CpuLearner::with_instructions(config.clone(), &state, name)?,
+                };
+                #[cfg(target_arch = "wasm32")]
+                let learner = CpuLearner::new(config.clone(), &state)?;
+                Ok(Self::Cpu(Box::new(learner)))
+            }
+            #[cfg(feature = "gpu")]
+            (EngineKind::Plan, DeviceKind::Gpu) => {
+                let gpu = Gpu::open_tuned(options.gpu.tuning).await?;
+                let learner = GpuLearner::new(&gpu, config, &state).await?;
+                Ok(Self::Gpu(Box::new(learner)))
+            }
+            #[cfg(not(feature = "gpu"))]
+            (EngineKind::Plan, DeviceKind::Gpu) => Err(EngineError::NoGpu(
+                "this build has no engine for it; choose the CPU".into(),
+            )),
+            #[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
+            (EngineKind::Burn, device) => {
+                let learner = BurnLearner::new(config, state, device).await?;
                 Ok(Self::Burn(Box::new(learner)))
             }
-            EngineKind::Plan => Err(EngineError::Absent(EngineKind::Plan)),
+            #[cfg(not(all(feature = "burn", not(target_arch = "wasm32"))))]
+            (EngineKind::Burn, _) => Err(EngineError::Absent(EngineKind::Burn)),
         }
     }
 }
@@ -42,6 +72,10 @@ impl AnyLearner {
 macro_rules! each {
     ($learner:expr, |$l:ident| $call:expr) => {
         match $learner {
+            AnyLearner::Cpu($l) => $call,
+            #[cfg(feature = "gpu")]
+            AnyLearner::Gpu($l) => $call,
+            #[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
             AnyLearner::Burn($l) => $call,
         }
     };

@@ -5,7 +5,7 @@
 //! in scalars and `x_t` stays on the device from one step to the next.
 
 mod any;
-#[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
+#[cfg(feature = "train")]
 mod any_learner;
 #[cfg(feature = "burn")]
 mod burn;
@@ -18,7 +18,7 @@ pub mod plan;
 mod webgpu;
 
 pub use any::{Engine, LoadOptions, Progress};
-#[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
+#[cfg(feature = "train")]
 pub use any_learner::AnyLearner;
 #[cfg(feature = "burn")]
 pub use burn::BurnEngine;

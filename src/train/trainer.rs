@@ -38,10 +38,6 @@ pub struct StepReport {
 pub struct Setup {
     /// The network.
     pub config: UnetConfig,
-    /// Height and width of the images.
-    pub size: [usize; 2],
-    /// Images per step.
-    pub batch: usize,
     /// Where it begins.
     pub state: LearnerState,
 }
@@ -168,11 +164,8 @@ impl<L: Learner> Trainer<L> {
             state,
         } = checkpoint;
         let objective = Objective::new(&scheduler, options.loss)?;
-        let [_, height, width] = images.shape();
         let setup = Setup {
             config: config.clone(),
-            size: [height, width],
-            batch: options.batch,
             state,
         };
         let learner = make(setup).await?;

@@ -360,8 +360,6 @@ fn batches_and_states_that_do_not_fit_are_refused() {
     state.moment_2[3].pop();
     let error = block_on(crate::support::make(ddim_web::train::Setup {
         config: case.config(),
-        size: [8, 8],
-        batch: 1,
         state,
     }));
     let text = error.err().unwrap().to_string();

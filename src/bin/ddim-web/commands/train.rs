@@ -106,7 +106,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
     /// Which program trains it
-    #[arg(long, value_enum, default_value_t = Engine::Burn)]
+    #[arg(long, value_enum, default_value_t = Engine::Plan)]
     engine: Engine,
     /// Vector instructions of the processor, for measurements [default: the best that it has]
     #[arg(long, value_enum)]
@@ -161,13 +161,7 @@ impl Args {
 
 /// The learner of a run on `machine`.
 async fn learner(machine: LoadOptions, setup: Setup) -> Result<AnyLearner, EngineError> {
-    let Setup {
-        config,
-        size,
-        batch,
-        state,
-    } = setup;
-    AnyLearner::new(&machine, &config, size, batch, state).await
+    AnyLearner::new(&machine, &setup.config, setup.state).await
 }
 
 /// What a new run begins with, as far as it can be checked before the images are read.
