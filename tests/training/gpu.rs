@@ -354,7 +354,7 @@ fn a_batch_in_groups_has_the_gradients_of_the_whole() {
     // Groups of two, the last with one image; then one by one.
     let batch = batch(&config, [8, 8], 5, 1);
     let expected = pollster::block_on(whole.gradients(&batch)).unwrap();
-    for bytes in [700_000, 1] {
+    for bytes in [180_000, 1] {
         let learner = pollster::block_on(GpuLearner::new(&gpu, &config, &state)).unwrap();
         let mut learner = learner.within(bytes);
         let found = pollster::block_on(learner.gradients(&batch)).unwrap();
