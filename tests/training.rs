@@ -10,6 +10,10 @@ mod gpu;
 #[path = "training/list.rs"]
 mod list;
 #[path = "plan/random.rs"]
+#[allow(dead_code, reason = "shared with tests that need all of it")]
 mod random;
 #[path = "network/rule.rs"]
+#[allow(dead_code, reason = "shared with tests that need all of it")]
 mod rule;
+#[path = "training/torch.rs"]
+mod torch;

@@ -56,8 +56,9 @@ impl Geometry {
                     continue;
                 };
                 for (v, weights) in pixel.iter().zip(weights.chunks_exact(outputs)) {
-                    let pairs = sums.iter_mut().zip(weights);
-                    pairs.for_each(|(sum, w)| *sum += w * v);
+                    for (sum, w) in sums.iter_mut().zip(weights) {
+                        *sum += w * v;
+                    }
                 }
             }
         }
@@ -79,8 +80,9 @@ impl Geometry {
                     continue;
                 };
                 for (g, weights) in gradients.iter().zip(weights.chunks_exact_mut(inputs)) {
-                    let pairs = weights.iter_mut().zip(pixel);
-                    pairs.for_each(|(w, v)| *w += g * v);
+                    for (w, v) in weights.iter_mut().zip(pixel) {
+                        *w += g * v;
+                    }
                 }
             }
         }
