@@ -2,6 +2,8 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "training/cpu.rs"]
+mod cpu;
 #[path = "training/finite.rs"]
 mod finite;
 #[cfg(feature = "gpu")]

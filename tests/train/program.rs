@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use burn::tensor::Device;
 use ddim_web::train::Checkpoint;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -60,12 +59,8 @@ impl Folder {
     }
 
     fn step(&self) -> u32 {
-        Checkpoint::from_bytes(
-            &fs::read(self.path("run/checkpoint.safetensors")).unwrap(),
-            &Device::flex(),
-        )
-        .unwrap()
-        .step
+        let bytes = fs::read(self.path("run/checkpoint.safetensors")).unwrap();
+        Checkpoint::from_bytes(&bytes).unwrap().step
     }
 }
 
@@ -165,7 +160,7 @@ fn loss_and_prediction_type_are_chosen_once_and_kept() {
     succeeds(&folder.train(&chosen));
     succeeds(&folder.train("--resume --steps 3 --sample-every 0"));
     let bytes = fs::read(folder.path("run/checkpoint.safetensors")).unwrap();
-    let checkpoint = Checkpoint::from_bytes(&bytes, &Device::flex()).unwrap();
+    let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
     assert_eq!(checkpoint.options.loss.to_string(), "min-snr=2");
     let scheduler = fs::read_to_string(folder.path("run/scheduler_config.json")).unwrap();
     assert!(scheduler.contains("v_prediction"), "{scheduler}");

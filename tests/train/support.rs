@@ -1,10 +1,12 @@
 //! A tiny network and images that it can learn in seconds.
 
-use burn::tensor::Device;
+use ddim_web::engine::{BurnLearner, DeviceKind, EngineError, LearnerState};
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
-use ddim_web::train::{TrainOptions, Trainer};
+use ddim_web::train::{Checkpoint, Setup, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
+use ddim_web::unet::weights::Precision;
+use pollster::block_on;
 
 pub const TINY: &str = r#"{
     "sample_size": 8, "in_channels": 1, "out_channels": 1, "block_out_channels": [8, 16], "layers_per_block": 1,
@@ -47,7 +49,41 @@ pub fn options(steps: u32) -> TrainOptions {
     }
 }
 
-pub fn trainer(options: TrainOptions) -> Trainer {
+/// What the runs of these tests are made with.
+pub async fn make(setup: Setup) -> Result<BurnLearner, EngineError> {
+    BurnLearner::new(&setup.config, setup.state, DeviceKind::Cpu).await
+}
+
+pub fn learner(config: &UnetConfig, state: LearnerState) -> BurnLearner {
+    block_on(BurnLearner::new(config, state, DeviceKind::Cpu)).unwrap()
+}
+
+pub type Run = Trainer<BurnLearner>;
+
+pub fn begin(
+    config: &UnetConfig,
+    scheduler: SchedulerConfig,
+    options: TrainOptions,
+    images: ImageSet,
+) -> Result<Run, TrainError> {
+    block_on(Trainer::new(config, scheduler, options, images, make))
+}
+
+pub fn resume(checkpoint: Checkpoint, images: ImageSet) -> Result<Run, TrainError> {
+    block_on(Trainer::resume(checkpoint, images, make))
+}
+
+pub fn trainer(options: TrainOptions) -> Run {
     let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
-    Trainer::new(&tiny(), scheduler, options, bars(40), &Device::flex()).unwrap()
+    begin(&tiny(), scheduler, options, bars(40)).unwrap()
+}
+
+/// The checkpoint of `run` as it is now.
+pub fn checkpoint_of(run: &mut Run) -> Vec<u8> {
+    block_on(run.checkpoint()).unwrap()
+}
+
+/// The averaged weights of `run` as a file.
+pub fn weights_of(run: &mut Run) -> Vec<u8> {
+    block_on(run.weights(Precision::F32)).unwrap()
 }

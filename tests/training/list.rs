@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use ddim_web::engine::plan::{Back, Op, Plan, Residual, Step, TrainingPlan};
 use ddim_web::unet::config::UnetConfig;
 
-fn configs() -> Vec<(String, UnetConfig)> {
+pub fn configs() -> Vec<(String, UnetConfig)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/unet");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()

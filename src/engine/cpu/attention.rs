@@ -12,21 +12,21 @@ use crate::engine::plan::View;
 /// What does not change from step to step.
 #[derive(Debug)]
 pub struct AttentionTask {
-    heads: usize,
-    head_dim: usize,
-    pixels: usize,
+    pub heads: usize,
+    pub head_dim: usize,
+    pub pixels: usize,
     /// From the scores of one key to those of the next.
-    pitch: usize,
-    score_pixels: Vec<Pixels>,
-    mixed_pixels: Vec<Pixels>,
-    zeros: Vec<f32>,
+    pub pitch: usize,
+    pub score_pixels: Vec<Pixels>,
+    pub mixed_pixels: Vec<Pixels>,
+    pub zeros: Vec<f32>,
     /// Where the thread's part of the room begins.
-    first: usize,
+    pub first: usize,
     /// From one thread's part of the room to the next.
-    part: usize,
+    pub part: usize,
     /// In a part: scores, and keys or values in the order of weights.
-    scores: usize,
-    packed: usize,
+    pub scores: usize,
+    pub packed: usize,
 }
 
 impl AttentionTask {
@@ -88,17 +88,18 @@ impl Image<'_> {
         threads::each(parts, parts, some);
     }
 
+    /// The scores of a head after the softmax, `[key][query]` with `pitch` numbers for a key, in the thread's part.
+    ///
     /// # Safety
     /// As for [`Image::attention`], but that `room` is the part of one thread. Threads that work at once must have
     /// parts and heads of their own.
-    unsafe fn head(
+    pub(super) unsafe fn scores<'m>(
         &self,
         qkv: View,
-        output: View,
         task: &AttentionTask,
         head: usize,
         room: Memory,
-    ) {
+    ) -> &'m [f32] {
         let &AttentionTask {
             heads,
             head_dim,
@@ -106,15 +107,14 @@ impl Image<'_> {
             pitch,
             ..
         } = task;
-        let kernels = self.program.kernels;
+        let kernels = self.kernels;
         let part = |i: usize| self.offset(qkv) + (i * heads + head) * head_dim * pixels;
-        // SAFETY: queries, keys and values of each head lie in `qkv`, which this operation reads and so does not write.
-        // In its part of the room a thread has scores, and next to them weights for the longer of both products.
-        let (keys, values, weights_of_keys) = unsafe {
+        // SAFETY: queries and keys of each head lie in `qkv`, which this operation reads and so does not write. In its
+        // part of the room a thread has scores, and next to them weights for the longer of both products.
+        let (keys, weights_of_keys) = unsafe {
             let of_keys = grouped_length(kernels.rows, pixels, head_dim);
             (
                 self.memory.read(part(1), head_dim * pixels),
-                self.memory.read(part(2), head_dim * pixels),
                 room.write(task.packed, of_keys),
             )
         };
@@ -147,6 +147,35 @@ impl Image<'_> {
             room.write(task.scores, pixels * pitch)
         };
         kernels.softmax(scores_of_all, pitch);
+        scores_of_all
+    }
+
+    /// # Safety
+    /// As for [`Image::attention`], but that `room` is the part of one thread. Threads that work at once must have
+    /// parts and heads of their own.
+    unsafe fn head(
+        &self,
+        qkv: View,
+        output: View,
+        task: &AttentionTask,
+        head: usize,
+        room: Memory,
+    ) {
+        let &AttentionTask {
+            heads,
+            head_dim,
+            pixels,
+            pitch,
+            ..
+        } = task;
+        let kernels = self.kernels;
+        // SAFETY: as for [`Image::scores`]; values lie in `qkv`, too.
+        let values = unsafe {
+            self.scores(qkv, task, head, room);
+            let values = self.offset(qkv) + (2 * heads + head) * head_dim * pixels;
+            self.memory.read(values, head_dim * pixels)
+        };
+        let (scores, packed) = (room.at(task.scores), room.at(task.packed));
         // SAFETY: as for the keys, which are not used any more.
         let weights_of_values = unsafe {
             let of_values = grouped_length(kernels.rows, head_dim, pixels);

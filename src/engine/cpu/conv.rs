@@ -96,7 +96,7 @@ impl Image<'_> {
             // there, too (see `stage`). `pack` made the weights of as many kernel positions as there are taps, in
             // groups of `kernels.rows`. A residual that is added has the output's size, and the output's planes nobody
             // else uses.
-            unsafe { self.product(product, packed.bias.len(), pixels) };
+            unsafe { self.product(product, conv.output.channels, pixels) };
         }
     }
 
@@ -123,7 +123,7 @@ impl Image<'_> {
     /// As for [`run`](super::kernels::product::run) with all of them, and with weights in groups of `kernels.rows`. No
     /// two of `pixels` may have a place in the output in common, nor two outputs.
     pub(super) unsafe fn product(&self, product: Product, outputs: usize, pixels: &[Pixels]) {
-        let (kernels, threads) = (self.program.kernels, self.threads);
+        let (kernels, threads) = (self.kernels, self.threads);
         // SAFETY: of what it points to only `out` is written, and each thread has pixels or outputs of its own.
         let product = unsafe { Shared::new(product) };
         let by_pixels = pixels.len() >= 4 * threads;

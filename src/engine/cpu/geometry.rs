@@ -45,7 +45,7 @@ pub struct Planes {
 
 impl Planes {
     /// As they are.
-    fn dense([height, width]: [usize; 2]) -> Self {
+    pub fn dense([height, width]: [usize; 2]) -> Self {
         Self {
             size: [height, width],
             padding: 0,

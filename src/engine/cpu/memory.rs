@@ -30,7 +30,12 @@ impl Places {
             touch(op.writes(), at);
         }
         touch(plan.output, plan.ops.len());
-        alive.extend((0..plan.ops.len()).map(|at| (at, at)));
+        Self::arranged(plan, alive, rooms)
+    }
+
+    /// For the buffers of `plan` alive as `alive` says, and a room of `rooms[i]` numbers that is alive at `i` only.
+    pub fn arranged(plan: &Plan, mut alive: Vec<(usize, usize)>, rooms: &[usize]) -> Self {
+        alive.extend((0..rooms.len()).map(|at| (at, at)));
         let lengths = plan.buffers.iter().map(Buffer::len);
         // Vectors at the end of a plane are read beyond it: into memory that no thread writes meanwhile, because no
         // operation reads a buffer that it writes.
@@ -68,6 +73,12 @@ impl Places {
         Workspace(vec![0.0; self.length])
     }
 
+    /// Numbers of one image's memory.
+    #[cfg(feature = "train")]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// `workspace` for threads that work on the image together.
     pub fn memory(&self, workspace: &mut Workspace) -> Memory {
         assert_eq!(
@@ -93,6 +104,12 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
+    /// All of `numbers`, for as long as nobody else uses them.
+    #[cfg(feature = "train")]
+    pub fn of(numbers: &mut [f32]) -> Self {
+        Self(numbers.as_mut_ptr())
+    }
+
     /// The number at `offset`.
     pub fn at(self, offset: usize) -> *mut f32 {
         self.0.wrapping_add(offset)

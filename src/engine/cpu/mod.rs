@@ -11,9 +11,12 @@ mod memory;
 pub(super) mod pack;
 mod program;
 mod staging;
+mod task;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 mod threads;
+#[cfg(feature = "train")]
+mod train;
 mod vector;
 mod winograd;
 
@@ -23,6 +26,8 @@ use kernels::Kernels;
 use memory::Workspace;
 use pack::Packed;
 use program::Program;
+#[cfg(feature = "train")]
+pub use train::CpuLearner;
 
 use super::plan::Plan;
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
@@ -59,8 +64,33 @@ impl CpuEngine {
     /// # Errors
     /// [`EngineError`] says which file is wrong and where.
     pub fn load(config_json: &str, safetensors: &[u8]) -> Result<Self, EngineError> {
+        Self::with_kernels(config_json, safetensors, Kernels::best())
+    }
+
+    /// The names of the sets of vector instructions that this processor has, the best first.
+    pub fn instructions() -> Vec<&'static str> {
+        let names = Kernels::available().into_iter().map(|set| set.name);
+        names.collect()
+    }
+
+    /// As [`CpuEngine::load`], with the instructions of this name, one of [`CpuEngine::instructions`].
+    ///
+    /// # Errors
+    /// As for [`CpuEngine::load`], and [`EngineError::Device`] when this processor has no such instructions.
+    pub fn load_with_instructions(
+        config_json: &str,
+        safetensors: &[u8],
+        instructions: &str,
+    ) -> Result<Self, EngineError> {
+        Self::with_kernels(config_json, safetensors, named(instructions)?)
+    }
+
+    fn with_kernels(
+        config_json: &str,
+        safetensors: &[u8],
+        kernels: Kernels,
+    ) -> Result<Self, EngineError> {
         let config = UnetConfig::from_json(config_json)?;
-        let kernels = Kernels::best();
         // Which of two ways to compute a convolution is the faster one depends on the size.
         let plan = Plan::trained(&config)?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
@@ -123,6 +153,16 @@ impl CpuEngine {
         threads::images(&mut batch.workspaces, &mut batch.out, out, one);
         Ok(())
     }
+}
+
+/// The inner loops for the instructions of this name.
+fn named(instructions: &str) -> Result<Kernels, EngineError> {
+    Kernels::named(instructions).ok_or_else(|| {
+        let there = CpuEngine::instructions().join(", ");
+        EngineError::Device(format!(
+            "this processor has no instructions {instructions}; it has {there}"
+        ))
+    })
 }
 
 impl Denoiser for CpuEngine {

@@ -78,89 +78,191 @@ pub fn pack(plan: &Plan, tensors: &HashMap<String, Vec<f32>>, rows: usize) -> Ve
     let tensor = |param: Param| tensors[&plan.params[param.0].name].as_slice();
     // What is made of the timestep's features alone is a vector, not a feature map, whatever the image's size.
     let mut vectors = vec![plan.features.buffer];
-    let one = |op: &Op| match op {
-        Op::Attention { .. } => Packed::None,
-        Op::Normalise { weight, bias, .. } => Packed::Norm(Norm {
-            weight: tensor(*weight).to_vec(),
-            bias: tensor(*bias).to_vec(),
-        }),
-        Op::Conv(conv) => {
-            let weight: Vec<f32> = conv
-                .weights
-                .iter()
-                .flat_map(|w| tensor(*w))
-                .copied()
-                .collect();
-            let mut bias: Vec<f32> = conv
-                .biases
-                .iter()
-                .flat_map(|b| tensor(*b))
-                .copied()
-                .collect();
-            if vectors.contains(&conv.source.view.buffer) {
-                vectors.push(conv.output.buffer);
-                let table = match conv.residual {
-                    Residual::Class(table) => Some(tensor(table).to_vec()),
-                    Residual::None | Residual::Add(_) | Residual::Project { .. } => None,
-                };
-                return Packed::Single(Single {
-                    weight: transposed(&weight, bias.len()),
-                    bias,
-                    table,
-                });
-            }
-            let inputs = conv.source.view.channels;
-            let outputs = bias.len();
-            let shortcut: &[f32] = match conv.residual {
-                Residual::Project {
-                    weight, bias: more, ..
-                } => {
-                    for (bias, more) in bias.iter_mut().zip(tensor(more)) {
-                        *bias += more;
-                    }
-                    tensor(weight)
-                }
-                Residual::None | Residual::Add(_) | Residual::Class(_) => &[],
-            };
-            if winograd::pays(plan, conv) {
-                let more = shortcut.len() / outputs;
-                return Packed::Winograd(WinogradWeights {
-                    weights: over_tiles(rows, outputs, &weight),
-                    shortcut: grouped(rows, outputs, more, |o, k| shortcut[o * more + k]),
-                    zeros: vec![0.0; outputs],
-                    bias,
-                });
-            }
-            let kernels = if upsamples(conv) {
-                [[0, 0], [0, 1], [1, 0], [1, 1]]
-                    .map(|at| four(&weight, at))
-                    .to_vec()
-            } else {
-                vec![weight]
-            };
-            let positions = kernels[0].len() / (outputs * inputs);
-            let more = shortcut.len() / outputs;
-            let depth = positions * inputs + more;
-            let weights = kernels
-                .iter()
-                .map(|kernel| {
-                    grouped(rows, outputs, depth, |o, k| {
-                        if k < positions * inputs {
-                            kernel[(o * inputs + k % inputs) * positions + k / inputs]
-                        } else {
-                            shortcut[o * more + k - positions * inputs]
-                        }
-                    })
-                })
-                .collect();
-            Packed::Product(ProductWeights {
-                weights,
-                depth,
-                bias,
-            })
+    let one = |op: &Op| {
+        let single = match op {
+            Op::Conv(conv) => vectors.contains(&conv.source.view.buffer),
+            Op::Normalise { .. } | Op::Attention { .. } => false,
+        };
+        if single {
+            vectors.push(op.writes().buffer);
         }
+        let mut packed = Packed::new(plan, op, single, rows);
+        packed.fill(op, rows, tensor);
+        packed
     };
     plan.ops.iter().map(one).collect()
+}
+
+impl Packed {
+    /// Zeros, as many as `op` has weights; `single` where it makes a vector of a vector.
+    pub fn new(plan: &Plan, op: &Op, single: bool, rows: usize) -> Self {
+        let zeros = |length: usize| vec![0.0; length];
+        let numbers = |param: Param| plan.params[param.0].shape.iter().product::<usize>();
+        match op {
+            Op::Attention { .. } => Self::None,
+            Op::Normalise { input, .. } => Self::Norm(Norm {
+                weight: zeros(input.channels),
+                bias: zeros(input.channels),
+            }),
+            Op::Conv(conv) => {
+                let (inputs, outputs) = (conv.source.view.channels, conv.output.channels);
+                let bias = zeros(outputs);
+                if single {
+                    let table = match conv.residual {
+                        Residual::Class(table) => Some(zeros(numbers(table))),
+                        Residual::None | Residual::Add(_) | Residual::Project { .. } => None,
+                    };
+                    return Self::Single(Single {
+                        weight: zeros(inputs * outputs + MAX_LANES),
+                        bias,
+                        table,
+                    });
+                }
+                let more = match conv.residual {
+                    Residual::Project { weight, .. } => numbers(weight) / outputs,
+                    Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
+                };
+                let grouped = |depth: usize| zeros(grouped_length(rows, outputs, depth));
+                if winograd::pays(plan, conv) {
+                    return Self::Winograd(WinogradWeights {
+                        weights: zeros(
+                            kernels::winograd::POSITIONS * grouped_length(rows, outputs, inputs),
+                        ),
+                        shortcut: grouped(more),
+                        zeros: zeros(outputs),
+                        bias,
+                    });
+                }
+                let (kernels, positions) = if upsamples(conv) {
+                    (4, 4)
+                } else {
+                    (1, conv.kernel * conv.kernel)
+                };
+                let depth = positions * inputs + more;
+                Self::Product(ProductWeights {
+                    weights: (0..kernels).map(|_| grouped(depth)).collect(),
+                    depth,
+                    bias,
+                })
+            }
+        }
+    }
+
+    /// Puts the weights of `op`, which these are for, into the same places again; `rows` must be the same.
+    pub fn fill<'t>(&mut self, op: &Op, rows: usize, tensor: impl Fn(Param) -> &'t [f32]) {
+        match (self, op) {
+            (Self::Norm(norm), Op::Normalise { weight, bias, .. }) => {
+                norm.weight.copy_from_slice(tensor(*weight));
+                norm.bias.copy_from_slice(tensor(*bias));
+            }
+            (Self::Single(single), Op::Conv(conv)) => {
+                biases(&mut single.bias, conv, &tensor);
+                let outputs = conv.output.channels;
+                each_kernel(conv, &tensor, |o, i, kernel| {
+                    single.weight[i * outputs + o] = kernel[0];
+                });
+                if let (Some(to), Residual::Class(table)) = (&mut single.table, conv.residual) {
+                    to.copy_from_slice(tensor(table));
+                }
+            }
+            (Self::Product(product), Op::Conv(conv)) => {
+                biases(&mut product.bias, conv, &tensor);
+                let (inputs, depth) = (conv.source.view.channels, product.depth);
+                let many = product.weights.len() > 1;
+                for (phase, to) in product.weights.iter_mut().enumerate() {
+                    each_kernel(conv, &tensor, |o, i, kernel| {
+                        let first = o / rows * depth * rows + i * rows + o % rows;
+                        let mut put = |position: usize, value: f32| {
+                            to[first + position * inputs * rows] = value;
+                        };
+                        if many {
+                            let small = small(kernel, [phase / 2, phase % 2]);
+                            (0..4).for_each(|position| put(position, small[position]));
+                        } else {
+                            let positions = kernel.iter().enumerate();
+                            positions.for_each(|(position, value)| put(position, *value));
+                        }
+                    });
+                    if let Residual::Project { weight, .. } = conv.residual {
+                        let weight = tensor(weight);
+                        let more = weight.len() / conv.output.channels;
+                        let before = depth - more;
+                        for (o, row) in weight.chunks_exact(more).enumerate() {
+                            let first = (o / rows * depth + before) * rows + o % rows;
+                            for (k, value) in row.iter().enumerate() {
+                                to[first + k * rows] = *value;
+                            }
+                        }
+                    }
+                }
+            }
+            (Self::Winograd(tiles), Op::Conv(conv)) => {
+                biases(&mut tiles.bias, conv, &tensor);
+                let inputs = conv.source.view.channels;
+                let position = tiles.weights.len() / kernels::winograd::POSITIONS;
+                each_kernel(conv, &tensor, |o, i, kernel| {
+                    let first = (o / rows * inputs + i) * rows + o % rows;
+                    let turned = kernels::winograd::kernel(kernel);
+                    for (p, value) in turned.into_iter().enumerate() {
+                        tiles.weights[p * position + first] = value;
+                    }
+                });
+                if let Residual::Project { weight, .. } = conv.residual {
+                    let (weight, outputs) = (tensor(weight), conv.output.channels);
+                    let more = weight.len() / outputs;
+                    group(&mut tiles.shortcut, rows, outputs, more, |o, k| {
+                        weight[o * more + k]
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Calls `put(output, input, kernel)` for every pair that `conv` has a kernel for, turned by half a circle where it is
+/// transposed.
+fn each_kernel<'t>(
+    conv: &Conv,
+    tensor: &impl Fn(Param) -> &'t [f32],
+    mut put: impl FnMut(usize, usize, &[f32]),
+) {
+    let positions = conv.kernel * conv.kernel;
+    let columns = if conv.transposed {
+        conv.output.channels
+    } else {
+        conv.source.view.channels
+    };
+    let rows = conv
+        .weights
+        .iter()
+        .flat_map(|weight| tensor(*weight).chunks_exact(columns * positions));
+    for (row, kernels) in rows.enumerate() {
+        for (column, kernel) in kernels.chunks_exact(positions).enumerate() {
+            if conv.transposed {
+                let mut turned = [0.0; 9];
+                let turned = &mut turned[..positions];
+                turned.copy_from_slice(kernel);
+                turned.reverse();
+                put(column, row, turned);
+            } else {
+                put(row, column, kernel);
+            }
+        }
+    }
+}
+
+/// One after the other, each with that of the residual's 1×1 convolution; zeros where there are none.
+fn biases<'t>(to: &mut [f32], conv: &Conv, tensor: &impl Fn(Param) -> &'t [f32]) {
+    let values = conv.biases.iter().flat_map(|bias| tensor(*bias));
+    for (to, value) in to.iter_mut().zip(values) {
+        *to = *value;
+    }
+    if let Residual::Project { bias, .. } = conv.residual {
+        for (to, more) in to.iter_mut().zip(tensor(bias)) {
+            *to += more;
+        }
+    }
 }
 
 /// Length of what [`group`] fills.
@@ -185,60 +287,30 @@ pub fn group(
     }
 }
 
-/// [`group`] in new memory; rows after the last output are zero.
-pub fn grouped(
-    rows: usize,
-    outputs: usize,
-    depth: usize,
-    at: impl Fn(usize, usize) -> f32,
-) -> Vec<f32> {
-    let mut packed = vec![0.0; grouped_length(rows, outputs, depth)];
-    if depth > 0 {
-        group(&mut packed, rows, outputs, depth, at);
-    }
-    packed
-}
-
-/// The kernels `[outputs, inputs, 3, 3]` for [`kernels::winograd::products`].
-pub fn over_tiles(rows: usize, outputs: usize, weight: &[f32]) -> Vec<f32> {
-    let inputs = weight.len() / (9 * outputs);
-    let kernels: Vec<_> = weight
+/// The 2×2 kernels `[outputs, inputs, 2, 2]` that output pixels with row and column remainder `at` see of 3×3 ones.
+pub fn four(kernels: &[f32], at: [usize; 2]) -> Vec<f32> {
+    kernels
         .chunks_exact(9)
-        .map(kernels::winograd::kernel)
-        .collect();
-    (0..kernels::winograd::POSITIONS)
-        .flat_map(|position| {
-            grouped(rows, outputs, inputs, |o, k| {
-                kernels[o * inputs + k][position]
-            })
-        })
+        .flat_map(|kernel| small(kernel, at))
         .collect()
 }
 
-/// The 2×2 kernels `[outputs, inputs, 2, 2]` that output pixels with row and column remainder `at` see of a 3×3 one.
-pub fn four(kernel: &[f32], at: [usize; 2]) -> Vec<f32> {
-    // Positions that fall on the same pixel once it stands twice.
-    let merged = |remainder: usize, i: usize| match (remainder, i) {
+/// [`four`] of one kernel.
+fn small(kernel: &[f32], at: [usize; 2]) -> [f32; 4] {
+    [[0, 0], [0, 1], [1, 0], [1, 1]].map(|[i, j]| {
+        merged(at[0], i)
+            .flat_map(|y| merged(at[1], j).map(move |x| kernel[3 * y + x]))
+            .sum()
+    })
+}
+
+/// Rows or columns of a 3×3 kernel that fall on the same pixel once it stands twice: those that output pixels with
+/// this `remainder` see at place `i` of two.
+pub fn merged(remainder: usize, i: usize) -> std::ops::Range<usize> {
+    match (remainder, i) {
         (0, 0) => 0..1,
         (0, _) => 1..3,
         (_, 0) => 0..2,
         _ => 2..3,
-    };
-    kernel
-        .chunks_exact(9)
-        .flat_map(|kernel| {
-            [[0, 0], [0, 1], [1, 0], [1, 1]].map(|[i, j]| {
-                merged(at[0], i)
-                    .flat_map(|y| merged(at[1], j).map(move |x| kernel[3 * y + x]))
-                    .sum()
-            })
-        })
-        .collect()
-}
-
-/// `[outputs, inputs]` -> `[inputs][outputs]`, and room to read on after the last.
-fn transposed(weight: &[f32], outputs: usize) -> Vec<f32> {
-    let inputs = weight.len() / outputs;
-    let rows = (0..inputs).flat_map(|i| (0..outputs).map(move |o| weight[o * inputs + i]));
-    rows.chain([0.0; MAX_LANES]).collect()
+    }
 }

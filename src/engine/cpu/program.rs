@@ -2,14 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::attention::AttentionTask;
-use super::conv::ConvTask;
 use super::kernels::Kernels;
 use super::memory::{Memory, Places, Room, Workspace};
 use super::pack::Packed;
+use super::task::Task;
 use super::threads;
-use super::winograd::WinogradTask;
-use crate::engine::plan::{Op, Plan, View};
+use crate::engine::plan::{Plan, View};
 
 /// One network for one image size.
 #[derive(Debug)]
@@ -26,25 +24,17 @@ pub struct Program {
     spare: Mutex<Vec<Workspace>>,
 }
 
-/// What an operation needs besides its weights.
-#[derive(Debug)]
-enum Task {
-    Vector,
-    Conv(ConvTask),
-    Winograd(WinogradTask),
-    Attention(AttentionTask),
-}
-
-/// One image on its way through the list, and how many threads work on it.
+/// One image on its way through a list, and how many threads work on it.
 ///
-/// Its memory is a workspace of its program, so that every view of the plan and every operation's room lies in it, and
-/// there is something behind each of them to be read ([`Places`]). What is alive at the same time lies apart. No
-/// operation reads what it writes.
+/// Its memory is a workspace in which every view of the plan has its place and something behind it to be read
+/// ([`Places`]). What is alive at the same time lies apart. No operation reads what it writes.
 #[derive(Clone, Copy)]
 pub(super) struct Image<'a> {
-    pub program: &'a Program,
+    pub plan: &'a Plan,
+    pub places: &'a Places,
+    pub kernels: Kernels,
     pub memory: Memory,
-    /// Not more than the program has room for.
+    /// Not more than there is room for.
     pub threads: usize,
 }
 
@@ -56,32 +46,7 @@ impl Program {
         let mut tasks = Vec::new();
         for (op, packed) in plan.ops.iter().zip(packed.iter()) {
             let mut room = Room::new(threads);
-            tasks.push(match (op, packed) {
-                (Op::Conv(conv), Packed::Product(_)) => {
-                    Task::Conv(ConvTask::new(&plan, conv, kernels.lanes, &mut room))
-                }
-                (Op::Conv(conv), Packed::Winograd(_)) => {
-                    Task::Winograd(WinogradTask::new(&plan, conv, kernels, &mut room))
-                }
-                (
-                    Op::Attention {
-                        qkv,
-                        heads,
-                        head_dim,
-                        ..
-                    },
-                    _,
-                ) => {
-                    let pixels = plan.buffer(*qkv).height * plan.buffer(*qkv).width;
-                    let task = AttentionTask::new(pixels, *heads, *head_dim, kernels, &mut room);
-                    Task::Attention(task)
-                }
-                (Op::Conv(conv), _) => {
-                    room.take(conv.source.view.channels);
-                    Task::Vector
-                }
-                (Op::Normalise { .. }, _) => Task::Vector,
-            });
+            tasks.push(Task::new(&plan, op, packed, kernels, &mut room));
             rooms.push(room.length);
         }
         Self {
@@ -120,7 +85,9 @@ impl Program {
         threads: usize,
     ) {
         let image = Image {
-            program: self,
+            plan: &self.plan,
+            places: &self.places,
+            kernels: self.kernels,
             memory: self.places.memory(workspace),
             threads: threads.min(self.threads),
         };
@@ -136,9 +103,17 @@ impl Program {
         } else {
             input.copy_from_slice(x);
         }
-        for at in 0..self.tasks.len() {
-            // SAFETY: one operation after the other, and nobody else uses the workspace.
-            unsafe { image.carry_out(at, class) };
+        for (at, ((op, packed), task)) in plan
+            .ops
+            .iter()
+            .zip(self.packed.iter())
+            .zip(&self.tasks)
+            .enumerate()
+        {
+            let room = image.memory.from(self.places.room(at));
+            // SAFETY: one operation after the other, and nobody else uses the workspace. All of this is operation
+            // `at`'s: its weights, its task, its room.
+            unsafe { image.carry_out(op, packed, task, class, room) };
         }
         // SAFETY: all operations are done.
         out.copy_from_slice(unsafe { image.read(plan.output) });
@@ -146,55 +121,14 @@ impl Program {
 }
 
 impl Image<'_> {
-    /// # Safety
-    /// Nothing else may use the image's memory meanwhile.
-    unsafe fn carry_out(&self, at: usize, class: Option<usize>) {
-        let program = self.program;
-        let room = self.memory.from(program.places.room(at));
-        // SAFETY: all of operation `at`: its weights, its task, its room.
-        unsafe {
-            match (
-                &program.plan.ops[at],
-                &program.packed[at],
-                &program.tasks[at],
-            ) {
-                (
-                    Op::Normalise {
-                        input,
-                        eps,
-                        modulation,
-                        output,
-                        groups,
-                        ..
-                    },
-                    Packed::Norm(affine),
-                    _,
-                ) => self.normalise(*input, *groups, *eps, affine, *modulation, *output),
-                (Op::Conv(conv), Packed::Single(weights), _) => {
-                    self.single(conv, weights, class, room);
-                }
-                (Op::Conv(conv), Packed::Product(weights), Task::Conv(task)) => {
-                    self.conv(conv, weights, task, room);
-                }
-                (Op::Conv(conv), Packed::Winograd(weights), Task::Winograd(task)) => {
-                    self.winograd(conv, weights, task, room);
-                }
-                (Op::Attention { qkv, output, .. }, _, Task::Attention(task)) => {
-                    self.attention(*qkv, *output, task, room);
-                }
-                _ => unreachable!("pack and Program::new go by the same list"),
-            }
-        }
-    }
-
     /// Planes are whole and channels follow each other, so that a view is one piece.
     pub(super) fn offset(&self, view: View) -> usize {
-        self.program.places.buffer(view.buffer) + view.first * self.pixels(view)
+        self.places.buffer(view.buffer) + view.first * self.pixels(view)
     }
 
     /// Pixels of one channel.
     pub(super) fn pixels(&self, view: View) -> usize {
-        let buffer = self.program.plan.buffer(view);
+        let buffer = self.plan.buffer(view);
         buffer.height * buffer.width
     }
 

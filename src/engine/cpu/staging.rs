@@ -91,8 +91,8 @@ impl Image<'_> {
         plane: &mut [f32],
     ) {
         let source = staged.source;
-        let width = self.program.plan.buffer(source.view).width;
-        let kernels = self.program.kernels;
+        let width = self.plan.buffer(source.view).width;
+        let kernels = self.kernels;
         let straight = staged.straight(planes);
         if straight && planes.padding == 0 {
             kernels.activate(values, plane, scale, shift, source.act);
@@ -115,7 +115,13 @@ impl Image<'_> {
 }
 
 /// Lays `values`, rows of `width`, out in `plane`.
-fn resample(values: &[f32], width: usize, resample: Resample, planes: Planes, plane: &mut [f32]) {
+pub fn resample(
+    values: &[f32],
+    width: usize,
+    resample: Resample,
+    planes: Planes,
+    plane: &mut [f32],
+) {
     for y in 0..planes.size[0] {
         let row = |y: usize| &values[y * width..][..width];
         match resample {

@@ -34,6 +34,49 @@ pub fn piece(length: usize, unit: usize, parts: usize, i: usize) -> Range<usize>
     edge(i)..edge(i + 1)
 }
 
+/// Calls `work` with the number of each of `items`, and with the item.
+#[cfg(feature = "train")]
+pub fn each_mut<T: Send>(items: &mut [T], work: impl Fn(usize, &mut T) + Send + Sync) {
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        use rayon::prelude::*;
+        let items = items.par_iter_mut().enumerate();
+        items.for_each(|(i, item)| work(i, item));
+    }
+    #[cfg(target_arch = "wasm32")]
+    for (i, item) in items.iter_mut().enumerate() {
+        work(i, item);
+    }
+}
+
+/// Calls `work(worker, image, threads)` for every number below `images`: side by side, some for each of `all` workers,
+/// where there are enough of them, else one after the other with all threads for worker 0.
+#[cfg(feature = "train")]
+pub fn workers(all: usize, images: usize, work: impl Fn(usize, usize, usize) + Send + Sync) {
+    if side_by_side(all, images) {
+        each(all, all, |worker| {
+            piece(images, 1, all, worker).for_each(|image| work(worker, image, 1));
+        });
+    } else {
+        (0..images).for_each(|image| work(0, image, all));
+    }
+}
+
+/// Whether each of `all` threads has images of its own.
+#[cfg(feature = "train")]
+pub fn side_by_side(all: usize, images: usize) -> bool {
+    images >= all
+}
+
+/// Calls `work` on a thread of the pool: from outside, every loop would wake the pool, wait for it and ask for memory.
+#[cfg(feature = "train")]
+pub fn inside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    #[cfg(not(target_arch = "wasm32"))]
+    return rayon::scope(|_| work());
+    #[cfg(target_arch = "wasm32")]
+    work()
+}
+
 /// Calls `work(image, its memory, its output, threads)` for every image, `length` numbers of `out` each: side by side
 /// where there are enough of them, else one after the other with all threads.
 pub fn images<M: Send>(

@@ -4,7 +4,7 @@ use super::memory::Memory;
 use super::pack::{Norm, Single};
 use super::program::Image;
 use super::threads;
-use crate::engine::plan::{Conv, View};
+use crate::engine::plan::{Conv, Residual, View};
 
 impl Image<'_> {
     /// # Safety
@@ -23,10 +23,7 @@ impl Image<'_> {
         // SAFETY: this operation reads both, so that it writes neither.
         let (values, by) = unsafe { (self.read(input), modulation.map(|by| self.read(by))) };
         let one = |group: usize| {
-            let (mean, variance) = self
-                .program
-                .kernels
-                .moments(&values[group * length..][..length]);
+            let (mean, variance) = self.kernels.moments(&values[group * length..][..length]);
             let deviation = (variance + eps).sqrt();
             let at = group * channels;
             let (first, second) = (
@@ -66,8 +63,8 @@ impl Image<'_> {
         class: Option<usize>,
         room: Memory,
     ) {
-        let kernels = self.program.kernels;
-        let outputs = weights.bias.len();
+        let kernels = self.kernels;
+        let outputs = conv.output.channels;
         // SAFETY: this operation reads the one and writes the other, so that they lie apart. The room is as long as a
         // vector of the source, see `Program::new`.
         let (source, activated, out) = unsafe {
@@ -85,6 +82,11 @@ impl Image<'_> {
             for (out, row) in out.iter_mut().zip(&table[class * outputs..]) {
                 *out += row;
             }
+        }
+        if let Residual::Add(source) = conv.residual {
+            // SAFETY: this operation reads it, so that it does not write it.
+            let add = unsafe { self.read(source.view) };
+            out.iter_mut().zip(add).for_each(|(out, add)| *out += add);
         }
         kernels.single(x, &weights.weight, out);
     }

@@ -102,8 +102,8 @@ impl Image<'_> {
         task: &WinogradTask,
         room: Memory,
     ) {
-        let kernels = self.program.kernels;
-        let output = self.program.plan.buffer(conv.output);
+        let kernels = self.kernels;
+        let output = self.plan.buffer(conv.output);
         let (channels, outputs) = (conv.source.view.channels, conv.output.channels);
         let out = self.memory.at(self.offset(conv.output));
         let pixels = self.pixels(conv.output);

@@ -1,6 +1,12 @@
 //! The inner loops, once for every set of vector instructions; [`Kernels::available`] picks the best that is there.
 
+#[cfg(feature = "train")]
+pub mod gradient;
 pub mod product;
+#[cfg(feature = "train")]
+pub mod slope;
+#[cfg(feature = "train")]
+mod training;
 pub mod winograd;
 
 pub mod lane;
@@ -46,6 +52,9 @@ pub struct Kernels {
     activate: unsafe fn(&[f32], &mut [f32], f32, f32, Option<Activation>),
     moments: unsafe fn(&[f32]) -> (f64, f64),
     softmax: unsafe fn(&mut [f32], usize),
+    /// Those of gradients.
+    #[cfg(feature = "train")]
+    pub training: training::Training,
 }
 
 /// One of [`Kernels`], compiled for its instructions.
@@ -62,7 +71,10 @@ macro_rules! kernel {
 }
 
 macro_rules! kernels {
-    ($module:ident, $lane:ty, $name:literal, $rows:literal x $vectors:literal $(, $features:literal)?) => {
+    (
+        $module:ident, $lane:ty, $name:literal, $rows:literal x $vectors:literal,
+        gradients $outputs:literal x $inputs:literal $(, $features:literal)?
+    ) => {
         mod $module {
             use super::*;
 
@@ -78,6 +90,18 @@ macro_rules! kernels {
                 activate,
                 moments,
                 softmax,
+                #[cfg(feature = "train")]
+                training: training::Training {
+                    spread,
+                    outer,
+                    source_tiles,
+                    gradient_tiles,
+                    kernel_gradient,
+                    slope,
+                    finish,
+                    softmax_gradient,
+                    total,
+                },
             };
 
             kernel!([$($features)?] product(of: &Product, outputs: Range<usize>, pixels: &[Pixels])
@@ -95,24 +119,55 @@ macro_rules! kernels {
             ) = super::point::activate::<$lane>);
             kernel!([$($features)?] moments(values: &[f32]) -> (f64, f64) = super::point::moments::<$lane>);
             kernel!([$($features)?] softmax(values: &mut [f32], columns: usize) = super::point::softmax::<$lane>);
+
+            #[cfg(feature = "train")]
+            const LANES: usize = <$lane as lane::Lane>::N;
+            // Outputs that are worked on at once lie in one vector.
+            #[cfg(feature = "train")]
+            const _: () = assert!(LANES.is_multiple_of($outputs));
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] spread(of: &gradient::Spread) = super::gradient::spread::<$lane, LANES>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] outer(of: &gradient::Outer, outputs: Range<usize>, vectors: Range<usize>)
+                = super::gradient::outer::<$lane, $outputs, $inputs>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] source_tiles(
+                of: &gradient::TileRow, row: usize, vectors: Range<usize>, tiles: &[usize]
+            ) = super::gradient::source_tiles::<$lane>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] gradient_tiles(
+                of: &gradient::TileRow, row: usize, vectors: Range<usize>, tiles: &[usize]
+            ) = super::gradient::gradient_tiles::<$lane>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] kernel_gradient(from: *const f32, step: usize, to: *mut f32)
+                = super::gradient::kernel_gradient::<$lane>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] slope(of: &slope::Slope) -> (f64, f64) = super::slope::slope::<$lane>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] finish(of: &slope::Finish) = super::slope::finish::<$lane>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] softmax_gradient(p: &[f32], gradient: &mut [f32], columns: usize)
+                = super::slope::softmax_gradient::<$lane>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] total(values: &[f32]) -> f64 = super::point::total::<$lane>);
         }
     };
 }
 
 // Rows times vectors, plus what is multiplied, is as much as the registers hold.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, x86::Avx512, "AVX-512", 8 x 2, "avx512f");
+kernels!(avx512, x86::Avx512, "AVX-512", 8 x 2, gradients 8 x 2, "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, x86::Avx2, "AVX2", 4 x 3, "avx2,fma");
+kernels!(avx2, x86::Avx2, "AVX2", 4 x 3, gradients 4 x 3, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, arm::Neon, "NEON", 8 x 3);
+kernels!(neon, arm::Neon, "NEON", 8 x 3, gradients 4 x 4);
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
-kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 5 x 2, "simd128");
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 5 x 2, gradients 4 x 2, "simd128");
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-kernels!(simd128, std::arch::wasm32::v128, "SIMD128, relaxed", 6 x 2, "simd128,relaxed-simd");
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128, relaxed", 6 x 2, gradients 4 x 2, "simd128,relaxed-simd");
 // A module with instructions that a browser lacks is refused as a whole: there is no second choice in WebAssembly.
 #[cfg(not(target_arch = "wasm32"))]
-kernels!(portable, f32, "portable", 4 x 2);
+kernels!(portable, f32, "portable", 4 x 2, gradients 1 x 4);
 
 impl Kernels {
     /// The best set that this processor can run.
@@ -127,6 +182,11 @@ impl Kernels {
         #[cfg(not(target_arch = "wasm32"))]
         sets.push(portable::KERNELS);
         sets
+    }
+
+    /// The set of this name, if this processor can run it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::available().into_iter().find(|set| set.name == name)
     }
 
     /// `out[o] += Σ_k x[k] weight[k][o]`, see [`product::single`].

@@ -114,6 +114,17 @@ pub unsafe fn moments<L: Lane>(values: &[f32]) -> (f64, f64) {
     }
 }
 
+/// The sum of `values`.
+///
+/// # Safety
+/// The processor must have `L`'s instructions.
+#[cfg(feature = "train")]
+#[inline(always)]
+pub unsafe fn total<L: Lane>(values: &[f32]) -> f64 {
+    // SAFETY: the caller's promise.
+    unsafe { sum::<L, false>(values, 0.0) }
+}
+
 /// The sum of `values - centre`, or of its squares: up to 256 vectors in f32, those in f64.
 ///
 /// # Safety

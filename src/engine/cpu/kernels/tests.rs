@@ -8,7 +8,7 @@ use super::product::{Part, Product};
 use super::winograd::POSITIONS;
 use super::*;
 use crate::engine::cpu::geometry::{Planes, vectors};
-use crate::engine::cpu::pack::{grouped, over_tiles};
+use crate::engine::cpu::pack::{group, grouped_length};
 use crate::noise::gaussian;
 
 #[cfg(target_arch = "wasm32")]
@@ -29,6 +29,36 @@ fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
             "{what}: {found} and {expected} at {i}"
         );
     }
+}
+
+/// [`group`] in new memory; rows after the last output are zero.
+fn grouped(
+    rows: usize,
+    outputs: usize,
+    depth: usize,
+    at: impl Fn(usize, usize) -> f32,
+) -> Vec<f32> {
+    let mut packed = vec![0.0; grouped_length(rows, outputs, depth)];
+    if depth > 0 {
+        group(&mut packed, rows, outputs, depth, at);
+    }
+    packed
+}
+
+/// The kernels `[outputs, inputs, 3, 3]` for [`products`].
+fn over_tiles(rows: usize, outputs: usize, weight: &[f32]) -> Vec<f32> {
+    let inputs = weight.len() / (9 * outputs);
+    let kernels: Vec<_> = weight
+        .chunks_exact(9)
+        .map(super::winograd::kernel)
+        .collect();
+    (0..POSITIONS)
+        .flat_map(|position| {
+            grouped(rows, outputs, inputs, |o, k| {
+                kernels[o * inputs + k][position]
+            })
+        })
+        .collect()
 }
 
 /// A 3×3 convolution and the 1×1 convolution of a second input, bias, residual and scale.
