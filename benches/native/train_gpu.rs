@@ -95,7 +95,8 @@ mod native {
         let values = values(&config);
         let weights = safetensors(&config, &values);
         let gpu = pollster::block_on(Gpu::open()).expect("a GPU");
-        let engine = GpuEngine::on(&gpu, &json, weights, Storage::F32, &mut |_, _| {});
+        let mut silent = |_, _| {};
+        let engine = GpuEngine::on(&gpu, &json, weights, Storage::F32, &mut silent);
         let engine = pollster::block_on(engine).expect("an engine");
         let state = LearnerState::new(values);
         let learner = GpuLearner::new(&gpu, &config, &state);

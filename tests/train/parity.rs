@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use ddim_web::engine::plan::Plan;
-use ddim_web::engine::{BurnLearner, Gradients, Learner, LearnerState, TrainBatch, Update};
+use ddim_web::engine::{
+    AnyLearner, EngineKind, Gradients, Learner, LearnerState, TrainBatch, Update,
+};
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::Loss;
@@ -16,7 +18,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::rule;
-use crate::support::learner;
+use crate::support::{ENGINES, learner};
 
 struct Case {
     numbers: Value,
@@ -54,12 +56,12 @@ impl Case {
         UnetConfig::from_json(&self.numbers["config"].to_string()).unwrap()
     }
 
-    fn learner(&self) -> BurnLearner {
+    fn learner(&self, engine: EngineKind) -> AnyLearner {
         let config = self.config();
         let specs = Plan::expected_tensors(&config).unwrap();
         let mut found = tensors(&specs, &rule::weights(&config)).unwrap();
         let values = specs.iter().map(|spec| found.remove(&spec.name).unwrap());
-        learner(&config, LearnerState::new(values.collect()))
+        learner(engine, &config, LearnerState::new(values.collect()))
     }
 
     /// The fixture's batch.
@@ -92,8 +94,8 @@ impl Case {
         block_on(learner.gradients(&batch)).unwrap()
     }
 
-    fn losses_equal_pytorch(&self) {
-        let mut learner = self.learner();
+    fn losses_equal_pytorch(&self, engine: EngineKind) {
+        let mut learner = self.learner(engine);
         for kind in Prediction::ALL {
             let found = self.loss(&mut learner, kind, Loss::Simple);
             let expected = self.numbers["losses"][kind.name()].as_f64().unwrap();
@@ -104,8 +106,8 @@ impl Case {
         }
     }
 
-    fn weighted_losses_equal_pytorch(&self) {
-        let mut learner = self.learner();
+    fn weighted_losses_equal_pytorch(&self, engine: EngineKind) {
+        let mut learner = self.learner(engine);
         let weighted = self.numbers["weighted"].as_object().unwrap();
         assert_eq!(weighted.len(), 3);
         for (name, expected) in weighted {
@@ -124,8 +126,8 @@ impl Case {
     }
 
     /// Every element of some gradients, the norm of each and the norm of all.
-    fn gradients_equal_pytorch(&self) {
-        let mut learner = self.learner();
+    fn gradients_equal_pytorch(&self, engine: EngineKind) {
+        let mut learner = self.learner(engine);
         let Gradients { gradients, .. } = self.gradients(&mut learner, Loss::Simple);
         let found = named(learner.params(), &gradients);
         norms_equal_pytorch(&found, &self.numbers);
@@ -133,8 +135,8 @@ impl Case {
     }
 
     /// Adam with clipping on one batch, as torch.optim.Adam and clip_grad_norm_ do it.
-    fn adam_steps_equal_pytorch(&self) {
-        let mut learner = self.learner();
+    fn adam_steps_equal_pytorch(&self, engine: EngineKind) {
+        let mut learner = self.learner(engine);
         let batch = self.batch(self.prediction(), Loss::Simple);
         for done in 0..self.number("steps") as u32 {
             let update = Update {
@@ -230,138 +232,159 @@ fn norms_equal_pytorch(found: &HashMap<String, Vec<f32>>, expected: &Value) {
 
 #[test]
 fn losses_equal_pytorch_for_every_prediction_type() {
-    conv().losses_equal_pytorch();
-    resnet().losses_equal_pytorch();
+    for engine in ENGINES {
+        conv().losses_equal_pytorch(engine);
+        resnet().losses_equal_pytorch(engine);
+    }
 }
 
 #[test]
 fn weighted_losses_and_their_gradients_equal_pytorch() {
-    conv().weighted_losses_equal_pytorch();
-    resnet().weighted_losses_equal_pytorch();
+    for engine in ENGINES {
+        conv().weighted_losses_equal_pytorch(engine);
+        resnet().weighted_losses_equal_pytorch(engine);
+    }
 }
 
 #[test]
 fn gradients_equal_pytorch_through_convolutions_and_attention() {
-    conv().gradients_equal_pytorch();
+    for engine in ENGINES {
+        conv().gradients_equal_pytorch(engine);
+    }
 }
 
 #[test]
 fn gradients_equal_pytorch_through_resampling_blocks_and_scale_shift() {
-    resnet().gradients_equal_pytorch();
+    for engine in ENGINES {
+        resnet().gradients_equal_pytorch(engine);
+    }
 }
 
 #[test]
 fn clipped_adam_steps_equal_pytorch() {
-    conv().adam_steps_equal_pytorch();
-    resnet().adam_steps_equal_pytorch();
+    for engine in ENGINES {
+        conv().adam_steps_equal_pytorch(engine);
+        resnet().adam_steps_equal_pytorch(engine);
+    }
 }
 
 #[test]
 fn parameters_come_in_the_order_of_the_plan() {
-    for case in [conv(), resnet()] {
-        let mut learner = case.learner();
-        let specs = Plan::expected_tensors(&case.config()).unwrap();
-        assert_eq!(learner.params(), specs);
-        let state = block_on(learner.state()).unwrap();
-        assert_eq!(state.values.len(), specs.len());
-        for (values, spec) in state.values.iter().zip(&specs) {
-            assert_eq!(values.len(), spec.numbers(), "{}", spec.name);
+    for engine in ENGINES {
+        for case in [conv(), resnet()] {
+            let mut learner = case.learner(engine);
+            let specs = Plan::expected_tensors(&case.config()).unwrap();
+            assert_eq!(learner.params(), specs);
+            let state = block_on(learner.state()).unwrap();
+            assert_eq!(state.values.len(), specs.len());
+            for (values, spec) in state.values.iter().zip(&specs) {
+                assert_eq!(values.len(), spec.numbers(), "{}", spec.name);
+            }
+            // The same tensors as burn's network has, which visits them in another order.
+            let mut ours: Vec<_> = specs.iter().map(|spec| &spec.name).collect();
+            let theirs = Unet::expected_tensors(&case.config());
+            let mut theirs: Vec<_> = theirs.iter().map(|spec| &spec.name).collect();
+            assert_ne!(ours, theirs);
+            ours.sort();
+            theirs.sort();
+            assert_eq!(ours, theirs);
         }
-        // The same tensors as burn's network has, which visits them in another order.
-        let mut ours: Vec<_> = specs.iter().map(|spec| &spec.name).collect();
-        let theirs = Unet::expected_tensors(&case.config());
-        let mut theirs: Vec<_> = theirs.iter().map(|spec| &spec.name).collect();
-        assert_ne!(ours, theirs);
-        ours.sort();
-        theirs.sort();
-        assert_eq!(ours, theirs);
     }
 }
 
 #[test]
 fn a_state_comes_back_as_it_went_in_and_stays_trainable() {
-    let case = conv();
-    let values = block_on(case.learner().state()).unwrap().values;
-    let times = |factor: f32| -> Vec<Vec<f32>> {
-        let tensor = |v: &Vec<f32>| v.iter().map(|v| v * factor).collect();
-        values.iter().map(tensor).collect()
-    };
-    let state = LearnerState {
-        values: times(2.0),
-        average: times(3.0),
-        moment_1: times(4.0),
-        moment_2: times(5.0),
-    };
-    let mut learner = learner(&case.config(), state.clone());
-    assert!(block_on(learner.state()).unwrap() == state);
-    let Gradients { gradients, .. } = case.gradients(&mut learner, Loss::Simple);
-    assert!(gradients.iter().all(|g| g.iter().any(|v| *v != 0.0)));
+    for engine in ENGINES {
+        let case = conv();
+        let values = block_on(case.learner(engine).state()).unwrap().values;
+        let times = |factor: f32| -> Vec<Vec<f32>> {
+            let tensor = |v: &Vec<f32>| v.iter().map(|v| v * factor).collect();
+            values.iter().map(tensor).collect()
+        };
+        let state = LearnerState {
+            values: times(2.0),
+            average: times(3.0),
+            moment_1: times(4.0),
+            moment_2: times(5.0),
+        };
+        let mut learner = learner(engine, &case.config(), state.clone());
+        assert!(block_on(learner.state()).unwrap() == state);
+        let Gradients { gradients, .. } = case.gradients(&mut learner, Loss::Simple);
+        assert!(gradients.iter().all(|g| g.iter().any(|v| *v != 0.0)));
+    }
 }
 
 /// After a step that was not finite nothing changes until its numbers are read, not even by the next step.
 #[test]
 fn what_begins_after_a_broken_step_changes_nothing_before_that_is_known() {
-    let case = conv();
-    let mut learner = case.learner();
-    let before = block_on(learner.state()).unwrap();
-    let good = case.batch(case.prediction(), Loss::Simple);
-    let mut broken = good.clone();
-    broken.levels[0].weight = f32::INFINITY;
-    let update = Update {
-        done: 0,
-        lr: 1e-3,
-        clip: 1.0,
-        decay: 0.9,
-    };
-    let first = learner.step(&broken, &update);
-    let second = learner.step(&good, &update);
-    assert!(!block_on(first).unwrap().finite());
-    assert!(!block_on(second).unwrap().finite());
-    assert!(block_on(learner.state()).unwrap() == before);
-    let third = learner.step(&good, &update);
-    assert!(block_on(third).unwrap().finite());
-    assert!(block_on(learner.state()).unwrap() != before);
+    for engine in ENGINES {
+        let case = conv();
+        let mut learner = case.learner(engine);
+        let before = block_on(learner.state()).unwrap();
+        let good = case.batch(case.prediction(), Loss::Simple);
+        let mut broken = good.clone();
+        broken.levels[0].weight = f32::INFINITY;
+        let update = Update {
+            done: 0,
+            lr: 1e-3,
+            clip: 1.0,
+            decay: 0.9,
+        };
+        let first = learner.step(&broken, &update);
+        let second = learner.step(&good, &update);
+        assert!(!block_on(first).unwrap().finite());
+        block_on(second).unwrap();
+        assert!(block_on(learner.state()).unwrap() == before);
+        let third = learner.step(&good, &update);
+        assert!(block_on(third).unwrap().finite());
+        assert!(block_on(learner.state()).unwrap() != before);
+    }
 }
 
 #[test]
 fn batches_and_states_that_do_not_fit_are_refused() {
-    let case = conv();
-    let mut learner = case.learner();
-    let good = case.batch(case.prediction(), Loss::Simple);
-    let update = Update {
-        done: 0,
-        lr: 1e-3,
-        clip: 1.0,
-        decay: 0.9,
-    };
-    let mut refused = |change: fn(&mut TrainBatch), word: &str| {
-        let mut batch = good.clone();
-        change(&mut batch);
-        let errors = [
-            block_on(learner.gradients(&batch)).unwrap_err(),
-            block_on(learner.step(&batch, &update)).unwrap_err(),
-        ];
-        for text in errors.map(|e| e.to_string()) {
-            assert!(
-                text.contains(word) && !text.contains('\n'),
-                "{word}: {text}"
-            );
-        }
-    };
-    refused(|b| b.shape[0] = 0, "batch of 1 or more");
-    refused(|b| b.shape[1] += 1, "input");
-    refused(|b| b.x0.truncate(3), "found 3");
-    refused(|b| b.eps.truncate(3), "found 3");
-    refused(|b| b.timesteps.truncate(1), "t: expected one");
-    refused(|b| b.levels.truncate(1), "expected one");
-    refused(|b| b.labels = Some(vec![0; b.shape[0]]), "class labels");
+    for engine in ENGINES {
+        let case = conv();
+        let mut learner = case.learner(engine);
+        let good = case.batch(case.prediction(), Loss::Simple);
+        let update = Update {
+            done: 0,
+            lr: 1e-3,
+            clip: 1.0,
+            decay: 0.9,
+        };
+        let mut refused = |change: fn(&mut TrainBatch), word: &str| {
+            let mut batch = good.clone();
+            change(&mut batch);
+            let errors = [
+                block_on(learner.gradients(&batch)).unwrap_err(),
+                block_on(learner.step(&batch, &update)).unwrap_err(),
+            ];
+            for text in errors.map(|e| e.to_string()) {
+                assert!(
+                    text.contains(word) && !text.contains('\n'),
+                    "{word}: {text}"
+                );
+            }
+        };
+        refused(|b| b.shape[0] = 0, "batch of 1 or more");
+        refused(|b| b.shape[1] += 1, "input");
+        refused(|b| b.x0.truncate(3), "found 3");
+        refused(|b| b.eps.truncate(3), "found 3");
+        refused(|b| b.timesteps.truncate(1), "t: expected one");
+        refused(|b| b.levels.truncate(1), "expected one");
+        refused(|b| b.labels = Some(vec![0; b.shape[0]]), "class labels");
 
-    let mut state = block_on(learner.state()).unwrap();
-    state.moment_2[3].pop();
-    let error = block_on(crate::support::make(ddim_web::train::Setup {
-        config: case.config(),
-        state,
-    }));
-    let text = error.err().unwrap().to_string();
-    assert!(text.contains(&learner.params()[3].name), "{text}");
+        let mut state = block_on(learner.state()).unwrap();
+        state.moment_2[3].pop();
+        let error = block_on(crate::support::make(
+            engine,
+            ddim_web::train::Setup {
+                config: case.config(),
+                state,
+            },
+        ));
+        let text = error.err().unwrap().to_string();
+        assert!(text.contains(&learner.params()[3].name), "{text}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ddim_web::engine::plan::Plan;
 use ddim_web::engine::{
-    BatchSpec, CpuEngine, Denoiser, Learner, LearnerState, Update, clip_factor,
+    BatchSpec, CpuEngine, Denoiser, EngineKind, Learner, LearnerState, Update, clip_factor,
 };
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
@@ -28,7 +28,7 @@ fn the_average_of_constant_weights_follows_the_closed_form() {
         average: values.iter().map(|v| vec![start; v.len()]).collect(),
         ..LearnerState::new(values.clone())
     };
-    let mut learner = learner(&tiny(), state);
+    let mut learner = learner(EngineKind::Plan, &tiny(), state);
     let objective =
         Objective::new(&SchedulerConfig::new(SchedulerClass::Ddim), Loss::Simple).unwrap();
     let batch = objective.batch([1, 8, 8], bars(1).scaled(&[0]), vec![0.5; 64], &[500]);

@@ -1,6 +1,6 @@
 //! Whole runs of a tiny network.
 
-use ddim_web::engine::{Learner, LearnerState};
+use ddim_web::engine::{EngineKind, Learner, LearnerState};
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::batch::Batches;
@@ -10,9 +10,11 @@ use ddim_web::unet::config::UnetConfig;
 use pollster::block_on;
 
 use crate::support::{
-    Run, TINY, bars, begin, checkpoint_of, learner, make, options, resume, tiny, trainer,
-    weights_of,
+    ENGINES, Run, TINY, bars, begin, checkpoint_of, learner, make, options, resume, tiny, trainer,
+    trainer_on, weights_of,
 };
+
+const PLAN: EngineKind = EngineKind::Plan;
 
 fn run(trainer: &mut Run, steps: u32) {
     for _ in 0..steps {
@@ -40,25 +42,41 @@ fn three_hundred_steps_lower_the_loss_by_a_factor_of_four() {
 
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
-    let mut whole = trainer(options(24));
-    run(&mut whole, 24);
-    let mut first = trainer(options(24));
-    run(&mut first, 9);
-    let bytes = checkpoint_of(&mut first);
-    drop(first);
-    let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
-    assert_eq!(checkpoint.step, 9);
-    let mut second = resume(checkpoint, bars(40)).unwrap();
-    assert!(
-        checkpoint_of(&mut second) == bytes,
-        "reading and writing changes the checkpoint"
-    );
-    run(&mut second, 15);
-    assert_eq!(second.losses(), whole.losses());
-    assert!(
-        checkpoint_of(&mut second) == checkpoint_of(&mut whole),
-        "the checkpoints differ"
-    );
+    for engine in ENGINES {
+        let mut whole = trainer_on(engine, options(24));
+        run(&mut whole, 24);
+        let mut first = trainer_on(engine, options(24));
+        run(&mut first, 9);
+        let bytes = checkpoint_of(&mut first);
+        drop(first);
+        let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
+        assert_eq!(checkpoint.step, 9);
+        let mut second = resume(engine, checkpoint, bars(40)).unwrap();
+        assert!(
+            checkpoint_of(&mut second) == bytes,
+            "{engine}: reading and writing changes the checkpoint"
+        );
+        run(&mut second, 15);
+        assert_eq!(second.losses(), whole.losses());
+        assert!(
+            checkpoint_of(&mut second) == checkpoint_of(&mut whole),
+            "{engine}: the checkpoints differ"
+        );
+    }
+}
+
+/// The same images, noise, weights and rules: what is left is rounding.
+#[test]
+fn every_engine_makes_the_same_run() {
+    let mut runs = ENGINES.map(|engine| trainer_on(engine, options(30)));
+    runs.iter_mut().for_each(|trainer| run(trainer, 30));
+    let [ours, burn] = runs.each_ref().map(|trainer| trainer.losses());
+    for (step, (ours, burn)) in ours.iter().zip(burn).enumerate() {
+        assert!(
+            (ours - burn).abs() < 1e-3,
+            "step {step}: {ours}, burn {burn}"
+        );
+    }
 }
 
 /// Written by the version whose trainer was burn's: step 3 of 6 of a network with 7,000 parameters.
@@ -71,8 +89,6 @@ fn a_checkpoint_of_an_earlier_version_is_read_and_goes_on() {
         checkpoint.to_bytes().unwrap() == bytes,
         "the format changed"
     );
-    let mut run_on = resume(checkpoint, bars(40)).unwrap();
-    run(&mut run_on, 3);
     let expected = [
         1.087_053_8,
         0.914_434_1,
@@ -81,8 +97,15 @@ fn a_checkpoint_of_an_earlier_version_is_read_and_goes_on() {
         0.988_387_94,
         0.988_369_76,
     ];
-    for (found, expected) in run_on.losses().iter().zip(expected) {
-        assert!((found - expected).abs() < 1e-5, "{found}, was {expected}");
+    for engine in ENGINES {
+        let mut later = resume(engine, checkpoint.clone(), bars(40)).unwrap();
+        run(&mut later, 3);
+        for (found, expected) in later.losses().iter().zip(expected) {
+            assert!(
+                (found - expected).abs() < 1e-4,
+                "{engine}: {found}, was {expected}"
+            );
+        }
     }
 }
 
@@ -95,7 +118,7 @@ fn loss_over_the_chain(trainer: &mut Run) -> f32 {
     let eps = Batches::new(1, 40, t.len(), 1000).eps(0, 64);
     let batch = objective.batch([1, 8, 8], bars(40).scaled(&images), eps, &t);
     let average = block_on(trainer.snapshot()).unwrap().state.average;
-    let mut learner = learner(trainer.config(), LearnerState::new(average));
+    let mut learner = learner(PLAN, trainer.config(), LearnerState::new(average));
     block_on(learner.gradients(&batch)).unwrap().loss
 }
 
@@ -114,7 +137,7 @@ fn steps_lower_every_loss_with_every_prediction_type() {
             prediction_type,
             ..SchedulerConfig::new(SchedulerClass::Ddim)
         };
-        let mut trainer = begin(&tiny(), scheduler, options, bars(40)).unwrap();
+        let mut trainer = begin(PLAN, &tiny(), scheduler, options, bars(40)).unwrap();
         let first = loss_over_the_chain(&mut trainer);
         run(&mut trainer, 60);
         let last = loss_over_the_chain(&mut trainer);
@@ -141,7 +164,14 @@ fn a_run_can_begin_with_the_weights_of_another_model() {
             ..options(60)
         };
         let config = tiny();
-        let run = Trainer::from_weights(&config, &file, scheduler, options, bars(40), make);
+        let run = Trainer::from_weights(
+            &config,
+            &file,
+            scheduler,
+            options,
+            bars(40),
+            async |setup| make(PLAN, setup).await,
+        );
         block_on(run).unwrap()
     };
     let mut same = begin(Prediction::Epsilon);
@@ -173,7 +203,7 @@ fn a_resumed_run_keeps_its_loss() {
     run(&mut first, 3);
     let checkpoint = Checkpoint::from_bytes(&checkpoint_of(&mut first)).unwrap();
     assert_eq!(checkpoint.options.loss, Loss::MinSnr { limit: 2.5 });
-    let mut second = resume(checkpoint, bars(40)).unwrap();
+    let mut second = resume(PLAN, checkpoint, bars(40)).unwrap();
     run(&mut second, 3);
     assert_eq!(second.losses(), whole.losses());
     let mut simple = trainer(options(6));
@@ -202,7 +232,7 @@ fn the_bound_of_eps_at_pure_noise_is_refused() {
             loss: Loss::Bound,
             ..options(1)
         };
-        begin(&tiny(), scheduler, options, bars(4))
+        begin(PLAN, &tiny(), scheduler, options, bars(4))
     };
     let text = start(Prediction::Epsilon).err().unwrap().to_string();
     assert!(
@@ -218,60 +248,59 @@ fn dropout_is_part_of_the_seed_too() {
         dropout: 0.3,
         ..tiny()
     };
-    let start = || {
-        begin(
-            &config,
-            SchedulerConfig::new(SchedulerClass::Ddim),
-            options(5),
-            bars(40),
-        )
-        .unwrap()
-    };
-    let (mut a, mut b) = (start(), start());
-    run(&mut a, 5);
-    run(&mut b, 2);
-    let checkpoint = Checkpoint::from_bytes(&checkpoint_of(&mut b)).unwrap();
-    let mut b = resume(checkpoint, bars(40)).unwrap();
-    run(&mut b, 3);
-    assert_eq!(a.losses(), b.losses());
-    let mut without = trainer(options(5));
-    run(&mut without, 5);
-    assert_ne!(a.losses(), without.losses());
+    for engine in ENGINES {
+        let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
+        let start = || begin(engine, &config, scheduler.clone(), options(5), bars(40)).unwrap();
+        let (mut a, mut b) = (start(), start());
+        run(&mut a, 5);
+        run(&mut b, 2);
+        let checkpoint = Checkpoint::from_bytes(&checkpoint_of(&mut b)).unwrap();
+        let mut b = resume(engine, checkpoint, bars(40)).unwrap();
+        run(&mut b, 3);
+        assert_eq!(a.losses(), b.losses());
+        let mut without = trainer_on(engine, options(5));
+        run(&mut without, 5);
+        assert_ne!(a.losses(), without.losses());
+    }
 }
 
 #[test]
 fn a_run_that_leaves_the_numbers_stops_and_keeps_its_state() {
-    let mut healthy = trainer(options(20));
-    run(&mut healthy, 4);
-    let mut checkpoint = Checkpoint::from_bytes(&checkpoint_of(&mut healthy)).unwrap();
-    // Finite weights whose output squared is not.
-    checkpoint.state.values.last_mut().unwrap().fill(1e30);
-    let mut broken = resume(checkpoint, bars(40)).unwrap();
-    let before = checkpoint_of(&mut broken);
-    for _ in 0..2 {
-        let error = block_on(broken.step()).unwrap_err();
+    for engine in ENGINES {
+        let mut healthy = trainer_on(engine, options(20));
+        run(&mut healthy, 4);
+        let checkpoint = Checkpoint::from_bytes(&checkpoint_of(&mut healthy)).unwrap();
+        // Finite weights whose output squared is not.
+        let mut bad = checkpoint.clone();
+        bad.state.values.last_mut().unwrap().fill(1e30);
+        let mut broken = resume(engine, bad, bars(40)).unwrap();
+        let before = checkpoint_of(&mut broken);
+        for _ in 0..2 {
+            let error = block_on(broken.step()).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    TrainError::NotFinite {
+                        step: 5,
+                        what: "loss",
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("step 5: expected a finite loss, found inf"),
+                "{error}"
+            );
+        }
+        assert_eq!((broken.steps_done(), broken.losses().len()), (4, 4));
         assert!(
-            matches!(
-                error,
-                TrainError::NotFinite {
-                    step: 5,
-                    what: "loss",
-                    ..
-                }
-            ),
-            "{error}"
-        );
-        assert!(
-            error
-                .to_string()
-                .starts_with("step 5: expected a finite loss, found inf"),
-            "{error}"
+            checkpoint_of(&mut broken) == before,
+            "{engine}: the failed step left a trace"
         );
     }
-    assert!(
-        checkpoint_of(&mut broken) == before,
-        "the failed step left a trace"
-    );
 }
 
 #[test]
@@ -307,7 +336,7 @@ fn networks_that_do_not_fit_the_images_are_refused() {
     let start = |text: &str| {
         let config = UnetConfig::from_json(text).unwrap();
         let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
-        begin(&config, scheduler, options(1), bars(4))
+        begin(PLAN, &config, scheduler, options(1), bars(4))
             .err()
             .expect(text)
             .to_string()
@@ -339,7 +368,10 @@ fn networks_that_do_not_fit_the_images_are_refused() {
 #[test]
 fn a_run_does_not_go_on_with_other_images() {
     let checkpoint = Checkpoint::from_bytes(&checkpoint_of(&mut trainer(options(2)))).unwrap();
-    let error = resume(checkpoint, bars(41)).err().unwrap().to_string();
+    let error = resume(PLAN, checkpoint, bars(41))
+        .err()
+        .unwrap()
+        .to_string();
     assert!(
         error.contains("40 images") && error.contains("41 images"),
         "{error}"

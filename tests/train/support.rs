@@ -1,6 +1,8 @@
 //! A tiny network and images that it can learn in seconds.
 
-use ddim_web::engine::{BurnLearner, DeviceKind, EngineError, LearnerState};
+use ddim_web::engine::{
+    AnyLearner, DeviceKind, EngineError, EngineKind, GpuOptions, LearnerState, LoadOptions,
+};
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::train::{Checkpoint, Setup, TrainError, TrainOptions, Trainer};
@@ -49,33 +51,55 @@ pub fn options(steps: u32) -> TrainOptions {
     }
 }
 
-/// What the runs of these tests are made with.
-pub async fn make(setup: Setup) -> Result<BurnLearner, EngineError> {
-    BurnLearner::new(&setup.config, setup.state, DeviceKind::Cpu).await
+/// What runs on the processor.
+pub const ENGINES: [EngineKind; 2] = [EngineKind::Plan, EngineKind::Burn];
+
+pub type Run = Trainer<AnyLearner>;
+
+/// A learner on the processor.
+pub async fn make(engine: EngineKind, setup: Setup) -> Result<AnyLearner, EngineError> {
+    let options = LoadOptions {
+        engine,
+        device: DeviceKind::Cpu,
+        instructions: None,
+        gpu: GpuOptions::default(),
+    };
+    AnyLearner::new(&options, &setup.config, setup.state).await
 }
 
-pub fn learner(config: &UnetConfig, state: LearnerState) -> BurnLearner {
-    block_on(BurnLearner::new(config, state, DeviceKind::Cpu)).unwrap()
+pub fn learner(engine: EngineKind, config: &UnetConfig, state: LearnerState) -> AnyLearner {
+    let config = config.clone();
+    block_on(make(engine, Setup { config, state })).unwrap()
 }
-
-pub type Run = Trainer<BurnLearner>;
 
 pub fn begin(
+    engine: EngineKind,
     config: &UnetConfig,
     scheduler: SchedulerConfig,
     options: TrainOptions,
     images: ImageSet,
 ) -> Result<Run, TrainError> {
+    let make = async |setup| make(engine, setup).await;
     block_on(Trainer::new(config, scheduler, options, images, make))
 }
 
-pub fn resume(checkpoint: Checkpoint, images: ImageSet) -> Result<Run, TrainError> {
+pub fn resume(
+    engine: EngineKind,
+    checkpoint: Checkpoint,
+    images: ImageSet,
+) -> Result<Run, TrainError> {
+    let make = async |setup| make(engine, setup).await;
     block_on(Trainer::resume(checkpoint, images, make))
 }
 
-pub fn trainer(options: TrainOptions) -> Run {
+pub fn trainer_on(engine: EngineKind, options: TrainOptions) -> Run {
     let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
-    begin(&tiny(), scheduler, options, bars(40)).unwrap()
+    begin(engine, &tiny(), scheduler, options, bars(40)).unwrap()
+}
+
+/// On the engine that is trained with where none is named.
+pub fn trainer(options: TrainOptions) -> Run {
+    trainer_on(EngineKind::default(), options)
 }
 
 /// The checkpoint of `run` as it is now.

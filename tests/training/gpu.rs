@@ -152,8 +152,9 @@ fn assert_gradients(
         let off = norm(pairs.map(|(a, b)| f64::from(*a) - b));
         // What should be 0 is so up to rounding of what cancels out.
         let scale = norm(expected.iter().copied()).max(1e-3 * whole);
-        if !(off / scale <= tolerance) {
-            wrong.push(format!("{}: {:e} of {scale:e}", spec.name, off / scale));
+        let error = off / scale;
+        if error.is_nan() || error > tolerance {
+            wrong.push(format!("{}: {error:e} of {scale:e}", spec.name));
         }
     }
     assert!(wrong.is_empty(), "{name}:\n{}", wrong.join("\n"));
@@ -354,12 +355,11 @@ fn a_batch_in_groups_has_the_gradients_of_the_whole() {
     // Groups of two, the last with one image; then one by one.
     let batch = batch(&config, [8, 8], 5, 1);
     let expected = pollster::block_on(whole.gradients(&batch)).unwrap();
-    for bytes in [700_000, 1] {
+    for bytes in [180_000, 1] {
         let learner = pollster::block_on(GpuLearner::new(&gpu, &config, &state)).unwrap();
         let mut learner = learner.within(bytes);
         let found = pollster::block_on(learner.gradients(&batch)).unwrap();
         assert!((found.loss / expected.loss - 1.0).abs() < 1e-6);
-        eprintln!("{} kernels", learner.dispatches());
         let pairs = found.gradients.iter().zip(&expected.gradients);
         for (found, expected) in pairs {
             let off = norm(found.iter().zip(expected).map(|(a, b)| f64::from(a - b)));

@@ -33,6 +33,15 @@ struct Failed {
     handed_out: Arc<AtomicBool>,
 }
 
+/// Says that a step's numbers have been handed out once it is gone: with them, or because nobody wants them.
+struct HandOut(Arc<AtomicBool>);
+
+impl Drop for HandOut {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl BurnLearner {
     /// The network of `config` on `kind`, with everything that training changes as it is in `state`.
     ///
@@ -149,21 +158,19 @@ impl Learner for BurnLearner {
             Some(failed) => Ok(failed.numbers),
             None => self.make(batch, update),
         };
-        let mut to_hand_out = None;
+        let mut hand_out = None;
         if let (Ok(numbers), None) = (&made, &self.failed)
             && !numbers.finite()
         {
             let handed_out = Arc::new(AtomicBool::new(false));
-            to_hand_out = Some(handed_out.clone());
+            hand_out = Some(HandOut(handed_out.clone()));
             self.failed = Some(Failed {
                 numbers: *numbers,
                 handed_out,
             });
         }
         async move {
-            if let Some(handed_out) = to_hand_out {
-                handed_out.store(true, Ordering::Relaxed);
-            }
+            drop(hand_out);
             made
         }
     }
