@@ -16,6 +16,7 @@ pub mod rate;
 pub mod weighting;
 
 mod error;
+mod fits;
 mod option_error;
 mod trainer;
 

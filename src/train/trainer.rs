@@ -5,6 +5,7 @@ use rand_chacha::rand_core::Rng;
 use super::batch::Batches;
 use super::checkpoint::{Checkpoint, DataId};
 use super::error::TrainError;
+use super::fits::fits;
 use super::loss::Objective;
 use super::options::TrainOptions;
 use super::rate::learning_rate;
@@ -15,7 +16,6 @@ use crate::images::ImageSet;
 use crate::random::{Purpose, stream};
 use crate::scheduler::SchedulerConfig;
 use crate::unet::config::UnetConfig;
-use crate::unet::input;
 use crate::unet::weights::{Precision, TensorSpec, tensors};
 
 /// What one step did.
@@ -327,44 +327,4 @@ impl<L: Learner> Trainer<L> {
     pub async fn checkpoint(&mut self) -> Result<Vec<u8>, TrainError> {
         Ok(self.snapshot().await?.to_bytes()?)
     }
-}
-
-/// Checks that `config` is an unconditional network for `images`.
-fn fits(config: &UnetConfig, images: &ImageSet) -> Result<(), TrainError> {
-    let [channels, height, width] = images.shape();
-    let refuse = |field, expected: String, found: String| {
-        Err(TrainError::Network {
-            field,
-            expected,
-            found,
-        })
-    };
-    for (field, found) in [
-        ("in_channels", config.in_channels),
-        ("out_channels", config.out_channels),
-    ] {
-        if found != channels {
-            return refuse(
-                field,
-                format!("{channels}, as the images have"),
-                found.to_string(),
-            );
-        }
-    }
-    if let Some(size) = config.sample_size.filter(|size| *size != [height, width]) {
-        return refuse(
-            "sample_size",
-            format!("[{height}, {width}], as the images have"),
-            format!("{size:?}"),
-        );
-    }
-    if let Some(classes) = config.num_class_embeds {
-        return refuse(
-            "num_class_embeds",
-            "null, because training is without classes".into(),
-            classes.to_string(),
-        );
-    }
-    input::check(config, [1, channels, height, width], None)?;
-    Ok(input::check_timesteps(config, 1, &[0.0])?)
 }
