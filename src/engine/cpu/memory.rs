@@ -70,7 +70,7 @@ impl Places {
 
     /// Memory for one image.
     pub fn workspace(&self) -> Workspace {
-        Workspace(vec![0.0; self.length])
+        Workspace(Numbers::zeros(self.length))
     }
 
     /// Numbers of one image's memory.
@@ -82,17 +82,62 @@ impl Places {
     /// `workspace` for threads that work on the image together.
     pub fn memory(&self, workspace: &mut Workspace) -> Memory {
         assert_eq!(
-            workspace.0.len(),
-            self.length,
+            workspace.0.length, self.length,
             "another program's workspace"
         );
-        Memory(workspace.0.as_mut_ptr())
+        workspace.0.memory()
     }
 }
 
 /// The memory of one image.
 #[derive(Debug)]
-pub struct Workspace(Vec<f32>);
+pub struct Workspace(Numbers);
+
+/// Numbers that begin where a line of a cache does, so that a vector of them is not cut in two.
+#[derive(Debug)]
+pub struct Numbers {
+    lines: Vec<Line>,
+    length: usize,
+}
+
+/// What a cache reads at once.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+#[expect(dead_code, reason = "it is read as numbers, not as a line")]
+struct Line([f32; 16]);
+
+impl Numbers {
+    /// `length` zeros.
+    pub fn zeros(length: usize) -> Self {
+        Self {
+            lines: vec![Line([0.0; 16]); length.div_ceil(16)],
+            length,
+        }
+    }
+
+    /// All of them, for as long as nobody else uses them.
+    pub fn memory(&mut self) -> Memory {
+        Memory(self.lines.as_mut_ptr().cast())
+    }
+}
+
+#[cfg(feature = "train")]
+impl std::ops::Deref for Numbers {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: a line is 16 numbers without anything between, and there are enough of them.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.length) }
+    }
+}
+
+#[cfg(feature = "train")]
+impl std::ops::DerefMut for Numbers {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.length) }
+    }
+}
 
 /// A pointer that threads may share because each writes elsewhere.
 #[derive(Debug, Clone, Copy)]

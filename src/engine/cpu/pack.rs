@@ -253,7 +253,7 @@ fn each_kernel<'t>(
 }
 
 /// One after the other, each with that of the residual's 1×1 convolution; zeros where there are none.
-fn biases<'t>(to: &mut [f32], conv: &Conv, tensor: &impl Fn(Param) -> &'t [f32]) {
+pub fn biases<'t>(to: &mut [f32], conv: &Conv, tensor: &impl Fn(Param) -> &'t [f32]) {
     let values = conv.biases.iter().flat_map(|bias| tensor(*bias));
     for (to, value) in to.iter_mut().zip(values) {
         *to = *value;

@@ -64,7 +64,7 @@ pub unsafe fn spread<L: Lane, const N: usize>(of: &Spread) {
 
 /// Number i of vector j becomes number j of vector i.
 #[inline(always)]
-fn transposed<L: Lane, const N: usize>(mut rows: [L; N]) -> [L; N] {
+pub(super) fn transposed<L: Lane, const N: usize>(mut rows: [L; N]) -> [L; N] {
     // One bit of the index after the other moves from the vector's number into the place within it.
     let mut done = 1;
     while done < N {
@@ -288,20 +288,32 @@ pub unsafe fn kernel_gradient<L: Lane>(from: *const f32, step: usize, to: *mut f
     // SAFETY: `4 y + x` is below 16, `3 y + x` below 9.
     unsafe {
         let half = L::splat(0.5);
-        let by_g = |u: [L; 4]| {
-            let (sum, difference) = (u[1].add(u[2]).mul(half), u[1].sub(u[2]).mul(half));
-            [u[0].add(sum), difference, sum.add(u[3])]
-        };
         let mut columns = [[half; 3]; 4];
         for (x, column) in columns.iter_mut().enumerate() {
-            let at = |y: usize| L::load(from.add((4 * y + x) * step));
-            *column = by_g([at(0), at(1), at(2), at(3)]);
+            let from = from.add(x * step);
+            let u = [
+                L::load(from),
+                L::load(from.add(4 * step)),
+                L::load(from.add(8 * step)),
+                L::load(from.add(12 * step)),
+            ];
+            *column = by_g(u, half);
         }
         for y in 0..3 {
-            let row = by_g([columns[0][y], columns[1][y], columns[2][y], columns[3][y]]);
+            let row = by_g(
+                [columns[0][y], columns[1][y], columns[2][y], columns[3][y]],
+                half,
+            );
             for (x, value) in row.into_iter().enumerate() {
                 value.store(to.add((3 * y + x) * L::N));
             }
         }
     }
+}
+
+/// `Gᵀ u` of one column.
+#[inline(always)]
+fn by_g<L: Lane>(u: [L; 4], half: L) -> [L; 3] {
+    let (sum, difference) = (u[1].add(u[2]).mul(half), u[1].sub(u[2]).mul(half));
+    [u[0].add(sum), difference, sum.add(u[3])]
 }

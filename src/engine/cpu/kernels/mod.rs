@@ -6,6 +6,8 @@ pub mod product;
 #[cfg(feature = "train")]
 pub mod slope;
 #[cfg(feature = "train")]
+pub mod tiles;
+#[cfg(feature = "train")]
 mod training;
 pub mod winograd;
 
@@ -73,7 +75,8 @@ macro_rules! kernel {
 macro_rules! kernels {
     (
         $module:ident, $lane:ty, $name:literal, $rows:literal x $vectors:literal,
-        gradients $outputs:literal x $inputs:literal $(, $features:literal)?
+        gradients $outputs:literal x $inputs:literal,
+        tiles $tiles:literal x $columns:literal $(, $features:literal)?
     ) => {
         mod $module {
             use super::*;
@@ -92,6 +95,7 @@ macro_rules! kernels {
                 softmax,
                 #[cfg(feature = "train")]
                 training: training::Training {
+                    tiles: $tiles,
                     spread,
                     outer,
                     source_tiles,
@@ -101,6 +105,10 @@ macro_rules! kernels {
                     finish,
                     softmax_gradient,
                     total,
+                    kernels: turn_kernels,
+                    panel,
+                    pixels,
+                    collect,
                 },
             };
 
@@ -142,6 +150,17 @@ macro_rules! kernels {
             kernel!([$($features)?] kernel_gradient(from: *const f32, step: usize, to: *mut f32)
                 = super::gradient::kernel_gradient::<$lane>);
             #[cfg(feature = "train")]
+            kernel!([$($features)?] turn_kernels(from: *const f32, to: *mut f32, step: usize)
+                = super::tiles::kernels::<$lane>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] panel(of: &tiles::Panel, tiles: usize, outputs: Range<usize>)
+                = super::tiles::panel::<$lane, $tiles, $columns>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] pixels(of: &tiles::ToPixels, vectors: Range<usize>)
+                = super::tiles::pixels::<$lane>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] collect(of: &tiles::Collect) = super::tiles::collect::<$lane, LANES>);
+            #[cfg(feature = "train")]
             kernel!([$($features)?] slope(of: &slope::Slope) -> (f64, f64) = super::slope::slope::<$lane>);
             #[cfg(feature = "train")]
             kernel!([$($features)?] finish(of: &slope::Finish) = super::slope::finish::<$lane>);
@@ -156,18 +175,18 @@ macro_rules! kernels {
 
 // Rows times vectors, plus what is multiplied, is as much as the registers hold.
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, x86::Avx512, "AVX-512", 8 x 2, gradients 8 x 2, "avx512f");
+kernels!(avx512, x86::Avx512, "AVX-512", 8 x 2, gradients 8 x 2, tiles 8 x 2, "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, x86::Avx2, "AVX2", 4 x 3, gradients 4 x 3, "avx2,fma");
+kernels!(avx2, x86::Avx2, "AVX2", 4 x 3, gradients 4 x 3, tiles 6 x 2, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
-kernels!(neon, arm::Neon, "NEON", 8 x 3, gradients 4 x 4);
+kernels!(neon, arm::Neon, "NEON", 8 x 3, gradients 4 x 4, tiles 8 x 2);
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
-kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 5 x 2, gradients 4 x 2, "simd128");
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128", 5 x 2, gradients 4 x 2, tiles 4 x 2, "simd128");
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-kernels!(simd128, std::arch::wasm32::v128, "SIMD128, relaxed", 6 x 2, gradients 4 x 2, "simd128,relaxed-simd");
+kernels!(simd128, std::arch::wasm32::v128, "SIMD128, relaxed", 6 x 2, gradients 4 x 2, tiles 4 x 2, "simd128,relaxed-simd");
 // A module with instructions that a browser lacks is refused as a whole: there is no second choice in WebAssembly.
 #[cfg(not(target_arch = "wasm32"))]
-kernels!(portable, f32, "portable", 4 x 2, gradients 1 x 4);
+kernels!(portable, f32, "portable", 4 x 2, gradients 1 x 4, tiles 4 x 2);
 
 impl Kernels {
     /// The best set that this processor can run.

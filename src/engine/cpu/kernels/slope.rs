@@ -127,16 +127,15 @@ unsafe fn slopes<L: Lane, D: Derivative>(of: &Slope) -> (f64, f64) {
     unsafe {
         let (scale, shift) = (L::splat(of.scale), L::splat(of.shift));
         let centre = L::splat(of.centre);
-        let one = |x: L, gradient: L| {
-            let slope = gradient.mul(D::at(shift.add_product(x, scale)));
-            (slope, x.sub(centre))
-        };
         let mut first = 0;
         while first < whole {
             let end = whole.min(first + BLOCK * L::N);
             let mut sums = [[L::splat(0.0); 2]; 2];
             for (i, at) in (first..end).step_by(L::N).enumerate() {
-                let (slope, x) = one(L::load(of.x.add(at)), L::load(of.gradient.add(at)));
+                let x = L::load(of.x.add(at));
+                let gradient = L::load(of.gradient.add(at));
+                let slope = gradient.mul(D::at(shift.add_product(x, scale)));
+                let x = x.sub(centre);
                 slope.store(of.to.add(at));
                 let sums = &mut sums[i % 2];
                 sums[0] = sums[0].add(slope);
@@ -150,12 +149,15 @@ unsafe fn slopes<L: Lane, D: Derivative>(of: &Slope) -> (f64, f64) {
         }
         let rest = of.length - whole;
         if rest > 0 {
-            let load = |from: *const f32| {
-                let mut lanes = [0.0; MAX_LANES];
-                lanes.as_mut_ptr().copy_from(from.add(whole), rest);
-                L::load(lanes.as_ptr())
-            };
-            let (slope, x) = one(load(of.x), load(of.gradient));
+            let mut lanes = [[0.0; MAX_LANES]; 2];
+            lanes[0].as_mut_ptr().copy_from(of.x.add(whole), rest);
+            lanes[1]
+                .as_mut_ptr()
+                .copy_from(of.gradient.add(whole), rest);
+            let x = L::load(lanes[0].as_ptr());
+            let gradient = L::load(lanes[1].as_ptr());
+            let slope = gradient.mul(D::at(shift.add_product(x, scale)));
+            let x = x.sub(centre);
             let slopes = slope.lanes();
             of.to.add(whole).copy_from(slopes.as_ptr(), rest);
             for (slope, x) in slopes.iter().zip(x.lanes()).take(rest) {

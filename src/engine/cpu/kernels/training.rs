@@ -1,10 +1,12 @@
-//! The inner loops of gradients for one set of instructions, see [`super::gradient`] and [`super::slope`].
+//! The inner loops of gradients for one set of instructions, see [`super::gradient`], [`super::slope`] and
+//! [`super::tiles`].
 
 use std::ops::Range;
 
 use super::Kernels;
 use super::gradient::{Outer, Spread, TileRow};
 use super::slope::{Finish, Slope};
+use super::tiles::{Collect, Panel, ToPixels};
 
 /// A part of [`Kernels`].
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,16 @@ pub struct Training {
     pub slope: unsafe fn(&Slope) -> (f64, f64),
     /// [`super::slope::finish`].
     pub finish: unsafe fn(&Finish),
+    /// Tiles that [`Self::panel`] takes at once.
+    pub tiles: usize,
+    /// [`super::tiles::kernels`].
+    pub kernels: unsafe fn(*const f32, *mut f32, usize),
+    /// [`super::tiles::panel`].
+    pub panel: unsafe fn(&Panel, usize, Range<usize>),
+    /// [`super::tiles::pixels`].
+    pub pixels: unsafe fn(&ToPixels, Range<usize>),
+    /// [`super::tiles::collect`].
+    pub collect: unsafe fn(&Collect),
     pub(super) softmax_gradient: unsafe fn(&[f32], &mut [f32], usize),
     pub(super) total: unsafe fn(&[f32]) -> f64,
 }

@@ -6,13 +6,12 @@
 //! of threads.
 
 use super::super::kernels::Kernels;
-use super::super::memory::{Memory, Places, Room};
-use super::super::pack::Packed;
+use super::super::memory::{Memory, Numbers, Places, Room};
 use super::super::program::Image;
-use super::super::task::Task;
 use super::super::threads;
 use super::attention::AttentionGradientTask;
 use super::back::Facts;
+use super::operation::{OpTask, Weights};
 use super::tensors::{Layout, Tensors};
 use super::weights::{self, Shape, WeightTask};
 use crate::engine::learner::TrainBatch;
@@ -37,11 +36,11 @@ pub struct List {
 /// Memory for a [`List`].
 #[derive(Debug)]
 pub struct BatchMemory {
-    images: Vec<f32>,
-    rooms: Vec<f32>,
-    grids: Vec<f32>,
-    sums: Vec<f32>,
-    sum_rooms: Vec<f32>,
+    images: Numbers,
+    rooms: Numbers,
+    grids: Numbers,
+    sums: Numbers,
+    sum_rooms: Numbers,
 }
 
 /// Items for each image on its own, and then sums over the batch.
@@ -55,7 +54,7 @@ struct Stretch {
 #[derive(Debug)]
 enum Item {
     /// An operation of the plan, by number.
-    Op(usize, Box<Task>),
+    Op(usize, Box<OpTask>),
     /// One that only training has, by its step.
     Back(usize, Option<AttentionGradientTask>),
     /// For the sum of this number that follows: what it reads.
@@ -75,7 +74,7 @@ impl List {
     pub fn new(
         plan: TrainingPlan,
         layout: &Layout,
-        packed: &[Packed],
+        packed: &[Weights],
         images: usize,
         kernels: Kernels,
     ) -> Self {
@@ -95,7 +94,7 @@ impl List {
             let stretch = stretches.last_mut().expect("there is always one");
             match step {
                 Step::Op(op) => {
-                    let task = Task::new(
+                    let task = OpTask::new(
                         &plan.plan,
                         &plan.plan.ops[*op],
                         &packed[*op],
@@ -190,11 +189,11 @@ impl List {
             1
         };
         BatchMemory {
-            images: vec![0.0; self.images * self.places.length()],
-            rooms: vec![0.0; rooms * room],
-            grids: vec![0.0; grids],
-            sums: vec![0.0; sums],
-            sum_rooms: vec![0.0; self.threads * sum_room],
+            images: Numbers::zeros(self.images * self.places.length()),
+            rooms: Numbers::zeros(rooms * room),
+            grids: Numbers::zeros(grids),
+            sums: Numbers::zeros(sums),
+            sum_rooms: Numbers::zeros(self.threads * sum_room),
         }
     }
 
@@ -202,7 +201,7 @@ impl List {
     pub fn run(
         &self,
         memory: &mut BatchMemory,
-        packed: &[Packed],
+        packed: &[Weights],
         tensors: Tensors,
         frequencies: Option<&[f32]>,
         batch: &TrainBatch,
@@ -210,13 +209,13 @@ impl List {
     ) -> f64 {
         let threads = threads::available().min(self.threads);
         let sum_places = weights::Places {
-            grids: Memory::of(&mut memory.grids),
-            sums: Memory::of(&mut memory.sums),
-            rooms: Memory::of(&mut memory.sum_rooms),
+            grids: memory.grids.memory(),
+            sums: memory.sums.memory(),
+            rooms: memory.sum_rooms.memory(),
             room: self.lengths[3],
         };
-        let rooms = Memory::of(&mut memory.rooms);
-        let images = Memory::of(&mut memory.images);
+        let rooms = memory.rooms.memory();
+        let images = memory.images.memory();
         let image = |index: usize, threads: usize| Image {
             plan: &self.plan.plan,
             places: &self.places,
@@ -246,7 +245,7 @@ impl List {
                         match item {
                             Item::Op(at, task) => {
                                 let op = &self.plan.plan.ops[*at];
-                                image.carry_out(op, &packed[*at], task, facts.class, room);
+                                image.operate(op, &packed[*at], task, facts.class, room);
                             }
                             Item::Back(at, task) => {
                                 if let Step::Back(back) = &self.plan.steps[*at] {

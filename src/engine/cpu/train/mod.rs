@@ -5,8 +5,10 @@ mod attention;
 mod back;
 mod grid;
 mod list;
+mod operation;
 mod tensors;
 mod through;
+mod tiles;
 mod weights;
 
 use std::sync::Arc;
@@ -14,10 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use adam::State;
 use list::{BatchMemory, List};
+use operation::Weights;
 use tensors::{Layout, Tensors};
 
 use super::kernels::Kernels;
-use super::pack::Packed;
 use super::threads;
 use crate::engine::learner::{Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update};
 use crate::engine::plan::{Op, Plan, TrainingPlan};
@@ -48,7 +50,7 @@ pub struct CpuLearner {
 /// A list, its weights and its memory.
 struct Current {
     list: List,
-    packed: Vec<Packed>,
+    packed: Vec<Weights>,
     /// Whether `packed` is what the weights are now.
     fresh: bool,
     memory: BatchMemory,
@@ -161,9 +163,9 @@ impl CpuLearner {
                     Op::Conv(conv) => plan.vectors[conv.source.view.buffer],
                     Op::Normalise { .. } | Op::Attention { .. } => false,
                 };
-                Packed::new(&plan.plan, op, single, self.kernels.rows)
+                Weights::new(&plan.plan, op, single, self.kernels)
             };
-            let packed: Vec<Packed> = plan.plan.ops.iter().map(one).collect();
+            let packed: Vec<Weights> = plan.plan.ops.iter().map(one).collect();
             let list = List::new(plan, &self.layout, &packed, images, self.kernels);
             self.current = Some(Current {
                 memory: list.memory(),
@@ -202,12 +204,12 @@ impl CpuLearner {
             }
             TimeEmbedding::Positional { .. } => None,
         };
-        let (rows, gradients) = (self.kernels.rows, &mut self.gradients);
+        let (kernels, gradients) = (self.kernels, &mut self.gradients);
         Ok(threads::inside(|| {
             if !*fresh {
                 let ops = &list.plan.plan.ops;
                 threads::each_mut(packed, |at, packed| {
-                    packed.fill(&ops[at], rows, |param| tensors.get(param));
+                    packed.fill(&ops[at], kernels, |param| tensors.get(param));
                 });
                 *fresh = true;
             }
