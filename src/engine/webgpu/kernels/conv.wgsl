@@ -1,5 +1,5 @@
 #names P V GATHERED ACROSS THREADS FOUR FMA PHASES TIME PROJECT ADD AVERAGE
-#names SHARED ALONG DEPTH PIXELS BLOCKS PICTURE PICTURELOADS FACTORS FACTORLOADS TRANSPOSED INSERT SECOND
+#names SHARED ALONG DEPTH PIXELS BLOCKS PICTURE PICTURELOADS STEP FACTORS FACTORLOADS TRANSPOSED INSERT SECOND
 // output = scale (weight * source + bias + time + residual): a convolution as a matrix product.
 //
 // Rows are the pixels of all images of the batch, one after the other; columns are blocks of four output channels.
@@ -72,8 +72,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #end
 #end
 #if SHARED
-  // Every invocation brings blocks of one pixel.
-  let from0 = locate(min(group.y * $PIXELSu + index % $PIXELSu, op.count - 1u));
+  // Every invocation brings blocks of the same pixels.
+#for g in GATHERED
+  let from$g = locate(min(group.y * $PIXELSu + index % $PIXELSu + $gu * $THREADSu, op.count - 1u));
+#end
 #else
 #for p in P
   let from$p = pixel$p;
@@ -118,11 +120,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     for (var block = 0u; block < blocks; block += $DEPTHu) {
       let remain = blocks - block;
       workgroupBarrier();
+#for g in GATHERED
 #for l in PICTURELOADS
-      let block$l = index / $PIXELSu + $lu * ($THREADSu / $PIXELSu);
-      picture[index + $lu * $THREADSu] = vec4f(arena[select(0u, i0 + block$l * next0, block$l < remain)]);
+      let block$g_$l = index / $PIXELSu + $lu * $STEPu;
+      picture[block$g_$l * $PIXELSu + index % $PIXELSu + $gu * $THREADSu] =
+        vec4f(arena[select(0u, i$g + block$g_$l * next$g, block$g_$l < remain)]);
 #end
-      i0 += $DEPTHu * next0;
+      i$g += $DEPTHu * next$g;
+#end
 #if TRANSPOSED
       // Every invocation turns the square of one block of either.
       if (index < $DEPTHu * $BLOCKSu) {

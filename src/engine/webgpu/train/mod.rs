@@ -19,7 +19,7 @@ mod tests;
 use super::device::{Gpu, Kind};
 use super::measure;
 use super::readback::Readback;
-use super::storage::{Storage, bytes};
+use super::storage::bytes;
 use crate::engine::plan::{Plan, TrainingPlan};
 use crate::engine::{
     DeviceKind, EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, StepNumbers,
@@ -93,7 +93,7 @@ impl GpuLearner {
                 .gradients
                 .push(gpu.buffer("gradients", 16 * size, usage)?);
         }
-        let style = measure::style(gpu, &plan, Storage::F32).await?;
+        let style = measure::style_of_training(gpu, &plan).await?;
         let info = EngineInfo::new(
             EngineKind::Plan,
             DeviceKind::Gpu,
