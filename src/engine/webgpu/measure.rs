@@ -42,7 +42,9 @@ const HUGE: Choice = Choice {
     images: 32,
     side: 32,
     channels: 128,
-    tiles: &["b64x64", "b128x64", "b128x128", "b32x32", "r4x1"],
+    tiles: &[
+        "b64x64", "a128x64", "b128x64", "a128x128", "b128x128", "b32x32",
+    ],
 };
 
 /// What to choose from for one size of feature map; the first is taken where nothing is measured.

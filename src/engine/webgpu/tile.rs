@@ -4,7 +4,8 @@
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tile {
     /// Its name in a [`Tuning`](super::tuning::Tuning): `r4x2` is 4 pixels times 2 blocks of an invocation that works
-    /// alone, `b64x32` 64 pixels times 32 outputs of a workgroup that shares what it reads.
+    /// alone, `b64x32` 64 pixels times 32 outputs of a workgroup that shares what it reads,
+    /// `a64x32` of one that reads ahead.
     pub name: &'static str,
     /// Pixels of an invocation.
     pub pixels: usize,
@@ -23,11 +24,14 @@ pub struct Shared {
     pub along: usize,
     /// Blocks of four inputs that it holds at a time.
     pub depth: usize,
+    /// Whether it brings the next ones while it computes.
+    pub ahead: bool,
 }
 
 /// What the kernel is told about a workgroup that shares: 0 where none does.
-const OF_SHARED: [&str; 10] = [
+const OF_SHARED: [&str; 11] = [
     "SHARED",
+    "AHEAD",
     "ALONG",
     "DEPTH",
     "PIXELS",
@@ -61,7 +65,7 @@ const fn shared(name: &'static str, [pixels, blocks]: [usize; 2], shared: Shared
 }
 
 /// All there are. Workgroups stay within what every WebGPU device has: 256 invocations and 16 KiB.
-pub static TILES: [Tile; 12] = [
+pub static TILES: [Tile; 15] = [
     alone("r1x1", 1, 1),
     alone("r2x1", 2, 1),
     alone("r4x1", 4, 1),
@@ -73,6 +77,7 @@ pub static TILES: [Tile; 12] = [
             across: 16,
             along: 4,
             depth: 16,
+            ahead: false,
         },
     ),
     shared(
@@ -82,6 +87,7 @@ pub static TILES: [Tile; 12] = [
             across: 8,
             along: 8,
             depth: 8,
+            ahead: false,
         },
     ),
     shared(
@@ -91,6 +97,7 @@ pub static TILES: [Tile; 12] = [
             across: 8,
             along: 8,
             depth: 8,
+            ahead: false,
         },
     ),
     shared(
@@ -100,6 +107,7 @@ pub static TILES: [Tile; 12] = [
             across: 16,
             along: 4,
             depth: 4,
+            ahead: false,
         },
     ),
     shared(
@@ -109,6 +117,7 @@ pub static TILES: [Tile; 12] = [
             across: 16,
             along: 8,
             depth: 4,
+            ahead: false,
         },
     ),
     shared(
@@ -118,6 +127,7 @@ pub static TILES: [Tile; 12] = [
             across: 16,
             along: 4,
             depth: 4,
+            ahead: false,
         },
     ),
     shared(
@@ -127,6 +137,7 @@ pub static TILES: [Tile; 12] = [
             across: 16,
             along: 8,
             depth: 4,
+            ahead: false,
         },
     ),
     shared(
@@ -136,6 +147,37 @@ pub static TILES: [Tile; 12] = [
             across: 16,
             along: 16,
             depth: 4,
+            ahead: false,
+        },
+    ),
+    shared(
+        "a128x32",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 4,
+            depth: 4,
+            ahead: true,
+        },
+    ),
+    shared(
+        "a128x64",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 8,
+            depth: 4,
+            ahead: true,
+        },
+    ),
+    shared(
+        "a128x128",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 16,
+            depth: 4,
+            ahead: true,
         },
     ),
 ];
@@ -168,7 +210,7 @@ impl Tile {
         let columns = |tile: &Self| tile.shared.as_ref().map_or(1, |s| s.along * tile.blocks);
         let narrower = TILES.iter().find(|tile| {
             let alike = self.shared.as_ref().zip(tile.shared.as_ref());
-            alike.is_some_and(|(a, b)| a.across == b.across && a.depth == b.depth)
+            alike.is_some_and(|(a, b)| (a.across, a.depth, a.ahead) == (b.across, b.depth, b.ahead))
                 && tile.pixels == self.pixels
                 && 2 * columns(tile) == columns(self)
         });
@@ -228,6 +270,7 @@ impl Tile {
         Cut {
             names: vec![
                 ("SHARED", 1),
+                ("AHEAD", usize::from(shared.ahead)),
                 ("P", self.pixels),
                 ("V", self.blocks),
                 ("GATHERED", gathered),
@@ -273,7 +316,8 @@ mod tests {
             let threads = shared.across * shared.along;
             let pixels = shared.across * tile.pixels;
             let blocks = shared.along * tile.blocks;
-            assert_eq!(tile.name, format!("b{pixels}x{}", 4 * blocks));
+            let letter = if shared.ahead { "a" } else { "b" };
+            assert_eq!(tile.name, format!("{letter}{pixels}x{}", 4 * blocks));
             assert!(threads <= 256);
             assert!(16 * shared.depth * (pixels + 4 * blocks) <= 16_384);
             // Each invocation brings blocks of the same pixels, and all bring equally many numbers.

@@ -116,8 +116,8 @@ impl GpuLearner {
             making: Making {
                 style,
                 busy: match gpu.kind() {
-                    Kind::Hardware => 1024,
-                    Kind::Software => 8,
+                    Kind::Hardware => 131_072,
+                    Kind::Software => 512,
                 },
                 memory: u64::MAX,
             },

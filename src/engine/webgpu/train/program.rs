@@ -51,7 +51,7 @@ struct Dispatch {
 pub struct Making {
     /// How its kernels are.
     pub style: Style,
-    /// Workgroups that keep the device busy.
+    /// Invocations that keep the device busy.
     pub busy: usize,
     /// Most bytes of intermediate results.
     pub memory: u64,

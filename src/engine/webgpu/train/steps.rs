@@ -25,7 +25,7 @@ pub struct Steps<'a> {
     pub drafter: Drafter<'a>,
     /// Places of everything else.
     pub state: TrainState,
-    /// Workgroups that keep the device busy.
+    /// Invocations that keep the device busy.
     pub busy: usize,
 }
 
