@@ -12,6 +12,7 @@ mod products;
 mod program;
 mod state;
 mod steps;
+mod sums;
 mod task;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;

@@ -9,6 +9,7 @@ use super::layout::Layout;
 use super::masters::Masters;
 use super::state::{RESULTS, TrainState};
 use super::steps::{SQUARES, Steps};
+use super::sums;
 use super::task::{Bound, Task};
 use crate::engine::plan::{Plan, TrainingPlan};
 use crate::engine::{EngineError, TrainBatch, Update};
@@ -106,6 +107,7 @@ impl Program {
                     },
                     images: batch.next_multiple_of(images),
                     parts: masters.pieces.len() * SQUARES,
+                    sums: sums::length(&training, &layout),
                 },
                 busy: making.busy,
             }
@@ -143,6 +145,9 @@ impl Program {
         let size = 16 * (steps.drafter.vectors() + steps.scratch());
         let arena = gpu.buffer("a training step's intermediate results", size, storage)?;
         let numbers = gpu.buffer("a training batch", 4 * state.len(), storage | copied)?;
+        let table = 4 * state.table() as u64;
+        gpu.queue()
+            .write_buffer(&numbers, table, &bytes(&steps.table()));
         let uploads = match groups {
             1 => None,
             _ => Some(gpu.buffer("a training batch", 4 * groups * state.uploaded(), copied)?),
