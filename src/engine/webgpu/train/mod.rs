@@ -142,6 +142,23 @@ impl GpuLearner {
         self.program.as_ref().map_or(0, Program::dispatches)
     }
 
+    /// Seconds and workgroups of every kernel of a step of the last batch's size, by name, each measured alone with
+    /// `times` runs; none before the first step. The network that is trained is of no use afterwards.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the device failed or is gone.
+    pub async fn times(&self, times: usize) -> Result<Vec<(String, [u32; 3], f64)>, EngineError> {
+        match &self.program {
+            Some(program) => program.times(&self.gpu, times).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The tiles of its convolutions.
+    pub fn tuning(&self) -> super::tuning::Tuning {
+        self.making.style.tuning
+    }
+
     fn load(&self, state: &LearnerState) {
         for (copy, tensors) in parts(state).into_iter().enumerate() {
             for (piece, size) in self.masters.pieces.iter().enumerate() {

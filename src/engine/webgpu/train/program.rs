@@ -1,5 +1,6 @@
 //! A training step for one size of images and batch: everything that does not change from step to step.
 
+use super::super::clock::Clock;
 use super::super::device::{Gpu, STRIDE};
 use super::super::draft::{Drafter, Style, ZEROS};
 use super::super::readback::{Filled, Readback};
@@ -45,6 +46,7 @@ struct Dispatch {
     bound: usize,
     piece: usize,
     offset: u32,
+    name: String,
 }
 
 /// How a program is made.
@@ -240,7 +242,40 @@ impl Program {
         self.readback.read(filled)
     }
 
-    fn encode(&self, run: &[Dispatch], encoder: &mut wgpu::CommandEncoder) {
+    /// Seconds of every kernel of a step, each measured alone by running it `times` times more than once; what it
+    /// computes is of no use then.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the device failed or is gone.
+    pub async fn times(
+        &self,
+        gpu: &Gpu,
+        times: usize,
+    ) -> Result<Vec<(String, [u32; 3], f64)>, EngineError> {
+        let mut all = Vec::new();
+        for dispatch in self.runs[0].iter().chain(&self.runs[2]) {
+            let run = async |times: usize| {
+                let mut encoder = gpu.device().create_command_encoder(&Default::default());
+                self.encode(std::iter::repeat_n(dispatch, times), &mut encoder);
+                let commands = encoder.finish();
+                let clock = Clock::start();
+                let submission = gpu.queue().submit([commands]);
+                gpu.finish(submission).await?;
+                Ok::<_, EngineError>(clock.seconds())
+            };
+            run(1).await?;
+            let once = run(1).await?;
+            let seconds = (run(1 + times).await? - once) / times as f64;
+            all.push((dispatch.name.clone(), dispatch.groups, seconds));
+        }
+        Ok(all)
+    }
+
+    fn encode<'a>(
+        &self,
+        run: impl IntoIterator<Item = &'a Dispatch>,
+        encoder: &mut wgpu::CommandEncoder,
+    ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let mut last = None;
         for dispatch in run {
@@ -283,6 +318,7 @@ fn compiled(
                 },
                 piece: task.piece,
                 offset: at as u32,
+                name: task.name,
             }
         };
         tasks.into_iter().map(dispatch).collect()
