@@ -1,10 +1,13 @@
 //! Training steps on the graphics card: one JSON line with the median and the smallest time of a step, of its host part
 //! and of a forward pass of the same batch.
 //!
-//! `cargo bench --bench train_gpu -- CONFIG.json BATCH STEPS`.
+//! `cargo bench --bench train_gpu -- CONFIG.json BATCH STEPS [checked] [kernels[=FILE]] [tuning='large=… small=… huge=…']`:
+//! `checked` with the bounds checks that a browser makes, `kernels` also measures every kernel alone and prints the sums
+//! by name, and writes all of them to FILE, `tuning` takes these tiles instead of those that are fastest.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
+    use std::collections::BTreeMap;
     use std::time::Instant;
 
     use ddim_web::engine::plan::Plan;
@@ -56,15 +59,37 @@ mod native {
         [(ms[(ms.len() - 1) / 2] + ms[ms.len() / 2]) / 2.0, ms[0]]
     }
 
+    /// The time of every kernel alone: its sum by name, and one by one in `file`.
+    fn kernels(learner: &GpuLearner, file: Option<&str>) {
+        let all = pollster::block_on(learner.times(10)).expect("times");
+        let mut sums: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+        let mut lines = String::new();
+        for (name, groups, seconds) in &all {
+            let (count, sum) = sums.entry(name).or_default();
+            (*count, *sum) = (*count + 1, *sum + seconds);
+            lines += &format!("{:.4}\t{name}\t{groups:?}\n", 1e3 * seconds);
+        }
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
+        for (name, (count, sum)) in sums {
+            println!("{:9.3} ms {count:4} {name}", 1e3 * sum);
+        }
+        if let Some(file) = file {
+            std::fs::write(file, lines).expect("a file that can be written");
+        }
+    }
+
     pub fn main() {
         // Cargo puts --bench before or after them.
         let args: Vec<String> = std::env::args()
             .skip(1)
             .filter(|a| a != "--bench")
             .collect();
-        let [path, batch, steps] = args.as_slice() else {
+        let [path, batch, steps, more @ ..] = args.as_slice() else {
             // `cargo test --benches` and `cargo bench` alone run every bench without arguments.
-            println!("train_gpu: CONFIG.json BATCH STEPS");
+            println!(
+                "train_gpu: CONFIG.json BATCH STEPS [checked] [kernels[=FILE]] [tuning=TILES]"
+            );
             return;
         };
         let number = |text: &str| text.parse::<usize>().expect("BATCH and STEPS are numbers");
@@ -94,7 +119,13 @@ mod native {
         };
         let values = values(&config);
         let weights = safetensors(&config, &values);
-        let gpu = pollster::block_on(Gpu::open()).expect("a GPU");
+        let option = |name: &str| more.iter().find_map(|text| text.strip_prefix(name));
+        let tuning = option("tuning=").map(|text| text.parse().expect("names of tiles"));
+        let gpu = match option("checked") {
+            Some(_) => pollster::block_on(Gpu::open_checked(tuning)),
+            None => pollster::block_on(Gpu::open_tuned(tuning)),
+        };
+        let gpu = gpu.expect("a GPU");
         let mut silent = |_, _| {};
         let engine = GpuEngine::on(&gpu, &json, weights, Storage::F32, &mut silent);
         let engine = pollster::block_on(engine).expect("an engine");
@@ -144,14 +175,18 @@ mod native {
         let [median, min] = times(whole);
         println!(
             "{{\"adapter\":{:?},\"batch\":{batch},\"kernels\":{},\"firstSeconds\":{ready:.2},\"stepMs\":{median:.3},\
-             \"minMs\":{min:.3},\"hostMs\":{:.3},\"forwardMs\":{:.3},\"lossBefore\":{},\"lossAfter\":{}}}",
+             \"minMs\":{min:.3},\"hostMs\":{:.3},\"forwardMs\":{:.3},\"lossBefore\":{},\"lossAfter\":{},\"tuning\":\"{}\"}}",
             gpu.name(),
             learner.dispatches(),
             times(host)[0],
             forward[0],
             first.loss,
             last.loss,
+            learner.tuning(),
         );
+        if let Some(file) = option("kernels") {
+            kernels(&learner, file.strip_prefix('='));
+        }
     }
 }
 

@@ -59,6 +59,24 @@ impl Draft {
         Ok(code)
     }
 
+    /// Its file, and for a convolution what is special about it.
+    #[cfg(feature = "train")]
+    pub(super) fn name(&self) -> String {
+        let number = |name| {
+            let mut names = self.names.iter();
+            names.find(|(n, _)| *n == name).map_or(0, |(_, v)| *v)
+        };
+        let mut name = self.kernel.file.to_string();
+        if number("SHARED") > 0 {
+            let letter = if number("AHEAD") > 0 { "a" } else { "b" };
+            name += &format!(" {letter}{}x{}", number("PIXELS"), 4 * number("BLOCKS"));
+        }
+        if number("TRANSPOSED") > 0 {
+            name += " transposed";
+        }
+        name
+    }
+
     /// What the text consists of, and what is filled in.
     pub(super) fn parts(&self) -> [(&'static Template, Vec<(&'static str, usize)>); 3] {
         let half = ("HALF", usize::from(self.storage == Storage::F16));

@@ -1,5 +1,5 @@
 #names P V GATHERED ACROSS THREADS FOUR FMA PHASES TIME PROJECT ADD AVERAGE
-#names SHARED ALONG DEPTH PIXELS BLOCKS PICTURE PICTURELOADS FACTORS FACTORLOADS TRANSPOSED INSERT SECOND
+#names SHARED AHEAD ALONG DEPTH PIXELS BLOCKS PICTURE PICTURELOADS STEP FACTORS FACTORLOADS TRANSPOSED INSERT SECOND
 // output = scale (weight * source + bias + time + residual): a convolution as a matrix product.
 //
 // Rows are the pixels of all images of the batch, one after the other; columns are blocks of four output channels.
@@ -11,7 +11,7 @@
 //            that they read neighbouring weights and one picture. No workgroup memory, no barriers.
 //   SHARED   a workgroup is $ACROSS invocations along the pixels times op.lanes along the blocks; it brings DEPTH
 //            blocks of the source of all its pixels and the weights of all its channels into workgroup memory at a
-//            time.
+//            time. With AHEAD the next ones are on their way while these are multiplied.
 #if TRANSPOSED
 //
 // TRANSPOSED is the gradient of a convolution's source out of that of its result: inputs and outputs of the same weights
@@ -72,15 +72,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #end
 #end
 #if SHARED
-  // Every invocation brings blocks of one pixel.
-  let from0 = locate(min(group.y * $PIXELSu + index % $PIXELSu, op.count - 1u));
+  // Every invocation brings blocks of the same pixels.
+#for g in GATHERED
+  let from$g = locate(min(group.y * $PIXELSu + index % $PIXELSu + $gu * $THREADSu, op.count - 1u));
+#end
 #else
 #for p in P
   let from$p = pixel$p;
 #end
 #end
 
-  for (var tap = 0u; tap < op.taps + op.more; tap++) {
+#if AHEAD
+  var ready = false;
+  let positions = op.taps + op.more + 1u;
+#else
+  let positions = op.taps + op.more;
+#end
+  for (var tap = 0u; tap < positions; tap++) {
     var source = op.source;
     var plane = op.plane;
     var size = vec2u(op.rows, op.columns);
@@ -91,6 +99,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #if TRANSPOSED
     w = op.weights + (op.taps - 1u - tap) * 4u * op.outputs * op.blocks;
 #end
+#if AHEAD
+    if (tap + 1u == positions) {
+      // Only what was brought before is multiplied; what is brought now need only exist.
+      blocks = 1u;
+      w = op.weights;
+    }
+#end
 #if PROJECT
     if (tap >= op.taps) {
       let i = tap - op.taps;
@@ -100,7 +115,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       stride = op.reststride;
       offset = vec2u(i / 2u, i % 2u);
       shift = op.restshift;
+#if AHEAD
+      blocks = select(op.restblocks, 1u, tap + 1u == positions);
+#else
       blocks = op.restblocks;
+#end
     }
 #end
 #for g in GATHERED
@@ -117,19 +136,39 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #if SHARED
     for (var block = 0u; block < blocks; block += $DEPTHu) {
       let remain = blocks - block;
-      workgroupBarrier();
+#for g in GATHERED
 #for l in PICTURELOADS
-      let block$l = index / $PIXELSu + $lu * ($THREADSu / $PIXELSu);
-      picture[index + $lu * $THREADSu] = vec4f(arena[select(0u, i0 + block$l * next0, block$l < remain)]);
+      let block$g_$l = index / $PIXELSu + $lu * $STEPu;
+      let n$g_$l = vec4f(arena[select(0u, i$g + block$g_$l * next$g, block$g_$l < remain)]);
 #end
-      i0 += $DEPTHu * next0;
+      i$g += $DEPTHu * next$g;
+#end
 #if TRANSPOSED
       // Every invocation turns the square of one block of either.
+      var square = mat4x4f();
       if (index < $DEPTHu * $BLOCKSu) {
         let o = min(group.x * $BLOCKSu + index / $DEPTHu, op.outputs - 1u);
         let begin = w + 4u * o * op.blocks + min(index % $DEPTHu, remain - 1u);
-        let square = transpose(mat4x4f(vec4f(weights[begin]), vec4f(weights[begin + op.blocks]),
+        square = transpose(mat4x4f(vec4f(weights[begin]), vec4f(weights[begin + op.blocks]),
           vec4f(weights[begin + 2u * op.blocks]), vec4f(weights[begin + 3u * op.blocks])));
+      }
+#else
+#for l in FACTORLOADS
+      let row$l = (index + $lu * $THREADSu) / $BLOCKSu;
+      let column$l = min(group.x * $BLOCKSu + (index + $lu * $THREADSu) % $BLOCKSu, op.outputs - 1u);
+      // Beyond the last block the picture is zero; weights need only be numbers.
+      let m$l = vec4f(weights[w + min(row$l, 4u * remain - 1u) * op.outputs + column$l]);
+#end
+#end
+#if !AHEAD
+      workgroupBarrier();
+#for g in GATHERED
+#for l in PICTURELOADS
+      picture[block$g_$l * $PIXELSu + index % $PIXELSu + $gu * $THREADSu] = n$g_$l;
+#end
+#end
+#if TRANSPOSED
+      if (index < $DEPTHu * $BLOCKSu) {
         let to = 4u * (index % $DEPTHu) * $BLOCKSu + index / $DEPTHu;
 #for j in FOUR
         factors[to + $ju * $BLOCKSu] = square[$j];
@@ -137,13 +176,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       }
 #else
 #for l in FACTORLOADS
-      let row$l = (index + $lu * $THREADSu) / $BLOCKSu;
-      let column$l = min(group.x * $BLOCKSu + (index + $lu * $THREADSu) % $BLOCKSu, op.outputs - 1u);
-      // Beyond the last block the picture is zero; weights need only be numbers.
-      factors[index + $lu * $THREADSu] = vec4f(weights[w + min(row$l, 4u * remain - 1u) * op.outputs + column$l]);
+      factors[index + $lu * $THREADSu] = m$l;
 #end
 #end
       workgroupBarrier();
+#end
+#if AHEAD
+      if (ready) {
+#end
       for (var d = 0u; d < $DEPTHu; d++) {
         let i = d * $PIXELSu + index % $ACROSSu;
         let f = 4u * d * $BLOCKSu + index / $ACROSSu;
@@ -166,6 +206,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #end
 #end
       }
+#if AHEAD
+      }
+      ready = true;
+      workgroupBarrier();
+#for g in GATHERED
+#for l in PICTURELOADS
+      picture[block$g_$l * $PIXELSu + index % $PIXELSu + $gu * $THREADSu] = n$g_$l;
+#end
+#end
+#if TRANSPOSED
+      if (index < $DEPTHu * $BLOCKSu) {
+        let to = 4u * (index % $DEPTHu) * $BLOCKSu + index / $DEPTHu;
+#for j in FOUR
+        factors[to + $ju * $BLOCKSu] = square[$j];
+#end
+      }
+#else
+#for l in FACTORLOADS
+      factors[index + $lu * $THREADSu] = m$l;
+#end
+#end
+      workgroupBarrier();
+#end
 #if TRANSPOSED
       w += $DEPTHu;
 #else

@@ -427,6 +427,7 @@ test!(
     async {
         let Some(gpu) = gpu().await else { return };
         let choice = |side, tiles| Choice {
+            images: 1,
             side,
             channels: 32,
             tiles,

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::super::layout::{Lanes, Places};
+use super::sums::reduced;
 use crate::engine::plan::{Back, Buffer, Op, Plan, Resample, Source, Step, TrainingPlan, arrange};
 use crate::unet::config::Activation;
 
@@ -35,6 +36,10 @@ impl Layout {
             buffer.channels = 4 * lanes.blocks(whole(i, plan));
         }
         let mut alive = training.lifetimes();
+        // Sums over the batch are made at the end.
+        for (source, _) in reduced(training) {
+            alive[source.buffer].1 = training.steps.len();
+        }
         let mut scores = vec![None; plan.ops.len()];
         let mut pairs = HashMap::new();
         for (at, step) in training.steps.iter().enumerate() {

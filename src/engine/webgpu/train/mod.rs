@@ -12,6 +12,7 @@ mod products;
 mod program;
 mod state;
 mod steps;
+mod sums;
 mod task;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
@@ -19,7 +20,7 @@ mod tests;
 use super::device::{Gpu, Kind};
 use super::measure;
 use super::readback::Readback;
-use super::storage::{Storage, bytes};
+use super::storage::bytes;
 use crate::engine::plan::{Plan, TrainingPlan};
 use crate::engine::{
     DeviceKind, EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, StepNumbers,
@@ -93,7 +94,7 @@ impl GpuLearner {
                 .gradients
                 .push(gpu.buffer("gradients", 16 * size, usage)?);
         }
-        let style = measure::style(gpu, &plan, Storage::F32).await?;
+        let style = measure::style_of_training(gpu, &plan).await?;
         let info = EngineInfo::new(
             EngineKind::Plan,
             DeviceKind::Gpu,
@@ -116,8 +117,8 @@ impl GpuLearner {
             making: Making {
                 style,
                 busy: match gpu.kind() {
-                    Kind::Hardware => 1024,
-                    Kind::Software => 8,
+                    Kind::Hardware => 131_072,
+                    Kind::Software => 512,
                 },
                 memory: u64::MAX,
             },
@@ -139,6 +140,23 @@ impl GpuLearner {
     /// Kernels that a step of the last batch's size starts; 0 before the first.
     pub fn dispatches(&self) -> usize {
         self.program.as_ref().map_or(0, Program::dispatches)
+    }
+
+    /// Seconds and workgroups of every kernel of a step of the last batch's size, by name, each measured alone with
+    /// `times` runs; none before the first step. The network that is trained is of no use afterwards.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the device failed or is gone.
+    pub async fn times(&self, times: usize) -> Result<Vec<(String, [u32; 3], f64)>, EngineError> {
+        match &self.program {
+            Some(program) => program.times(&self.gpu, times).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The tiles of its convolutions.
+    pub fn tuning(&self) -> super::tuning::Tuning {
+        self.making.style.tuning
     }
 
     fn load(&self, state: &LearnerState) {

@@ -24,22 +24,33 @@ struct Cut {
 /// Pixels that a workgroup holds at a time.
 const DEPTH: usize = 16;
 
+/// Vectors of a workgroup that adds parts.
+const COLUMNS: usize = 16;
+
+/// Invocations of a workgroup at least.
+const LEAST: usize = 32;
+
 /// Most vectors of all parts together: 128 MiB.
 const MOST: usize = 1 << 23;
 
 impl Cut {
-    /// For so many blocks, kernel positions and pixels, on a device that `busy` workgroups fill.
+    /// For so many blocks, kernel positions and pixels, on a device that `busy` invocations fill.
     fn new([outputs, inputs]: [usize; 2], taps: usize, count: usize, busy: usize) -> Self {
-        let of = |blocks: usize, most: usize| {
-            let each = if blocks >= 8 { 2 } else { 1 };
-            let side = blocks.div_ceil(each).next_power_of_two().min(most);
-            (side, each)
+        let of = |blocks: usize, each: usize, most: usize| {
+            blocks.div_ceil(each).next_power_of_two().min(most)
         };
-        let (across, of_outputs) = of(outputs, 16);
-        let (along, of_inputs) = of(inputs, 8);
+        let of_outputs = if outputs >= 8 { 2 } else { 1 };
+        let across = of(outputs, of_outputs, 16);
+        // As many of the inputs as leave the fewest idle, in workgroups that are not too small for the device.
+        let (of_inputs, along) = [2, 3, 1]
+            .map(|each| (each, of(inputs, each, 8)))
+            .into_iter()
+            .filter(|(each, along)| *each == 1 || across * along >= LEAST)
+            .min_by_key(|(each, along)| inputs.next_multiple_of(each * along))
+            .unwrap_or((1, 1));
         let tiles = outputs.div_ceil(across * of_outputs) * inputs.div_ceil(along * of_inputs);
         let size = 4 * taps * inputs * outputs;
-        let parts = (busy / (tiles * taps))
+        let parts = (busy / (tiles * taps * (across * along).max(LEAST)))
             .min(count.div_ceil(8 * DEPTH))
             .min(MOST / size)
             .max(1);
@@ -138,7 +149,7 @@ impl Steps<'_> {
             ("chunk", cut.chunk),
             ("output", parts),
         ];
-        let threads = (cut.across * cut.along).max(32);
+        let threads = (cut.across * cut.along).max(LEAST);
         let of_pass = threads / DEPTH;
         let [left, right] = [cut.across * cut.outputs, cut.along * cut.inputs];
         let names = [
@@ -171,14 +182,14 @@ impl Steps<'_> {
             piece,
         )?;
         let gather = self.summed(
-            &[(&kernels::GATHER, &[])],
+            &[(&kernels::GATHER, &[("THREADS", 256), ("COLUMNS", COLUMNS)])],
             &[
                 ("source", parts),
                 ("size", size),
                 ("parts", cut.parts),
                 ("output", to),
             ],
-            [size.div_ceil(64), 1, 1],
+            [size.div_ceil(COLUMNS), 1, 1],
             piece,
         )?;
         Ok([sums, gather])

@@ -1,5 +1,6 @@
 //! A training step for one size of images and batch: everything that does not change from step to step.
 
+use super::super::clock::Clock;
 use super::super::device::{Gpu, STRIDE};
 use super::super::draft::{Drafter, Style, ZEROS};
 use super::super::readback::{Filled, Readback};
@@ -9,6 +10,7 @@ use super::layout::Layout;
 use super::masters::Masters;
 use super::state::{RESULTS, TrainState};
 use super::steps::{SQUARES, Steps};
+use super::sums;
 use super::task::{Bound, Task};
 use crate::engine::plan::{Plan, TrainingPlan};
 use crate::engine::{EngineError, TrainBatch, Update};
@@ -44,6 +46,7 @@ struct Dispatch {
     bound: usize,
     piece: usize,
     offset: u32,
+    name: String,
 }
 
 /// How a program is made.
@@ -51,7 +54,7 @@ struct Dispatch {
 pub struct Making {
     /// How its kernels are.
     pub style: Style,
-    /// Workgroups that keep the device busy.
+    /// Invocations that keep the device busy.
     pub busy: usize,
     /// Most bytes of intermediate results.
     pub memory: u64,
@@ -106,6 +109,7 @@ impl Program {
                     },
                     images: batch.next_multiple_of(images),
                     parts: masters.pieces.len() * SQUARES,
+                    sums: sums::length(&training, &layout),
                 },
                 busy: making.busy,
             }
@@ -143,6 +147,9 @@ impl Program {
         let size = 16 * (steps.drafter.vectors() + steps.scratch());
         let arena = gpu.buffer("a training step's intermediate results", size, storage)?;
         let numbers = gpu.buffer("a training batch", 4 * state.len(), storage | copied)?;
+        let table = 4 * state.table() as u64;
+        gpu.queue()
+            .write_buffer(&numbers, table, &bytes(&steps.table()));
         let uploads = match groups {
             1 => None,
             _ => Some(gpu.buffer("a training batch", 4 * groups * state.uploaded(), copied)?),
@@ -235,7 +242,40 @@ impl Program {
         self.readback.read(filled)
     }
 
-    fn encode(&self, run: &[Dispatch], encoder: &mut wgpu::CommandEncoder) {
+    /// Seconds of every kernel of a step, each measured alone by running it `times` times more than once; what it
+    /// computes is of no use then.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the device failed or is gone.
+    pub async fn times(
+        &self,
+        gpu: &Gpu,
+        times: usize,
+    ) -> Result<Vec<(String, [u32; 3], f64)>, EngineError> {
+        let mut all = Vec::new();
+        for dispatch in self.runs[0].iter().chain(&self.runs[2]) {
+            let run = async |times: usize| {
+                let mut encoder = gpu.device().create_command_encoder(&Default::default());
+                self.encode(std::iter::repeat_n(dispatch, times), &mut encoder);
+                let commands = encoder.finish();
+                let clock = Clock::start();
+                let submission = gpu.queue().submit([commands]);
+                gpu.finish(submission).await?;
+                Ok::<_, EngineError>(clock.seconds())
+            };
+            run(1).await?;
+            let once = run(1).await?;
+            let seconds = (run(1 + times).await? - once) / times as f64;
+            all.push((dispatch.name.clone(), dispatch.groups, seconds));
+        }
+        Ok(all)
+    }
+
+    fn encode<'a>(
+        &self,
+        run: impl IntoIterator<Item = &'a Dispatch>,
+        encoder: &mut wgpu::CommandEncoder,
+    ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let mut last = None;
         for dispatch in run {
@@ -278,6 +318,7 @@ fn compiled(
                 },
                 piece: task.piece,
                 offset: at as u32,
+                name: task.name,
             }
         };
         tasks.into_iter().map(dispatch).collect()

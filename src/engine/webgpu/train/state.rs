@@ -14,6 +14,8 @@ pub struct TrainState {
     pub images: usize,
     /// Partial sums of the gradient's squared norm.
     pub parts: usize,
+    /// Numbers of the table of `sums.rs`.
+    pub sums: usize,
 }
 
 /// Scalars at the state's beginning: Adam's (see `kernels/backward/adam.wgsl`), clipping, whether gradients are added
@@ -58,9 +60,14 @@ impl TrainState {
         self.squares() + self.parts
     }
 
+    /// The table of `sums.rs`.
+    pub fn table(self) -> usize {
+        self.results() + RESULTS
+    }
+
     /// All of it.
     pub fn len(self) -> usize {
-        self.results() + RESULTS
+        self.table() + self.sums
     }
 
     /// What is uploaded for the images from `first` on; images beyond the batch weigh nothing.

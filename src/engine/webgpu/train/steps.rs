@@ -25,7 +25,7 @@ pub struct Steps<'a> {
     pub drafter: Drafter<'a>,
     /// Places of everything else.
     pub state: TrainState,
-    /// Workgroups that keep the device busy.
+    /// Invocations that keep the device busy.
     pub busy: usize,
 }
 
@@ -53,6 +53,7 @@ impl Steps<'_> {
                 Step::Back(back) => self.back(at, back, &mut tasks)?,
             }
         }
+        tasks.extend(self.reduce()?);
         Ok(tasks)
     }
 
@@ -175,19 +176,8 @@ impl Steps<'_> {
             } => tasks.push(self.loss(*output, *target, *gradient)?),
             Back::Weights { .. } => tasks.extend(self.weights(back)?),
             Back::Sum { gradient, output } => tasks.push(self.sum(*gradient, *output)?),
-            Back::Reduce { source, params } => {
-                let (piece, to) = self.masters.at(params[0]);
-                let blocks = self.drafter.lanes.blocks(*source);
-                tasks.push(self.summed(
-                    &[
-                        (&kernels::REDUCE, &[("THREADS", 64)]),
-                        (&kernels::TOTAL, &[("THREADS", 64)]),
-                    ],
-                    &[("source", self.drafter.view(*source).0), ("output", to)],
-                    [blocks, 1, 1],
-                    piece,
-                )?);
-            }
+            // All of them come last.
+            Back::Reduce { .. } => {}
             Back::Classes { source, table } => {
                 let (piece, to) = self.masters.at(*table);
                 let blocks = self.drafter.lanes.blocks(*source);

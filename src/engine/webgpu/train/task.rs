@@ -2,6 +2,7 @@
 
 use super::super::draft::Draft;
 use super::super::template::Template;
+use super::kernels;
 use crate::engine::EngineError;
 
 /// What a kernel is bound to, for one piece of the weights.
@@ -27,6 +28,8 @@ pub struct Task {
     pub bound: Bound,
     /// Which piece of the weights.
     pub piece: usize,
+    /// What measurements call it.
+    pub name: String,
 }
 
 /// A template and what is filled in.
@@ -58,6 +61,12 @@ impl Task {
             groups,
             bound,
             piece,
+            name: parts
+                .iter()
+                .map(|(template, _)| template.file)
+                .rfind(|file| *file != kernels::TOTAL.file)
+                .unwrap_or_default()
+                .into(),
         })
     }
 
@@ -72,6 +81,7 @@ impl Task {
             groups: draft.groups,
             bound: Bound::Network,
             piece: draft.piece,
+            name: draft.name(),
         })
     }
 }

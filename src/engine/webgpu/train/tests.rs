@@ -84,7 +84,7 @@ fn every_tile_gives_the_gradients_of_the_reference() {
                 tuning: Tuning::only(tile),
                 fma: i % 2 == 0,
             },
-            busy: [8, 1024][i % 2],
+            busy: [512, 1 << 17][i % 2],
             memory: u64::MAX,
         };
         let found = pollster::block_on(learner.gradients(&batch)).unwrap();

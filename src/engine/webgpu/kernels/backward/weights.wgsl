@@ -24,45 +24,57 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #end
 #end
 
-  for (var first = start; first < end; first += $DEPTHu) {
-    // Every invocation brings blocks of one pixel.
-    let own = index % $DEPTHu;
-    let pixel = first + own;
-    let inner = pixel % op.pixels;
-    let image = pixel / op.pixels * op.image + op.base;
+  // Every invocation brings blocks of one pixel.
+  let own = index % $DEPTHu;
+  var pixel = start + own;
+  var inner = pixel % op.pixels;
+  var image = pixel / op.pixels * op.image + op.base;
+  // While the last pixels are multiplied the next ones are on their way.
+  for (var first = start; first < end + $DEPTHu; first += $DEPTHu) {
     let real = pixel < end;
-    let at = vec2u(inner / op.width, inner % op.width) * op.stride + offset;
+    let row = inner / op.width;
+    let at = vec2u(row, inner - row * op.width) * op.stride + offset;
     let inside = real && all(at < vec2u(op.rows, op.columns));
     let begin = image + op.source + (at.x >> op.shift) * (op.columns >> op.shift) + (at.y >> op.shift);
-    workgroupBarrier();
 #for l in GRADIENTLOADS
     let g$l = index / $DEPTHu + $lu * ($THREADSu / $DEPTHu);
-    if (g$l < $ACROSSu * $VOu) {
-      let i = image + op.gradient + min(output + g$l, op.outputs - 1u) * op.pixels + inner;
-      left[g$l * $PITCHu + own] = arena[select(0u, i, real)];
-    }
+    let i$l = image + op.gradient + min(output + g$l, op.outputs - 1u) * op.pixels + inner;
+    let n$l = arena[select(0u, i$l, real)];
 #end
 #for l in SOURCELOADS
     let b$l = index / $DEPTHu + $lu * ($THREADSu / $DEPTHu);
-    if (b$l < $ALONGu * $VIu) {
-      let i = begin + min(input + b$l, op.inputs - 1u) * op.plane;
-      right[b$l * $PITCHu + own] = act(arena[select(0u, i, inside)]);
-    }
+    let k$l = begin + min(input + b$l, op.inputs - 1u) * op.plane;
+    let m$l = arena[select(0u, k$l, inside)];
 #end
-    workgroupBarrier();
-    for (var d = 0u; d < $DEPTHu; d++) {
+    if (first > start) {
+      for (var d = 0u; d < $DEPTHu; d++) {
 #for o in VO
-      let y$o = left[(across + $ou * $ACROSSu) * $PITCHu + d];
+        let y$o = left[(across + $ou * $ACROSSu) * $PITCHu + d];
 #end
 #for v in VI
-      let x$v = right[(along + $vu * $ALONGu) * $PITCHu + d];
+        let x$v = right[(along + $vu * $ALONGu) * $PITCHu + d];
 #for o in VO
-      s$v_0_$o = fma(vec4f(x$v.x), y$o, s$v_0_$o);
-      s$v_1_$o = fma(vec4f(x$v.y), y$o, s$v_1_$o);
-      s$v_2_$o = fma(vec4f(x$v.z), y$o, s$v_2_$o);
-      s$v_3_$o = fma(vec4f(x$v.w), y$o, s$v_3_$o);
+        s$v_0_$o = fma(vec4f(x$v.x), y$o, s$v_0_$o);
+        s$v_1_$o = fma(vec4f(x$v.y), y$o, s$v_1_$o);
+        s$v_2_$o = fma(vec4f(x$v.z), y$o, s$v_2_$o);
+        s$v_3_$o = fma(vec4f(x$v.w), y$o, s$v_3_$o);
 #end
 #end
+      }
+    }
+    workgroupBarrier();
+#for l in GRADIENTLOADS
+    if (g$l < $ACROSSu * $VOu) { left[g$l * $PITCHu + own] = n$l; }
+#end
+#for l in SOURCELOADS
+    if (b$l < $ALONGu * $VIu) { right[b$l * $PITCHu + own] = act(m$l); }
+#end
+    workgroupBarrier();
+    pixel += $DEPTHu;
+    inner += $DEPTHu;
+    while (inner >= op.pixels) {
+      inner -= op.pixels;
+      image += op.image;
     }
   }
 
