@@ -44,7 +44,7 @@ pub mod weighting;
 #[cfg(all(feature = "evaluate", not(target_arch = "wasm32")))]
 pub mod evaluate;
 
-#[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
+#[cfg(feature = "train")]
 pub mod train;
 
 #[cfg(all(target_arch = "wasm32", any(feature = "network", feature = "figures")))]

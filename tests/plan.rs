@@ -23,8 +23,6 @@ mod gpu_storage;
 mod gpu_tuning;
 #[path = "plan/lowering.rs"]
 mod lowering;
-#[path = "plan/machine.rs"]
-mod machine;
 #[path = "plan/memory.rs"]
 mod memory;
 #[path = "plan/parity.rs"]

@@ -6,9 +6,16 @@
 mod cpu;
 #[path = "training/finite.rs"]
 mod finite;
+#[cfg(feature = "gpu")]
+#[path = "training/gpu.rs"]
+mod gpu;
 #[path = "training/list.rs"]
 mod list;
 #[path = "plan/random.rs"]
+#[allow(dead_code, reason = "shared with tests that need all of it")]
 mod random;
 #[path = "network/rule.rs"]
+#[allow(dead_code, reason = "shared with tests that need all of it")]
 mod rule;
+#[path = "training/torch.rs"]
+mod torch;

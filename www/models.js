@@ -13,6 +13,7 @@ import { brief, shorten } from './engine/errors.js';
  * @property {string[]} [labels]  what the classes of a conditional model are called
  * @property {number} [nullLabel]  the class that stands for none, which guidance needs; `null_label` in the file
  * @property {Samples} [samples]
+ * @property {Record<string, string>} [sha256]  by the name of a file in the folder: 64 hexadecimal digits
  *
  * @typedef {object} Samples  pictures that the model was not trained on
  * @property {string} path  of a PNG that has them side by side, each as large as the model's
@@ -74,17 +75,25 @@ function faultOfSamples(samples) {
   return typeof credit === 'string' && credit.trim() !== '' ? null : 'samples.credit must be a text';
 }
 
+/** @param {unknown} sums @returns {string|null} what is wrong with them */
+function faultOfSums(sums) {
+  if (sums === undefined) return null;
+  const right = typeof sums === 'object' && sums !== null && !Array.isArray(sums)
+    && Object.values(sums).every((sum) => typeof sum === 'string' && /^[0-9a-f]{64}$/.test(sum));
+  return right ? null : 'sha256 must give names of files 64 hexadecimal digits, in small letters';
+}
+
 /** @param {unknown} entry @param {URL} folder @param {Model[]} before  those that have been read @returns {string|null} what is wrong with it */
 function faultOf(entry, folder, before) {
   if (typeof entry !== 'object' || entry === null) return 'it is not an object';
-  const { id, name, note, path, credit, labels, null_label: nullLabel, samples } = /** @type {Record<string, unknown>} */ (entry);
+  const { id, name, note, path, credit, labels, null_label: nullLabel, samples, sha256 } = /** @type {Record<string, unknown>} */ (entry);
   for (const [key, value] of Object.entries({ id, name })) {
     if (!isName(value)) return `${key} must be a text of 1 to ${LONGEST} characters`;
   }
   if (typeof note !== 'string') return 'note must be a text';
   if (before.some((other) => other.id === id)) return 'another one has the same id';
   if (credit !== undefined && typeof credit !== 'string') return 'credit must be a text';
-  return faultOfPath(path, folder) ?? faultOfLabels(labels, nullLabel) ?? faultOfSamples(samples);
+  return faultOfPath(path, folder) ?? faultOfLabels(labels, nullLabel) ?? faultOfSamples(samples) ?? faultOfSums(sha256);
 }
 
 /**
@@ -103,13 +112,14 @@ export function readModels(list, folder = FOLDER) {
     const fault = faultOf(entry, folder, models);
     if (fault) faults.push(`${typeof entry?.id === 'string' && entry.id ? `“${shorten(entry.id)}”` : `entry ${i + 1}`} (${fault})`);
     else {
-      const { id, name, path, note, credit, labels, null_label: nullLabel, samples } = entry;
+      const { id, name, path, note, credit, labels, null_label: nullLabel, samples, sha256 } = entry;
       models.push({
         id, name, path, note: brief(note),
         ...(credit && { credit: brief(credit) }),
         ...(labels && { labels }),
         ...(nullLabel !== undefined && { nullLabel }),
         ...(samples && { samples: { path: path + samples.file, count: samples.count, credit: brief(samples.credit) } }),
+        ...(sha256 && { sha256 }),
       });
     }
   }

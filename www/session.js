@@ -125,7 +125,7 @@ export class Session extends Emitter {
       });
       this.#client = client;
       this.#expectSign();
-      const loaded = await client.load(new URL(model.path, FOLDER), this.settings.all());
+      const loaded = await client.load(new URL(model.path, FOLDER), { ...this.settings.all(), sha256: model.sha256 });
       this.#insist(client);
       checkShowable(loaded.info);
       this.loaded = loaded;

@@ -14,7 +14,7 @@ const output = async (program, args) => {
 
 /**
  * @typedef {object} Case
- * @property {'forward'|'step'|'memory'|'page'} case  what kind of measurement it is
+ * @property {'forward'|'step'|'memory'|'page'|'train'} case  what kind of measurement it is
  * @property {string} engine
  * @property {'webgpu'|'cpu'|'native'|'native-gpu'} device
  * @property {string} [architecture]
@@ -22,6 +22,7 @@ const output = async (program, args) => {
  * @property {number} [threads]
  * @property {string} [build]  which of the packages in pkg/
  * @property {string} [storage]  of numbers on the graphics card
+ * @property {string} [simd]  vector instructions, where they are chosen
  * @property {(runs: number) => Promise<Record<string, any>>} run
  *
  * @typedef {{url: string, gpu: boolean}} Site  a server, and whether its browser has the machine's own GPU
@@ -106,6 +107,48 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     ...[1, BATCH].flatMap((batch) => [native('plan', 'gpu', batch), native('plan', 'gpu', batch, 'f16'), native('burn', 'gpu', batch)]),
   ];
   return cases.map((entry) => ({ case: 'forward', architecture, ...entry }));
+}
+
+/** Images of a training step. */
+const TRAINED = { 'cifar10-32': 16, small: 16, published: 32 };
+
+/**
+ * Steps of training, with Adam and the average of the weights.
+ * @param {Pick<Parts, 'architecture'|'peers'|'threads'>} parts
+ * @returns {Case[]}
+ */
+export function trainCases({ architecture, peers, threads }) {
+  const batch = TRAINED[/** @type {keyof typeof TRAINED} */ (architecture)];
+  const about = /** @type {const} */ ({ case: 'train', architecture, batch, threads });
+  /** @param {Record<string, any>} result */
+  const named = ({ stepMs, stepMinMs, ...more }) => ({ medianMs: stepMs, minMs: stepMinMs, ...more });
+  /** @param {string[]} simd @returns {Case} */
+  const ours = (...simd) => ({
+    ...about,
+    engine: 'ddim-web',
+    device: 'native',
+    ...(simd.length > 0 && { simd: simd[0] }),
+    run: async (runs) => named(await output('cargo', ['bench', '--quiet', '--bench', 'train', '--', architecture, `${batch}`, `${runs}`, ...simd])),
+  });
+  /** @param {string[]} way @returns {Case} */
+  const pytorch = (...way) => ({
+    ...about,
+    engine: ['pytorch', ...way].join(' '),
+    device: 'native',
+    run: (runs) =>
+      output(process.env.PEERS_PYTHON ?? 'python3', ['benches/peers/pytorch.py', architecture, `${batch}`, `${runs}`, `${threads}`, '--train', ...way.map((name) => `--${name}`)]),
+  });
+  return [
+    ours(),
+    ...(process.arch === 'x64' ? [ours('AVX2')] : []),
+    ...(peers ? [pytorch(), pytorch('bf16', 'compile')] : []),
+    {
+      ...about,
+      engine: 'ddim-web',
+      device: 'native-gpu',
+      run: async (runs) => named(await output('cargo', ['bench', '--quiet', '--bench', 'train_gpu', '--', `benches/architectures/${architecture}.json`, `${batch}`, `${runs}`])),
+    },
+  ];
 }
 
 /** Steps of the sampler. @param {Pick<Parts, 'architecture'|'config'|'sites'|'inBrowser'>} parts @returns {Case[]} */

@@ -6,14 +6,18 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { serve } from '../../scripts/serve.mjs';
-import { forwardCases, memoryCases, stepCases } from './cases.mjs';
+import { forwardCases, memoryCases, stepCases, trainCases } from './cases.mjs';
 import { firstPicture } from './page.mjs';
 import { line, ratioTable, transferSizes } from './report.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const ARCHITECTURES = ['small', 'cifar10-32'];
+const ARCHITECTURES = ['small', 'cifar10-32', 'published'];
+
+/** Those that forward passes are measured of unless somebody asks for another one; training is measured of all. */
+const SAMPLED = ['small', 'cifar10-32'];
+
 const DEVICES = ['webgpu', 'cpu', 'native', 'native-gpu'];
-const CASES = ['transfer', 'forward', 'step', 'memory', 'page'];
+const CASES = ['transfer', 'forward', 'step', 'memory', 'page', 'train'];
 const CASE_TIMEOUT_MS = 20 * 60_000;
 
 /** @param {string} message @returns {never} */
@@ -52,6 +56,8 @@ function readOptions() {
     peers,
     devices: someOf('device', DEVICES, gpu ? DEVICES : ['webgpu', 'cpu', 'native']),
     architectures: someOf('arch', ARCHITECTURES),
+    /** Whether somebody asked for an architecture. */
+    named: values.arch !== undefined,
     cases: someOf('case', CASES),
   };
 }
@@ -123,7 +129,8 @@ const entries = [];
 for (const architecture of options.architectures) {
   const config = JSON.parse(readFileSync(new URL(`../architectures/${architecture}.json`, import.meta.url), 'utf8'));
   const parts = { architecture, config, peers: options.peers, threads: availableParallelism(), sites, inBrowser };
-  entries.push(...forwardCases(parts), ...stepCases(parts));
+  if (options.named || SAMPLED.includes(architecture)) entries.push(...forwardCases(parts), ...stepCases(parts));
+  entries.push(...trainCases(parts));
 }
 entries.push(...memoryCases({ sites, inBrowser }), pageCase(sites.plain));
 
@@ -143,5 +150,7 @@ for (const entry of entries.filter((e) => options.cases.includes(e.case) && opti
 }
 const forwards = lines.filter((l) => l.case === 'forward');
 if (forwards.some((l) => l.engine !== 'ddim-web')) console.error(`\nMedian of a forward pass:\n${ratioTable(forwards)}`);
+const trained = lines.filter((l) => l.case === 'train');
+if (trained.some((l) => l.engine !== 'ddim-web')) console.error(`\nMedian of a training step:\n${ratioTable(trained)}`);
 await Promise.all([plain.close(), isolated.close()]);
 process.exitCode = failures ? 1 : 0;

@@ -54,7 +54,7 @@ export function ratioTable(lines) {
     const same = (l) => l.architecture === other.architecture && l.device === other.device && l.batch === other.batch;
     for (const own of ours.filter(same)) {
       const ratio = (own.median_ms / other.median_ms).toFixed(2);
-      const name = [own.build, (own.threads ?? 1) > 1 && own.device === 'cpu' ? `${own.threads} workers` : ''].filter(Boolean).join(', ');
+      const name = [own.build, own.simd, (own.threads ?? 1) > 1 && own.device === 'cpu' ? `${own.threads} workers` : ''].filter(Boolean).join(', ');
       rows.push(
         [own.architecture, own.device, own.batch, name, own.median_ms, other.engine, other.threads, other.median_ms, ratio].map(String),
       );

@@ -75,6 +75,7 @@ mod native {
         let options = LoadOptions {
             engine,
             device,
+            instructions: None,
             gpu: GpuOptions {
                 tuning: None,
                 storage,

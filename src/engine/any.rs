@@ -42,6 +42,9 @@ pub struct LoadOptions {
     pub engine: EngineKind,
     /// Where.
     pub device: DeviceKind,
+    /// For the plan on the processor: which of [`CpuEngine::instructions`], `None` for the best of them.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub instructions: Option<&'static str>,
     /// For the plan on the graphics card.
     #[cfg(feature = "gpu")]
     pub gpu: GpuOptions,
@@ -61,6 +64,14 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         match (options.engine, options.device) {
             (EngineKind::Plan, DeviceKind::Cpu) => {
+                #[cfg(not(target_arch = "wasm32"))]
+                let engine = match options.instructions {
+                    None => CpuEngine::load(config_json, &safetensors)?,
+                    Some(name) => {
+                        CpuEngine::load_with_instructions(config_json, &safetensors, name)?
+                    }
+                };
+                #[cfg(target_arch = "wasm32")]
                 let engine = CpuEngine::load(config_json, &safetensors)?;
                 Ok(Self::Cpu(Box::new(engine)))
             }

@@ -6,7 +6,22 @@
 //! are.
 
 use super::{EngineError, EngineInfo};
+use crate::unet::config::UnetConfig;
+use crate::unet::input::{self, InputError};
 use crate::unet::weights::TensorSpec;
+
+/// Added to the norm before dividing by it, as in `torch.nn.utils.clip_grad_norm_`.
+const CLIP_EPS: f64 = 1e-6;
+
+/// The factor by which all gradients are multiplied so that their common norm is at most `max_norm`:
+/// the rule of `torch.nn.utils.clip_grad_norm_`. A `max_norm` of 0 turns clipping off.
+pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
+    if max_norm == 0.0 {
+        1.0
+    } else {
+        (max_norm / (norm + CLIP_EPS)).min(1.0)
+    }
+}
 
 /// What a training step does with one picture at its time step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +55,35 @@ pub struct TrainBatch {
     pub labels: Option<Vec<usize>>,
     /// What dropout draws from.
     pub drop_seed: u32,
+}
+
+impl TrainBatch {
+    /// Checks that it is one for the network of `config`.
+    ///
+    /// # Errors
+    /// [`InputError`] names what does not fit.
+    pub fn check(&self, config: &UnetConfig) -> Result<(), InputError> {
+        let [count, channels, ..] = self.shape;
+        input::check(config, self.shape, self.labels.as_deref())?;
+        if channels != config.out_channels {
+            return Err(InputError::Shape {
+                channels: config.out_channels,
+                found: self.shape,
+            });
+        }
+        for values in [&self.x0, &self.eps] {
+            input::check_length(self.shape, values.len())?;
+        }
+        input::check_timesteps(config, count, &self.timesteps)?;
+        if self.levels.len() == count {
+            Ok(())
+        } else {
+            Err(InputError::Timesteps {
+                expected: count,
+                found: self.levels.len(),
+            })
+        }
+    }
 }
 
 /// How the weights change in one step: Adam with PyTorch's defaults for the rest (betas 0.9 and 0.999, eps 1e-8).

@@ -5,6 +5,8 @@
 //! in scalars and `x_t` stays on the device from one step to the next.
 
 mod any;
+#[cfg(feature = "train")]
+mod any_learner;
 #[cfg(feature = "burn")]
 mod burn;
 mod cpu;
@@ -16,16 +18,22 @@ pub mod plan;
 mod webgpu;
 
 pub use any::{Engine, LoadOptions, Progress};
-#[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
-pub(crate) use burn::download;
+#[cfg(feature = "train")]
+pub use any_learner::AnyLearner;
 #[cfg(feature = "burn")]
-pub use burn::{BurnEngine, open_device};
+pub use burn::BurnEngine;
+#[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
+pub use burn::BurnLearner;
 pub use cpu::CpuEngine;
 #[cfg(feature = "train")]
 pub use cpu::CpuLearner;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 #[cfg(feature = "train")]
-pub use learner::{Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update};
+pub use learner::{
+    Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update, clip_factor,
+};
+#[cfg(all(feature = "gpu", feature = "train"))]
+pub use webgpu::GpuLearner;
 #[cfg(feature = "gpu")]
 pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 

@@ -7,19 +7,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use burn::tensor::{Device, Tensor};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
+use super::error::TrainError;
 use super::option_error::OptionError;
 use super::options::TrainOptions;
-use super::params;
+use crate::engine::LearnerState;
+use crate::engine::plan::Plan;
 use crate::images::{ImageSet, fnv1a};
 use crate::scheduler::{SchedulerConfig, SchedulerError};
-use crate::unet::Unet;
 use crate::unet::config::{ConfigError, UnetConfig};
-use crate::unet::weights::{Precision, WeightsError};
+use crate::unet::input::InputError;
+use crate::unet::weights::{Precision, TensorSpec, WeightsError, checked, to_bytes};
 
 /// The metadata entry; the number changes with the format.
 const ENTRY: &str = "ddim-web checkpoint 1";
@@ -54,6 +55,9 @@ pub enum CheckpointError {
     /// The network's configuration was refused.
     #[error("checkpoint: {0}")]
     Config(#[from] ConfigError),
+    /// The network is too large for any image.
+    #[error("checkpoint: {0}")]
+    Network(#[from] InputError),
     /// The schedule's configuration was refused.
     #[error("checkpoint: {0}")]
     Scheduler(#[from] SchedulerError),
@@ -110,7 +114,7 @@ struct Header {
 }
 
 /// A run between two steps.
-#[derive(Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// The network's configuration.
     pub config: UnetConfig,
@@ -124,32 +128,39 @@ pub struct Checkpoint {
     pub data: DataId,
     /// The loss of every step done.
     pub losses: Vec<f32>,
-    /// The parameters.
-    pub values: Vec<Tensor<1>>,
-    /// Their average.
-    pub ema: Vec<Tensor<1>>,
-    /// Adam's first moments.
-    pub moment_1: Vec<Tensor<1>>,
-    /// Adam's second moments.
-    pub moment_2: Vec<Tensor<1>>,
+    /// The parameters, their average and Adam's moments, in the order of [`Plan::expected_tensors`].
+    pub state: LearnerState,
 }
 
 impl Checkpoint {
-    /// The bytes of the file. `unet` lends its structure; its values do not matter.
+    /// The averaged weights as diffusers' `diffusion_pytorch_model.safetensors`.
     ///
     /// # Errors
-    /// [`CheckpointError`] when a tensor is not finite or cannot be read from its device.
-    pub fn to_bytes(&self, unet: &Unet) -> Result<Vec<u8>, CheckpointError> {
+    /// [`TrainError::Weights`] when one is not finite or too large for `precision`.
+    pub fn weights(&self, precision: Precision) -> Result<Vec<u8>, TrainError> {
+        let specs = Plan::expected_tensors(&self.config)?;
+        Ok(to_bytes(&specs, &self.state.average, precision)?)
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when a tensor is not finite.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let write = |e: safetensors::SafeTensorError| CheckpointError::Write(e.to_string());
+        let specs = Plan::expected_tensors(&self.config)?;
+        let LearnerState {
+            values,
+            average,
+            moment_1,
+            moment_2,
+        } = &self.state;
         let mut files = Vec::new();
-        for (group, values) in
-            GROUPS
-                .into_iter()
-                .zip([&self.values, &self.ema, &self.moment_1, &self.moment_2])
+        for (group, values) in GROUPS
+            .into_iter()
+            .zip([values, average, moment_1, moment_2])
         {
-            let unet = params::assign(unet.clone(), values.clone());
-            let file = unet
-                .to_safetensors(Precision::F32)
+            let file = to_bytes(&specs, values, Precision::F32)
                 .map_err(|source| CheckpointError::Group { group, source })?;
             files.push((group, file));
         }
@@ -178,11 +189,11 @@ impl Checkpoint {
         safetensors::serialize(tensors, Some(metadata)).map_err(write)
     }
 
-    /// Reads a file that [`Checkpoint::to_bytes`] made; the tensors are put on `device`, outside any graph.
+    /// Reads a file that [`Checkpoint::to_bytes`] made.
     ///
     /// # Errors
     /// [`CheckpointError`] names the part that is wrong.
-    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self, CheckpointError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let foreign = |what: String| CheckpointError::NotACheckpoint(what);
         let damaged = |e| {
             foreign(format!(
@@ -211,16 +222,17 @@ impl Checkpoint {
         let config = UnetConfig::from_json(&header.config)?;
         let scheduler = SchedulerConfig::from_json(&header.scheduler)?;
         let losses = losses(tensors.get(LOSSES), header.step)?;
+        let specs = Plan::expected_tensors(&config)?;
         let group = |group| {
-            group_values(&tensors, group, &config, device)
+            group_values(&tensors, group, &specs)
                 .map_err(|source| CheckpointError::Group { group, source })
         };
-        let [values, ema, moment_1, moment_2] = [
-            group(GROUPS[0])?,
-            group(GROUPS[1])?,
-            group(GROUPS[2])?,
-            group(GROUPS[3])?,
-        ];
+        let state = LearnerState {
+            values: group(GROUPS[0])?,
+            average: group(GROUPS[1])?,
+            moment_1: group(GROUPS[2])?,
+            moment_2: group(GROUPS[3])?,
+        };
         let Header {
             step,
             options,
@@ -234,10 +246,7 @@ impl Checkpoint {
             step,
             data,
             losses,
-            values,
-            ema,
-            moment_1,
-            moment_2,
+            state,
         })
     }
 }
@@ -272,21 +281,18 @@ fn losses(view: Option<&TensorView>, step: u32) -> Result<Vec<f32>, CheckpointEr
 fn group_values(
     tensors: &BTreeMap<String, TensorView>,
     group: &str,
-    config: &UnetConfig,
-    device: &Device,
-) -> Result<Vec<Tensor<1>>, WeightsError> {
-    let mut of_group = Vec::new();
-    for (name, view) in tensors {
-        if let Some(name) = name
-            .strip_prefix(group)
-            .and_then(|rest| rest.strip_prefix('.'))
-        {
-            of_group.push((name, view));
-        }
-    }
-    let file = safetensors::serialize(of_group, None)
-        .map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
-    Ok(params::values(&Unet::from_safetensors(
-        config, &file, device,
-    )?))
+    specs: &[TensorSpec],
+) -> Result<Vec<Vec<f32>>, WeightsError> {
+    let found = tensors
+        .iter()
+        .filter_map(|(name, view)| {
+            let name = name.strip_prefix(group)?.strip_prefix('.')?;
+            Some((name.to_string(), view.clone()))
+        })
+        .collect();
+    let mut values = checked(specs, found)?;
+    let values = specs
+        .iter()
+        .map(|spec| values.remove(&spec.name).unwrap_or_default());
+    Ok(values.collect())
 }

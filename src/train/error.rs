@@ -19,7 +19,7 @@ pub enum TrainError {
     /// The schedule was refused.
     #[error(transparent)]
     Scheduler(#[from] SchedulerError),
-    /// The weights could not be made or read.
+    /// The weights could not be read or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// The images do not fit the network.

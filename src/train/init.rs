@@ -5,25 +5,22 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::Device;
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
-
+use crate::engine::plan::Plan;
 use crate::noise::gaussian;
 use crate::random::{Purpose, stream, symmetric};
-use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
-use crate::unet::weights::{TensorSpec, WeightsError};
+use crate::unet::input::InputError;
+use crate::unet::weights::TensorSpec;
 
 /// Standard deviation of the frequencies of diffusers' `GaussianFourierProjection`.
 const FOURIER_SCALE: f32 = 16.0;
 
-/// A network of `config` on `device` with the first weights of `seed`.
+/// The first weights of `seed` for a network of `config`, in the order of [`Plan::expected_tensors`].
 ///
 /// # Errors
-/// [`WeightsError`] when the device does not take a tensor.
-pub fn network(config: &UnetConfig, seed: u64, device: &Device) -> Result<Unet, WeightsError> {
-    let specs = Unet::expected_tensors(config);
+/// [`InputError`] when the network is too large for any image.
+pub fn values(config: &UnetConfig, seed: u64) -> Result<Vec<Vec<f32>>, InputError> {
+    let specs = Plan::expected_tensors(config)?;
     let fan_in: HashMap<&str, usize> = specs
         .iter()
         .filter_map(|s| {
@@ -33,31 +30,45 @@ pub fn network(config: &UnetConfig, seed: u64, device: &Device) -> Result<Unet, 
             ))
         })
         .collect();
-    let bytes: Vec<Vec<u8>> = specs
-        .iter()
-        .enumerate()
-        .map(|(i, spec)| {
-            values(spec, &fan_in, seed, i as u32)
-                .iter()
-                .flat_map(|v| v.to_le_bytes())
-                .collect()
-        })
-        .collect();
-    let mut views = Vec::with_capacity(specs.len());
-    for (spec, bytes) in specs.iter().zip(&bytes) {
-        let view = TensorView::new(Dtype::F32, spec.shape.clone(), bytes);
-        views.push((
-            &spec.name,
-            view.map_err(|e| WeightsError::NotSafetensors(e.to_string()))?,
-        ));
+    let mut order: Vec<usize> = (0..specs.len()).collect();
+    order.sort_by_key(|i| place(&specs[*i].name));
+    let mut values = vec![Vec::new(); specs.len()];
+    for (index, i) in order.into_iter().enumerate() {
+        values[i] = tensor(&specs[i], &fan_in, seed, index as u32);
     }
-    let file = safetensors::serialize(views, None)
-        .map_err(|e| WeightsError::NotSafetensors(e.to_string()))?;
-    Unet::from_safetensors(config, &file, device)
+    Ok(values)
 }
 
-fn values(spec: &TensorSpec, fan_in: &HashMap<&str, usize>, seed: u64, index: u32) -> Vec<f32> {
-    let count = spec.shape.iter().product();
+/// Sorts a plan's tensors as diffusers' modules have them, which numbers the streams that they are drawn from: an
+/// encoder's or decoder's level has all its residual blocks before its attention. What is equal stays as it is.
+fn place(name: &str) -> (usize, usize, usize) {
+    const PARTS: [&str; 7] = [
+        "conv_in",
+        "time_proj",
+        "time_embedding",
+        "class_embedding",
+        "down_blocks",
+        "mid_block",
+        "up_blocks",
+    ];
+    let mut words = name.split('.');
+    let part = words.next().unwrap_or_default();
+    let part = PARTS.iter().position(|p| *p == part).unwrap_or(PARTS.len());
+    let mut next = words.next();
+    let level = next.and_then(|word| word.parse().ok());
+    if level.is_some() {
+        next = words.next();
+    }
+    let kind = match next {
+        Some("resnets") => 0,
+        Some("attentions") => 1,
+        _ => 2,
+    };
+    (part, level.unwrap_or(0), kind)
+}
+
+fn tensor(spec: &TensorSpec, fan_in: &HashMap<&str, usize>, seed: u64, index: u32) -> Vec<f32> {
+    let count = spec.numbers();
     let (layer, kind) = spec.name.rsplit_once('.').unwrap_or((&spec.name, ""));
     let normal = |scale: f32| {
         let mut values = vec![0.0; count];

@@ -1,5 +1,6 @@
-//! Training: L_simple and other weights of L_gamma (DDIM, Song et al. 2021, eq. 5), Adam, an average of the weights,
-//! checkpoints.
+//! Training: L_simple and other weights of L_gamma (DDIM, Song et al. 2021, eq. 5), what each step sees, the learning
+//! rate, checkpoints. Gradients, Adam and the average of the weights are the work of a
+//! [`Learner`](crate::engine::Learner).
 //!
 //! Knows no files and no terminal: images and checkpoints come and go as bytes, and [`Trainer::step`] is
 //! asynchronous because a browser cannot wait for its GPU. Everything that step `k` draws is a pure
@@ -10,12 +11,12 @@ pub mod checkpoint;
 pub mod ema;
 pub mod init;
 pub mod loss;
-pub mod optimizer;
 pub mod options;
-pub mod params;
+pub mod rate;
 pub mod weighting;
 
 mod error;
+mod fits;
 mod option_error;
 mod trainer;
 
@@ -23,5 +24,5 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::TrainError;
 pub use option_error::OptionError;
 pub use options::TrainOptions;
-pub use trainer::{StepReport, Trainer};
+pub use trainer::{Setup, StepReport, Trainer};
 pub use weighting::Loss;

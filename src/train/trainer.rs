@@ -1,23 +1,22 @@
 //! The state machine: one training step at a time.
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use rand_chacha::rand_core::Rng;
 
 use super::batch::Batches;
-use super::checkpoint::{Checkpoint, CheckpointError, DataId};
+use super::checkpoint::{Checkpoint, DataId};
 use super::error::TrainError;
+use super::fits::fits;
 use super::loss::Objective;
-use super::optimizer::{Adam, clip_factor, learning_rate, squared_norm};
 use super::options::TrainOptions;
-use super::{ema, init, params};
-use crate::engine::download;
+use super::rate::learning_rate;
+use super::{ema, init};
+use crate::engine::plan::Plan;
+use crate::engine::{EngineError, Learner, LearnerState, TrainBatch, Update};
 use crate::images::ImageSet;
 use crate::random::{Purpose, stream};
 use crate::scheduler::SchedulerConfig;
-use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
-use crate::unet::input;
-use crate::unet::weights::{Precision, WeightsError};
+use crate::unet::weights::{Precision, TensorSpec, tensors};
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,11 +33,19 @@ pub struct StepReport {
     pub grad_norm: f32,
 }
 
+/// What a [`Learner`] is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setup {
+    /// The network.
+    pub config: UnetConfig,
+    /// Where it begins.
+    pub state: LearnerState,
+}
+
 /// A run.
-pub struct Trainer {
-    unet: Unet,
-    ema: Vec<Tensor<1>>,
-    adam: Adam,
+pub struct Trainer<L> {
+    learner: L,
+    config: UnetConfig,
     objective: Objective,
     batches: Batches,
     images: ImageSet,
@@ -47,42 +54,65 @@ pub struct Trainer {
     options: TrainOptions,
     step: u32,
     losses: Vec<f32>,
-    device: Device,
+    /// What the next step sees, where it is made already.
+    next: Option<Seen>,
 }
 
-impl Trainer {
-    /// A new run on `device` (without autodiff; the trainer adds it), from random weights.
+/// What one step sees.
+struct Seen {
+    step: u32,
+    epoch: u64,
+    batch: TrainBatch,
+}
+
+impl<L: Learner> Trainer<L> {
+    /// A new run from random weights, on the learner that `make` makes.
     ///
     /// # Errors
     /// [`TrainError`] names the option, key or image size that does not fit.
-    pub fn new(
+    pub async fn new(
         config: &UnetConfig,
         scheduler: SchedulerConfig,
         options: TrainOptions,
         images: ImageSet,
-        device: &Device,
+        make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
-        let network = init::network(config, options.seed, device)?;
-        Self::from_network(&network, scheduler, options, images, device)
+        options.check()?;
+        fits(config, &images)?;
+        let values = init::values(config, options.seed)?;
+        Self::begin(config, values, scheduler, options, images, make).await
     }
 
-    /// A new run on `device` (without autodiff) that begins with the weights of `network`, which is there too. What
-    /// they predicted so far does not matter: from now on they learn what `scheduler` says.
+    /// A new run that begins with the weights in `safetensors`. What they predicted so far does not matter: from now on
+    /// they learn what `scheduler` says.
     ///
     /// # Errors
-    /// [`TrainError`] names the option or image size that does not fit.
-    pub fn from_network(
-        network: &Unet,
+    /// [`TrainError::Weights`] when they are not those of `config`; [`TrainError`] for the rest.
+    pub async fn from_weights(
+        config: &UnetConfig,
+        safetensors: &[u8],
         scheduler: SchedulerConfig,
         options: TrainOptions,
         images: ImageSet,
-        device: &Device,
+        make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         options.check()?;
-        let config = network.config();
         fits(config, &images)?;
-        let values = params::values(network);
-        let zeros: Vec<Tensor<1>> = values.iter().map(Tensor::zeros_like).collect();
+        let specs = Plan::expected_tensors(config)?;
+        let mut found = tensors(&specs, safetensors)?;
+        let of = |spec: &TensorSpec| found.remove(&spec.name).unwrap_or_default();
+        let values = specs.iter().map(of).collect();
+        Self::begin(config, values, scheduler, options, images, make).await
+    }
+
+    async fn begin(
+        config: &UnetConfig,
+        values: Vec<Vec<f32>>,
+        scheduler: SchedulerConfig,
+        options: TrainOptions,
+        images: ImageSet,
+        make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
+    ) -> Result<Self, TrainError> {
         let beginning = Checkpoint {
             config: config.clone(),
             scheduler,
@@ -90,25 +120,22 @@ impl Trainer {
             step: 0,
             data: DataId::of(&images),
             losses: Vec::new(),
-            ema: values.clone(),
-            values,
-            moment_1: zeros.clone(),
-            moment_2: zeros,
+            state: LearnerState::new(values),
         };
-        Self::go_on(beginning, images, device)
+        Self::go_on(beginning, images, make).await
     }
 
-    /// Goes on from `checkpoint`, whose tensors are on `device`, with the images it began with.
+    /// Goes on from `checkpoint`, with the images it began with, on the learner that `make` makes.
     ///
     /// Of its options `steps`, `lr`, `warmup`, `decay_steps`, `ema` and `clip` may have been changed;
     /// `batch` and `seed` decide which images a step sees and `loss` what the losses are, and must not be.
     ///
     /// # Errors
     /// [`TrainError::Data`] for other images; [`TrainError`] for the rest.
-    pub fn resume(
+    pub async fn resume(
         checkpoint: Checkpoint,
         images: ImageSet,
-        device: &Device,
+        make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         checkpoint.options.check()?;
         let found = DataId::of(&images);
@@ -119,13 +146,13 @@ impl Trainer {
             });
         }
         fits(&checkpoint.config, &images)?;
-        Self::go_on(checkpoint, images, device)
+        Self::go_on(checkpoint, images, make).await
     }
 
-    fn go_on(
+    async fn go_on(
         checkpoint: Checkpoint,
         images: ImageSet,
-        device: &Device,
+        make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         let Checkpoint {
             config,
@@ -134,30 +161,31 @@ impl Trainer {
             step,
             data,
             losses,
-            values,
-            ema,
-            moment_1,
-            moment_2,
+            state,
         } = checkpoint;
         let objective = Objective::new(&scheduler, options.loss)?;
+        let setup = Setup {
+            config: config.clone(),
+            state,
+        };
+        let learner = make(setup).await?;
         let timesteps = objective.timesteps();
         Ok(Self {
+            learner,
+            config,
             objective,
             batches: Batches::new(options.seed, images.count(), options.batch, timesteps),
-            unet: params::assign(Unet::init(&config, &device.clone().autodiff()), values),
-            adam: Adam::new(moment_1, moment_2),
-            device: device.clone(),
-            ema,
             images,
             data,
             scheduler,
             options,
             step,
             losses,
+            next: None,
         })
     }
 
-    /// Makes one step. After an error the run is as it was before.
+    /// Makes one step. After an error the run is as it was before. The future has to be awaited to its end.
     ///
     /// # Errors
     /// [`TrainError::Over`] after the last step, [`TrainError::NotFinite`] when the loss or the gradient is
@@ -169,33 +197,23 @@ impl Trainer {
             });
         }
         let step = self.step;
-        let batch = self.batches.at(step);
-        let [channels, height, width] = self.images.shape();
-        let upload = |values| {
-            Tensor::<4>::from_data(
-                TensorData::new(values, [batch.t.len(), channels, height, width]),
-                &self.device,
-            )
+        let seen = match self.next.take().filter(|next| next.step == step) {
+            Some(seen) => seen,
+            None => self.look(step),
         };
-        let x0 = upload(self.images.scaled(&batch.images));
-        let eps = upload(self.batches.eps(step, channels * height * width));
-        if self.unet.config().dropout > 0.0 {
-            use rand_chacha::rand_core::Rng;
-            self.device
-                .seed(stream(self.options.seed, Purpose::Dropout, u64::from(step)).next_u64());
+        let update = Update {
+            done: step,
+            lr: learning_rate(&self.options, step),
+            clip: self.options.clip,
+            decay: ema::decay_at(self.options.ema, step),
+        };
+        let numbers = self.learner.step(&seen.batch, &update);
+        // The device is at work: time to draw what the next step sees.
+        if step + 1 < self.options.steps {
+            self.next = Some(self.look(step + 1));
         }
-
-        let loss = self.objective.loss(&self.unet, x0, eps, &batch.t);
-        let mut gradients = loss.backward();
-        let gradients = params::gradients(&self.unet, &mut gradients);
-        // Both numbers in one read, because a read waits for the device.
-        let numbers = [
-            Some(loss.without_autodiff()),
-            squared_norm(&gradients).map(Tensor::sqrt),
-        ];
-        let numbers = download(Tensor::cat(numbers.into_iter().flatten().collect(), 0)).await?;
-        let (loss, grad_norm) = (numbers[0], numbers.get(1).copied().unwrap_or(0.0));
-        for (what, found) in [("loss", loss), ("gradient", grad_norm)] {
+        let numbers = numbers.await?;
+        for (what, found) in [("loss", numbers.loss), ("gradient", numbers.grad_norm)] {
             if !found.is_finite() {
                 return Err(TrainError::NotFinite {
                     step: step + 1,
@@ -204,27 +222,32 @@ impl Trainer {
                 });
             }
         }
-
-        let lr = learning_rate(&self.options, step);
-        let scale = clip_factor(f64::from(grad_norm), self.options.clip);
-        let values = self
-            .adam
-            .step(lr, scale, step, params::values(&self.unet), gradients);
-        ema::update(
-            &mut self.ema,
-            &values,
-            ema::decay_at(self.options.ema, step),
-        );
-        self.unet = params::assign(self.unet.clone(), values);
-        self.losses.push(loss);
+        self.losses.push(numbers.loss);
         self.step = step + 1;
         Ok(StepReport {
             step: self.step,
-            epoch: batch.epoch,
-            loss,
-            lr,
-            grad_norm,
+            epoch: seen.epoch,
+            loss: numbers.loss,
+            lr: update.lr,
+            grad_norm: numbers.grad_norm,
         })
+    }
+
+    /// What `step` sees: a function of it and the seed.
+    fn look(&mut self, step: u32) -> Seen {
+        let image = self.images.shape();
+        let dealt = self.batches.at(step);
+        let x0 = self.images.scaled(&dealt.images);
+        let eps = self.batches.eps(step, image.iter().product());
+        let drop_seed = stream(self.options.seed, Purpose::Dropout, u64::from(step)).next_u32();
+        Seen {
+            step,
+            epoch: dealt.epoch,
+            batch: TrainBatch {
+                drop_seed,
+                ..self.objective.batch(image, x0, eps, &dealt.t)
+            },
+        }
     }
 
     /// Whether all steps are done.
@@ -249,12 +272,17 @@ impl Trainer {
 
     /// The network's configuration.
     pub fn config(&self) -> &UnetConfig {
-        self.unet.config()
+        &self.config
+    }
+
+    /// What trains it.
+    pub fn learner(&self) -> &L {
+        &self.learner
     }
 
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
-        self.unet.num_params()
+        self.learner.info().parameters
     }
 
     /// `[channels, height, width]` of the images.
@@ -267,76 +295,36 @@ impl Trainer {
         &self.scheduler
     }
 
-    /// The network with the averaged weights, outside any graph: the one to sample with.
-    pub fn average(&self) -> Unet {
-        params::assign(self.unet.valid(), self.ema.clone())
-    }
-
-    /// The averaged weights as diffusers' `diffusion_pytorch_model.safetensors`.
+    /// The run as it is now. [`Checkpoint::weights`] has the averaged weights, the ones to sample with.
     ///
     /// # Errors
-    /// [`WeightsError`] when a weight is not finite or too large for `precision`.
-    pub fn weights(&self, precision: Precision) -> Result<Vec<u8>, WeightsError> {
-        self.average().to_safetensors(precision)
-    }
-
-    /// The whole run as the bytes of a file that [`Checkpoint::from_bytes`] reads.
-    ///
-    /// # Errors
-    /// [`CheckpointError`] when a tensor is not finite or cannot be read from its device.
-    pub fn checkpoint(&self) -> Result<Vec<u8>, CheckpointError> {
-        let checkpoint = Checkpoint {
-            config: self.unet.config().clone(),
+    /// [`TrainError::Device`] when the device fails.
+    pub async fn snapshot(&mut self) -> Result<Checkpoint, TrainError> {
+        Ok(Checkpoint {
+            config: self.config.clone(),
             scheduler: self.scheduler.clone(),
             options: self.options.clone(),
             step: self.step,
             data: self.data.clone(),
             losses: self.losses.clone(),
-            values: params::values(&self.unet),
-            ema: self.ema.clone(),
-            moment_1: self.adam.moment_1.clone(),
-            moment_2: self.adam.moment_2.clone(),
-        };
-        checkpoint.to_bytes(&self.unet.valid())
-    }
-}
-
-/// Checks that `config` is an unconditional network for `images`.
-fn fits(config: &UnetConfig, images: &ImageSet) -> Result<(), TrainError> {
-    let [channels, height, width] = images.shape();
-    let refuse = |field, expected: String, found: String| {
-        Err(TrainError::Network {
-            field,
-            expected,
-            found,
+            state: self.learner.state().await?,
         })
-    };
-    for (field, found) in [
-        ("in_channels", config.in_channels),
-        ("out_channels", config.out_channels),
-    ] {
-        if found != channels {
-            return refuse(
-                field,
-                format!("{channels}, as the images have"),
-                found.to_string(),
-            );
-        }
     }
-    if let Some(size) = config.sample_size.filter(|size| *size != [height, width]) {
-        return refuse(
-            "sample_size",
-            format!("[{height}, {width}], as the images have"),
-            format!("{size:?}"),
-        );
+
+    /// The averaged weights as diffusers' `diffusion_pytorch_model.safetensors`.
+    ///
+    /// # Errors
+    /// [`TrainError::Weights`] when one is not finite or too large for `precision`, [`TrainError::Device`] when the
+    /// device fails.
+    pub async fn weights(&mut self, precision: Precision) -> Result<Vec<u8>, TrainError> {
+        self.snapshot().await?.weights(precision)
     }
-    if let Some(classes) = config.num_class_embeds {
-        return refuse(
-            "num_class_embeds",
-            "null, because training is without classes".into(),
-            classes.to_string(),
-        );
+
+    /// The whole run as the bytes of a file that [`Checkpoint::from_bytes`] reads.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`] when a tensor is not finite, [`TrainError::Device`] when the device fails.
+    pub async fn checkpoint(&mut self) -> Result<Vec<u8>, TrainError> {
+        Ok(self.snapshot().await?.to_bytes()?)
     }
-    input::check(config, [1, channels, height, width], None)?;
-    Ok(input::check_timesteps(config, 1, &[0.0])?)
 }

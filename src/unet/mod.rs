@@ -14,3 +14,5 @@ mod network;
 
 #[cfg(feature = "burn")]
 pub use network::Unet;
+#[cfg(all(feature = "burn", feature = "train", not(target_arch = "wasm32")))]
+pub(crate) use network::transpose;

@@ -106,6 +106,13 @@ pub struct TensorSpec {
     pub shape: Vec<usize>,
 }
 
+impl TensorSpec {
+    /// How many numbers it holds.
+    pub fn numbers(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
 /// Attention tensors as diffusers named them before 0.17.
 const OLD_NAMES: [(&str, &str); 4] = [
     (".query.", ".to_q."),
@@ -181,7 +188,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
     })
 }
 
-fn checked(
+/// The values of the tensors `expected` out of those `found`.
+pub(crate) fn checked(
     expected: &[TensorSpec],
     mut found: BTreeMap<String, TensorView>,
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
@@ -256,6 +264,58 @@ pub fn serialize(tensors: Vec<(String, Stored)>) -> Result<Vec<u8>, WeightsError
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     safetensors::serialize(tensors, Some(metadata))
         .map_err(|e| WeightsError::NotSafetensors(e.to_string()))
+}
+
+/// The bytes of a `.safetensors` file with `values` of the tensors `specs`, as [`serialize`] makes it.
+///
+/// # Errors
+/// [`WeightsError`] when a tensor does not fill its shape, is not finite, or overflows `precision`.
+pub fn to_bytes(
+    specs: &[TensorSpec],
+    values: &[Vec<f32>],
+    precision: Precision,
+) -> Result<Vec<u8>, WeightsError> {
+    check_lengths(specs, values)?;
+    let stored = |(spec, values): (&TensorSpec, &Vec<f32>)| {
+        let stored = Stored::new(&spec.name, spec.shape.clone(), values, precision)?;
+        Ok((spec.name.clone(), stored))
+    };
+    serialize(
+        specs
+            .iter()
+            .zip(values)
+            .map(stored)
+            .collect::<Result<_, _>>()?,
+    )
+}
+
+/// Checks that `values` fill the tensors `specs`.
+///
+/// # Errors
+/// [`WeightsError::Mismatch`] names those that they do not.
+pub fn check_lengths(specs: &[TensorSpec], values: &[Vec<f32>]) -> Result<(), WeightsError> {
+    let misshapen: Vec<_> = specs
+        .iter()
+        .zip(values)
+        .filter(|(spec, values)| values.len() != spec.numbers())
+        .map(|(spec, values)| (spec.name.clone(), spec.shape.clone(), vec![values.len()]))
+        .collect();
+    let missing: Vec<_> = specs
+        .iter()
+        .skip(values.len())
+        .map(|spec| spec.name.clone())
+        .collect();
+    let extra: Vec<_> = (specs.len()..values.len())
+        .map(|i| format!("tensor {i}"))
+        .collect();
+    if misshapen.is_empty() && missing.is_empty() && extra.is_empty() {
+        return Ok(());
+    }
+    Err(WeightsError::Mismatch {
+        missing,
+        extra,
+        misshapen,
+    })
 }
 
 /// A tensor as a file holds it.

@@ -70,6 +70,37 @@ fn more_pixels_cost_more_and_need_no_more_parameters() {
 }
 
 #[test]
+fn a_step_of_training_costs_three_of_sampling_and_its_memory_grows_with_the_batch() {
+    let folder = Folder::with_model("plan-train");
+    let sampling = printed(&plan(&folder, &[]));
+    let text = printed(&plan(&folder, &["--train"]));
+    assert!(
+        text.starts_with("one training step of one image of 3 x 8 x 8\n"),
+        "{text}"
+    );
+    let [once, thrice] = [&sampling, &text].map(|text| number(text, "multiply-adds"));
+    assert!(thrice > 2.5 * once && thrice < 3.5 * once, "{text}");
+    assert_eq!(number(&sampling, "parameters"), number(&text, "parameters"));
+    let batch = |size| {
+        number(
+            &printed(&plan(&folder, &["--train", "--batch", size])),
+            "memory",
+        )
+    };
+    let (one, many) = (batch("10"), batch("100"));
+    assert!((many / one - 10.0).abs() < 0.2, "{one} {many}");
+    let ops = printed(&plan(&folder, &["--train", "--ops"]));
+    let lines = ops.lines().take_while(|line| !line.is_empty()).count();
+    assert_eq!(number(&text, "operations"), lines as f64);
+    assert!(ops.ends_with(&text), "{ops}");
+    for word in ["weights    3x3", "conv 3x3 T", "loss ", "through "] {
+        assert!(ops.contains(word), "{word}: {ops}");
+    }
+    refused(&plan(&folder, &["--batch", "4"]), 2, "--train");
+    refused(&plan(&folder, &["--train", "--batch", "0"]), 2, "--batch");
+}
+
+#[test]
 fn a_pipeline_folder_will_do_and_unknown_keys_are_named() {
     let folder = Folder::with_model("plan-pipeline");
     let text = fs::read_to_string(folder.path("config.json")).unwrap();

@@ -2,6 +2,7 @@
 // choice of device.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
@@ -175,6 +176,23 @@ test('an entry that is not as it should be is named with its fault, and the othe
   assert.equal(readModels([entry({ note: long })], FOLDER).models[0].note.length, 360);
   for (const list of [null, {}, 'good', 7, [], many, [entry({ path: '//example.com/' })]]) {
     assert.throws(() => readModels(list, FOLDER), ({ message }) => message.startsWith('models/index.json ') && message.length <= 500);
+  }
+});
+
+test('sums of files are read from the list, and those of our own models are right', async () => {
+  const sha256 = { 'diffusion_pytorch_model.safetensors': 'ab'.repeat(32) };
+  assert.deepEqual(readModels([entry({ sha256 })], FOLDER).models[0].sha256, sha256);
+  for (const bad of [null, [], 'ab', { x: 'ab' }, { x: 'AB'.repeat(32) }]) {
+    assert.match(readModels([entry({}), entry({ id: 'evil', sha256: bad })], FOLDER).problem ?? '', /“evil” \(sha256 must give/);
+  }
+  const folder = new URL('../../www/models/', import.meta.url);
+  const { models } = readModels(JSON.parse(await readFile(new URL('index.json', folder), 'utf8')), FOLDER);
+  for (const { id, path, sha256: sums } of models) {
+    assert.ok(sums, id);
+    for (const [name, sum] of Object.entries(sums)) {
+      const bytes = await readFile(new URL(`${path}${name}`, folder));
+      assert.equal(createHash('sha256').update(bytes).digest('hex'), sum, `${path}${name}`);
+    }
   }
 });
 

@@ -39,9 +39,23 @@ const broken = {
   'numbers that are NaN': [{ body: withNan() }, /could not be loaded \(weights: .* expected finite numbers, found NaN.*reload it/],
 };
 
+/** A list whose files are known by nothing, so that any file is read. @param {import('playwright-core').BrowserContext} context */
+async function knowNoSums(context) {
+  await context.route('**/models/index.json', async (route) => {
+    const response = await route.fetch();
+    const list = await response.json();
+    await route.fulfill({ response, json: list.map((/** @type {object} */ entry) => ({ ...entry, sha256: undefined })) });
+  });
+}
+
 for (const [what, [answer, message]] of Object.entries(broken)) {
   test(`${what} instead of weights: a sentence, and the page stays usable`, async (t) => {
-    const demo = await open(t, { prepare: (context) => context.route(PATTERN, (route) => route.fulfill(answer)) });
+    const demo = await open(t, {
+      prepare: async (context) => {
+        await knowNoSums(context);
+        await context.route(PATTERN, (route) => route.fulfill(answer));
+      },
+    });
     if ((await demo.until('error', 'ready')) === 'ready') await demo.get('generate').click();
     await demo.until('error');
     const status = await demo.status();
@@ -54,6 +68,32 @@ for (const [what, [answer, message]] of Object.entries(broken)) {
     await demo.generate();
   });
 }
+
+test('another file than the list of models names is refused, and a kept copy that was changed is not used', async (t) => {
+  const changed = Buffer.from(weights);
+  changed[changed.length - 1] ^= 1;
+  const demo = await open(t, { prepare: (context) => context.route(PATTERN, (route) => route.fulfill({ body: changed })) });
+  await demo.until('error');
+  assert.match(await demo.status(), /safetensors is not the file that the list of models names \(its SHA-256 is another one\)/);
+  await demo.page.context().unrouteAll();
+  await demo.page.reload();
+  await demo.until('ready');
+
+  // A page of the same origin writes into the cache, with everything that makes a copy look current.
+  await demo.page.evaluate(async () => {
+    const cache = await caches.open('ddim-web-weights');
+    const [request] = await cache.keys();
+    const copy = /** @type {Response} */ (await cache.match(request));
+    const bytes = new Uint8Array(await copy.arrayBuffer());
+    bytes[bytes.length - 1] ^= 1;
+    await cache.put(request, new Response(bytes, { headers: copy.headers }));
+  });
+  const before = demo.requests.filter((request) => /^GET .*\.safetensors$/.test(request)).length;
+  await demo.page.reload();
+  await demo.until('ready');
+  assert.equal(demo.requests.filter((request) => /^GET .*\.safetensors$/.test(request)).length, before + 1);
+  await demo.generate();
+});
 
 test('a connection that breaks is told, and Generate tries again', async (t) => {
   const demo = await open(t, { prepare: (context) => context.route(PATTERN, (route) => route.abort('connectionreset')) });

@@ -14,6 +14,8 @@ impl Fixture {
         let options = LoadOptions {
             engine,
             device,
+            #[cfg(not(target_arch = "wasm32"))]
+            instructions: None,
             #[cfg(feature = "gpu")]
             gpu: ddim_web::engine::GpuOptions::default(),
         };

@@ -1,9 +1,6 @@
-//! The plan replayed by the loops of [`crate::machine`]: an engine that shares nothing with the real ones but the plan.
-//! The arena begins as NaN, so that what was never written shows.
+//! The plan replayed by plain loops: an engine that shares nothing with the real ones but the plan.
 
-use std::collections::HashMap;
-
-use ddim_web::engine::plan::Plan;
+use ddim_web::engine::plan::{Plan, Reference};
 use ddim_web::engine::{
     BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results,
 };
@@ -12,12 +9,13 @@ use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::input;
 use ddim_web::unet::weights::tensors;
 
-use crate::machine::Machine;
-
 /// A network.
 pub struct Replay {
     config: UnetConfig,
-    tensors: HashMap<String, Vec<f32>>,
+    /// In the plan's order.
+    tensors: Vec<Vec<f64>>,
+    /// Of Fourier features.
+    frequencies: Option<Vec<f32>>,
     info: EngineInfo,
 }
 
@@ -32,8 +30,10 @@ impl Replay {
     pub fn load(config: &str, weights: &[u8]) -> Self {
         let config = UnetConfig::from_json(config).unwrap();
         let expected = Plan::expected_tensors(&config).unwrap();
+        let found = tensors(&expected, weights).unwrap();
         Self {
-            tensors: tensors(&expected, weights).unwrap(),
+            tensors: expected.iter().map(|p| widened(&found[&p.name])).collect(),
+            frequencies: found.get("time_proj.weight").cloned(),
             info: EngineInfo::new(
                 EngineKind::Plan,
                 DeviceKind::Cpu,
@@ -134,18 +134,20 @@ impl Denoiser for Replay {
         let [images, _, height, width] = spec.shape;
         input::check_timesteps(&self.config, images, timesteps)?;
         let plan = Plan::new(&self.config, [height, width])?;
-        let image = x.len() / images;
-        let mut out = Vec::new();
-        for (i, x) in x.chunks_exact(image).enumerate() {
-            let class = spec.labels.as_ref().map(|labels| labels[i]);
-            let machine = Machine {
-                plan: &plan,
-                tensors: &self.tensors,
-                class,
-                arena: vec![f32::NAN; plan.arena],
-            };
-            out.extend(machine.run(x, timesteps[i]));
+        let mut reference = Reference::new(&plan, &self.tensors, images);
+        for (i, x) in x.chunks_exact(x.len() / images).enumerate() {
+            let features = plan.time_features(timesteps[i], self.frequencies.as_deref());
+            reference.give(i, &widened(x), &widened(&features));
+            let image = &mut reference.images[i];
+            image.class = spec.labels.as_ref().map_or(0, |labels| labels[i]);
+            image.divisor = f64::from(plan.output_divisor(timesteps[i]));
         }
-        Ok(out)
+        reference.run();
+        let outputs = (0..images).flat_map(|i| reference.output(i));
+        Ok(outputs.map(|v| v as f32).collect())
     }
+}
+
+fn widened(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|v| f64::from(*v)).collect()
 }

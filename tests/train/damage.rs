@@ -1,10 +1,9 @@
 //! Damaged files are one-line errors that name the damage, never a panic.
 
-use burn::tensor::Device;
 use ddim_web::images::ImageSet;
 use ddim_web::train::Checkpoint;
 
-use crate::support::{bar_pixels, options, trainer};
+use crate::support::{bar_pixels, checkpoint_of, options, trainer, weights_of};
 
 pub fn idx(count: u32, rows: u32, columns: u32, pixels: &[u8]) -> Vec<u8> {
     let header = [0x803, count, rows, columns];
@@ -20,9 +19,8 @@ fn idx_error(bytes: &[u8]) -> String {
 }
 
 fn checkpoint_error(bytes: &[u8]) -> String {
-    Checkpoint::from_bytes(bytes, &Device::flex())
-        .err()
-        .expect("refused")
+    Checkpoint::from_bytes(bytes)
+        .expect_err("refused")
         .to_string()
 }
 
@@ -64,7 +62,7 @@ fn damaged_idx_files_are_named() {
 
 #[test]
 fn every_truncation_of_a_checkpoint_is_refused() {
-    let bytes = trainer(options(1)).checkpoint().unwrap();
+    let bytes = checkpoint_of(&mut trainer(options(1)));
     for len in (0..bytes.len()).step_by(bytes.len() / 97) {
         let text = checkpoint_error(&bytes[..len]);
         assert!(
@@ -76,7 +74,7 @@ fn every_truncation_of_a_checkpoint_is_refused() {
 
 #[test]
 fn a_changed_byte_anywhere_in_the_tensors_is_refused() {
-    let bytes = trainer(options(1)).checkpoint().unwrap();
+    let bytes = checkpoint_of(&mut trainer(options(1)));
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     for at in (header..bytes.len()).step_by((bytes.len() - header) / 23) {
         let mut damaged = bytes.clone();
@@ -90,12 +88,12 @@ fn a_changed_byte_anywhere_in_the_tensors_is_refused() {
 
 #[test]
 fn a_changed_byte_in_the_header_never_panics() {
-    let bytes = trainer(options(1)).checkpoint().unwrap();
+    let bytes = checkpoint_of(&mut trainer(options(1)));
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     for at in (0..header).step_by(header / 211) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x01;
-        if let Err(error) = Checkpoint::from_bytes(&damaged, &Device::flex()) {
+        if let Err(error) = Checkpoint::from_bytes(&damaged) {
             assert!(!error.to_string().contains('\n'), "{at}: {error}");
         }
     }
@@ -103,9 +101,7 @@ fn a_changed_byte_in_the_header_never_panics() {
 
 #[test]
 fn foreign_files_are_no_checkpoints() {
-    let weights = trainer(options(1))
-        .weights(ddim_web::unet::weights::Precision::F32)
-        .unwrap();
+    let weights = weights_of(&mut trainer(options(1)));
     assert!(checkpoint_error(&weights).contains("without the entry"));
     assert!(checkpoint_error(b"<html>").contains("found 6 bytes"));
     let mut long = vec![0xFF; 64];

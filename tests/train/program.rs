@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use burn::tensor::Device;
 use ddim_web::train::Checkpoint;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -60,12 +59,8 @@ impl Folder {
     }
 
     fn step(&self) -> u32 {
-        Checkpoint::from_bytes(
-            &fs::read(self.path("run/checkpoint.safetensors")).unwrap(),
-            &Device::flex(),
-        )
-        .unwrap()
-        .step
+        let bytes = fs::read(self.path("run/checkpoint.safetensors")).unwrap();
+        Checkpoint::from_bytes(&bytes).unwrap().step
     }
 }
 
@@ -121,7 +116,9 @@ fn a_run_writes_a_model_that_can_be_sampled_and_goes_on() {
         "{report}"
     );
     assert!(
-        report.contains("step 4 of 6, loss ") && report.contains(" left"),
+        report.contains("step 4 of 6, loss ")
+            && report.contains(" steps/s, ")
+            && report.contains(" left"),
         "{report}"
     );
     let mut names: Vec<String> = fs::read_dir(folder.path("run"))
@@ -165,7 +162,7 @@ fn loss_and_prediction_type_are_chosen_once_and_kept() {
     succeeds(&folder.train(&chosen));
     succeeds(&folder.train("--resume --steps 3 --sample-every 0"));
     let bytes = fs::read(folder.path("run/checkpoint.safetensors")).unwrap();
-    let checkpoint = Checkpoint::from_bytes(&bytes, &Device::flex()).unwrap();
+    let checkpoint = Checkpoint::from_bytes(&bytes).unwrap();
     assert_eq!(checkpoint.options.loss.to_string(), "min-snr=2");
     let scheduler = fs::read_to_string(folder.path("run/scheduler_config.json")).unwrap();
     assert!(scheduler.contains("v_prediction"), "{scheduler}");
@@ -262,13 +259,48 @@ fn a_run_begins_with_the_weights_of_another_model() {
 
 #[test]
 fn an_interrupted_program_ends_where_an_uninterrupted_one_does() {
-    let (one, two) = (Folder::with_data("one"), Folder::with_data("two"));
-    let common = format!("{TINY_RUN} --sample-every 0 --warmup 3");
-    succeeds(&one.train(&format!("{common} --steps 6")));
-    succeeds(&two.train(&format!("{common} --steps 2")));
-    succeeds(&two.train("--resume --steps 6 --sample-every 0"));
-    let file = |folder: &Folder| fs::read(folder.path("run/checkpoint.safetensors")).unwrap();
-    assert!(file(&one) == file(&two), "the checkpoints differ");
+    for engine in ["plan", "burn"] {
+        let (one, two) = (Folder::with_data("one"), Folder::with_data("two"));
+        let common = format!("--engine {engine} --sample-every 0");
+        let begin = format!("{common} {TINY_RUN} --warmup 3");
+        succeeds(&one.train(&format!("{begin} --steps 6")));
+        succeeds(&two.train(&format!("{begin} --steps 2")));
+        succeeds(&two.train(&format!("{common} --resume --steps 6")));
+        let file = |folder: &Folder| fs::read(folder.path("run/checkpoint.safetensors")).unwrap();
+        assert!(file(&one) == file(&two), "{engine}: the checkpoints differ");
+    }
+}
+
+#[test]
+fn a_run_goes_on_with_other_instructions_and_on_another_engine() {
+    let folder = Folder::with_data("instructions");
+    let portable = folder.train(&format!("{TINY_RUN} --steps 2 --simd portable"));
+    succeeds(&portable);
+    let report = String::from_utf8_lossy(&portable.stderr).into_owned();
+    assert!(report.contains("parameters on portable"), "{report}");
+    succeeds(&folder.train("--resume --steps 3 --engine burn"));
+    succeeds(&folder.train("--resume --steps 4"));
+    assert_eq!(folder.step(), 4);
+    fails(
+        &folder.train("--resume --steps 5 --engine burn --simd portable"),
+        2,
+        &["simd", "--engine plan"],
+    );
+    fails(
+        &folder.train("--resume --steps 5 --simd sse"),
+        2,
+        &["--simd"],
+    );
+    let foreign = if cfg!(target_arch = "aarch64") {
+        "avx2"
+    } else {
+        "neon"
+    };
+    fails(
+        &folder.train(&format!("--resume --steps 5 --simd {foreign}")),
+        1,
+        &["portable"],
+    );
 }
 
 #[cfg(unix)]

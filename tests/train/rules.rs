@@ -2,38 +2,54 @@
 
 use std::collections::BTreeSet;
 
-use burn::tensor::{Device, Tensor};
+use ddim_web::engine::plan::Plan;
+use ddim_web::engine::{
+    BatchSpec, CpuEngine, Denoiser, EngineKind, Learner, LearnerState, Update, clip_factor,
+};
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::{Prediction, Variance};
 use ddim_web::train::batch::Batches;
 use ddim_web::train::loss::Objective;
-use ddim_web::train::optimizer::{clip_factor, learning_rate, squared_norm};
+use ddim_web::train::rate::learning_rate;
 use ddim_web::train::{Loss, TrainOptions, ema, init};
-use ddim_web::unet::weights::Precision;
+use ddim_web::unet::config::UnetConfig;
+use ddim_web::unet::weights::{Precision, to_bytes};
+use pollster::block_on;
 
-use crate::support::{bars, options, tiny};
-
-fn tensor(values: &[f32]) -> Tensor<1> {
-    Tensor::from_data(values, &Device::flex())
-}
+use crate::support::{TINY, bars, learner, options, tiny};
 
 #[test]
 fn the_average_of_constant_weights_follows_the_closed_form() {
-    // shadow_n = value + (start - value) · Π decay_k
-    let (start, value, decay) = (3.0, -1.0, 0.9);
-    let mut shadow = vec![tensor(&[start, start])];
+    // average_n = value + (start - value) · Π decay_k
+    let (start, decay) = (3.0, 0.9);
+    let values = init::values(&tiny(), 1).unwrap();
+    let state = LearnerState {
+        average: values.iter().map(|v| vec![start; v.len()]).collect(),
+        ..LearnerState::new(values.clone())
+    };
+    let mut learner = learner(EngineKind::Plan, &tiny(), state);
+    let objective =
+        Objective::new(&SchedulerConfig::new(SchedulerClass::Ddim), Loss::Simple).unwrap();
+    let batch = objective.batch([1, 8, 8], bars(1).scaled(&[0]), vec![0.5; 64], &[500]);
     let mut product = 1.0;
-    for n in 0..100 {
-        let decay = ema::decay_at(decay, n);
-        ema::update(&mut shadow, &[tensor(&[value, value])], decay);
-        product *= decay;
-        let expected = f64::from(value) + f64::from(start - value) * product;
-        let found: Vec<f32> = shadow[0].to_data().try_into_vec().unwrap();
+    for done in 0..20 {
+        // A learning rate of 0 leaves the weights as they are.
+        let update = Update {
+            done,
+            lr: 0.0,
+            clip: 1.0,
+            decay: ema::decay_at(decay, done),
+        };
+        block_on(learner.step(&batch, &update)).unwrap();
+        product *= update.decay;
+    }
+    let found = block_on(learner.state()).unwrap();
+    assert_eq!(found.values, values);
+    for (found, value) in found.average.iter().flatten().zip(values.iter().flatten()) {
+        let expected = f64::from(*value) + f64::from(start - value) * product;
         assert!(
-            found
-                .iter()
-                .all(|v| (f64::from(*v) - expected).abs() < 1e-5),
+            (f64::from(*found) - expected).abs() < 1e-5,
             "{found:?}, expected {expected}"
         );
     }
@@ -78,13 +94,6 @@ fn clipping_leaves_a_short_gradient_alone_and_shortens_a_long_one() {
     assert_eq!(clip_factor(0.0, 1.0), 1.0);
     assert_eq!(clip_factor(5.0, 0.0), 1.0);
     assert!((clip_factor(4.0, 1.0) - 1.0 / 4.000001).abs() < 1e-15);
-    // 3, 4 and 12 in two tensors: the norm of all is 13.
-    let norm = squared_norm(&[Some(tensor(&[3.0, 4.0])), None, Some(tensor(&[12.0]))])
-        .unwrap()
-        .sqrt()
-        .into_scalar::<f32>();
-    assert!((norm - 13.0).abs() < 1e-5);
-    assert!(squared_norm(&[None]).is_none());
 }
 
 #[test]
@@ -191,8 +200,7 @@ fn eps_is_standard_normal() {
 #[test]
 fn a_perfect_prediction_costs_nothing() {
     // With x_t and the target, x_0 and eps are known: the four coefficients form a matrix that is not singular.
-    let (x0, eps) = (0.3, -1.2);
-    let image = |value: f32| Tensor::<4>::full([1, 1, 1, 1], value, &Device::flex());
+    let (x0, eps) = (0.3f32, -1.2f32);
     for kind in Prediction::ALL {
         let scheduler = SchedulerConfig {
             prediction_type: kind,
@@ -201,16 +209,9 @@ fn a_perfect_prediction_costs_nothing() {
         let schedule = scheduler.schedule().unwrap();
         let objective = Objective::new(&scheduler, Loss::Simple).unwrap();
         for t in [0, 400, 999] {
-            let x_t = f64::from(
-                objective
-                    .x_t(image(x0), image(eps), &[t])
-                    .into_scalar::<f32>(),
-            );
-            let target = f64::from(
-                objective
-                    .target(image(x0), image(eps), &[t])
-                    .into_scalar::<f32>(),
-            );
+            let level = objective.level(t);
+            let x_t = f64::from(level.signal * x0 + level.noise * eps);
+            let target = f64::from(level.c_x0 * x0 + level.c_eps * eps);
             let (c_x, c_out) = kind.x0_from(schedule.alpha_bar(t)).unwrap();
             assert!(
                 (c_x * x_t + c_out * target - f64::from(x0)).abs() < 1e-4,
@@ -280,20 +281,54 @@ fn names_of_losses_are_read_as_they_are_written() {
 
 #[test]
 fn first_weights_depend_on_the_seed_alone_and_predict_zero() {
-    let file = |seed| {
-        let unet = init::network(&tiny(), seed, &Device::flex()).unwrap();
-        unet.to_safetensors(Precision::F32).unwrap()
+    let first = |seed| init::values(&tiny(), seed).unwrap();
+    assert_eq!(first(1), first(1));
+    assert_ne!(first(1), first(2));
+    let specs = Plan::expected_tensors(&tiny()).unwrap();
+    let file = to_bytes(&specs, &first(1), Precision::F32).unwrap();
+    let engine = CpuEngine::load(TINY, &file).unwrap();
+    let spec = BatchSpec {
+        shape: [2, 1, 8, 8],
+        labels: None,
     };
-    assert_eq!(file(1), file(1));
-    assert_ne!(file(1), file(2));
-    let unet = init::network(&tiny(), 1, &Device::flex()).unwrap();
-    let x = Tensor::<4>::ones([2, 1, 8, 8], &Device::flex());
-    let out: Vec<f32> = unet
-        .forward(x, &[10.0, 500.0], None)
-        .into_data()
-        .try_into_vec()
-        .unwrap();
+    let out = block_on(engine.predict(&spec, vec![1.0; 128], &[10.0, 500.0])).unwrap();
     assert!(out.iter().all(|v| *v == 0.0));
+}
+
+/// 64-bit FNV-1a of the bytes of all tensors, by name.
+fn fingerprint(config: &UnetConfig, values: &[Vec<f32>]) -> u64 {
+    let specs = Plan::expected_tensors(config).unwrap();
+    let mut tensors: Vec<_> = specs.iter().zip(values).collect();
+    tensors.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    tensors
+        .iter()
+        .flat_map(|(_, values)| values.iter().flat_map(|v| v.to_le_bytes()))
+        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+        })
+}
+
+/// Fingerprints of what was drawn when burn's network numbered the tensors.
+#[test]
+fn a_seed_draws_the_weights_that_it_always_has() {
+    let network = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/unet");
+        let text = std::fs::read_to_string(format!("{folder}/{name}.json")).unwrap();
+        UnetConfig::from_json(&text).unwrap()
+    };
+    for (name, expected) in [
+        ("cifar10-32", 0x3e80_2e89_4bd2_2fb9),
+        ("classes", 0x9f25_761e_0ba8_bba8),
+        ("fourier", 0x8cbd_c9e2_3f7b_47e2),
+        ("grey-28", 0x0220_987e_efae_b42c),
+        ("no-middle", 0xcf80_1044_c03f_3e5d),
+        ("scale-shift-heads", 0xbda2_c540_6bf3_36a7),
+        ("three-levels", 0x1090_0474_68d8_cb10),
+    ] {
+        let config = network(name);
+        let found = fingerprint(&config, &init::values(&config, 5).unwrap());
+        assert_eq!(found, expected, "{name}: {found:#x}");
+    }
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! A tiny network and images that it can learn in seconds.
 
-use burn::tensor::Device;
+use ddim_web::engine::{
+    AnyLearner, DeviceKind, EngineError, EngineKind, GpuOptions, LearnerState, LoadOptions,
+};
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
-use ddim_web::train::{TrainOptions, Trainer};
+use ddim_web::train::{Checkpoint, Setup, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
+use ddim_web::unet::weights::Precision;
+use pollster::block_on;
 
 pub const TINY: &str = r#"{
     "sample_size": 8, "in_channels": 1, "out_channels": 1, "block_out_channels": [8, 16], "layers_per_block": 1,
@@ -47,7 +51,63 @@ pub fn options(steps: u32) -> TrainOptions {
     }
 }
 
-pub fn trainer(options: TrainOptions) -> Trainer {
+/// What runs on the processor.
+pub const ENGINES: [EngineKind; 2] = [EngineKind::Plan, EngineKind::Burn];
+
+pub type Run = Trainer<AnyLearner>;
+
+/// A learner on the processor.
+pub async fn make(engine: EngineKind, setup: Setup) -> Result<AnyLearner, EngineError> {
+    let options = LoadOptions {
+        engine,
+        device: DeviceKind::Cpu,
+        instructions: None,
+        gpu: GpuOptions::default(),
+    };
+    AnyLearner::new(&options, &setup.config, setup.state).await
+}
+
+pub fn learner(engine: EngineKind, config: &UnetConfig, state: LearnerState) -> AnyLearner {
+    let config = config.clone();
+    block_on(make(engine, Setup { config, state })).unwrap()
+}
+
+pub fn begin(
+    engine: EngineKind,
+    config: &UnetConfig,
+    scheduler: SchedulerConfig,
+    options: TrainOptions,
+    images: ImageSet,
+) -> Result<Run, TrainError> {
+    let make = async |setup| make(engine, setup).await;
+    block_on(Trainer::new(config, scheduler, options, images, make))
+}
+
+pub fn resume(
+    engine: EngineKind,
+    checkpoint: Checkpoint,
+    images: ImageSet,
+) -> Result<Run, TrainError> {
+    let make = async |setup| make(engine, setup).await;
+    block_on(Trainer::resume(checkpoint, images, make))
+}
+
+pub fn trainer_on(engine: EngineKind, options: TrainOptions) -> Run {
     let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
-    Trainer::new(&tiny(), scheduler, options, bars(40), &Device::flex()).unwrap()
+    begin(engine, &tiny(), scheduler, options, bars(40)).unwrap()
+}
+
+/// On the engine that is trained with where none is named.
+pub fn trainer(options: TrainOptions) -> Run {
+    trainer_on(EngineKind::default(), options)
+}
+
+/// The checkpoint of `run` as it is now.
+pub fn checkpoint_of(run: &mut Run) -> Vec<u8> {
+    block_on(run.checkpoint()).unwrap()
+}
+
+/// The averaged weights of `run` as a file.
+pub fn weights_of(run: &mut Run) -> Vec<u8> {
+    block_on(run.weights(Precision::F32)).unwrap()
 }

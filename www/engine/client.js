@@ -20,6 +20,12 @@ import { WEIGHTS_FILE, fetchJsonText, fetchWeights } from './weights.js';
  *   | {type: 'cores', used: number, wanted: number, failure: Failure}
  *   | {type: 'crashed', failure: Failure}} Remark  `total` bytes are 0 while unknown; after `crashed` nothing more is said
  *
+ * @typedef {object} Choice  how a model is loaded
+ * @property {'auto'|'webgpu'|'cpu'} device
+ * @property {'plan'|'burn'} engine
+ * @property {'f32'|'f16'} storage
+ * @property {Record<string, string>} [sha256]  by the name of a file, what it is known by: SHA-256, 64 hexadecimal digits
+ *
  * @typedef {{type: 'started', total: number, workers: number}} Started
  * @typedef {import('./remote.js').Step} Step
  * @typedef {import('./remote.js').Points} Points
@@ -118,7 +124,7 @@ export class Client {
   /**
    * Loads a model, once.
    * @param {URL} folder  with config.json, scheduler_config.json and diffusion_pytorch_model.safetensors
-   * @param {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn', storage: 'f32'|'f16'}} choice
+   * @param {Choice} choice
    * @returns {Promise<Loaded>}
    * @throws {Failure}
    */
@@ -131,8 +137,8 @@ export class Client {
     }
   }
 
-  /** @param {URL} folder @param {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn', storage: 'f32'|'f16'}} choice */
-  async #load(folder, { device, engine, storage }) {
+  /** @param {URL} folder @param {Choice} choice */
+  async #load(folder, { device, engine, storage, sha256 }) {
     const { script, wasm } = packageFor(engine);
     const { signal } = this.#downloads;
     const bytes = byteCounter(this.listener);
@@ -143,7 +149,7 @@ export class Client {
       fetchModule(wasm, bytes('engine'), signal),
       fetchJsonText(new URL('config.json', folder), signal),
       fetchJsonText(new URL('scheduler_config.json', folder), signal),
-      fetchWeights(new URL(WEIGHTS_FILE, folder), bytes('weights'), signal),
+      fetchWeights(new URL(WEIGHTS_FILE, folder), bytes('weights'), signal, sha256?.[WEIGHTS_FILE]),
     ]);
 
     this.#insist();

@@ -219,6 +219,17 @@ async function download(response, name, onBytes) {
 }
 
 /**
+ * Whether the bytes are those that whoever listed the file means. Where pages cannot compute sums (plain http, which
+ * anybody on the way may change anyhow) nothing is said.
+ * @param {Blob} blob @param {string} sha256  64 hexadecimal digits
+ */
+async function isFile(blob, sha256) {
+  if (!globalThis.crypto?.subtle) return true;
+  const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
+  return Array.from(sum, (byte) => byte.toString(16).padStart(2, '0')).join('') === sha256;
+}
+
+/**
  * @typedef {object} Weights
  * @property {Blob} blob
  * @property {() => Promise<void>} keep    stores the bytes in the cache; call it once they proved to be good
@@ -228,16 +239,29 @@ async function download(response, name, onBytes) {
 /**
  * @param {URL} url @param {OnBytes} onBytes  is not called where the cache has them
  * @param {AbortSignal} signal
+ * @param {string} [sha256]  what the file is known by; others are refused. A page of the same origin can write into the
+ *   cache, so a copy is looked at too, and dropped where it is another file.
  * @returns {Promise<Weights>}
  */
-export async function fetchWeights(url, onBytes, signal) {
+export async function fetchWeights(url, onBytes, signal, sha256) {
   const name = nameOf(url);
   const cache = await openCache();
   const copy = await cache?.match(url).catch(() => undefined);
-  const current = copy && (await isCurrent(copy, url, signal)) ? copy : null;
+  let current = copy && (await isCurrent(copy, url, signal)) ? copy : null;
+  let blob = await current?.blob();
+  if (blob && sha256 && !(await isFile(blob, sha256))) {
+    await cache?.delete(url).catch(() => undefined);
+    current = null;
+    blob = undefined;
+  }
   const response = current ?? (await fetchOk(url, { cache: 'no-cache', signal }));
-  const blob = await (current ? current.blob() : download(response, name, onBytes));
-  await refuseWebPage(response, blob, url);
+  if (!blob) {
+    blob = await download(response, name, onBytes);
+    await refuseWebPage(response, blob, url);
+    if (sha256 && !(await isFile(blob, sha256))) {
+      throw new Failure('download', `${name} is not the file that the list of models names (its SHA-256 is another one), at ${url.href}. If it is new, models/index.json is older than it: try again in a while.`);
+    }
+  }
 
   /** @type {Record<string, string>} */
   const headers = { 'content-length': String(blob.size) };

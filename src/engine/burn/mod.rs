@@ -1,7 +1,16 @@
 //! The engine on burn: any burn device, WebGPU through burn-wgpu, the CPU through burn-flex.
 
+#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
+mod adam;
 #[cfg(feature = "burn-gpu")]
 mod device;
+#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
+mod learner;
+#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
+mod params;
+
+#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
+pub use learner::BurnLearner;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -118,7 +127,7 @@ impl BurnEngine {
 ///
 /// # Errors
 /// [`EngineError::Device`] when the device fails.
-pub(crate) async fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EngineError> {
+async fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EngineError> {
     let data = tensor
         .into_data_async()
         .await

@@ -14,6 +14,8 @@ mod backward;
 mod lower;
 mod memory;
 mod print;
+#[cfg(feature = "train")]
+mod print_training;
 mod reference;
 #[cfg(feature = "train")]
 mod training;
@@ -230,8 +232,7 @@ impl Plan {
 
     /// Number of trained numbers in the network.
     pub fn parameters(&self) -> usize {
-        let numbers = |p: &TensorSpec| p.shape.iter().product::<usize>();
-        self.params.iter().map(numbers).sum()
+        self.params.iter().map(TensorSpec::numbers).sum()
     }
 
     /// The tensors that a weights file for `config` holds, in the order of [`Plan::params`].

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Buffer, Conv, Op, Plan, Resample, Residual, Source, View};
+use super::{Buffer, Conv, Op, Param, Plan, Resample, Residual, Source, View};
 use crate::unet::weights::TensorSpec;
 
 /// Every operation in a line of its own, then [`Plan::summary`].
@@ -63,7 +63,7 @@ impl Display for Summary<'_> {
     }
 }
 
-fn mebibytes(numbers: usize) -> String {
+pub(super) fn mebibytes(numbers: usize) -> String {
     format!("{:.2} MiB", numbers as f64 * 4.0 / (1 << 20) as f64)
 }
 
@@ -75,31 +75,41 @@ impl Plan {
 
     /// Multiplications of matrix products and convolutions for one image.
     pub fn multiply_adds(&self) -> u64 {
-        let pixels = |view: View| {
-            let buffer = self.buffer(view);
-            (buffer.height * buffer.width) as u64
-        };
-        let of = |op: &Op| match op {
+        self.ops.iter().map(|op| self.cost(op)).sum()
+    }
+
+    /// Those of one operation.
+    pub(super) fn cost(&self, op: &Op) -> u64 {
+        match op {
             Op::Normalise { .. } => 0,
             Op::Attention {
                 qkv,
                 heads,
                 head_dim,
                 ..
-            } => 2 * pixels(*qkv).pow(2) * (heads * head_dim) as u64,
+            } => 2 * self.pixels(*qkv).pow(2) * (heads * head_dim) as u64,
             Op::Conv(conv) => {
                 let shortcut = match conv.residual {
                     Residual::Project { source, .. } => source.view.channels,
                     Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
                 };
                 let inputs = conv.kernel.pow(2) * conv.source.view.channels + shortcut;
-                pixels(conv.output) * (inputs * conv.output.channels) as u64
+                // Nothing is multiplied by the zeros that were put between.
+                let pixels = match conv.source.resample {
+                    Resample::Insert2x { .. } => self.pixels(conv.source.view),
+                    _ => self.pixels(conv.output),
+                };
+                pixels * (inputs * conv.output.channels) as u64
             }
-        };
-        self.ops.iter().map(of).sum()
+        }
     }
 
-    fn line(&self, op: &Op) -> String {
+    pub(super) fn pixels(&self, view: View) -> u64 {
+        let buffer = self.buffer(view);
+        (buffer.height * buffer.width) as u64
+    }
+
+    pub(super) fn line(&self, op: &Op) -> String {
         match op {
             Op::Normalise {
                 input,
@@ -132,11 +142,14 @@ impl Plan {
     }
 
     fn conv_line(&self, conv: &Conv) -> String {
-        let kind = match (conv.kernel, conv.stride) {
+        let mut kind = match (conv.kernel, conv.stride) {
             (1, _) => "linear".to_string(),
             (k, 1) => format!("conv {k}x{k}"),
             (k, s) => format!("conv {k}x{k}/{s}"),
         };
+        if conv.transposed {
+            kind.push_str(" T");
+        }
         let mut parts = vec![format!(
             "{kind:<10} {} -> {}",
             self.source(&conv.source),
@@ -156,15 +169,20 @@ impl Plan {
         if conv.scale != 1.0 {
             parts.push(format!("* {}", conv.scale));
         }
-        let names: Vec<&str> = conv.weights.iter().map(|w| self.name(w.0)).collect();
-        let named = match names.as_slice() {
-            [first, _, .., last] => format!("{first} … {last}"),
-            names => names.join(", "),
-        };
-        format!("{}  ({named})", parts.join(" "))
+        format!("{}  ({})", parts.join(" "), self.named(&conv.weights))
     }
 
-    fn source(&self, source: &Source) -> String {
+    pub(super) fn named(&self, params: &[Param]) -> String {
+        match params {
+            [first, _, .., last] => format!("{} … {}", self.name(first.0), self.name(last.0)),
+            params => {
+                let names: Vec<&str> = params.iter().map(|p| self.name(p.0)).collect();
+                names.join(", ")
+            }
+        }
+    }
+
+    pub(super) fn source(&self, source: &Source) -> String {
         let mut text = self.place(source.view);
         if source.norm.is_some() {
             text = format!("norm({text})");
@@ -180,7 +198,7 @@ impl Plan {
         }
     }
 
-    fn place(&self, view: View) -> String {
+    pub(super) fn place(&self, view: View) -> String {
         let buffer = self.buffer(view);
         let Buffer { height, width, .. } = buffer;
         let part = if view.channels == buffer.channels {

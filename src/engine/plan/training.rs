@@ -37,6 +37,10 @@ pub struct TrainingPlan {
 
 /// One item of the list.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a list has some hundred of them, and rules read better without boxes"
+)]
 pub enum Step {
     /// An operation of [`TrainingPlan::plan`], by number.
     Op(usize),

@@ -11,7 +11,7 @@ pub(super) static CONV: Template = template!("conv.wgsl");
 impl Drafter<'_> {
     /// A convolution of feature maps.
     pub(super) fn conv(&self, conv: &Conv, slot: &Slot) -> Draft {
-        let phases = upsamples(conv);
+        let phases = upsamples(conv) && !self.masters;
         let from = self.plan.buffer(conv.source.view);
         let to = self.plan.buffer(conv.output);
         // A normalised source was written in a place of its own.
@@ -30,7 +30,11 @@ impl Drafter<'_> {
             Resample::Average2x => [from.height / 2, from.width / 2],
             Resample::Keep => [from.height, from.width],
         };
-        let half = conv.source.resample == Resample::Nearest2x && !phases;
+        let insert = match conv.source.resample {
+            Resample::Insert2x { odd } => Some(usize::from(odd)),
+            Resample::Keep | Resample::Nearest2x | Resample::Average2x => None,
+        };
+        let half = insert.is_some() || conv.source.resample == Resample::Nearest2x && !phases;
         let (pixels, width) = if phases {
             (plane, from.width)
         } else {
@@ -43,7 +47,7 @@ impl Drafter<'_> {
         let kinds = if phases { 4 } else { 1 };
         let tile = self.style.tuning.tile(inputs, outputs, kinds * count);
         let cut = tile.cut(outputs, count);
-        let fields = [
+        let mut fields = vec![
             ("source", source),
             ("plane", plane),
             ("rows", rows),
@@ -76,16 +80,24 @@ impl Drafter<'_> {
             ("scale", conv.scale.to_bits() as usize),
         ];
         let residual = |holds: bool| usize::from(holds);
+        let projects = matches!(conv.residual, Residual::Project { .. });
+        let second = self.masters && projects;
+        if second {
+            fields.push(("second", slot.second));
+        }
+        if let Some(odd) = insert {
+            fields.push(("odd", odd));
+        }
         let mut names = cut.names;
         names.extend([
             ("FOUR", 4),
             ("FMA", usize::from(self.style.fma)),
             ("PHASES", usize::from(phases)),
             ("TIME", usize::from(conv.time.is_some())),
-            (
-                "PROJECT",
-                residual(matches!(conv.residual, Residual::Project { .. })),
-            ),
+            ("TRANSPOSED", usize::from(conv.transposed)),
+            ("INSERT", usize::from(insert.is_some())),
+            ("SECOND", usize::from(second)),
+            ("PROJECT", residual(projects)),
             ("ADD", residual(matches!(conv.residual, Residual::Add(_)))),
             (
                 "AVERAGE",

@@ -21,6 +21,7 @@ struct Inner {
     pipeline_layout: wgpu::PipelineLayout,
     pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
     tuning: OnceLock<Tuning>,
+    checks: wgpu::ShaderRuntimeChecks,
     fault: Fault,
 }
 
@@ -75,6 +76,14 @@ impl Fault {
 /// The bytes of one operation's parameters: WebGPU's alignment of dynamic offsets.
 pub const STRIDE: u64 = 256;
 
+/// Without the clamping of every index and the counting of every loop, which keep the compiler of the device from
+/// unrolling; divisions stay checked.
+const UNCHECKED: wgpu::ShaderRuntimeChecks = wgpu::ShaderRuntimeChecks {
+    bounds_checks: false,
+    force_loop_bounding: false,
+    ..wgpu::ShaderRuntimeChecks::checked()
+};
+
 impl Gpu {
     /// The best adapter of this machine or browser. What is fastest on it is measured when a network is loaded that is
     /// worth it.
@@ -90,6 +99,21 @@ impl Gpu {
     /// # Errors
     /// [`EngineError::NoGpu`] says what is missing.
     pub async fn open_tuned(tuning: Option<Tuning>) -> Result<Self, EngineError> {
+        Self::open_with(tuning, UNCHECKED).await
+    }
+
+    /// The same with the checks of kernels that nobody knows, which a browser always makes: what they cost.
+    ///
+    /// # Errors
+    /// [`EngineError::NoGpu`] says what is missing.
+    pub async fn open_checked(tuning: Option<Tuning>) -> Result<Self, EngineError> {
+        Self::open_with(tuning, wgpu::ShaderRuntimeChecks::checked()).await
+    }
+
+    async fn open_with(
+        tuning: Option<Tuning>,
+        checks: wgpu::ShaderRuntimeChecks,
+    ) -> Result<Self, EngineError> {
         let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
@@ -137,6 +161,7 @@ impl Gpu {
             pipeline_layout,
             pipelines: Mutex::default(),
             tuning: tuning.map_or_else(OnceLock::new, OnceLock::from),
+            checks,
             fault,
         })))
     }
@@ -214,12 +239,20 @@ impl Gpu {
         if let Some(pipeline) = pipelines.get(code) {
             return pipeline.clone();
         }
-        let module = inner
-            .device
-            .create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: None,
-                source: wgpu::ShaderSource::Wgsl(code.into()),
-            });
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: None,
+            source: wgpu::ShaderSource::Wgsl(code.into()),
+        };
+        // SAFETY: the texts are those in kernels/, and none comes from outside. Workgroup memory is indexed by an
+        // invocation's number and the constants that gave the array its length; buffers by places in the plan that they
+        // were made for, and by class labels, which were compared with the table's length before they were uploaded.
+        // Every loop counts whole numbers up to a bound that does not change in it, in steps that are not zero, or
+        // halves one down to zero.
+        let module = unsafe {
+            inner
+                .device
+                .create_shader_module_trusted(descriptor, inner.checks)
+        };
         let pipeline = inner
             .device
             .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -227,7 +260,11 @@ impl Gpu {
                 layout: Some(&inner.pipeline_layout),
                 module: &module,
                 entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    // Every kernel writes what it reads of it.
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
                 cache: None,
             });
         pipelines.insert(code.to_string(), pipeline.clone());
@@ -269,7 +306,12 @@ impl Gpu {
 
     /// What the kernels of a step see: arena, weights, parameters, state.
     pub(super) fn bind(&self, buffers: [&wgpu::Buffer; 4]) -> wgpu::BindGroup {
-        let [arena, weights, parameters, state] = buffers.map(wgpu::Buffer::as_entire_binding);
+        self.bind_resources(buffers.map(wgpu::Buffer::as_entire_binding))
+    }
+
+    /// The same with parts of buffers.
+    pub(super) fn bind_resources(&self, parts: [wgpu::BindingResource<'_>; 4]) -> wgpu::BindGroup {
+        let [arena, weights, parameters, state] = parts;
         let parameters = match parameters {
             wgpu::BindingResource::Buffer(whole) => {
                 wgpu::BindingResource::Buffer(wgpu::BufferBinding {

@@ -26,7 +26,7 @@ pub struct Draft {
 }
 
 /// The vectors of zeros that the arena begins with, what is read outside a picture.
-const ZEROS: usize = ALIGNMENT / 4;
+pub(super) const ZEROS: usize = ALIGNMENT / 4;
 
 pub(super) static BINDINGS: Template = template!("bindings.wgsl");
 pub(super) static ACTIVATION: Template = template!("activation.wgsl");
@@ -57,6 +57,24 @@ impl Draft {
             code += &template.render(&numbers)?;
         }
         Ok(code)
+    }
+
+    /// Its file, and for a convolution what is special about it.
+    #[cfg(feature = "train")]
+    pub(super) fn name(&self) -> String {
+        let number = |name| {
+            let mut names = self.names.iter();
+            names.find(|(n, _)| *n == name).map_or(0, |(_, v)| *v)
+        };
+        let mut name = self.kernel.file.to_string();
+        if number("SHARED") > 0 {
+            let letter = if number("AHEAD") > 0 { "a" } else { "b" };
+            name += &format!(" {letter}{}x{}", number("PIXELS"), 4 * number("BLOCKS"));
+        }
+        if number("TRANSPOSED") > 0 {
+            name += " transposed";
+        }
+        name
     }
 
     /// What the text consists of, and what is filled in.
@@ -112,6 +130,8 @@ pub struct Drafter<'a> {
     pub batch: usize,
     /// How its kernels are made.
     pub style: Style,
+    /// The weights are those that training changes, with nothing made of them in advance.
+    pub masters: bool,
 }
 
 impl Drafter<'_> {
@@ -215,6 +235,16 @@ impl Drafter<'_> {
     }
 
     fn normalise(&self, op: &Op, slot: &Slot) -> Draft {
+        self.normalise_then(op, slot, after(self.plan, op.writes()))
+    }
+
+    /// A normalisation and what follows it.
+    pub(super) fn normalise_then(
+        &self,
+        op: &Op,
+        slot: &Slot,
+        (act, resample): (Option<Activation>, Resample),
+    ) -> Draft {
         let Op::Normalise {
             input,
             groups,
@@ -226,7 +256,6 @@ impl Drafter<'_> {
         else {
             unreachable!("called for normalisations only");
         };
-        let (act, resample) = after(self.plan, *output);
         let channels = self.lanes.of(*input);
         let blocks = whole_blocks(&channels, *groups);
         let size = input.channels / groups;
@@ -275,7 +304,7 @@ impl Drafter<'_> {
         }
     }
 
-    fn linear(&self, conv: &Conv, slot: &Slot) -> Draft {
+    pub(super) fn linear(&self, conv: &Conv, slot: &Slot) -> Draft {
         let shape = self.shape();
         let first = conv.source.view.buffer == self.plan.features.buffer;
         let source = if first {
@@ -314,7 +343,7 @@ impl Drafter<'_> {
         .with(slot)
     }
 
-    fn attention(&self, op: &Op, at: usize) -> [Draft; 2] {
+    pub(super) fn attention(&self, op: &Op, at: usize) -> [Draft; 2] {
         let Op::Attention {
             qkv,
             heads,
@@ -324,50 +353,56 @@ impl Drafter<'_> {
         else {
             unreachable!("called for attentions only");
         };
-        let (source, pixels) = self.view(*qkv);
         let depth = head_dim.div_ceil(4);
-        let tiles = pixels.div_ceil(4);
+        let (_, pixels) = self.view(*qkv);
         let scores = self.places.scores(at);
-        let scale = (*head_dim as f32).powf(-0.5).to_bits() as usize;
-        let shape = [
-            ("source", source),
-            ("pixels", pixels),
-            ("heads", *heads),
-            ("depth", depth),
-            ("scale", scale),
-        ];
-        let first: Vec<_> = shape.into_iter().chain([("output", scores)]).collect();
-        let output = self.view(*output).0;
-        let second: Vec<_> = shape
-            .into_iter()
-            .chain([("shares", scores), ("output", output)])
-            .collect();
+        let mut fields = self.heads(*qkv, *heads, *head_dim);
+        fields.extend([("shares", scores), ("output", self.view(*output).0)]);
         let blocks = depth.min(4);
-        let half = usize::from(self.style.storage == Storage::F16);
         let groups = [
-            tiles.div_ceil(16),
+            pixels.div_ceil(4).div_ceil(16),
             heads * depth.div_ceil(blocks),
             self.batch,
         ];
         [
-            self.draft(
-                &SCORES,
-                vec![("THREADS", 64), ("FOUR", 4), ("HALF", half)],
-                &first,
-                [tiles, *heads, self.batch],
-            ),
+            self.scores(*qkv, *heads, *head_dim, scores),
             self.draft(
                 &MIX,
                 vec![("THREADS", 16), ("V", blocks), ("FOUR", 4)],
-                &second,
+                &fields,
                 groups,
             ),
+        ]
+    }
+
+    /// The first half of attention alone, with its result at `output`.
+    pub(super) fn scores(&self, qkv: View, heads: usize, head_dim: usize, output: usize) -> Draft {
+        let (_, pixels) = self.view(qkv);
+        let mut fields = self.heads(qkv, heads, head_dim);
+        fields.push(("output", output));
+        let half = usize::from(self.style.storage == Storage::F16);
+        self.draft(
+            &SCORES,
+            vec![("THREADS", 64), ("FOUR", 4), ("HALF", half)],
+            &fields,
+            [pixels.div_ceil(4), heads, self.batch],
+        )
+    }
+
+    fn heads(&self, qkv: View, heads: usize, head_dim: usize) -> Vec<(&'static str, usize)> {
+        let (source, pixels) = self.view(qkv);
+        vec![
+            ("source", source),
+            ("pixels", pixels),
+            ("heads", heads),
+            ("depth", head_dim.div_ceil(4)),
+            ("scale", (head_dim as f32).powf(-0.5).to_bits() as usize),
         ]
     }
 }
 
 /// Which of the nonlinearities in kernels/activation.wgsl it is, and whether it is one.
-fn activation(act: Option<Activation>) -> Vec<(&'static str, usize)> {
+pub(super) fn activation(act: Option<Activation>) -> Vec<(&'static str, usize)> {
     let is = |this| usize::from(act == Some(this));
     vec![
         ("SILU", is(Activation::Silu)),

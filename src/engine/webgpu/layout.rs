@@ -13,7 +13,7 @@ use crate::unet::config::Activation;
 /// The lanes of every buffer: the same for all sizes of the image.
 pub struct Lanes {
     /// For every buffer where its parts begin, and its end.
-    cuts: Vec<Vec<usize>>,
+    pub(super) cuts: Vec<Vec<usize>>,
 }
 
 impl Lanes {
@@ -89,9 +89,10 @@ pub fn after(plan: &Plan, output: View) -> (Option<Activation>, Resample) {
 
 /// The places of everything in one image's part of the arena.
 pub struct Places {
-    buffers: Vec<Buffer>,
+    /// The buffers as they are here: their channels are lanes, and a normalisation's is what it writes.
+    pub(super) buffers: Vec<Buffer>,
     /// For every operation the buffer of its scores, if it is an attention.
-    scores: Vec<Option<usize>>,
+    pub(super) scores: Vec<Option<usize>>,
     /// Vectors of four numbers that one image needs.
     pub image: usize,
 }

@@ -28,8 +28,29 @@ const WINDOW: f64 = 0.006;
 /// Most runs in one timing.
 const MOST: usize = 256;
 
+/// Multiply-adds per image from which a run of training is longer than its measurement.
+#[cfg(feature = "train")]
+const WORTH_TRAINING: u64 = 10_000_000;
+
+/// Seconds after which no further tile is tried for training.
+#[cfg(feature = "train")]
+const BUDGET_OF_TRAINING: f64 = 0.6;
+
+/// What to choose from for a batch of feature maps in training.
+#[cfg(feature = "train")]
+const HUGE: Choice = Choice {
+    images: 32,
+    side: 32,
+    channels: 128,
+    tiles: &[
+        "b64x64", "a128x64", "b128x64", "a128x128", "b128x128", "b32x32",
+    ],
+};
+
 /// What to choose from for one size of feature map; the first is taken where nothing is measured.
 pub(super) struct Choice {
+    /// Images.
+    pub images: usize,
     /// Height and width of the measured feature map.
     pub side: usize,
     /// Its channels, and those of the result; a multiple of four.
@@ -46,11 +67,13 @@ fn choices(kind: Kind) -> [Choice; 2] {
         // than a network could gain.
         Kind::Software => [
             Choice {
+                images: 1,
                 side: 32,
                 channels: 32,
                 tiles: &["r4x2"],
             },
             Choice {
+                images: 1,
                 side: 8,
                 channels: 64,
                 tiles: &["r4x2"],
@@ -58,11 +81,13 @@ fn choices(kind: Kind) -> [Choice; 2] {
         ],
         Kind::Hardware => [
             Choice {
+                images: 1,
                 side: 32,
                 channels: 128,
                 tiles: &["r4x1", "b64x64", "b32x32", "b128x64"],
             },
             Choice {
+                images: 1,
                 side: 8,
                 channels: 256,
                 tiles: &["r2x1", "b16x32", "b16x16", "b32x32"],
@@ -82,6 +107,7 @@ pub async fn style(gpu: &Gpu, plan: &Plan, storage: Storage) -> Result<Style, En
         tuning: Tuning {
             large: tile(choices[0].tiles[0]),
             small: tile(choices[1].tiles[0]),
+            huge: None,
         },
         fma: gpu.kind() == Kind::Hardware,
     };
@@ -97,6 +123,22 @@ pub async fn style(gpu: &Gpu, plan: &Plan, storage: Storage) -> Result<Style, En
     })
 }
 
+/// The same for a learner, whose batches keep any device busy.
+///
+/// # Errors
+/// [`EngineError`] when the device is lost.
+#[cfg(feature = "train")]
+pub async fn style_of_training(gpu: &Gpu, plan: &Plan) -> Result<Style, EngineError> {
+    let mut style = style(gpu, plan, Storage::F32).await?;
+    let worth = gpu.kind() == Kind::Hardware && plan.multiply_adds() >= WORTH_TRAINING;
+    if worth && style.tuning.huge.is_none() {
+        let clock = Clock::start();
+        let huge = fastest(gpu, &HUGE, style, &clock, BUDGET_OF_TRAINING).await?;
+        style.tuning.huge = Some(huge);
+    }
+    Ok(style)
+}
+
 /// The fastest tiles for large and for small feature maps.
 pub(super) async fn measure(
     gpu: &Gpu,
@@ -107,6 +149,7 @@ pub(super) async fn measure(
     Ok(Tuning {
         large: fastest(gpu, large, style, &clock, BUDGET / 2.0).await?,
         small: fastest(gpu, small, style, &clock, BUDGET).await?,
+        huge: None,
     })
 }
 
@@ -165,7 +208,7 @@ impl<'a> Trial<'a> {
         };
         // A browser tells late what its compiler refuses, and a kernel that does not run would be the fastest.
         let refused = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
-        let program = Program::new(gpu, plan, 1, &lanes, &[slot], style)?;
+        let program = Program::new(gpu, plan, choice.images, &lanes, &[slot], style)?;
         if let Some(error) = refused.pop().await {
             return Err(EngineError::Device(error.to_string()));
         }

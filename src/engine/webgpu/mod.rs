@@ -24,6 +24,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tile;
+#[cfg(feature = "train")]
+mod train;
 mod tuning;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +36,8 @@ pub use device::Gpu;
 use network::Network;
 use state::{Part, scalars};
 pub use storage::{Storage, UnknownStorage};
+#[cfg(feature = "train")]
+pub use train::GpuLearner;
 pub use tuning::{Tuning, UnknownTuning};
 
 use super::{

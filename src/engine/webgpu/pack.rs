@@ -25,6 +25,8 @@ pub struct Slot {
     pub bias: usize,
     /// The class embedding, `[classes][outputs]`.
     pub table: usize,
+    /// What a projection adds besides, where it is not summed into `bias`.
+    pub second: usize,
     /// From the first of an upsampling's four kernels to the next.
     pub phase: usize,
     /// The operation makes a vector of a vector.
@@ -93,6 +95,7 @@ pub fn pack(
             bias: put(&parts.bias),
             weight: put(&parts.weight),
             table: put(&parts.table),
+            second: 0,
             phase: parts.weight.len() / (4 * parts.phases),
             single: parts.single,
         });

@@ -53,6 +53,7 @@ impl Program {
             places: &places,
             batch,
             style,
+            masters: false,
         };
         let drafts = drafter.all(ops);
         let most = gpu.limits().max_compute_workgroups_per_dimension as usize;
@@ -147,6 +148,7 @@ pub async fn compile(
                 places: &places,
                 batch,
                 style,
+                masters: false,
             };
             drafter.all(ops)
         })

@@ -77,7 +77,11 @@ impl Storage {
 
 /// Little-endian, as every device that WebGPU runs on has them.
 pub fn bytes(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+    let mut bytes = vec![0; 4 * numbers.len()];
+    for (to, number) in bytes.chunks_exact_mut(4).zip(numbers) {
+        to.copy_from_slice(&number.to_le_bytes());
+    }
+    bytes
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tile {
     /// Its name in a [`Tuning`](super::tuning::Tuning): `r4x2` is 4 pixels times 2 blocks of an invocation that works
-    /// alone, `b64x32` 64 pixels times 32 outputs of a workgroup that shares what it reads.
+    /// alone, `b64x32` 64 pixels times 32 outputs of a workgroup that shares what it reads,
+    /// `a64x32` of one that reads ahead.
     pub name: &'static str,
     /// Pixels of an invocation.
     pub pixels: usize,
@@ -23,17 +24,21 @@ pub struct Shared {
     pub along: usize,
     /// Blocks of four inputs that it holds at a time.
     pub depth: usize,
+    /// Whether it brings the next ones while it computes.
+    pub ahead: bool,
 }
 
 /// What the kernel is told about a workgroup that shares: 0 where none does.
-const OF_SHARED: [&str; 9] = [
+const OF_SHARED: [&str; 11] = [
     "SHARED",
+    "AHEAD",
     "ALONG",
     "DEPTH",
     "PIXELS",
     "BLOCKS",
     "PICTURE",
     "PICTURELOADS",
+    "STEP",
     "FACTORS",
     "FACTORLOADS",
 ];
@@ -60,7 +65,7 @@ const fn shared(name: &'static str, [pixels, blocks]: [usize; 2], shared: Shared
 }
 
 /// All there are. Workgroups stay within what every WebGPU device has: 256 invocations and 16 KiB.
-pub static TILES: [Tile; 9] = [
+pub static TILES: [Tile; 15] = [
     alone("r1x1", 1, 1),
     alone("r2x1", 2, 1),
     alone("r4x1", 4, 1),
@@ -72,6 +77,7 @@ pub static TILES: [Tile; 9] = [
             across: 16,
             along: 4,
             depth: 16,
+            ahead: false,
         },
     ),
     shared(
@@ -81,6 +87,7 @@ pub static TILES: [Tile; 9] = [
             across: 8,
             along: 8,
             depth: 8,
+            ahead: false,
         },
     ),
     shared(
@@ -90,6 +97,17 @@ pub static TILES: [Tile; 9] = [
             across: 8,
             along: 8,
             depth: 8,
+            ahead: false,
+        },
+    ),
+    shared(
+        "b64x32",
+        [4, 2],
+        Shared {
+            across: 16,
+            along: 4,
+            depth: 4,
+            ahead: false,
         },
     ),
     shared(
@@ -99,6 +117,17 @@ pub static TILES: [Tile; 9] = [
             across: 16,
             along: 8,
             depth: 4,
+            ahead: false,
+        },
+    ),
+    shared(
+        "b128x32",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 4,
+            depth: 4,
+            ahead: false,
         },
     ),
     shared(
@@ -108,6 +137,47 @@ pub static TILES: [Tile; 9] = [
             across: 16,
             along: 8,
             depth: 4,
+            ahead: false,
+        },
+    ),
+    shared(
+        "b128x128",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 16,
+            depth: 4,
+            ahead: false,
+        },
+    ),
+    shared(
+        "a128x32",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 4,
+            depth: 4,
+            ahead: true,
+        },
+    ),
+    shared(
+        "a128x64",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 8,
+            depth: 4,
+            ahead: true,
+        },
+    ),
+    shared(
+        "a128x128",
+        [8, 2],
+        Shared {
+            across: 16,
+            along: 16,
+            depth: 4,
+            ahead: true,
         },
     ),
 ];
@@ -133,6 +203,26 @@ impl Tile {
         self.shared
             .as_ref()
             .is_some_and(|s| 2 * inputs < s.depth || 2 * outputs < s.along * self.blocks)
+    }
+
+    /// This tile, or one as high for half as many outputs, or a quarter, where that leaves out a quarter of the work.
+    pub fn narrowed(&'static self, outputs: usize) -> &'static Self {
+        let columns = |tile: &Self| tile.shared.as_ref().map_or(1, |s| s.along * tile.blocks);
+        let narrower = TILES.iter().find(|tile| {
+            let alike = self.shared.as_ref().zip(tile.shared.as_ref());
+            alike.is_some_and(|(a, b)| (a.across, a.depth, a.ahead) == (b.across, b.depth, b.ahead))
+                && tile.pixels == self.pixels
+                && 2 * columns(tile) == columns(self)
+        });
+        let Some(tile) = narrower.map(|tile| tile.narrowed(outputs)) else {
+            return self;
+        };
+        let padded = |tile| outputs.next_multiple_of(columns(tile));
+        if 4 * padded(tile) <= 3 * padded(self) {
+            tile
+        } else {
+            self
+        }
     }
 
     /// For `outputs` blocks at `count` pixels.
@@ -175,12 +265,15 @@ impl Tile {
         let blocks = shared.along * self.blocks;
         let picture = shared.depth * pixels;
         let factors = shared.depth * 4 * blocks;
+        // Pixels that an invocation brings.
+        let gathered = pixels.div_ceil(threads);
         Cut {
             names: vec![
                 ("SHARED", 1),
+                ("AHEAD", usize::from(shared.ahead)),
                 ("P", self.pixels),
                 ("V", self.blocks),
-                ("GATHERED", 1),
+                ("GATHERED", gathered),
                 ("ACROSS", shared.across),
                 ("ALONG", shared.along),
                 ("THREADS", threads),
@@ -188,7 +281,8 @@ impl Tile {
                 ("PIXELS", pixels),
                 ("BLOCKS", blocks),
                 ("PICTURE", picture),
-                ("PICTURELOADS", picture / threads),
+                ("PICTURELOADS", picture / threads / gathered),
+                ("STEP", (threads / pixels).max(1)),
                 ("FACTORS", factors),
                 ("FACTORLOADS", factors / threads),
             ],
@@ -203,6 +297,18 @@ mod tests {
     use super::{TILES, named};
 
     #[test]
+    fn no_tile_is_half_empty_where_there_is_a_narrower_one() {
+        let name = |tile: &str, outputs| named(tile).unwrap().narrowed(outputs).name;
+        assert_eq!(name("b64x64", 8), "b64x32");
+        assert_eq!(name("b64x64", 16), "b64x64");
+        assert_eq!(name("b128x128", 8), "b128x32");
+        assert_eq!(name("b128x128", 16), "b128x64");
+        assert_eq!(name("b128x128", 24), "b128x32");
+        assert_eq!(name("b128x128", 64), "b128x128");
+        assert_eq!(name("r4x2", 1), "r4x2");
+    }
+
+    #[test]
     fn every_tile_is_found_by_its_name_and_fits_on_every_device() {
         for tile in &TILES {
             assert_eq!(named(tile.name), Some(tile));
@@ -210,12 +316,15 @@ mod tests {
             let threads = shared.across * shared.along;
             let pixels = shared.across * tile.pixels;
             let blocks = shared.along * tile.blocks;
-            assert_eq!(tile.name, format!("b{pixels}x{}", 4 * blocks));
+            let letter = if shared.ahead { "a" } else { "b" };
+            assert_eq!(tile.name, format!("{letter}{pixels}x{}", 4 * blocks));
             assert!(threads <= 256);
             assert!(16 * shared.depth * (pixels + 4 * blocks) <= 16_384);
-            // Each invocation brings blocks of one pixel, and all bring equally many numbers.
-            assert_eq!(threads % pixels, 0);
-            assert_eq!(shared.depth % (threads / pixels), 0);
+            // Each invocation brings blocks of the same pixels, and all bring equally many numbers.
+            assert!(threads % pixels == 0 || pixels % threads == 0);
+            assert_eq!(shared.depth % (threads / pixels).max(1), 0);
+            // A transposed convolution's weights: each brings at most a block of either.
+            assert!(shared.depth * blocks <= threads);
             assert_eq!(shared.depth * 4 * blocks % threads, 0);
         }
     }

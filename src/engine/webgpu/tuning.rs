@@ -14,15 +14,21 @@ pub struct Tuning {
     pub(super) large: &'static Tile,
     /// For feature maps of few.
     pub(super) small: &'static Tile,
+    /// For results so large that every tile keeps the device busy, as training has them; the one for large ones where
+    /// it is not known.
+    pub(super) huge: Option<&'static Tile>,
 }
 
 /// A text that is no [`Tuning`]; whoever kept one leaves it out then, and the device is measured again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("tuning: expected large=NAME small=NAME, found {0}")]
+#[error("tuning: expected large=NAME small=NAME, perhaps huge=NAME, found {0}")]
 pub struct UnknownTuning(String);
 
 /// Up to so many pixels, those of all images counted, a feature map is small.
 pub(super) const FEW: usize = 256;
+
+/// From so many blocks of outputs on, those of all pixels counted, a result is huge.
+const MANY: usize = 1 << 19;
 
 impl Tuning {
     /// The same tile everywhere.
@@ -30,6 +36,7 @@ impl Tuning {
         Self {
             large: tile,
             small: tile,
+            huge: None,
         }
     }
 
@@ -38,8 +45,10 @@ impl Tuning {
         let (tile, alone) = if count <= FEW {
             (self.small, "r2x1")
         } else {
-            (self.large, "r4x1")
+            let huge = self.huge.filter(|_| count * outputs >= MANY);
+            (huge.unwrap_or(self.large), "r4x1")
         };
+        let tile = tile.narrowed(outputs);
         if tile.wastes(inputs, outputs) {
             named(alone).unwrap_or(tile)
         } else {
@@ -50,7 +59,9 @@ impl Tuning {
 
 impl fmt::Display for Tuning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "large={} small={}", self.large.name, self.small.name)
+        write!(f, "large={} small={}", self.large.name, self.small.name)?;
+        self.huge
+            .map_or(Ok(()), |huge| write!(f, " huge={}", huge.name))
     }
 }
 
@@ -65,8 +76,12 @@ impl FromStr for Tuning {
         let mut parts = text.split_whitespace();
         let large = tile(parts.next(), "large");
         let small = tile(parts.next(), "small");
+        let third = parts.next();
+        let huge = tile(third, "huge");
         match (large, small, parts.next()) {
-            (Some(large), Some(small), None) => Ok(Self { large, small }),
+            (Some(large), Some(small), None) if third.is_some() == huge.is_some() => {
+                Ok(Self { large, small, huge })
+            }
             _ => Err(UnknownTuning(text.into())),
         }
     }
@@ -80,7 +95,14 @@ mod tests {
     #[test]
     fn a_tuning_is_read_back_from_its_text() {
         for (large, small) in TILES.iter().flat_map(|a| TILES.iter().map(move |b| (a, b))) {
-            let tuning = Tuning { large, small };
+            let tuning = Tuning {
+                large,
+                small,
+                huge: None,
+            };
+            assert_eq!(tuning.to_string().parse(), Ok(tuning));
+            let huge = Some(large);
+            let tuning = Tuning { huge, ..tuning };
             assert_eq!(tuning.to_string().parse(), Ok(tuning));
         }
     }

@@ -16,6 +16,9 @@ use burn::nn::{Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
+pub(crate) use tensors::transpose;
+
 use blocks::{DownBlock, MidBlock, UpBlock};
 use embedding::{FourierProjection, TimestepEmbedding};
 

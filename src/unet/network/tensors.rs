@@ -19,6 +19,12 @@ impl Unet {
         specs(&Self::init(config, &Device::flex()))
     }
 
+    /// Its tensors, and whether burn keeps each with rows and columns exchanged.
+    #[cfg(all(feature = "train", not(target_arch = "wasm32")))]
+    pub(crate) fn layout(&self) -> Vec<(TensorSpec, bool)> {
+        specs_and_layout(self)
+    }
+
     /// Builds the network of `config` on `device` from the bytes of a `.safetensors` file, see [`tensors`].
     ///
     /// # Errors
@@ -45,7 +51,12 @@ impl Unet {
 }
 
 fn specs(unet: &Unet) -> Vec<TensorSpec> {
-    struct Collect(Walk, Vec<TensorSpec>);
+    let specs = specs_and_layout(unet).into_iter();
+    specs.map(|(spec, _)| spec).collect()
+}
+
+fn specs_and_layout(unet: &Unet) -> Vec<(TensorSpec, bool)> {
+    struct Collect(Walk, Vec<(TensorSpec, bool)>);
     impl ModuleVisitor for Collect {
         fn enter_module(&mut self, name: &str, container: &str) {
             self.0.enter(name, container);
@@ -55,13 +66,12 @@ fn specs(unet: &Unet) -> Vec<TensorSpec> {
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let mut shape = param.lazy_shape().to_vec();
-            if self.0.transposed() {
+            let transposed = self.0.transposed();
+            if transposed {
                 shape.reverse();
             }
-            self.1.push(TensorSpec {
-                name: self.0.tensor_name(),
-                shape,
-            });
+            let name = self.0.tensor_name();
+            self.1.push((TensorSpec { name, shape }, transposed));
         }
     }
     let mut collect = Collect(Walk::default(), Vec::new());
@@ -171,7 +181,7 @@ impl Walk {
 }
 
 /// `[rows, columns]` -> `[columns, rows]`, row-major.
-fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(crate) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..columns)
         .flat_map(|c| (0..rows).map(move |r| values[r * columns + c]))
         .collect()

@@ -50,6 +50,31 @@ pub enum Storage {
     F16,
 }
 
+/// Vector instructions of the processor.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Simd {
+    /// 16 numbers at once
+    Avx512,
+    /// 8 numbers at once
+    Avx2,
+    /// 4 numbers at once, on ARM
+    Neon,
+    /// None of them by name
+    Portable,
+}
+
+impl Simd {
+    /// What the engine calls them.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Avx512 => "AVX-512",
+            Self::Avx2 => "AVX2",
+            Self::Neon => "NEON",
+            Self::Portable => "portable",
+        }
+    }
+}
+
 /// Where a model runs, and how.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Machine {
@@ -62,18 +87,22 @@ pub struct Machine {
     /// How the graphics card stores weights and feature maps; f16 takes half the memory and rounds to 3 digits
     #[arg(long, value_enum, default_value_t = Storage::F32)]
     pub storage: Storage,
+    /// Vector instructions of the processor, for measurements [default: the best that it has]
+    #[arg(long, value_enum)]
+    pub simd: Option<Simd>,
 }
 
 impl Machine {
     /// How a model is loaded for it.
     ///
     /// # Errors
-    /// [`CliError::Usage`] when it stores numbers in a way of the graphics card elsewhere.
+    /// [`CliError::Usage`] when it has an option of another machine.
     pub fn options(self) -> Result<LoadOptions, CliError> {
         let Self {
             device,
             engine,
             storage,
+            simd,
         } = self;
         let plan_on_gpu = matches!((device, engine), (Device::Gpu, Engine::Plan));
         if matches!(storage, Storage::F16) && !plan_on_gpu {
@@ -81,9 +110,15 @@ impl Machine {
                 "storage: f16 needs --device gpu and --engine plan".into(),
             ));
         }
+        if simd.is_some() && !matches!((device, engine), (Device::Cpu, Engine::Plan)) {
+            return Err(CliError::Usage(
+                "simd: needs --device cpu and --engine plan".into(),
+            ));
+        }
         Ok(LoadOptions {
             engine: engine.into(),
             device: device.into(),
+            instructions: simd.map(Simd::name),
             gpu: GpuOptions {
                 tuning: None,
                 storage: match storage {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ddim_web::engine::plan::Plan;
+use ddim_web::engine::plan::{Plan, TrainingPlan};
 use ddim_web::unet::config::UnetConfig;
 
 use crate::error::CliError;
@@ -14,10 +14,12 @@ use crate::terminal::{remark, say};
 #[derive(clap::Args)]
 #[command(after_help = "\
 A step runs the network once. Printed are the number of operations that it is made of, its multiplications, the \
-numbers that were trained, and the memory that one image needs on its way. The weights are not read.
+numbers that were trained, and the memory that one image needs on its way. With --train the same of a step of \
+training: the network, the loss and the gradients of all parameters. The weights are not read.
 
-Example:
-  ddim-web plan --model www/models/fashion-mnist --ops")]
+Examples:
+  ddim-web plan --model www/models/fashion-mnist --ops
+  ddim-web plan --model www/models/fashion-mnist --train --batch 64")]
 pub struct Args {
     /// Folder of the model: one that holds config.json, or a diffusers pipeline folder
     #[arg(long, value_name = "DIR")]
@@ -28,6 +30,12 @@ pub struct Args {
     /// Every operation in a line of its own: what it reads, where its result goes, and its weights
     #[arg(long)]
     ops: bool,
+    /// A step of training in place of one of sampling
+    #[arg(long)]
+    train: bool,
+    /// Images per step of training
+    #[arg(long, requires = "train", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    batch: u16,
 }
 
 /// Prints the plan.
@@ -49,6 +57,13 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             CliError::usage("size: config.json does not give sample_size, so --size H W must")
         })?,
     };
+    if args.train {
+        let plan = TrainingPlan::new(&config, size).map_err(CliError::usage)?;
+        if args.ops {
+            say(&plan)?;
+        }
+        return say(plan.summary(usize::from(args.batch)));
+    }
     let plan = Plan::new(&config, size).map_err(CliError::usage)?;
     if args.ops {
         say(plan)

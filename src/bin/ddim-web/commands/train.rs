@@ -4,19 +4,17 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device as BurnDevice;
-use ddim_web::engine::{DeviceKind, open_device};
+use ddim_web::engine::{AnyLearner, EngineError, LoadOptions};
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::loss::Objective;
-use ddim_web::train::{Checkpoint, Loss, TrainOptions, Trainer};
-use ddim_web::unet::Unet;
+use ddim_web::train::{Checkpoint, Loss, Setup, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
 
 use self::training::{CHECKPOINT, Training};
 use crate::args::background::Background;
-use crate::args::machine::Device;
+use crate::args::machine::{Device, Engine, Machine, Simd, Storage};
 use crate::error::CliError;
 use crate::files::dataset;
 use crate::files::lock::Lock;
@@ -107,6 +105,12 @@ pub struct Args {
     /// Where the network runs
     #[arg(long, value_enum, default_value_t = Device::Cpu)]
     device: Device,
+    /// Which program trains it
+    #[arg(long, value_enum, default_value_t = Engine::Plan)]
+    engine: Engine,
+    /// Vector instructions of the processor, for measurements [default: the best that it has]
+    #[arg(long, value_enum)]
+    simd: Option<Simd>,
     /// No progress bar
     #[arg(long)]
     quiet: bool,
@@ -118,6 +122,7 @@ pub struct Args {
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let stop = Stop::watch()?;
+    let machine = args.machine().options()?;
     let beginning = if args.resume {
         None
     } else {
@@ -125,11 +130,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     };
     let images = dataset::read(&args.data, args.size, args.background.background)?.images;
     check_writable(&args.out.join(CHECKPOINT))?;
-    let (device, adapter) =
-        pollster::block_on(open_device(args.device.into())).map_err(CliError::failed)?;
     let trainer = match beginning {
-        Some(beginning) => beginning.start(images, &device)?,
-        None => resume(args, images, &device)?,
+        Some(beginning) => beginning.start(images, machine)?,
+        None => resume(args, images, machine)?,
     };
     let _lock = Lock::take(&args.out)?;
     let mut training = Training {
@@ -137,14 +140,28 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         checkpoint_every: args.checkpoint_every,
         sample_every: args.sample_every,
         quiet: args.quiet,
-        kind: DeviceKind::from(args.device),
-        device,
-        adapter,
+        machine,
         trainer,
         stop,
     };
     training.report();
     training.train()
+}
+
+impl Args {
+    fn machine(&self) -> Machine {
+        Machine {
+            device: self.device,
+            engine: self.engine,
+            storage: Storage::F32,
+            simd: self.simd,
+        }
+    }
+}
+
+/// The learner of a run on `machine`.
+async fn learner(machine: LoadOptions, setup: Setup) -> Result<AnyLearner, EngineError> {
+    AnyLearner::new(&machine, &setup.config, setup.state).await
 }
 
 /// What a new run begins with, as far as it can be checked before the images are read.
@@ -221,7 +238,11 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
 }
 
 impl Beginning {
-    fn start(self, images: ImageSet, device: &BurnDevice) -> Result<Trainer, CliError> {
+    fn start(
+        self,
+        images: ImageSet,
+        machine: LoadOptions,
+    ) -> Result<Trainer<AnyLearner>, CliError> {
         let [channels, height, width] = images.shape();
         let config = match self.config {
             Some(config) => config,
@@ -235,24 +256,32 @@ impl Beginning {
                 }
             }
         };
+        let make = async |setup| learner(machine, setup).await;
+        let (scheduler, options) = (self.scheduler, self.options);
         match self.weights {
             Some(Weights { path, bytes }) => {
-                let network = Unet::from_safetensors(&config, &bytes, device)
-                    .map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))?;
-                Trainer::from_network(&network, self.scheduler, self.options, images, device)
+                let trainer =
+                    Trainer::from_weights(&config, &bytes, scheduler, options, images, make);
+                pollster::block_on(trainer).map_err(|error| match error {
+                    TrainError::Weights(e) => CliError::Failed(format!("{}: {e}", path.display())),
+                    other => CliError::failed(other),
+                })
             }
-            None => Trainer::new(&config, self.scheduler, self.options, images, device),
+            None => pollster::block_on(Trainer::new(&config, scheduler, options, images, make))
+                .map_err(CliError::failed),
         }
-        .map_err(CliError::failed)
     }
 }
 
-fn resume(args: &Args, images: ImageSet, device: &BurnDevice) -> Result<Trainer, CliError> {
+fn resume(
+    args: &Args,
+    images: ImageSet,
+    machine: LoadOptions,
+) -> Result<Trainer<AnyLearner>, CliError> {
     let path = args.out.join(CHECKPOINT);
     let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
     let bytes = read(&path)?;
-    let mut checkpoint =
-        Checkpoint::from_bytes(&bytes, device).map_err(|e| failed(e.to_string()))?;
+    let mut checkpoint = Checkpoint::from_bytes(&bytes).map_err(|e| failed(e.to_string()))?;
     change(&mut checkpoint.options, args);
     checkpoint.options.check().map_err(CliError::usage)?;
     let (step, steps) = (checkpoint.step, checkpoint.options.steps);
@@ -261,7 +290,8 @@ fn resume(args: &Args, images: ImageSet, device: &BurnDevice) -> Result<Trainer,
             "steps: {step} steps of this run are done: give a larger --steps than {steps}"
         )));
     }
-    Trainer::resume(checkpoint, images, device).map_err(CliError::failed)
+    let make = async |setup| learner(machine, setup).await;
+    pollster::block_on(Trainer::resume(checkpoint, images, make)).map_err(CliError::failed)
 }
 
 /// Puts the options that were given in place of those in `options`.

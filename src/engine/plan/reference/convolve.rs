@@ -42,9 +42,11 @@ impl Geometry {
         assert_eq!(weight.len(), outputs * inputs * taps);
         // [kernel, kernel, inputs, outputs], so that the innermost loop goes on in memory.
         let mut turned = vec![0.0; weight.len()];
-        for (i, w) in weight.iter().enumerate() {
-            let (o, c, tap) = (i / taps / inputs, i / taps % inputs, i % taps);
-            turned[(tap * inputs + c) * outputs + o] = *w;
+        for (i, kernel) in weight.chunks_exact(taps).enumerate() {
+            let (o, c) = (i / inputs, i % inputs);
+            for (tap, w) in kernel.iter().enumerate() {
+                turned[(tap * inputs + c) * outputs + o] = *w;
+            }
         }
         let mut output = Map::zeros(size);
         for (i, sums) in output.values.chunks_exact_mut(outputs).enumerate() {
@@ -54,8 +56,9 @@ impl Geometry {
                     continue;
                 };
                 for (v, weights) in pixel.iter().zip(weights.chunks_exact(outputs)) {
-                    let pairs = sums.iter_mut().zip(weights);
-                    pairs.for_each(|(sum, w)| *sum += w * v);
+                    for (sum, w) in sums.iter_mut().zip(weights) {
+                        *sum += w * v;
+                    }
                 }
             }
         }
@@ -77,14 +80,17 @@ impl Geometry {
                     continue;
                 };
                 for (g, weights) in gradients.iter().zip(weights.chunks_exact_mut(inputs)) {
-                    let pairs = weights.iter_mut().zip(pixel);
-                    pairs.for_each(|(w, v)| *w += g * v);
+                    for (w, v) in weights.iter_mut().zip(pixel) {
+                        *w += g * v;
+                    }
                 }
             }
         }
-        for (i, w) in weight.iter_mut().enumerate() {
-            let (o, c, tap) = (i / taps / inputs, i / taps % inputs, i % taps);
-            *w += turned[(tap * outputs + o) * inputs + c];
+        for (i, kernel) in weight.chunks_exact_mut(taps).enumerate() {
+            let (o, c) = (i / inputs, i % inputs);
+            for (tap, w) in kernel.iter_mut().enumerate() {
+                *w += turned[(tap * outputs + o) * inputs + c];
+            }
         }
     }
 }
@@ -95,9 +101,10 @@ pub(super) fn transposed(weight: &[f64], inputs: usize, kernel: usize) -> Vec<f6
     let taps = kernel * kernel;
     let outputs = weight.len() / (inputs * taps);
     let mut turned = vec![0.0; weight.len()];
-    for (i, w) in weight.iter().enumerate() {
-        let (o, c, tap) = (i / taps / inputs, i / taps % inputs, i % taps);
-        turned[(c * outputs + o) * taps + (taps - 1 - tap)] = *w;
+    for (i, kernel) in weight.chunks_exact(taps).enumerate() {
+        let (o, c) = (i / inputs, i % inputs);
+        let to = &mut turned[(c * outputs + o) * taps..][..taps];
+        to.iter_mut().rev().zip(kernel).for_each(|(to, w)| *to = *w);
     }
     turned
 }

@@ -166,13 +166,15 @@ impl<'a> Reference<'a> {
 
     fn map(&self, view: View, image: usize) -> Map {
         let buffer = self.plan.buffer(view);
-        let pixels = self.images[image].buffers[view.buffer].chunks_exact(buffer.channels);
-        let values = pixels.flat_map(|pixel| &pixel[view.first..view.first + view.channels]);
+        let mut values = Vec::with_capacity(buffer.height * buffer.width * view.channels);
+        for pixel in self.images[image].buffers[view.buffer].chunks_exact(buffer.channels) {
+            values.extend_from_slice(&pixel[view.first..view.first + view.channels]);
+        }
         Map {
             height: buffer.height,
             width: buffer.width,
             channels: view.channels,
-            values: values.copied().collect(),
+            values,
         }
     }
 
@@ -182,8 +184,8 @@ impl<'a> Reference<'a> {
 
     /// Several tensors, one below the other.
     fn stacked(&self, params: &[Param]) -> Vec<f64> {
-        let tensors = params.iter().flat_map(|param| self.tensor(*param));
-        tensors.copied().collect()
+        let tensors: Vec<&[f64]> = params.iter().map(|param| self.tensor(*param)).collect();
+        tensors.concat()
     }
 
     /// `[channels, height, width]` in the order of a buffer of `view`.

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::naive::Naive;
-use crate::engine::plan::{Buffer, Conv, Op, Param, Plan, Resample, Residual, Source, View};
+use crate::engine::plan::{
+    Buffer, Conv, Op, Param, Plan, Reference, Resample, Residual, Source, View,
+};
 use crate::engine::webgpu::device::Gpu;
 use crate::engine::webgpu::draft::Style;
 use crate::engine::webgpu::layout::Lanes;
@@ -191,17 +192,20 @@ impl Maker {
     }
 
     /// What the loops make of `inputs`.
-    pub fn naive(&self, inputs: &Inputs) -> Vec<f64> {
-        let image = inputs.x.len() / inputs.labels.len();
-        inputs
-            .x
-            .chunks_exact(image)
-            .zip(&inputs.features)
-            .zip(&inputs.labels)
-            .flat_map(|((x, features), class)| {
-                Naive::new(&self.plan, &self.tensors, *class).run(x, features)
-            })
-            .collect()
+    pub fn reference(&self, inputs: &Inputs) -> Vec<f64> {
+        let widened =
+            |numbers: &[f32]| -> Vec<f64> { numbers.iter().map(|v| f64::from(*v)).collect() };
+        let tensors = self.plan.params.iter();
+        let tensors: Vec<Vec<f64>> = tensors.map(|p| widened(&self.tensors[&p.name])).collect();
+        let batch = inputs.labels.len();
+        let mut reference = Reference::new(&self.plan, &tensors, batch);
+        for (image, x) in inputs.x.chunks_exact(inputs.x.len() / batch).enumerate() {
+            reference.give(image, &widened(x), &widened(&inputs.features[image]));
+            reference.images[image].class = inputs.labels[image];
+        }
+        reference.run();
+        let images = 0..batch;
+        images.flat_map(|image| reference.output(image)).collect()
     }
 
     /// What the device makes of `inputs`.

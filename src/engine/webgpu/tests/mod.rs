@@ -1,7 +1,6 @@
 //! Every kernel alone against plain loops, in every tile and format.
 
 mod maker;
-mod naive;
 mod templates;
 
 use maker::{Inputs, Maker, worst};
@@ -77,7 +76,7 @@ fn formats(gpu: &Gpu) -> impl Iterator<Item = (Storage, f64)> {
 async fn assert_equal(gpu: &Gpu, maker: &mut Maker, what: &str) {
     let batch = maker.dice.between(1, 3);
     let inputs = maker.inputs(batch, 1);
-    let expected = maker.naive(&inputs);
+    let expected = maker.reference(&inputs);
     assert!(expected.iter().any(|v| v.abs() > 0.1), "{what}: all zero");
     for (storage, tolerance) in formats(gpu) {
         let style = Style { storage, ..plain() };
@@ -198,7 +197,7 @@ test!(every_tile_equals_loops_and_gives_the_same_bits, async {
         }
         let (mut maker, what) = convolution(seed, false);
         let inputs = maker.inputs(batch, 1);
-        let expected = maker.naive(&inputs);
+        let expected = maker.reference(&inputs);
         let tolerance = if storage == Storage::F32 { F32 } else { F16 };
         let mut first: Option<Vec<u32>> = None;
         for tile in &TILES {
@@ -336,7 +335,7 @@ test!(linear_layers_equal_loops, async {
         maker.plan.ops.push(Op::Conv(linear));
         maker.finish(output);
         let inputs = maker.inputs(3, classes);
-        let expected = maker.naive(&inputs);
+        let expected = maker.reference(&inputs);
         for (storage, tolerance) in formats(&gpu) {
             let style = Style { storage, ..plain() };
             let worst = worst(&maker.run(&gpu, style, &inputs).await, &expected);
@@ -358,7 +357,7 @@ test!(a_step_equals_its_formula, async {
         maker.plan.config.center_input_sample = seed % 3 == 0;
         maker.finish(maker.plan.input);
         let inputs = maker.inputs(2, 1);
-        let out = maker.naive(&inputs);
+        let out = maker.reference(&inputs);
         let noise = maker.dice.numbers(inputs.x.len(), 1.0);
         let z = dice.pick(&[true, false]);
         let c = StepCoefficients {
@@ -428,6 +427,7 @@ test!(
     async {
         let Some(gpu) = gpu().await else { return };
         let choice = |side, tiles| Choice {
+            images: 1,
             side,
             channels: 32,
             tiles,

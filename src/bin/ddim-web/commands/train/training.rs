@@ -1,15 +1,14 @@
 //! The loop of `ddim-web train`: steps, the progress bar, and the files of a run.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use burn::tensor::Device;
-use ddim_web::engine::{BurnEngine, DeviceKind};
+use ddim_web::engine::{AnyLearner, Engine, Learner, LoadOptions};
 use ddim_web::runs::rules;
 use ddim_web::sampler::{SampleOptions, Sampler, SamplerError};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::step::Method;
-use ddim_web::train::Trainer;
+use ddim_web::train::{Checkpoint, Trainer};
 use ddim_web::unet::weights::Precision;
 use indicatif::HumanDuration;
 
@@ -34,7 +33,7 @@ const SAMPLE_SEED: u64 = 0;
 /// A trainer, and where its results go.
 pub struct Training {
     /// The run itself.
-    pub trainer: Trainer,
+    pub trainer: Trainer<AnyLearner>,
     /// Folder of everything it writes.
     pub out: PathBuf,
     /// Steps from one checkpoint, loss curve and model to the next; at least 1.
@@ -43,12 +42,8 @@ pub struct Training {
     pub sample_every: u32,
     /// Whether nothing is shown while it works.
     pub quiet: bool,
-    /// Where the network runs.
-    pub kind: DeviceKind,
-    /// burn's handle of it.
-    pub device: Device,
-    /// Its name.
-    pub adapter: String,
+    /// Where the network runs, and how.
+    pub machine: LoadOptions,
     /// Becomes true when the run shall end after its current step.
     pub stop: Stop,
 }
@@ -66,7 +61,10 @@ impl Training {
         let parameters = self.trainer.parameters();
         remark(format_args!(
             "{parameters} parameters on {}: {} steps of {} images, loss {}{from}",
-            self.adapter, options.steps, options.batch, options.loss
+            self.trainer.learner().info().adapter,
+            options.steps,
+            options.batch,
+            options.loss
         ));
     }
 
@@ -86,22 +84,28 @@ impl Training {
                 .map_err(|e| self.failed(&e))?
                 .step;
             let loss = self.recent_loss();
-            bar.set_message(format!("{loss:.4}"));
+            let pace = started.elapsed() / (step - first);
+            bar.set_message(format!("{loss:.4}, {}", speed(pace)));
             bar.set_position(u64::from(step));
             let over = self.trainer.is_over();
-            if over || self.stopped() || step % self.checkpoint_every == 0 {
-                self.save()?;
+            let save = over || self.stopped() || step % self.checkpoint_every == 0;
+            let sample = self.sample_every > 0 && (over || step % self.sample_every == 0);
+            if !save && !sample {
+                continue;
+            }
+            let run = pollster::block_on(self.trainer.snapshot()).map_err(|e| self.failed(&e))?;
+            if save {
+                self.save(&run)?;
                 if bar.is_hidden() && !self.quiet {
-                    let pace = started.elapsed() / (step - first);
                     let left = HumanDuration(pace * (steps - step));
                     remark(format_args!(
-                        "step {step} of {steps}, loss {loss:.4}, {:.3} s per step, {left} left",
-                        pace.as_secs_f64()
+                        "step {step} of {steps}, loss {loss:.4}, {}, {left} left",
+                        speed(pace)
                     ));
                 }
             }
-            if self.sample_every > 0 && (over || step % self.sample_every == 0) {
-                self.sample()?;
+            if sample {
+                self.sample(&run)?;
             }
         }
         bar.finish_and_clear();
@@ -145,40 +149,43 @@ impl Training {
         self.out.join(name)
     }
 
-    /// Writes checkpoint, model and loss curve, each whole or not at all.
-    fn save(&self) -> Result<(), CliError> {
-        let trainer = &self.trainer;
+    /// Writes checkpoint, model and loss curve of `run`, each whole or not at all.
+    fn save(&self, run: &Checkpoint) -> Result<(), CliError> {
         write_atomically(
             &self.path(CHECKPOINT),
-            &trainer.checkpoint().map_err(CliError::failed)?,
+            &run.to_bytes().map_err(CliError::failed)?,
         )?;
         write_atomically(
             &self.path(WEIGHTS),
-            &trainer.weights(Precision::F16).map_err(CliError::failed)?,
+            &run.weights(Precision::F16).map_err(CliError::failed)?,
         )?;
-        write_atomically(&self.path(CONFIG), trainer.config().to_json().as_bytes())?;
+        write_atomically(&self.path(CONFIG), run.config.to_json().as_bytes())?;
         write_atomically(
             &self.path(SCHEDULER),
-            trainer
-                .scheduler()
+            run.scheduler
                 .to_json()
                 .map_err(CliError::failed)?
                 .as_bytes(),
         )?;
         picture::write_png(
             &self.path(LOSS),
-            &plot::loss_curve(trainer.losses(), &trainer.options().loss.to_string()),
+            &plot::loss_curve(&run.losses, &run.options.loss.to_string()),
         )
     }
 
-    /// Writes images of the averaged weights, unless the run is stopped on the way.
-    fn sample(&self) -> Result<(), CliError> {
-        let engine = BurnEngine::new(
-            self.trainer.average(),
-            self.device.clone(),
-            self.kind,
-            self.adapter.clone(),
-        );
+    /// Writes images of the averaged weights of `run`, unless it is stopped on the way.
+    fn sample(&mut self, run: &Checkpoint) -> Result<(), CliError> {
+        let weights = run.weights(Precision::F32).map_err(CliError::failed)?;
+        let config = run.config.to_json();
+        let engine = pollster::block_on(Engine::load(
+            &config,
+            weights,
+            &self.machine,
+            &mut |_, _| {},
+        ))
+        .map_err(CliError::failed)?;
+        // The next sheet need not measure the device again.
+        self.machine.gpu.tuning = engine.tuning();
         let [channels, height, width] = self.trainer.image_shape();
         match self.images(&engine).map_err(CliError::failed)? {
             Some(images) => {
@@ -205,7 +212,7 @@ impl Training {
     }
 
     /// The images `[SAMPLE_COUNT, channels, height, width]`; `None` when the run is stopped on the way.
-    fn images(&self, engine: &BurnEngine) -> Result<Option<Vec<f32>>, SamplerError> {
+    fn images(&self, engine: &Engine) -> Result<Option<Vec<f32>>, SamplerError> {
         let scheduler = self.trainer.scheduler();
         let [_, height, width] = self.trainer.image_shape();
         let options = SampleOptions {
@@ -230,5 +237,15 @@ impl Training {
                 return Ok(Some(step.x_t));
             }
         }
+    }
+}
+
+/// How fast steps follow each other, in the unit that has a number above 1.
+fn speed(pace: Duration) -> String {
+    let seconds = pace.as_secs_f64();
+    if seconds > 1.0 {
+        format!("{seconds:.1} s per step")
+    } else {
+        format!("{:.1} steps/s", 1.0 / seconds.max(1e-9))
     }
 }

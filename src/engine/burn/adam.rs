@@ -1,35 +1,7 @@
-//! Adam (Kingma & Ba 2015), gradient clipping and the learning rate, each with PyTorch's numbers.
+//! Adam (Kingma & Ba 2015) and the average of the weights, over flat tensors.
 
 use burn::optim::{Adam as Rule, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::Tensor;
-
-use super::options::TrainOptions;
-
-/// Added to the norm before dividing by it, as in `torch.nn.utils.clip_grad_norm_`.
-const CLIP_EPS: f64 = 1e-6;
-
-/// The learning rate of step `step` (from 0): `lr`, rising linearly over the first `warmup` steps and
-/// falling linearly over the last `decay_steps`.
-pub fn learning_rate(options: &TrainOptions, step: u32) -> f64 {
-    let rise = (f64::from(step) + 1.0) / f64::from(options.warmup.max(1));
-    let left = f64::from(options.steps.saturating_sub(step));
-    let fall = if options.decay_steps == 0 {
-        1.0
-    } else {
-        left / f64::from(options.decay_steps)
-    };
-    options.lr * rise.min(1.0) * fall.min(1.0)
-}
-
-/// The factor by which all gradients are multiplied so that their common norm is at most `max_norm`:
-/// the rule of `torch.nn.utils.clip_grad_norm_`. A `max_norm` of 0 turns clipping off.
-pub fn clip_factor(norm: f64, max_norm: f64) -> f64 {
-    if max_norm == 0.0 {
-        1.0
-    } else {
-        (max_norm / (norm + CLIP_EPS)).min(1.0)
-    }
-}
 
 /// The square of the common norm of all gradients, `[1]`; `None` when there is no gradient.
 pub fn squared_norm(gradients: &[Option<Tensor<1>>]) -> Option<Tensor<1>> {
@@ -41,8 +13,14 @@ pub fn squared_norm(gradients: &[Option<Tensor<1>>]) -> Option<Tensor<1>> {
     (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum())
 }
 
+/// `average <- decay · average + (1 - decay) · values`, tensor by tensor.
+pub fn update_average(average: &mut [Tensor<1>], values: &[Tensor<1>], decay: f64) {
+    for (average, value) in average.iter_mut().zip(values) {
+        *average = average.clone() + (value.clone() - average.clone()) * (1.0 - decay);
+    }
+}
+
 /// Adam over a list of flat tensors, with PyTorch's defaults: betas 0.9 and 0.999, eps 1e-8.
-#[derive(Clone)]
 pub struct Adam {
     rule: Rule,
     /// First moment of every parameter.
