@@ -17,6 +17,7 @@ pub mod weighting;
 
 mod error;
 mod option_error;
+mod parts;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
