@@ -36,6 +36,8 @@ const helpers = [];
 let changed = null;
 /** Steps done. */
 let done = 0;
+/** Steps of the whole run. */
+let steps = 0;
 /** `step`s that wait or are under way. @type {Set<{stopping: boolean}>} */
 const runs = new Set();
 
@@ -91,7 +93,7 @@ async function begin(request) {
   wasm.on_panic((message) => crash('crash', message));
   trainer = await newTrainer(wasm, request);
   const info = trainer.info();
-  done = info.step;
+  ({ step: done, steps } = info);
   if (info.device === 'cpu') {
     const most = workersFor(info.batch, navigator.hardwareConcurrency);
     await findHelp(request, Math.min(workers ?? most, info.batch) - 1);
@@ -138,6 +140,14 @@ async function stepTogether() {
   return report;
 }
 
+/** @returns {Promise<Step>} */
+async function timedStep() {
+  const began = performance.now();
+  const report = await (helpers.length > 0 ? stepTogether() : trainer.step());
+  done = report.step;
+  return { ...report, ms: performance.now() - began };
+}
+
 /** Waits for the end of every one, however some end. @template T @param {Promise<T>[]} promises @returns {Promise<T[]>} */
 async function all(promises) {
   await Promise.allSettled(promises);
@@ -172,32 +182,22 @@ async function step({ request, count }) {
   const run = { stopping: false };
   runs.add(run);
   try {
-    let losses = 0;
-    for (let made = 1; ; made += 1) {
-      const { report, over } = await inTurn(async () => {
-        const began = performance.now();
-        const made = await (helpers.length > 0 ? stepTogether() : trainer.step());
-        const report = { ...made, ms: performance.now() - began };
-        done = report.step;
-        say({ type: 'step', request, ...report });
-        return { report, over: done >= steps };
-      });
+    /** @type {Step|null} */
+    let last = null;
+    let [losses, made] = [0, 0];
+    while (made < count && (!last || done < steps)) {
+      // Whoever stops it early gets one step.
+      const report = await inTurn(() => (last && run.stopping ? null : timedStep()));
+      if (!report) break;
+      say({ type: 'step', request, ...report });
+      last = report;
       losses += report.loss;
-      if (made === count || over || run.stopping) return { ...report, loss: losses / made, stopped: made < count && !over };
+      made += 1;
     }
+    return { ...last, loss: losses / made, stopped: made < count && done < steps };
   } finally {
     runs.delete(run);
   }
-}
-
-/** Steps of the whole run. */
-let steps = Infinity;
-
-/** @param {Beginning} request */
-async function start(request) {
-  const info = await begin(request);
-  steps = info.steps;
-  return info;
 }
 
 /** @param {{step: number, index: number, parts: number, values: Float32Array|null|undefined}} request @returns {Part} */
@@ -208,8 +208,8 @@ function part({ step, index, parts, values }) {
 
 /** @type {Record<string, (request: any) => unknown>} */
 const requests = {
-  create: (request) => inTurn(() => start(request)),
-  resume: (request) => inTurn(() => start(request)),
+  create: (request) => inTurn(() => begin(request)),
+  resume: (request) => inTurn(() => begin(request)),
   step,
   part: (request) => inTurn(() => part(request)),
   model: ({ precision }) => inTurn(() => trainer.model(precision)),
