@@ -11,10 +11,10 @@
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
 //! 5. [`runs`]: what one does with a sampler: batches, encoding and decoding, paths, and what is refused.
-//! 6. `train` (native builds with that feature): L_simple and other weights of L_gamma, Adam, averaged weights,
+//! 6. `train` (with that feature): L_simple and other weights of L_gamma, Adam, averaged weights,
 //!    checkpoints.
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
-//! 8. `web` (on wasm32, with the features `network` and `figures`): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
+//! 8. `web` (on wasm32, with the features `network`, `figures` and `training`): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 //!
 //! Features: `gpu` is the engine on the graphics card, `burn` (and
 //! `burn-gpu`) the one that ours is tested against, `train` and `evaluate`
@@ -47,5 +47,8 @@ pub mod evaluate;
 #[cfg(feature = "train")]
 pub mod train;
 
-#[cfg(all(target_arch = "wasm32", any(feature = "network", feature = "figures")))]
+#[cfg(all(
+    target_arch = "wasm32",
+    any(feature = "network", feature = "figures", feature = "training")
+))]
 pub mod web;

@@ -11,6 +11,8 @@ mod finite;
 mod gpu;
 #[path = "training/list.rs"]
 mod list;
+#[path = "training/parts.rs"]
+mod parts;
 #[path = "plan/random.rs"]
 #[allow(dead_code, reason = "shared with tests that need all of it")]
 mod random;

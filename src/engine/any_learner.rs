@@ -68,6 +68,17 @@ impl AnyLearner {
     }
 }
 
+impl AnyLearner {
+    /// The one on the processor, which can do a step in parts.
+    pub fn cpu(&mut self) -> Option<&mut CpuLearner> {
+        match self {
+            Self::Cpu(learner) => Some(learner),
+            #[cfg(any(feature = "gpu", all(feature = "burn", not(target_arch = "wasm32"))))]
+            _ => None,
+        }
+    }
+}
+
 /// `$call` on whichever learner there is.
 macro_rules! each {
     ($learner:expr, |$l:ident| $call:expr) => {

@@ -5,6 +5,9 @@
 //! losses stays on the host. Adam (Kingma & Ba 2015), clipping and the average of the weights happen where the weights
 //! are.
 
+use std::ops::Range;
+
+use super::plan::drop_seed_from;
 use super::{EngineError, EngineInfo};
 use crate::unet::config::UnetConfig;
 use crate::unet::input::{self, InputError};
@@ -58,6 +61,31 @@ pub struct TrainBatch {
 }
 
 impl TrainBatch {
+    /// The images `range` as a batch of their own. Each counts in it as much as in the whole batch and drops the same
+    /// numbers, so that the losses and the gradients of all parts add up to those of the whole.
+    ///
+    /// # Panics
+    /// When there are no such images.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let [count, channels, height, width] = self.shape;
+        let image = channels * height * width;
+        let numbers = range.start * image..range.end * image;
+        let share = range.len() as f32 / count as f32;
+        let level = |level: &Level| Level {
+            weight: level.weight * share,
+            ..*level
+        };
+        Self {
+            shape: [range.len(), channels, height, width],
+            x0: self.x0[numbers.clone()].to_vec(),
+            eps: self.eps[numbers].to_vec(),
+            timesteps: self.timesteps[range.clone()].to_vec(),
+            levels: self.levels[range.clone()].iter().map(level).collect(),
+            labels: self.labels.as_ref().map(|l| l[range.clone()].to_vec()),
+            drop_seed: drop_seed_from(self.drop_seed, range.start),
+        }
+    }
+
     /// Checks that it is one for the network of `config`.
     ///
     /// # Errors

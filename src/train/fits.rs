@@ -5,11 +5,11 @@ use crate::images::ImageSet;
 use crate::unet::config::UnetConfig;
 use crate::unet::input;
 
-/// Checks that `config` is an unconditional network for `images`.
+/// Checks that `config` is an unconditional network for `images`, `batch` at once.
 ///
 /// # Errors
 /// [`TrainError`] names the key, or the size, that does not fit.
-pub fn fits(config: &UnetConfig, images: &ImageSet) -> Result<(), TrainError> {
+pub fn fits(config: &UnetConfig, images: &ImageSet, batch: usize) -> Result<(), TrainError> {
     let [channels, height, width] = images.shape();
     let refuse = |field, expected: String, found: String| {
         Err(TrainError::Network {
@@ -44,6 +44,6 @@ pub fn fits(config: &UnetConfig, images: &ImageSet) -> Result<(), TrainError> {
             classes.to_string(),
         );
     }
-    input::check(config, [1, channels, height, width], None)?;
+    input::check(config, [batch, channels, height, width], None)?;
     Ok(input::check_timesteps(config, 1, &[0.0])?)
 }

@@ -18,6 +18,7 @@ pub mod weighting;
 mod error;
 mod fits;
 mod option_error;
+mod parts;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};

@@ -11,7 +11,9 @@ use super::options::TrainOptions;
 use super::rate::learning_rate;
 use super::{ema, init};
 use crate::engine::plan::Plan;
-use crate::engine::{EngineError, Learner, LearnerState, TrainBatch, Update};
+use crate::engine::{
+    EngineError, Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update,
+};
 use crate::images::ImageSet;
 use crate::random::{Purpose, stream};
 use crate::scheduler::SchedulerConfig;
@@ -78,7 +80,7 @@ impl<L: Learner> Trainer<L> {
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         options.check()?;
-        fits(config, &images)?;
+        fits(config, &images, options.batch)?;
         let values = init::values(config, options.seed)?;
         Self::begin(config, values, scheduler, options, images, make).await
     }
@@ -97,7 +99,7 @@ impl<L: Learner> Trainer<L> {
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         options.check()?;
-        fits(config, &images)?;
+        fits(config, &images, options.batch)?;
         let specs = Plan::expected_tensors(config)?;
         let mut found = tensors(&specs, safetensors)?;
         let of = |spec: &TensorSpec| found.remove(&spec.name).unwrap_or_default();
@@ -145,7 +147,7 @@ impl<L: Learner> Trainer<L> {
                 found,
             });
         }
-        fits(&checkpoint.config, &images)?;
+        fits(&checkpoint.config, &images, checkpoint.options.batch)?;
         Self::go_on(checkpoint, images, make).await
     }
 
@@ -191,21 +193,11 @@ impl<L: Learner> Trainer<L> {
     /// [`TrainError::Over`] after the last step, [`TrainError::NotFinite`] when the loss or the gradient is
     /// not a number, [`TrainError::Device`] when the device fails.
     pub async fn step(&mut self) -> Result<StepReport, TrainError> {
-        if self.is_over() {
-            return Err(TrainError::Over {
-                steps: self.options.steps,
-            });
-        }
+        let update = self.update()?;
         let step = self.step;
         let seen = match self.next.take().filter(|next| next.step == step) {
             Some(seen) => seen,
             None => self.look(step),
-        };
-        let update = Update {
-            done: step,
-            lr: learning_rate(&self.options, step),
-            clip: self.options.clip,
-            decay: ema::decay_at(self.options.ema, step),
         };
         let numbers = self.learner.step(&seen.batch, &update);
         // The device is at work: time to draw what the next step sees.
@@ -213,20 +205,46 @@ impl<L: Learner> Trainer<L> {
             self.next = Some(self.look(step + 1));
         }
         let numbers = numbers.await?;
+        self.keep(seen.epoch, &update, numbers)
+    }
+
+    /// How the next step changes the weights.
+    pub(super) fn update(&self) -> Result<Update, TrainError> {
+        if self.is_over() {
+            return Err(TrainError::Over {
+                steps: self.options.steps,
+            });
+        }
+        let step = self.step;
+        Ok(Update {
+            done: step,
+            lr: learning_rate(&self.options, step),
+            clip: self.options.clip,
+            decay: ema::decay_at(self.options.ema, step),
+        })
+    }
+
+    /// Counts a step, unless its numbers say that it changed nothing.
+    pub(super) fn keep(
+        &mut self,
+        epoch: u64,
+        update: &Update,
+        numbers: StepNumbers,
+    ) -> Result<StepReport, TrainError> {
         for (what, found) in [("loss", numbers.loss), ("gradient", numbers.grad_norm)] {
             if !found.is_finite() {
                 return Err(TrainError::NotFinite {
-                    step: step + 1,
+                    step: update.done + 1,
                     what,
                     found,
                 });
             }
         }
         self.losses.push(numbers.loss);
-        self.step = step + 1;
+        self.step = update.done + 1;
         Ok(StepReport {
             step: self.step,
-            epoch: seen.epoch,
+            epoch,
             loss: numbers.loss,
             lr: update.lr,
             grad_norm: numbers.grad_norm,
@@ -248,6 +266,30 @@ impl<L: Learner> Trainer<L> {
                 ..self.objective.batch(image, x0, eps, &dealt.t)
             },
         }
+    }
+
+    /// The batch of `step`, counted from 0.
+    pub fn seen(&mut self, step: u32) -> TrainBatch {
+        self.look(step).batch
+    }
+
+    /// Number of the pass over the images in which the batch of `step` begins.
+    pub(super) fn epoch(&self, step: u32) -> u64 {
+        u64::from(step) * self.options.batch as u64 / self.images.count() as u64
+    }
+
+    /// The loss and the gradients of `batch`; nothing changes.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] when it does not fit the network, or when the device fails.
+    pub async fn gradients(&mut self, batch: &TrainBatch) -> Result<Gradients, TrainError> {
+        batch.check(&self.config)?;
+        Ok(self.learner.gradients(batch).await?)
+    }
+
+    /// What is minimised.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
     }
 
     /// Whether all steps are done.
@@ -280,6 +322,11 @@ impl<L: Learner> Trainer<L> {
         &self.learner
     }
 
+    /// What trains it, to do parts of a step.
+    pub(super) fn learner_mut(&mut self) -> &mut L {
+        &mut self.learner
+    }
+
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
         self.learner.info().parameters
@@ -288,6 +335,11 @@ impl<L: Learner> Trainer<L> {
     /// `[channels, height, width]` of the images.
     pub fn image_shape(&self) -> [usize; 3] {
         self.images.shape()
+    }
+
+    /// Number of images.
+    pub fn images(&self) -> usize {
+        self.images.count()
     }
 
     /// The schedule and the meaning of the network's output.

@@ -5,6 +5,8 @@ use crate::bound::BoundError;
 #[cfg(feature = "gpu")]
 use crate::engine::UnknownStorage;
 use crate::engine::{EngineError, UnknownEngine};
+#[cfg(feature = "train")]
+use crate::images::ImageError;
 use crate::noise::NoiseError;
 use crate::normality::NormalityError;
 use crate::runs::marginals::MarginalError;
@@ -18,6 +20,8 @@ use crate::sampler::SamplerError;
 use crate::scheduler::SchedulerError;
 use crate::step::StepError;
 use crate::timesteps::TimestepsError;
+#[cfg(feature = "train")]
+use crate::train::{CheckpointError, OptionError, TrainError};
 use crate::unet::config::ConfigError;
 use crate::unet::input::InputError;
 use crate::unet::weights::WeightsError;
@@ -229,5 +233,53 @@ impl HasKind for NormalityError {
 impl HasKind for SampleFileError {
     fn kind(&self) -> Kind {
         Kind::Input
+    }
+}
+
+#[cfg(feature = "train")]
+impl HasKind for ImageError {
+    fn kind(&self) -> Kind {
+        Kind::Input
+    }
+}
+
+#[cfg(feature = "train")]
+impl HasKind for OptionError {
+    fn kind(&self) -> Kind {
+        Kind::Options
+    }
+}
+
+#[cfg(feature = "train")]
+impl HasKind for CheckpointError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotACheckpoint(_)
+            | Self::Hash
+            | Self::Losses { .. }
+            | Self::Group { .. }
+            | Self::Write(_) => Kind::Weights,
+            Self::Config(error) => error.kind(),
+            Self::Network(error) => error.kind(),
+            Self::Scheduler(error) => error.kind(),
+            Self::Options(error) => error.kind(),
+        }
+    }
+}
+
+#[cfg(feature = "train")]
+impl HasKind for TrainError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Option(error) => error.kind(),
+            Self::Checkpoint(error) => error.kind(),
+            Self::Scheduler(error) => error.kind(),
+            Self::Weights(error) => error.kind(),
+            Self::Input(error) => error.kind(),
+            Self::Network { .. } | Self::Data { .. } => Kind::Input,
+            Self::NotFinite { .. } => Kind::Diverged,
+            Self::Device(error) => error.kind(),
+            Self::Over { .. } => Kind::Over,
+        }
     }
 }

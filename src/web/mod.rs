@@ -2,19 +2,27 @@
 //!
 //! Types here convert and forward; errors become JavaScript `Error`s with the Rust message and a `kind`. Each file has the
 //! TypeScript of its own types, so that a package has those of what is in it: `network` (the feature of that name) is what
-//! `pkg/` has, `figures` what `pkg/figures/` has.
+//! `pkg/` has, `figures` what `pkg/figures/` has, `training` what `pkg/training/` has.
 
+#[cfg(all(feature = "gpu", any(feature = "network", feature = "training")))]
+mod adapter;
+mod checks;
 mod error;
 #[cfg(feature = "figures")]
 mod figures;
 mod kinds;
 #[cfg(feature = "network")]
 mod network;
+#[cfg(any(feature = "network", feature = "figures"))]
 mod options;
 mod panic;
 mod scheduler;
+#[cfg(feature = "training")]
+mod training;
 mod values;
 
+#[cfg(all(feature = "gpu", any(feature = "network", feature = "training")))]
+pub use adapter::is_software_adapter;
 use error::js_error;
 pub use error::{Kind, WebError};
 #[cfg(feature = "figures")]
@@ -23,6 +31,8 @@ pub use figures::*;
 pub use network::*;
 pub use panic::on_panic;
 pub use scheduler::scheduler_info;
+#[cfg(feature = "training")]
+pub use training::WebTrainer;
 
 use wasm_bindgen::prelude::*;
 
@@ -41,8 +51,8 @@ pub fn start() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         panic::install();
-        #[cfg(all(feature = "network", feature = "gpu"))]
-        network::adapter::complete_descriptions();
+        #[cfg(all(feature = "gpu", any(feature = "network", feature = "training")))]
+        adapter::complete_descriptions();
         #[cfg(feature = "burn")]
         // SAFETY: the linker's own function, without arguments; `Once` keeps it from running twice.
         unsafe {

@@ -1,9 +1,9 @@
 //! Reading the options of a run from JavaScript, with errors that name the option.
 
-use js_sys::Object;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
+use super::checks::{MAX_SAFE, check_keys, integer};
 use super::{WebError, js_error};
 use crate::runs::rules;
 use crate::sampler::{Guidance, Known, SampleOptions};
@@ -130,9 +130,6 @@ fn one() -> f64 {
     1.0
 }
 
-/// The largest integer that a JavaScript number counts to without gaps: 2^53 - 1.
-pub const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
-
 impl Options {
     /// The scheduler and the options of `value`.
     ///
@@ -205,35 +202,5 @@ impl Options {
         };
         rules::steps(&scheduler, &read.trajectory).map_err(js_error)?;
         Ok((scheduler, read))
-    }
-}
-
-/// Refuses an object with a key that is not `known`: serde-wasm-bindgen does not look at those.
-///
-/// # Errors
-/// A JavaScript `Error` that names the first such key, and the known ones.
-pub fn check_keys(options: &JsValue, known: &[&str]) -> Result<(), WebError> {
-    let keys = options
-        .dyn_ref::<Object>()
-        .map(Object::keys)
-        .unwrap_or_default();
-    let mut keys = keys.iter().filter_map(|key| key.as_string());
-    match keys.find(|key| !known.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(unknown) => Err(WebError::options(format!(
-            "options: unknown key {unknown}, expected one of {}",
-            known.join(", ")
-        ))),
-    }
-}
-
-/// `value` as an integer from 0 to `max`, or an error that names the option.
-pub fn integer(name: &str, value: f64, max: f64) -> Result<u64, WebError> {
-    if value.fract() == 0.0 && (0.0..=max).contains(&value) {
-        Ok(value as u64)
-    } else {
-        Err(WebError::options(format!(
-            "{name}: expected an integer from 0 to {max}, found {value}"
-        )))
     }
 }

@@ -5,7 +5,7 @@
  * tools/make_unet_fixtures.py and tests/network/rule.rs.
  * @param {string} name @param {number} count
  */
-function unit(name, count) {
+export function unit(name, count) {
   const u64 = (/** @type {bigint} */ z) => BigInt.asUintN(64, z);
   let state = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(name)) state = u64((state ^ BigInt(byte)) * 0x100000001b3n);

@@ -129,3 +129,17 @@ export async function open(t, { hash = 'device=cpu&steps=2&batch=1', flags = 'no
   await demo.page.goto(`${url ?? (await address())}#${paced}`);
   return demo;
 }
+
+/** A page of the same server with nothing on it. @param {import('node:test').TestContext} t @param {Parameters<typeof open>[1]} [options] */
+export async function emptyPage(t, options = {}) {
+  const empty = 'empty.html';
+  const demo = await open(t, {
+    url: `${await address()}${empty}`,
+    ...options,
+    prepare: async (context) => {
+      await context.route(`**/${empty}`, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>Empty</title>' }));
+      await options.prepare?.(context);
+    },
+  });
+  return demo.page;
+}

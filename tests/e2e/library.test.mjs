@@ -5,21 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { ROOT } from './demo.mjs';
-import { address, cores, open } from './helpers.mjs';
-
-/** A page of the same server with nothing on it. @param {import('node:test').TestContext} t @param {Parameters<typeof open>[1]} [options] */
-async function emptyPage(t, options = {}) {
-  const empty = 'empty.html';
-  const demo = await open(t, {
-    url: `${await address()}${empty}`,
-    ...options,
-    prepare: async (context) => {
-      await context.route(`**/${empty}`, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><title>Empty</title>' }));
-      await options.prepare?.(context);
-    },
-  });
-  return demo.page;
-}
+import { address, cores, emptyPage } from './helpers.mjs';
 
 test('two requests at once, on several workers: both end, with the pictures of their own seeds', async (t) => {
   const page = await emptyPage(t, { prepare: cores(3) });

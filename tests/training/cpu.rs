@@ -101,14 +101,14 @@ const SMALL: &str = r#"{
     "down_block_types": ["AttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "AttnUpBlock2D"]
 }"#;
 
-fn small() -> (UnetConfig, TrainingPlan) {
+pub fn small() -> (UnetConfig, TrainingPlan) {
     let config = UnetConfig::from_json(SMALL).unwrap();
     let plan = TrainingPlan::new(&config, [16, 16]).unwrap();
     (config, plan)
 }
 
 /// A batch of `images` pictures.
-fn many(config: &UnetConfig, images: usize, seed: u32) -> TrainBatch {
+pub fn many(config: &UnetConfig, images: usize, seed: u32) -> TrainBatch {
     let mut whole = batch(config, [16, 16], seed);
     for i in 1..images.div_ceil(2) {
         let more = batch(config, [16, 16], seed + 1000 * i as u32);

@@ -1,4 +1,4 @@
-// The wasm packages: which of the three this browser needs, its download and its compilation. Compiling is done
+// The wasm packages: which of them this browser needs, its download and its compilation. Compiling is done
 // once, on the page; workers are handed the result, and the browser shares its machine code among them.
 
 import { Failure, oneLine } from './errors.js';
@@ -27,26 +27,44 @@ export function simdSupport() {
 const compiled = new Map();
 
 /**
- * @param {'plan'|'burn'} engine
- * @returns {{script: URL, wasm: URL}} addresses of the package's two files
- * @throws {Failure} when this browser cannot run any of them
+ * @returns {{script: URL, wasm: URL}} addresses of the two files of the package that trains
+ * @throws {Failure} when this browser cannot run it
  */
-export function packageFor(engine) {
-  const { simd, relaxed } = simdSupport();
-  if (!simd) {
+export function trainingPackage() {
+  return filesOf(needSimd().relaxed ? '../../pkg/training/relaxed/' : '../../pkg/training/');
+}
+
+/** @param {string} folder */
+function filesOf(folder) {
+  const url = new URL(folder, import.meta.url);
+  return { script: new URL('ddim_web.js', url), wasm: new URL('ddim_web_bg.wasm', url) };
+}
+
+function needSimd() {
+  const support = simdSupport();
+  if (!support.simd) {
     throw new Failure(
       'browser',
       'This browser cannot run WebAssembly with SIMD, which the network needs; please use a current Chrome, Edge, Firefox or Safari (16.4 or newer).',
     );
   }
+  return support;
+}
+
+/**
+ * @param {'plan'|'burn'} engine
+ * @returns {{script: URL, wasm: URL}} addresses of the package's two files
+ * @throws {Failure} when this browser cannot run any of them
+ */
+export function packageFor(engine) {
+  const { relaxed } = needSimd();
   const build = engine === 'burn' ? 'burn' : relaxed ? 'relaxed' : 'plain';
-  const folder = new URL(FOLDERS[build], import.meta.url);
-  return { script: new URL('ddim_web.js', folder), wasm: new URL('ddim_web_bg.wasm', folder) };
+  return filesOf(FOLDERS[build]);
 }
 
 /**
  * @param {URL} url @param {import('./weights.js').OnBytes} onBytes  is not called where the page has it already
- * @param {AbortSignal} signal
+ * @param {AbortSignal} [signal]
  * @returns {Promise<WebAssembly.Module>}
  */
 export async function fetchModule(url, onBytes, signal) {

@@ -1,7 +1,6 @@
-// One worker, seen from the page: every request is a promise that is settled once, whatever becomes of the worker and
-// however many requests are under way. Messages go by the number of their request.
+// The worker that samples, seen from the page.
 
-import { Failure, oneLine } from './errors.js';
+import { Requests } from './requests.js';
 
 /**
  * @typedef {import('./errors.js').Kind} Kind
@@ -59,31 +58,10 @@ import { Failure, oneLine } from './errors.js';
  * @property {(steps: number) => void} taken  the page has so many steps of the whole batch
  */
 
-/** @throws {Failure} where the browser has none, or allows none here */
-function startWorker() {
-  try {
-    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  } catch (error) {
-    throw new Failure('browser', `This browser starts no workers here, and the network runs in one (${oneLine(error)}); please allow them or use a current Chrome, Edge, Firefox or Safari.`);
-  }
-}
-
-export class Remote {
-  #worker = startWorker();
-  /** @type {Map<number, {resolve: (value: any) => void, reject: (failure: Failure) => void, onEvent?: (event: any) => void}>} by request */
-  #pending = new Map();
-  #requests = 0;
-  /** Why it has ended, once it has. @type {Failure|null} */
-  #end = null;
-
+export class Remote extends Requests {
   /** @param {(event: Remark) => void} listener  hears what belongs to no request */
   constructor(listener) {
-    this.listener = listener;
-    this.#worker.addEventListener('message', ({ data }) => this.#receive(data));
-    this.#worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      this.#receive({ type: 'crashed', kind: 'start', message: event.message || 'its script failed' });
-    });
+    super(new URL('./worker.js', import.meta.url), listener);
   }
 
   /**
@@ -92,7 +70,7 @@ export class Remote {
    * @returns {Promise<{adapter: string}>} the graphics adapter's name, empty where none can be used
    */
   open(wanted) {
-    return this.#request({ type: 'open', wanted }).answer;
+    return this.request({ type: 'open', wanted }).answer;
   }
 
   /**
@@ -101,12 +79,7 @@ export class Remote {
    * @returns {Promise<Loaded>}
    */
   load(files) {
-    return this.#request({ type: 'load', files }).answer;
-  }
-
-  /** How many requests are under way. */
-  get requests() {
-    return this.#pending.size;
+    return this.request({ type: 'load', files }).answer;
   }
 
   /**
@@ -130,46 +103,13 @@ export class Remote {
     return this.#run({ type: 'rate', options }, onEvent);
   }
 
-  /** Ends the worker at once and gives back its memory. @param {Failure} [why]  what its requests fail with, from now on too */
-  terminate(why = new Failure('ended', 'the engine was ended')) {
-    this.#end ??= why;
-    this.#worker.terminate();
-    for (const { reject } of this.#pending.values()) reject(this.#end);
-    this.#pending.clear();
-  }
-
   /** @param {object} message @param {(event: any) => void} onEvent @returns {Run} */
   #run(message, onEvent) {
-    const { request, answer } = this.#request(message, onEvent);
+    const { request, answer } = this.request(message, onEvent);
     return {
       ended: answer,
-      stop: (atOnce = false) => this.#worker.postMessage({ type: 'stop', request, atOnce }),
-      taken: (steps) => this.#worker.postMessage({ type: 'taken', request, steps }),
+      stop: (atOnce = false) => this.post({ type: 'stop', request, atOnce }),
+      taken: (steps) => this.post({ type: 'taken', request, steps }),
     };
-  }
-
-  /** @param {object} message @param {(event: any) => void} [onEvent] */
-  #request(message, onEvent) {
-    this.#requests += 1;
-    const request = this.#requests;
-    if (this.#end) return { request, answer: Promise.reject(this.#end) };
-    const answer = new Promise((resolve, reject) => this.#pending.set(request, { resolve, reject, onEvent }));
-    this.#worker.postMessage({ ...message, request });
-    return { request, answer };
-  }
-
-  /** @param {Message} data */
-  #receive(data) {
-    if (data.type === 'crashed') this.terminate(new Failure(data.kind, data.message));
-    if (!('request' in data)) {
-      this.listener(data);
-      return;
-    }
-    const { request } = data;
-    const pending = this.#pending.get(request);
-    if (data.type === 'answer' || data.type === 'failed') this.#pending.delete(request);
-    if (data.type === 'answer') pending?.resolve(data.value);
-    else if (data.type === 'failed') pending?.reject(new Failure(data.kind, data.message));
-    else pending?.onEvent?.(data);
   }
 }

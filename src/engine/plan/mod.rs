@@ -25,7 +25,9 @@ pub(in crate::engine) use memory::arrange;
 pub use reference::gradients;
 pub use reference::{ImageState, Reference};
 #[cfg(feature = "train")]
-pub use training::{Back, NormGradient, Step, Through, TrainingPlan, drop_seed, kept};
+pub use training::{
+    Back, NormGradient, Step, Through, TrainingPlan, drop_seed, drop_seed_from, kept,
+};
 
 use crate::unet::config::{Activation, UnetConfig};
 use crate::unet::input::InputError;

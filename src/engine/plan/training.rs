@@ -295,7 +295,12 @@ pub fn kept(seed: u32, layer: u32, place: u32, p: f64) -> bool {
 
 /// The seed of one image of a step whose own is `seed`.
 pub fn drop_seed(seed: u32, image: usize) -> u32 {
-    mixed(seed.wrapping_add((image as u32).wrapping_mul(0x85eb_ca6b)))
+    mixed(drop_seed_from(seed, image))
+}
+
+/// The seed of a batch that begins with image `first` of the batch of `seed`.
+pub fn drop_seed_from(seed: u32, first: usize) -> u32 {
+    seed.wrapping_add((first as u32).wrapping_mul(0x85eb_ca6b))
 }
 
 /// A mixing of 32 bits in which every bit of the word decides about every bit of the result: "lowbias32" of Ellis'

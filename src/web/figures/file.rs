@@ -6,7 +6,7 @@ use js_sys::{Array, Float32Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::sample_file::{self, Sample};
-use crate::web::options::integer;
+use crate::web::checks::integer;
 use crate::web::values::{object, plain_object};
 use crate::web::{WebError, js_error};
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::runs::nearest::Nearest;
-use crate::web::options::integer;
+use crate::web::checks::integer;
 use crate::web::values::plain_object;
 use crate::web::{WebError, js_error};
 

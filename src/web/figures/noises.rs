@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::noise::{MAX_GRID_SIDE, gaussians};
 use crate::runs::{paths, rules};
-use crate::web::options::{MAX_SAFE, integer};
+use crate::web::checks::{MAX_SAFE, integer};
 use crate::web::{WebError, js_error};
 
 /// x_T of the pictures `first_image`, `first_image + 1` … of a run with this seed, `count` of them with `image` values

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use crate::runs::chain::Chain;
 use crate::runs::{mean_squared_error, partial};
 use crate::scheduler::SchedulerConfig;
-use crate::web::options::{MAX_SAFE, integer};
+use crate::web::checks::{MAX_SAFE, integer};
 use crate::web::{Kind, WebError, js_error};
 
 /// x_t of `images` (several of `image` values each, -1 to 1), drawn from q(x_t | x_0) (DDPM, eq. 4). `from: t` in the

@@ -4,7 +4,8 @@ use js_sys::{Array, Float64Array};
 use wasm_bindgen::prelude::*;
 
 use crate::runs::marginals;
-use crate::web::options::{JsSampleOptions, MAX_SAFE, Options, integer};
+use crate::web::checks::{MAX_SAFE, integer};
+use crate::web::options::{JsSampleOptions, Options};
 use crate::web::values::object;
 use crate::web::{WebError, js_error};
 

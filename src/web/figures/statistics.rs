@@ -3,7 +3,7 @@
 use wasm_bindgen::prelude::*;
 
 use crate::normality::normality;
-use crate::web::options::integer;
+use crate::web::checks::integer;
 use crate::web::values::object;
 use crate::web::{WebError, js_error};
 

@@ -14,7 +14,8 @@ use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine};
 use crate::sampler::{MAX_BATCH, SamplerError};
 use crate::unet::config::UnetConfig;
 use crate::unet::input::InputError;
-use crate::web::options::{JsSampleOptions, Options, integer};
+use crate::web::checks::integer;
+use crate::web::options::{JsSampleOptions, Options};
 use crate::web::values::plain_object;
 use crate::web::{WebError, js_error};
 

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 #[cfg(feature = "gpu")]
 use crate::engine::GpuOptions;
 use crate::engine::{DeviceKind, LoadOptions};
-use crate::web::options::check_keys;
+use crate::web::checks::check_keys;
 use crate::web::{WebError, js_error};
 
 #[wasm_bindgen(typescript_custom_section)]

@@ -10,7 +10,7 @@ use crate::runs::rate::{Rate, RateOptions, curve};
 use crate::sampler::SamplerError;
 use crate::scheduler::SchedulerConfig;
 use crate::unet::input::{InputError, check_length};
-use crate::web::options::{MAX_SAFE, check_keys, integer};
+use crate::web::checks::{MAX_SAFE, check_keys, integer};
 use crate::web::values::plain_object;
 use crate::web::{WebError, js_error};
 

@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use crate::engine::Engine;
 use crate::sampler::{SampleOptions, Sampler};
 use crate::scheduler::SchedulerConfig;
-use crate::web::options::integer;
+use crate::web::checks::integer;
 use crate::web::values::object;
 use crate::web::{WebError, js_error};
 

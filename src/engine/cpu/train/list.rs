@@ -14,6 +14,7 @@ use super::back::Facts;
 use super::operation::{OpTask, Weights};
 use super::tensors::{Layout, Tensors};
 use super::weights::{self, Shape, WeightTask};
+use crate::engine::EngineError;
 use crate::engine::learner::TrainBatch;
 use crate::engine::plan::{Back, Param, Step, TrainingPlan, View, drop_seed};
 
@@ -181,19 +182,52 @@ impl List {
     }
 
     /// Memory for a batch.
-    pub fn memory(&self) -> BatchMemory {
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when there is not so much.
+    pub fn memory(&self) -> Result<BatchMemory, EngineError> {
         let [room, grids, sums, sum_room] = self.lengths;
         let rooms = if threads::side_by_side(self.threads, self.images) {
             self.threads
         } else {
             1
         };
+<<<<<<< HEAD
         BatchMemory {
             images: Numbers::zeros(self.images * self.places.length()),
             rooms: Numbers::zeros(rooms * room),
             grids: Numbers::zeros(grids),
             sums: Numbers::zeros(sums),
             sum_rooms: Numbers::zeros(self.threads * sum_room),
+=======
+        let zeros = |count: usize, length: usize| self.zeros(count, length);
+        Ok(BatchMemory {
+            images: zeros(self.images, self.places.length())?,
+            rooms: zeros(rooms, room)?,
+            grids: zeros(1, grids)?,
+            sums: zeros(1, sums)?,
+            sum_rooms: zeros(self.threads, sum_room)?,
+        })
+    }
+
+    /// `count * length` zeros: a batch may take more than a browser's module can ever have, and what fails to be asked
+    /// for would end the module.
+    fn zeros(&self, count: usize, length: usize) -> Result<Vec<f32>, EngineError> {
+        let mut zeros = Vec::new();
+        let numbers = count.checked_mul(length);
+        match numbers.map(|numbers| zeros.try_reserve_exact(numbers)) {
+            Some(Ok(())) => {
+                zeros.resize(count * length, 0.0);
+                Ok(zeros)
+            }
+            _ => {
+                let megabytes = 4.0 * count as f64 * length as f64 / 1e6;
+                Err(EngineError::Device(format!(
+                    "a batch of {} needs {megabytes:.0} MB in one piece, which there is not: choose a smaller one",
+                    self.images
+                )))
+            }
+>>>>>>> train-E
         }
     }
 

@@ -5,8 +5,12 @@ mod attention;
 mod back;
 mod grid;
 mod list;
+<<<<<<< HEAD
 mod operation;
 mod pixels;
+=======
+mod parts;
+>>>>>>> train-E
 mod tensors;
 mod through;
 mod tiles;
@@ -169,7 +173,7 @@ impl CpuLearner {
             let packed: Vec<Weights> = plan.plan.ops.iter().map(one).collect();
             let list = List::new(plan, &self.layout, &packed, images, self.kernels);
             self.current = Some(Current {
-                memory: list.memory(),
+                memory: list.memory()?,
                 list,
                 packed,
                 fresh: false,
@@ -223,7 +227,12 @@ impl CpuLearner {
         batch: &TrainBatch,
         update: &Update,
     ) -> Result<StepNumbers, EngineError> {
-        let loss = self.run(batch)? as f32;
+        let loss = self.run(batch)?;
+        Ok(self.change(loss as f32, update))
+    }
+
+    /// Changes the weights along the gradients that are there, those of a batch whose loss is `loss`.
+    fn change(&mut self, loss: f32, update: &Update) -> StepNumbers {
         let (state, gradients, squares) = (&mut self.state, &self.gradients, &mut self.squares);
         let norm = threads::inside(|| adam::norm(gradients, squares));
         let numbers = StepNumbers {
@@ -238,7 +247,7 @@ impl CpuLearner {
                 current.fresh = false;
             }
         }
-        Ok(numbers)
+        numbers
     }
 }
 

@@ -1,0 +1,309 @@
+//! Reading the options of a run in training from JavaScript.
+
+use js_sys::{Reflect, Uint8Array};
+use serde::Deserialize;
+use wasm_bindgen::prelude::*;
+
+use crate::engine::{DeviceKind, EngineKind, LoadOptions};
+use crate::images::ImageSet;
+use crate::train::TrainOptions;
+use crate::web::checks::{MAX_SAFE, check_keys, integer};
+use crate::web::{WebError, js_error};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** The pictures that a run learns from. */
+export interface TrainingImages {
+  /** Where it runs; without WebGPU in this browser, "cpu". Default cpu. */
+  device?: "webgpu" | "cpu";
+  /** Pixels of 8 bits, [count, channels, height, width] row by row. */
+  images: Uint8Array;
+  /** Default: as many as fill the pixels. */
+  count?: number;
+  /** 1 (grey) or 3 (red, green, blue). Default: config.json's in_channels. */
+  channels?: number;
+  /** Default: that of config.json. */
+  height?: number;
+  /** Default: that of config.json. */
+  width?: number;
+}
+/** How a run changes the weights; of a run that is resumed, what is not given stays as it was. */
+export interface TrainingSteps {
+  /** Steps of the whole run. Default 10000. */
+  steps?: number;
+  /** Learning rate, above 0 and at most 1. Default 0.0006. */
+  lr?: number;
+  /** The first steps, over which the learning rate rises linearly. Default 200. */
+  warmup?: number;
+  /** The last steps, over which the learning rate falls linearly to 0. Default 0. */
+  decay_steps?: number;
+  /** Decay of the average of the weights, which is what a model is made of. Default 0.9995. */
+  ema?: number;
+  /** Largest norm of the gradient; 0 turns clipping off. Default 1. */
+  clip?: number;
+}
+/** What `Trainer.create()` takes. */
+export interface TrainingOptions extends TrainingImages, TrainingSteps {
+  /** The text of config.json: any network that can be sampled from, without classes. */
+  config: string;
+  /** The text of scheduler_config.json: the chain, and what the network's output means. */
+  scheduler: string;
+  /** The bytes of a .safetensors file to begin with. Default: new weights, drawn from the seed. */
+  weights?: Uint8Array;
+  /** Pictures per step, 1 to 4096. Default 16. */
+  batch?: number;
+  /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default simple. */
+  loss?: string;
+  /** 0 to 2^53 - 1. Default 0. */
+  seed?: number;
+}
+/** What `Trainer.resume()` takes: the pictures that the run began with, and what is to be different from now on. */
+export interface ResumeOptions extends TrainingImages, TrainingSteps {}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// TypeScript's `TrainingOptions`.
+    #[wasm_bindgen(typescript_type = "TrainingOptions")]
+    pub type JsTrainingOptions;
+    /// TypeScript's `ResumeOptions`.
+    #[wasm_bindgen(typescript_type = "ResumeOptions")]
+    pub type JsResumeOptions;
+}
+
+/// Where a run in training takes place and what it learns from.
+#[derive(Deserialize)]
+struct Images {
+    device: Option<String>,
+    count: Option<f64>,
+    channels: Option<f64>,
+    height: Option<f64>,
+    width: Option<f64>,
+}
+
+/// What may be different after a checkpoint.
+#[derive(Deserialize)]
+struct Steps {
+    steps: Option<f64>,
+    lr: Option<f64>,
+    warmup: Option<f64>,
+    decay_steps: Option<f64>,
+    ema: Option<f64>,
+    clip: Option<f64>,
+}
+
+/// What may not.
+#[derive(Deserialize)]
+struct Beginning {
+    config: String,
+    scheduler: String,
+    batch: Option<f64>,
+    loss: Option<String>,
+    seed: Option<f64>,
+}
+
+/// Names of the fields of the first two, and of the pixels.
+const RESUME_KEYS: [&str; 12] = [
+    "device",
+    "images",
+    "count",
+    "channels",
+    "height",
+    "width",
+    "steps",
+    "lr",
+    "warmup",
+    "decay_steps",
+    "ema",
+    "clip",
+];
+
+/// And of the last, and of the weights.
+const BEGIN_KEYS: [&str; 6] = ["config", "scheduler", "weights", "batch", "loss", "seed"];
+
+/// Pictures per step where nobody says: half a minute for the first hundred steps of a small network on one core.
+const BATCH: usize = 16;
+
+/// A run that begins.
+pub struct Request {
+    /// config.json.
+    pub config: String,
+    /// scheduler_config.json.
+    pub scheduler: String,
+    /// The weights to begin with.
+    pub weights: Option<Vec<u8>>,
+    /// The settings.
+    pub options: TrainOptions,
+    given: JsValue,
+}
+
+impl Request {
+    /// Of `Trainer.create`.
+    ///
+    /// # Errors
+    /// A JavaScript `Error` that names the option, what was expected and what was found.
+    pub fn read(options: JsTrainingOptions) -> Result<Self, WebError> {
+        let given: JsValue = options.into();
+        check_keys(&given, &[&BEGIN_KEYS[..], &RESUME_KEYS[..]].concat())?;
+        let Beginning {
+            config,
+            scheduler,
+            batch,
+            loss,
+            seed,
+        } = from(&given)?;
+        let mut options = TrainOptions {
+            batch: whole("batch", batch)?.map_or(BATCH, |batch| batch as usize),
+            seed: integer("seed", seed.unwrap_or(0.0), MAX_SAFE)?,
+            loss: loss
+                .map_or(Ok(Default::default()), |loss| loss.parse())
+                .map_err(js_error)?,
+            ..Default::default()
+        };
+        change(&given, &mut options)?;
+        Ok(Self {
+            config,
+            scheduler,
+            weights: bytes(&given, "weights")?,
+            options,
+            given,
+        })
+    }
+
+    /// The pictures, of which `defaults` are channels, height and width where nobody says, and where they are learned.
+    ///
+    /// # Errors
+    /// As for [`Request::read`].
+    pub fn images(
+        &self,
+        defaults: [Option<usize>; 3],
+    ) -> Result<(ImageSet, LoadOptions), WebError> {
+        images(&self.given, defaults)
+    }
+}
+
+/// Of `Trainer.resume`: changes `options` and reads the pictures, as [`Request::images`].
+///
+/// # Errors
+/// As for [`Request::read`].
+pub fn resume(
+    given: JsResumeOptions,
+    options: &mut TrainOptions,
+    defaults: [Option<usize>; 3],
+) -> Result<(ImageSet, LoadOptions), WebError> {
+    let given: JsValue = given.into();
+    check_keys(&given, &RESUME_KEYS)?;
+    change(&given, options)?;
+    images(&given, defaults)
+}
+
+fn from<T: for<'d> Deserialize<'d>>(given: &JsValue) -> Result<T, WebError> {
+    serde_wasm_bindgen::from_value(given.clone())
+        .map_err(|error| WebError::options(format!("options: {error}")))
+}
+
+fn whole(name: &str, value: Option<f64>) -> Result<Option<u32>, WebError> {
+    let most = f64::from(u32::MAX);
+    let read = |value| Ok(integer(name, value, most)? as u32);
+    value.map(read).transpose()
+}
+
+fn change(given: &JsValue, options: &mut TrainOptions) -> Result<(), WebError> {
+    let found: Steps = from(given)?;
+    let TrainOptions {
+        steps,
+        lr,
+        warmup,
+        decay_steps,
+        ema,
+        clip,
+        ..
+    } = options;
+    for (name, to, value) in [
+        ("steps", steps, found.steps),
+        ("warmup", warmup, found.warmup),
+        ("decay_steps", decay_steps, found.decay_steps),
+    ] {
+        *to = whole(name, value)?.unwrap_or(*to);
+    }
+    for (to, value) in [(lr, found.lr), (ema, found.ema), (clip, found.clip)] {
+        *to = value.unwrap_or(*to);
+    }
+    options.check().map_err(js_error)
+}
+
+/// The bytes in the option `name`.
+fn bytes(given: &JsValue, name: &str) -> Result<Option<Vec<u8>>, WebError> {
+    // What throws when it is looked at is not there.
+    let value = Reflect::get(given, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    match value.dyn_into::<Uint8Array>() {
+        Ok(bytes) => copied(&bytes, name).map(Some),
+        Err(_) => Err(WebError::options(format!("{name}: expected an Uint8Array"))),
+    }
+}
+
+/// The numbers of `from`: more than there is memory for would end the module without a word.
+fn copied(from: &Uint8Array, name: &str) -> Result<Vec<u8>, WebError> {
+    let length = from.length() as usize;
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|_| WebError::options(format!("{name}: there is no memory for {length} bytes")))?;
+    bytes.resize(length, 0);
+    from.copy_to(&mut bytes);
+    Ok(bytes)
+}
+
+fn images(
+    given: &JsValue,
+    defaults: [Option<usize>; 3],
+) -> Result<(ImageSet, LoadOptions), WebError> {
+    let Images {
+        device,
+        count,
+        channels,
+        height,
+        width,
+    } = from(given)?;
+    let device = match device.as_deref().unwrap_or("cpu") {
+        "cpu" => DeviceKind::Cpu,
+        "webgpu" => DeviceKind::Gpu,
+        other => {
+            return Err(WebError::options(format!(
+                "device: expected webgpu or cpu, found {other}"
+            )));
+        }
+    };
+    let pixels = bytes(given, "images")?
+        .ok_or_else(|| WebError::options("images: expected an Uint8Array, found none".into()))?;
+    let mut shape = [0; 3];
+    let named = [("channels", channels), ("height", height), ("width", width)];
+    for ((to, (name, value)), default) in shape.iter_mut().zip(named).zip(defaults) {
+        let value = whole(name, value)?.map(|value| value as usize).or(default);
+        *to = value.ok_or_else(|| {
+            WebError::options(format!(
+                "{name}: config.json does not say, so it has to be given"
+            ))
+        })?;
+    }
+    let [channels, height, width] = shape;
+    let count = match whole("count", count)? {
+        Some(count) => count as usize,
+        // What is left over is refused with the rest.
+        None => {
+            let image = channels.saturating_mul(height).saturating_mul(width);
+            pixels.len() / image.max(1)
+        }
+    };
+    let images = ImageSet::new(count, channels, height, width, pixels).map_err(js_error)?;
+    let options = LoadOptions {
+        engine: EngineKind::Plan,
+        device,
+        #[cfg(feature = "gpu")]
+        gpu: Default::default(),
+    };
+    Ok((images, options))
+}

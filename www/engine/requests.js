@@ -1,0 +1,80 @@
+// One worker, seen from whoever started it: every request is a promise that is settled once, whatever becomes of the
+// worker and however many requests are under way. Messages go by the number of their request.
+
+import { Failure, oneLine } from './errors.js';
+
+/** @param {URL} script @throws {Failure} where the browser has none, or allows none here */
+function startWorker(script) {
+  try {
+    return new Worker(script, { type: 'module' });
+  } catch (error) {
+    throw new Failure('browser', `This browser starts no workers here, and the network runs in one (${oneLine(error)}); please allow them or use a current Chrome, Edge, Firefox or Safari.`);
+  }
+}
+
+export class Requests {
+  /** @type {Worker} */
+  #worker;
+  /** @type {Map<number, {resolve: (value: any) => void, reject: (failure: Failure) => void, onEvent?: (event: any) => void}>} by request */
+  #pending = new Map();
+  #requests = 0;
+  /** Why it has ended, once it has. @type {Failure|null} */
+  #end = null;
+
+  /** @param {URL} script @param {(event: any) => void} listener  hears what belongs to no request */
+  constructor(script, listener) {
+    this.listener = listener;
+    this.#worker = startWorker(script);
+    this.#worker.addEventListener('message', ({ data }) => this.#receive(data));
+    this.#worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      this.#receive({ type: 'crashed', kind: 'start', message: event.message || 'its script failed' });
+    });
+  }
+
+  /** How many requests are under way. */
+  get requests() {
+    return this.#pending.size;
+  }
+
+  /** Ends the worker at once and gives back its memory. @param {Failure} [why]  what its requests fail with, from now on too */
+  terminate(why = new Failure('ended', 'the engine was ended')) {
+    this.#end ??= why;
+    this.#worker.terminate();
+    for (const { reject } of this.#pending.values()) reject(this.#end);
+    this.#pending.clear();
+  }
+
+  /** Says something that has no answer. @param {object} message */
+  post(message) {
+    this.#worker.postMessage(message);
+  }
+
+  /**
+   * @param {object} message @param {(event: any) => void} [onEvent]  hears what belongs to it @param {Transferable[]} [transfer]
+   * @returns {{request: number, answer: Promise<any>}}
+   */
+  request(message, onEvent, transfer = []) {
+    this.#requests += 1;
+    const request = this.#requests;
+    if (this.#end) return { request, answer: Promise.reject(this.#end) };
+    const answer = new Promise((resolve, reject) => this.#pending.set(request, { resolve, reject, onEvent }));
+    this.#worker.postMessage({ ...message, request }, transfer);
+    return { request, answer };
+  }
+
+  /** @param {any} data  `type` is `answer`, `failed`, `crashed` or that of an event */
+  #receive(data) {
+    if (data.type === 'crashed') this.terminate(new Failure(data.kind, data.message));
+    if (!('request' in data)) {
+      this.listener(data);
+      return;
+    }
+    const { request } = data;
+    const pending = this.#pending.get(request);
+    if (data.type === 'answer' || data.type === 'failed') this.#pending.delete(request);
+    if (data.type === 'answer') pending?.resolve(data.value);
+    else if (data.type === 'failed') pending?.reject(new Failure(data.kind, data.message));
+    else pending?.onEvent?.(data);
+  }
+}

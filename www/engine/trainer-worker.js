@@ -1,0 +1,248 @@
+// The worker that owns a network in training. On the CPU it starts others, with the same script and the same network: each
+// computes the gradients of its part of every batch, and this one adds them up in order, changes the weights and hands
+// them out. Numbers are handed over, not copied.
+//
+// In:   {type: 'create', script, module, device, workers, options}   or
+//       {type: 'resume', script, module, device, workers, options, checkpoint}   once, first
+//       {type: 'step', count}   {type: 'model', precision}   {type: 'checkpoint'}   {type: 'gradients', options}
+//       {type: 'part', step, index, parts, values}   to one that was started by another
+//       {type: 'stop'}   at any time, about every `step`
+// Out:  {type: 'answer', value}   {type: 'failed', kind, message}   one of the two to each request
+//       {type: 'step', ...}   during a `step`
+// All of these have the number of their `request`; requests.js deals with them. On its own account the worker says:
+//       {type: 'notice', topic, text}
+//       {type: 'crashed', kind, message}   it is of no further use, and answers no more
+
+import { chooseDevice, findAdapter } from './device.js';
+import { Failure, oneLine } from './errors.js';
+import { workersFor } from './pool.js';
+import { Requests } from './requests.js';
+
+/**
+ * @typedef {typeof import('../../pkg/training/ddim_web.js')} Package
+ * @typedef {import('../../pkg/training/ddim_web.js').TrainingStep} Step
+ * @typedef {import('../../pkg/training/ddim_web.js').TrainingPart} Part
+ * @typedef {object} Beginning
+ * @property {string} script @property {WebAssembly.Module} module
+ * @property {'auto'|'webgpu'|'cpu'} [device] @property {number} [workers]
+ * @property {any} options @property {Uint8Array} [checkpoint]
+ */
+
+/** @type {import('../../pkg/training/ddim_web.js').Trainer} */
+let trainer;
+/** The others, which compute the second part of a batch and the rest. @type {Requests[]} */
+const helpers = [];
+/** The weights that they do not have yet. @type {Float32Array<ArrayBuffer>|null} */
+let changed = null;
+/** Steps done. */
+let done = 0;
+/** Steps of the whole run. */
+let steps = 0;
+/** `step`s that wait or are under way. @type {Set<{stopping: boolean}>} */
+const runs = new Set();
+
+/** @param {object} message @param {Transferable[]} [transfer] */
+function say(message, transfer = []) {
+  postMessage(message, transfer);
+}
+
+/** @param {import('./errors.js').Kind} kind @param {unknown} reason */
+function crash(kind, reason) {
+  say({ type: 'crashed', kind, message: oneLine(reason) || 'no reason given' });
+}
+
+/** @param {unknown} error @throws {Failure} always */
+function refuseToStart(error) {
+  throw new Failure('start', oneLine(error));
+}
+
+/** @param {string} topic @param {string} text */
+function notice(topic, text) {
+  say({ type: 'notice', topic, text });
+}
+
+/** @param {Package} wasm @param {Beginning} request @param {'cpu'|'webgpu'} device */
+function trainerOn(wasm, { options, checkpoint }, device) {
+  const there = { ...options, device };
+  return checkpoint ? wasm.Trainer.resume(checkpoint, there) : wasm.Trainer.create(there);
+}
+
+/** On `auto`, a graphics card that cannot take the network is no reason to give up. @param {Package} wasm @param {Beginning} request */
+async function newTrainer(wasm, request) {
+  const wanted = request.device ?? 'auto';
+  const choice = chooseDevice(wanted, await findAdapter(wanted, navigator.gpu, 'plan'), wasm.is_software_adapter);
+  if (choice.notice) notice('device', choice.notice);
+  try {
+    return await trainerOn(wasm, request, choice.device);
+  } catch (error) {
+    const kind = Failure.from(error).kind;
+    if (wanted !== 'auto' || choice.device === 'cpu' || (kind !== 'device' && kind !== 'lost')) throw error;
+    const onCpu = await trainerOn(wasm, request, 'cpu');
+    notice('device', `The graphics card could not take the network (${oneLine(error)}), so the CPU is used.`);
+    return onCpu;
+  }
+}
+
+/** @param {Beginning} request */
+async function begin(request) {
+  const { script, module, workers } = request;
+  /** @type {Package} */
+  const wasm = await import(script).catch(refuseToStart);
+  await wasm.default({ module_or_path: module }).catch(refuseToStart);
+  // A panic never settles the promise that waits for it.
+  wasm.on_panic((message) => crash('crash', message));
+  trainer = await newTrainer(wasm, request);
+  const info = trainer.info();
+  ({ step: done, steps } = info);
+  if (info.device === 'cpu') {
+    const most = workersFor(info.batch, navigator.hardwareConcurrency);
+    await findHelp(request, Math.min(workers ?? most, info.batch) - 1);
+  }
+  return { ...info, workers: helpers.length + 1 };
+}
+
+/** Starts `count` others with the same network. @param {Beginning} request @param {number} count */
+async function findHelp(request, count) {
+  const started = await Promise.allSettled(
+    Array.from({ length: Math.max(count, 0) }, async () => {
+      // Without one of them a step cannot end well.
+      const helper = new Requests(new URL('./trainer-worker.js', import.meta.url), ({ type, kind, message }) => {
+        if (type === 'crashed' && helpers.includes(helper)) crash(kind, message);
+      });
+      try {
+        await helper.request({ ...request, device: 'cpu', workers: 1 }).answer;
+        return helper;
+      } catch (error) {
+        helper.terminate();
+        throw error;
+      }
+    }),
+  );
+  for (const end of started) if (end.status === 'fulfilled') helpers.push(end.value);
+  const failed = started.find((end) => end.status === 'rejected');
+  if (failed) notice('cores', `${helpers.length + 1} of ${count + 1} processors are used: ${oneLine(failed.reason)}`);
+}
+
+/** A step that all workers make together. @returns {Promise<Step>} */
+async function stepTogether() {
+  const parts = helpers.length + 1;
+  const asked = helpers.map((helper, i) => {
+    // The last of them takes the numbers themselves.
+    const values = i < helpers.length - 1 ? changed?.slice() : changed;
+    return helper.request({ type: 'part', step: done, index: i + 1, parts, values }, undefined, values ? [values.buffer] : []).answer;
+  });
+  changed = null;
+  // While they are at work.
+  const mine = Promise.resolve().then(() => trainer.part(done, 0, parts));
+  const [, ...others] = /** @type {Part[]} */ (await all([mine, ...asked]));
+  const report = trainer.finish(Float64Array.from(others, ({ loss }) => loss), others.map(({ gradients }) => gradients));
+  changed = /** @type {Float32Array<ArrayBuffer>} */ (trainer.values());
+  return report;
+}
+
+/** @returns {Promise<Step>} */
+async function timedStep() {
+  const began = performance.now();
+  const report = await (helpers.length > 0 ? stepTogether() : trainer.step());
+  done = report.step;
+  return { ...report, ms: performance.now() - began };
+}
+
+/** Waits for the end of every one, however some end. @template T @param {Promise<T>[]} promises @returns {Promise<T[]>} */
+async function all(promises) {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
+const { port1: inbox, port2: outbox } = new MessageChannel();
+/** Those whose message is under way, in its order. @type {((value?: unknown) => void)[]} */
+const sent = [];
+inbox.onmessage = () => sent.shift()?.();
+
+/** Lets waiting messages in, so that a `stop` is seen between two steps. */
+const otherMessages = () =>
+  new Promise((resolve) => {
+    sent.push(resolve);
+    outbox.postMessage(null);
+  });
+
+/** The end of what was done last. @type {Promise<unknown>} */
+let turn = Promise.resolve();
+
+/** Waits for one's turn: the network does one thing at a time. @template T @param {() => T|Promise<T>} work @returns {Promise<T>} */
+function inTurn(work) {
+  const mine = turn.then(work);
+  turn = mine.catch(() => {}).then(otherMessages);
+  return mine;
+}
+
+/** @param {{request: number, count: number}} request */
+async function step({ request, count }) {
+  if (!(Number.isInteger(count) && count > 0)) throw new Failure('options', `count: expected an integer, at least 1, found ${count}`);
+  const run = { stopping: false };
+  runs.add(run);
+  try {
+    /** @type {Step|null} */
+    let last = null;
+    let [losses, made] = [0, 0];
+    while (made < count && (!last || done < steps)) {
+      // Whoever stops it early gets one step.
+      const report = await inTurn(() => (last && run.stopping ? null : timedStep()));
+      if (!report) break;
+      say({ type: 'step', request, ...report });
+      last = report;
+      losses += report.loss;
+      made += 1;
+    }
+    return { ...last, loss: losses / made, stopped: made < count && done < steps };
+  } finally {
+    runs.delete(run);
+  }
+}
+
+/** @param {{step: number, index: number, parts: number, values: Float32Array|null|undefined}} request @returns {Part} */
+function part({ step, index, parts, values }) {
+  if (values) trainer.set_values(values);
+  return trainer.part(step, index, parts);
+}
+
+/** @type {Record<string, (request: any) => unknown>} */
+const requests = {
+  create: (request) => inTurn(() => begin(request)),
+  resume: (request) => inTurn(() => begin(request)),
+  step,
+  part: (request) => inTurn(() => part(request)),
+  model: ({ precision }) => inTurn(() => trainer.model(precision)),
+  checkpoint: () => inTurn(() => trainer.checkpoint()),
+  gradients: ({ options }) => inTurn(() => trainer.gradients(options)),
+};
+
+/** The numbers in an answer, which are handed over. @param {any} value @returns {Transferable[]} */
+function numbersOf(value) {
+  const all = [value, ...Object.values(value ?? {})].filter((part) => ArrayBuffer.isView(part));
+  return all.map(({ buffer }) => /** @type {ArrayBuffer} */ (buffer));
+}
+
+/** @param {{type: string, request: number}} data */
+async function answer(data) {
+  const { type, request } = data;
+  try {
+    const value = await requests[type](data);
+    say({ type: 'answer', request, value }, numbersOf(value));
+  } catch (error) {
+    // A trap inside wasm leaves the module's memory in an unknown state.
+    if (error instanceof WebAssembly.RuntimeError) crash('crash', error);
+    else {
+      const { kind, message } = Failure.from(error);
+      say({ type: 'failed', request, kind, message });
+    }
+  }
+}
+
+addEventListener('message', ({ data }) => {
+  if (data.type === 'stop') for (const run of runs) run.stopping = true;
+  else void answer(data);
+});
+
+addEventListener('error', (event) => crash('crash', event.message));
+addEventListener('unhandledrejection', (event) => crash('crash', event.reason));
