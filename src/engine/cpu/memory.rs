@@ -115,6 +115,15 @@ impl Numbers {
         }
     }
 
+    /// The same, or nothing where there is not so much memory: asking for too much would end the program.
+    #[cfg(feature = "train")]
+    pub fn try_zeros(length: usize) -> Option<Self> {
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(length.div_ceil(16)).ok()?;
+        lines.resize(length.div_ceil(16), Line([0.0; 16]));
+        Some(Self { lines, length })
+    }
+
     /// All of them, for as long as nobody else uses them.
     pub fn memory(&mut self) -> Memory {
         Memory(self.lines.as_mut_ptr().cast())

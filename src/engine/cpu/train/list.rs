@@ -192,14 +192,6 @@ impl List {
         } else {
             1
         };
-<<<<<<< HEAD
-        BatchMemory {
-            images: Numbers::zeros(self.images * self.places.length()),
-            rooms: Numbers::zeros(rooms * room),
-            grids: Numbers::zeros(grids),
-            sums: Numbers::zeros(sums),
-            sum_rooms: Numbers::zeros(self.threads * sum_room),
-=======
         let zeros = |count: usize, length: usize| self.zeros(count, length);
         Ok(BatchMemory {
             images: zeros(self.images, self.places.length())?,
@@ -210,25 +202,16 @@ impl List {
         })
     }
 
-    /// `count * length` zeros: a batch may take more than a browser's module can ever have, and what fails to be asked
-    /// for would end the module.
-    fn zeros(&self, count: usize, length: usize) -> Result<Vec<f32>, EngineError> {
-        let mut zeros = Vec::new();
-        let numbers = count.checked_mul(length);
-        match numbers.map(|numbers| zeros.try_reserve_exact(numbers)) {
-            Some(Ok(())) => {
-                zeros.resize(count * length, 0.0);
-                Ok(zeros)
-            }
-            _ => {
-                let megabytes = 4.0 * count as f64 * length as f64 / 1e6;
-                Err(EngineError::Device(format!(
-                    "a batch of {} needs {megabytes:.0} MB in one piece, which there is not: choose a smaller one",
-                    self.images
-                )))
-            }
->>>>>>> train-E
-        }
+    /// `count * length` zeros: a batch may take more than a browser's module can ever have.
+    fn zeros(&self, count: usize, length: usize) -> Result<Numbers, EngineError> {
+        let zeros = count.checked_mul(length).and_then(Numbers::try_zeros);
+        zeros.ok_or_else(|| {
+            let megabytes = 4.0 * count as f64 * length as f64 / 1e6;
+            EngineError::Device(format!(
+                "a batch of {} needs {megabytes:.0} MB in one piece, which there is not: choose a smaller one",
+                self.images
+            ))
+        })
     }
 
     /// The loss of `batch`, whose shape must be this list's; the gradient of every parameter into `gradients`.

@@ -5,12 +5,9 @@ mod attention;
 mod back;
 mod grid;
 mod list;
-<<<<<<< HEAD
 mod operation;
-mod pixels;
-=======
 mod parts;
->>>>>>> train-E
+mod pixels;
 mod tensors;
 mod through;
 mod tiles;
