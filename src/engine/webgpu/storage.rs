@@ -1,5 +1,6 @@
 //! How the numbers between the operations are stored.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -61,7 +62,7 @@ impl Storage {
     /// [`EngineError::Device`] when one is too large for the format.
     pub(super) fn encode(self, numbers: &[f32]) -> Result<Vec<u8>, EngineError> {
         if self == Self::F32 {
-            return Ok(bytes(numbers));
+            return Ok(bytes(numbers).into_owned());
         }
         let halves: Vec<f16> = numbers.iter().map(|v| f16::from_f32(*v)).collect();
         let beyond = |(v, half): &(&f32, &f16)| v.is_finite() && !half.is_finite();
@@ -75,13 +76,16 @@ impl Storage {
     }
 }
 
-/// Little-endian, as every device that WebGPU runs on has them.
-pub fn bytes(numbers: &[f32]) -> Vec<u8> {
-    let mut bytes = vec![0; 4 * numbers.len()];
-    for (to, number) in bytes.chunks_exact_mut(4).zip(numbers) {
-        to.copy_from_slice(&number.to_le_bytes());
+/// Little-endian, as every device that WebGPU runs on has them; no copy where the processor has them like that too.
+pub fn bytes(numbers: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        // SAFETY: an f32 is four bytes without padding, bytes may lie anywhere, and they live as long as the numbers.
+        let bytes = unsafe {
+            std::slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), size_of_val(numbers))
+        };
+        return Cow::Borrowed(bytes);
     }
-    bytes
+    Cow::Owned(numbers.iter().flat_map(|x| x.to_le_bytes()).collect())
 }
 
 #[cfg(test)]

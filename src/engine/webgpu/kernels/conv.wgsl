@@ -277,9 +277,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 
 #for p in P
   if (first + $pu * $ACROSSu < op.count) {
-    let image = pixel$p.x;
-    let y = pixel$p.y;
-    let x = pixel$p.z;
+#if SHARED
+    // Found once more, so that nobody keeps it all the time.
+    let here$p = locate(first + $pu * $ACROSSu);
+#else
+    let here$p = pixel$p;
+#end
+    let image = here$p.x;
+    let y = here$p.y;
+    let x = here$p.z;
 #if PHASES
     let place = (2u * y + row) * 2u * op.width + 2u * x + column;
 #else

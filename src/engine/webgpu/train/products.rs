@@ -24,9 +24,6 @@ struct Cut {
 /// Pixels that a workgroup holds at a time.
 const DEPTH: usize = 16;
 
-/// Vectors of a workgroup that adds parts.
-const COLUMNS: usize = 16;
-
 /// Invocations of a workgroup at least.
 const LEAST: usize = 32;
 
@@ -181,15 +178,22 @@ impl Steps<'_> {
             ],
             piece,
         )?;
+        // Where parts are many several invocations share those of a vector.
+        let slices = cut.parts.div_ceil(8).next_power_of_two().min(16);
+        let threads = (16 * slices).max(64);
+        let columns = threads / slices;
         let gather = self.summed(
-            &[(&kernels::GATHER, &[("THREADS", 256), ("COLUMNS", COLUMNS)])],
+            &[(
+                &kernels::GATHER,
+                &[("THREADS", threads), ("COLUMNS", columns)],
+            )],
             &[
                 ("source", parts),
                 ("size", size),
                 ("parts", cut.parts),
                 ("output", to),
             ],
-            [size.div_ceil(COLUMNS), 1, 1],
+            [size.div_ceil(columns), 1, 1],
             piece,
         )?;
         Ok([sums, gather])
