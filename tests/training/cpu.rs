@@ -36,7 +36,7 @@ fn agrees(what: &str, plan: &TrainingPlan, learner: &mut CpuLearner, batch: &Tra
         let pairs = found.iter().zip(expected);
         let error = norm(pairs.map(|(f, e)| f64::from(*f) - e));
         let size = norm(expected.iter().copied());
-        if !(error <= TOLERANCE * size + NOTHING * largest) {
+        if error.is_nan() || error > TOLERANCE * size + NOTHING * largest {
             wrong.push(format!(
                 "{}: {error:e} of {size:e}",
                 plan.plan.params[i].name
@@ -294,7 +294,8 @@ fn what_does_not_fit_is_refused_by_name() {
         let error = block_on(learner.gradients(&batch)).unwrap_err();
         error.to_string()
     };
-    let cases: [(&dyn Fn(&mut TrainBatch), &str); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut TrainBatch);
+    let cases: [(Change, &str); 6] = [
         (&|b| b.shape[0] = 0, "batch of 1 or more"),
         (&|b| b.shape[3] = 15, "multiples of 2"),
         (&|b| b.x0.truncate(5), "found 5"),
