@@ -141,3 +141,67 @@ fn a_prediction_asks_only_for_its_input_and_output() {
     let bytes = predict();
     assert!(bytes <= 2 * image + PER_STEP, "{bytes} bytes");
 }
+
+/// Twenty steps of training in the memory that the first ones asked for: one picture on all threads, and several.
+#[cfg(feature = "train")]
+#[test]
+fn training_steps_leave_memory_as_it_was() {
+    use ddim_web::engine::plan::Plan;
+    use ddim_web::engine::{CpuLearner, Learner, LearnerState, Level, TrainBatch, Update};
+
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let config = UnetConfig::from_json(ATTENTION).unwrap();
+    let params = Plan::expected_tensors(&config).unwrap();
+    let state = LearnerState::new(params.iter().map(rule::fill).collect());
+    let mut learner = CpuLearner::new(config, &state).unwrap();
+    for images in [1, 5] {
+        let shape = [images, 3, 16, 16];
+        let numbers = |name: &str| -> Vec<f32> {
+            let unit = rule::unit(name).take(shape.iter().product());
+            unit.map(|v| v as f32).collect()
+        };
+        let level = Level {
+            signal: 0.6,
+            noise: 0.8,
+            c_x0: 0.0,
+            c_eps: 1.0,
+            weight: 1.0,
+        };
+        let batch = TrainBatch {
+            shape,
+            x0: numbers("x0"),
+            eps: numbers("eps"),
+            timesteps: vec![300.0; images],
+            levels: vec![level; images],
+            labels: None,
+            drop_seed: 1,
+        };
+        let mut step = |done| {
+            let update = Update {
+                done,
+                lr: 1e-4,
+                clip: 1.0,
+                decay: 0.9,
+            };
+            let before = ALLOCATED.load(Ordering::SeqCst);
+            pollster::block_on(learner.step(&batch, &update)).unwrap();
+            ALLOCATED.load(Ordering::SeqCst) - before
+        };
+        (0..3).for_each(|done| {
+            step(done);
+        });
+        let before = in_use();
+        for done in 3..23 {
+            let bytes = step(done);
+            assert!(
+                bytes <= PER_STEP * images,
+                "step {done} of {images} pictures: {bytes} bytes"
+            );
+        }
+        let after = in_use();
+        assert!(
+            after <= before + PER_STEP,
+            "{before} bytes in use before, {after} after"
+        );
+    }
+}

@@ -49,16 +49,16 @@ pub fn each_mut<T: Send>(items: &mut [T], work: impl Fn(usize, &mut T) + Send + 
     }
 }
 
-/// Calls `work(worker, image, threads)` for every number below `images`: side by side, some for each of `all` workers,
-/// where there are enough of them, else one after the other with all threads for worker 0.
+/// Calls `work(worker, some images, threads)` until every number below `images` was among some: side by side, some for
+/// each of `all` workers, where there are enough of them, else all of them at once with all threads for worker 0.
 #[cfg(feature = "train")]
-pub fn workers(all: usize, images: usize, work: impl Fn(usize, usize, usize) + Send + Sync) {
+pub fn workers(all: usize, images: usize, work: impl Fn(usize, Range<usize>, usize) + Send + Sync) {
     if side_by_side(all, images) {
         each(all, all, |worker| {
-            piece(images, 1, all, worker).for_each(|image| work(worker, image, 1));
+            work(worker, piece(images, 1, all, worker), 1);
         });
     } else {
-        (0..images).for_each(|image| work(0, image, all));
+        work(0, 0..images, all);
     }
 }
 

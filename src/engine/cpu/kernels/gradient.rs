@@ -178,10 +178,10 @@ unsafe fn block<L: Lane, const R: usize, const V: usize>(of: &Outer, first: usiz
             }
         }
         let to = of.to.add(vector * of.to_vector + first * L::N);
-        for row in 0..R {
-            for v in 0..V {
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
                 let to = to.add(v * of.to_vector + row * L::N);
-                let mut sum = sums[row][v];
+                let mut sum = *sum;
                 if of.add {
                     sum = sum.add(L::load(to));
                 }
@@ -304,11 +304,9 @@ pub unsafe fn kernel_gradient<L: Lane>(from: *const f32, step: usize, to: *mut f
             ];
             *column = by_g(u, half);
         }
-        for y in 0..3 {
-            let row = by_g(
-                [columns[0][y], columns[1][y], columns[2][y], columns[3][y]],
-                half,
-            );
+        let [a, b, c, d] = columns;
+        for (y, (((a, b), c), d)) in a.into_iter().zip(b).zip(c).zip(d).enumerate() {
+            let row = by_g([a, b, c, d], half);
             for (x, value) in row.into_iter().enumerate() {
                 value.store(to.add((3 * y + x) * L::N));
             }

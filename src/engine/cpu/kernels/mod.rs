@@ -18,6 +18,8 @@ mod point;
 mod arm;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, feature = "train"))]
+mod training_tests;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 #[cfg(target_arch = "x86_64")]

@@ -14,13 +14,13 @@ use crate::noise::gaussian;
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
-fn random(draw: u32, length: usize) -> Vec<f32> {
+pub fn random(draw: u32, length: usize) -> Vec<f32> {
     let mut values = vec![0.0; length];
     gaussian(7, 0, draw, &mut values);
     values
 }
 
-fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
+pub fn assert_close(found: &[f32], expected: &[f64], tolerance: f64, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
         let error = (f64::from(*found) - expected).abs();

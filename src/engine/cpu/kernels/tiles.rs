@@ -31,8 +31,9 @@ pub unsafe fn kernels<L: Lane>(from: *const f32, to: *mut f32, step: usize) {
             ];
             *column = by_g(g, half);
         }
-        for y in 0..4 {
-            let row = by_g([columns[0][y], columns[1][y], columns[2][y]], half);
+        let [a, b, c] = columns;
+        for (y, ((a, b), c)) in a.into_iter().zip(b).zip(c).enumerate() {
+            let row = by_g([a, b, c], half);
             for (x, value) in row.into_iter().enumerate() {
                 value.store(to.add((4 * y + x) * step));
             }
@@ -122,10 +123,10 @@ unsafe fn sums<L: Lane, const R: usize, const V: usize>(of: &Panel, tile: usize,
             }
         }
         let to = of.to.add(output * of.to_vector + tile * L::N);
-        for row in 0..R {
-            for v in 0..V {
+        for (row, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
                 let to = to.add(v * of.to_vector + row * L::N);
-                let mut sum = sums[row][v];
+                let mut sum = *sum;
                 if of.add {
                     sum = sum.add(L::load(to));
                 }

@@ -1,9 +1,11 @@
 //! A training step for one size of batch: what each item of the list needs, and the whole list from pictures to
 //! gradients.
 //!
-//! What happens to each image on its own is carried out image by image, as far as the list goes before a sum over the
+//! What happens to each image on its own is carried out for some images on each thread, as far as the list goes before a sum over the
 //! batch stands in it; then that sum is made, with every number of it on one thread. So nothing depends on the number
 //! of threads.
+
+use std::ops::Range;
 
 use super::super::kernels::Kernels;
 use super::super::memory::{Memory, Numbers, Places, Room};
@@ -245,36 +247,42 @@ impl List {
             flat: Memory::of(gradients),
         };
         for (number, stretch) in self.stretches.iter().enumerate() {
-            let one = |worker: usize, index: usize, threads: usize| {
-                let image = image(index, threads);
+            let some = |worker: usize, images: Range<usize>, threads: usize| {
                 let room = rooms.from(worker * self.lengths[0]);
-                let facts = self.facts(batch, index);
                 if number == 0 {
-                    // SAFETY: every image is worked on once at a time, and nothing else is written before the first
-                    // operation.
-                    unsafe { self.begin(&image, batch, index, frequencies) };
+                    for index in images.clone() {
+                        // SAFETY: every image is worked on once at a time, and nothing else is written before the
+                        // first operation.
+                        unsafe { self.begin(&image(index, threads), batch, index, frequencies) };
+                    }
                 }
+                // One item after the other, so that its weights are read for many images before they are pushed out of
+                // the cache.
                 for item in &stretch.items {
-                    // SAFETY: every image is worked on once at a time, and a worker has a room of its own. Tasks were
-                    // made for the same items, with the room that they need; grids are long enough for any sum, and
-                    // each image has a part of them.
-                    unsafe {
-                        match item {
-                            Item::Op(at, task) => {
-                                let op = &self.plan.plan.ops[*at];
-                                image.operate(op, &packed[*at], task, facts.class, room);
-                            }
-                            Item::Back(at, task) => {
-                                if let Step::Back(back) = &self.plan.steps[*at] {
-                                    image.back(back, task.as_ref(), &facts, tensors, room);
+                    for index in images.clone() {
+                        let image = image(index, threads);
+                        let facts = self.facts(batch, index);
+                        // SAFETY: every image is worked on once at a time, and a worker has a room of its own. Tasks
+                        // were made for the same items, with the room that they need; grids are long enough for any
+                        // sum, and each image has a part of them.
+                        unsafe {
+                            match item {
+                                Item::Op(at, task) => {
+                                    let op = &self.plan.plan.ops[*at];
+                                    image.operate(op, &packed[*at], task, facts.class, room);
                                 }
-                            }
-                            Item::Grids(sum) => {
-                                if let Sum::Weights(task) = &stretch.sums[*sum] {
-                                    let mut to = sum_places.grids;
-                                    for grid in task.grids() {
-                                        image.lay_on_grid(grid, index, to, room);
-                                        to = to.from(grid.length());
+                                Item::Back(at, task) => {
+                                    if let Step::Back(back) = &self.plan.steps[*at] {
+                                        image.back(back, task.as_ref(), &facts, tensors, room);
+                                    }
+                                }
+                                Item::Grids(sum) => {
+                                    if let Sum::Weights(task) = &stretch.sums[*sum] {
+                                        let mut to = sum_places.grids;
+                                        for grid in task.grids() {
+                                            image.lay_on_grid(grid, index, to, room);
+                                            to = to.from(grid.length());
+                                        }
                                     }
                                 }
                             }
@@ -282,7 +290,7 @@ impl List {
                     }
                 }
             };
-            threads::workers(threads, self.images, one);
+            threads::workers(threads, self.images, some);
             for sum in &stretch.sums {
                 // SAFETY: no image is being worked on, and what a sum reads is kept until here. Every parameter has
                 // one sum.

@@ -17,8 +17,8 @@ use super::grid::Grid;
 use super::pixels::Lines;
 use crate::engine::plan::{Conv, Param, Plan, Resample, Residual};
 
-/// Numbers of the sums that are worked on at once: 256 KiB, a part of a second-level cache.
-const BLOCK: usize = 1 << 16;
+/// Numbers of the sums that are worked on at once: 512 KiB, a part of a second-level cache.
+const BLOCK: usize = 1 << 17;
 
 /// Fewer channels or tiles leave too little work between the transformations.
 const FEWEST_CHANNELS: usize = 16;
