@@ -43,7 +43,10 @@ fn two_parts_add_up_to_the_whole_batch() {
         let moments = block_on(first.state()).unwrap().moment_1.concat();
         let others = block_on(whole.state()).unwrap().moment_1.concat();
         let norm = |values: &mut dyn Iterator<Item = f32>| {
-            values.map(|v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt()
+            values
+                .map(|v| f64::from(v) * f64::from(v))
+                .sum::<f64>()
+                .sqrt()
         };
         let error = norm(&mut moments.iter().zip(&others).map(|(a, b)| a - b));
         let size = norm(&mut others.iter().copied());
@@ -99,8 +102,7 @@ fn a_run_has_the_losses_that_browsers_are_held_against() {
         };
         AnyLearner::new(&options, &setup.config, setup.state).await
     };
-    let mut trainer =
-        block_on(Trainer::new(&config, scheduler, options, images(), make)).unwrap();
+    let mut trainer = block_on(Trainer::new(&config, scheduler, options, images(), make)).unwrap();
     while !trainer.is_over() {
         block_on(trainer.step()).unwrap();
     }
