@@ -3,11 +3,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { cores, emptyPage } from './helpers.mjs';
+import { before, cores, emptyPage } from './helpers.mjs';
 import { pictures, run, text } from './training.mjs';
 
+/** Graphics devices are lost when the channel `destroy` says so. */
+const DESTROY = `if (typeof GPUAdapter !== 'undefined') {
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    const device = await requestDevice.apply(this, args);
+    new BroadcastChannel('destroy').onmessage = () => device.destroy();
+    return device;
+  };
+}`;
+
 /** @param {import('node:test').TestContext} t */
-const page = (t) => emptyPage(t, { flags: 'swiftShader', prepare: cores(2) });
+const page = (t) =>
+  emptyPage(t, {
+    flags: 'swiftShader',
+    prepare: async (context) => {
+      await cores(2)(context);
+      await before(DESTROY)(context);
+    },
+  });
 
 for (const device of /** @type {const} */ (['cpu', 'webgpu'])) {
   test(`${device}: steps, a stop, a checkpoint and a model that samples while the run goes on`, async (t) => {
@@ -42,6 +59,11 @@ for (const device of /** @type {const} */ (['cpu', 'webgpu'])) {
       sampler.terminate();
       await going;
       const end = await trainer.checkpoint();
+      let lost = 'lost';
+      if (given.device === 'webgpu') {
+        new BroadcastChannel('destroy').postMessage('');
+        lost = await trainer.step(100).then(() => 'nothing', ({ kind }) => kind);
+      }
       const again = await Trainer.resume(checkpoint, { images: pixels, device: given.device });
       await again.step(8);
       const same = String(await again.checkpoint()) === String(end);
@@ -50,13 +72,14 @@ for (const device of /** @type {const} */ (['cpu', 'webgpu'])) {
       const ending = trainer.step(10).catch(({ kind }) => kind);
       trainer.free();
       again.free();
-      return { stopped, seen, notices, pictures, same, refused, device, workers, ending: await ending };
+      return { stopped, seen, notices, pictures, same, lost, refused, device, workers, ending: await ending };
     }, given);
     assert.deepEqual(found.notices, []);
     assert.deepEqual([found.device, found.workers], [device, device === 'cpu' ? 2 : 1]);
     assert.equal(found.stopped.stopped, true);
     assert.ok(found.stopped.step <= 4, `stopped after step ${found.stopped.step}`);
-    assert.equal(found.seen.length, found.stopped.step + 8);
+    assert.equal(found.lost, 'lost');
+    assert.ok(found.seen.length >= found.stopped.step + 8);
     for (const [i, loss] of found.seen.entries()) assert.ok(Math.abs(loss / losses[i] - 1) <= 1e-3, `step ${i}: ${loss}, not ${losses[i]}`);
     assert.equal(found.pictures, 2);
     assert.equal(found.same, true);
