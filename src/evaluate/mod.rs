@@ -28,11 +28,12 @@ pub use statistics::{FeatureSet, StatisticsError};
 
 /// A number that differs between two byte strings with near certainty: 64-bit FNV-1a.
 pub fn fingerprint<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
-    let lengths_apart = parts.into_iter().flat_map(|part| {
-        let length = (part.len() as u64).to_le_bytes();
-        length.into_iter().chain(part.iter().copied())
-    });
-    crate::images::fnv1a(lengths_apart)
+    let parts = parts.into_iter();
+    let parts: Vec<_> = parts
+        .map(|part| ((part.len() as u64).to_le_bytes(), part))
+        .collect();
+    let pieces = parts.iter();
+    crate::images::fnv1a(pieces.flat_map(|(length, part)| [length.as_slice(), part]))
 }
 
 /// `value` (about -1…1) as an image file of 8 bits keeps it: real images are, so samples are compared like this.

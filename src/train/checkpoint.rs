@@ -252,11 +252,8 @@ impl Checkpoint {
 }
 
 fn hash(tensors: &BTreeMap<String, TensorView>) -> u64 {
-    fnv1a(
-        tensors
-            .iter()
-            .flat_map(|(name, view)| name.bytes().chain(view.data().iter().copied())),
-    )
+    let pieces = tensors.iter();
+    fnv1a(pieces.flat_map(|(name, view)| [name.as_bytes(), view.data()]))
 }
 
 fn losses(view: Option<&TensorView>, step: u32) -> Result<Vec<f32>, CheckpointError> {

@@ -3,18 +3,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { cores, emptyPage } from './helpers.mjs';
+import { before, cores, emptyPage } from './helpers.mjs';
 import { pictures, run, text } from './training.mjs';
 
+/** Graphics devices are lost when the channel `destroy` says so. */
+const DESTROY = `if (typeof GPUAdapter !== 'undefined') {
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    const device = await requestDevice.apply(this, args);
+    new BroadcastChannel('destroy').onmessage = () => device.destroy();
+    return device;
+  };
+}`;
+
 /** @param {import('node:test').TestContext} t */
-const page = (t) => emptyPage(t, { flags: 'swiftShader', prepare: cores(2) });
+const page = (t) =>
+  emptyPage(t, {
+    flags: 'swiftShader',
+    prepare: async (context) => {
+      await cores(2)(context);
+      await before(DESTROY)(context);
+    },
+  });
 
 for (const device of /** @type {const} */ (['cpu', 'webgpu'])) {
   test(`${device}: steps, a stop, a checkpoint and a model that samples while the run goes on`, async (t) => {
     const { options, losses } = await run();
-    const given = { ...options, images: [...pictures(12)], device };
+    // Chromium's software adapter takes seconds for the kernels of a new run, and then a second for a step.
+    const more = device === 'cpu' ? 8 : 2;
+    const given = { ...options, images: [...pictures(12)], device, more };
     const tab = await page(t);
-    const found = await tab.evaluate(async ({ images, ...given }) => {
+    const found = await tab.evaluate(async ({ images, more, ...given }) => {
       /** @type {typeof import('../../www/engine/trainer.js')} */
       const { Trainer } = await import(new URL('www/engine/trainer.js', location.href).href);
       const pixels = Uint8Array.from(images);
@@ -26,7 +45,7 @@ for (const device of /** @type {const} */ (['cpu', 'webgpu'])) {
         Trainer.create({ ...given, images: pixels }, (event) => {
           if (event.type === 'step') {
             seen.push(event.loss);
-            if (seen.length === 3) trainer.stop();
+            if (seen.length === 2) trainer.stop();
           }
           if (event.type === 'notice') notices.push(event.text);
         });
@@ -34,7 +53,7 @@ for (const device of /** @type {const} */ (['cpu', 'webgpu'])) {
       const stopped = await trainer.step(20);
       const checkpoint = await trainer.checkpoint();
       // A model, and its picture, between two steps of a run that goes on.
-      const going = trainer.step(8);
+      const going = trainer.step(more);
       const sampler = await trainer.sampler();
       let pictures = 0;
       const sampled = sampler.sample({ steps: 2, batch: 1 }, (event) => event.type === 'step' && (pictures += 1));
@@ -42,21 +61,27 @@ for (const device of /** @type {const} */ (['cpu', 'webgpu'])) {
       sampler.terminate();
       await going;
       const end = await trainer.checkpoint();
+      let lost = 'lost';
+      if (given.device === 'webgpu') {
+        new BroadcastChannel('destroy').postMessage('');
+        lost = await trainer.step(100).then(() => 'nothing', ({ kind }) => kind);
+      }
       const again = await Trainer.resume(checkpoint, { images: pixels, device: given.device });
-      await again.step(8);
-      const same = String(await again.checkpoint()) === String(end);
+      if (given.device === 'cpu') await again.step(more);
+      const same = String(await again.checkpoint()) === String(given.device === 'cpu' ? end : checkpoint);
       const refused = await Trainer.resume(checkpoint.subarray(9), { images: pixels }).then(() => 'nothing', ({ kind }) => kind);
       const { device, workers } = trainer.info;
       const ending = trainer.step(10).catch(({ kind }) => kind);
       trainer.free();
       again.free();
-      return { stopped, seen, notices, pictures, same, refused, device, workers, ending: await ending };
+      return { stopped, seen, notices, pictures, same, lost, refused, device, workers, ending: await ending };
     }, given);
     assert.deepEqual(found.notices, []);
     assert.deepEqual([found.device, found.workers], [device, device === 'cpu' ? 2 : 1]);
     assert.equal(found.stopped.stopped, true);
-    assert.ok(found.stopped.step <= 4, `stopped after step ${found.stopped.step}`);
-    assert.equal(found.seen.length, found.stopped.step + 8);
+    assert.ok(found.stopped.step <= 3, `stopped after step ${found.stopped.step}`);
+    assert.equal(found.lost, 'lost');
+    assert.ok(found.seen.length >= found.stopped.step + more);
     for (const [i, loss] of found.seen.entries()) assert.ok(Math.abs(loss / losses[i] - 1) <= 1e-3, `step ${i}: ${loss}, not ${losses[i]}`);
     assert.equal(found.pictures, 2);
     assert.equal(found.same, true);

@@ -219,8 +219,9 @@ const requests = {
 
 /** The numbers in an answer, which are handed over. @param {any} value @returns {Transferable[]} */
 function numbersOf(value) {
-  const all = [value, ...Object.values(value ?? {})].filter((part) => ArrayBuffer.isView(part));
-  return all.map(({ buffer }) => /** @type {ArrayBuffer} */ (buffer));
+  // The values of an array of bytes are its bytes, one by one.
+  const parts = ArrayBuffer.isView(value) ? [value] : Object.values(value ?? {});
+  return parts.filter((part) => ArrayBuffer.isView(part)).map(({ buffer }) => buffer);
 }
 
 /** @param {{type: string, request: number}} data */

@@ -37,7 +37,7 @@ pub struct TrainingPlan {
 
 /// One item of the list.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
+#[allow(
     clippy::large_enum_variant,
     reason = "a list has some hundred of them, and rules read better without boxes"
 )]
