@@ -288,6 +288,7 @@ pub fn group(
 }
 
 /// The 2×2 kernels `[outputs, inputs, 2, 2]` that output pixels with row and column remainder `at` see of 3×3 ones.
+#[cfg(feature = "gpu")]
 pub fn four(kernels: &[f32], at: [usize; 2]) -> Vec<f32> {
     kernels
         .chunks_exact(9)
@@ -295,7 +296,7 @@ pub fn four(kernels: &[f32], at: [usize; 2]) -> Vec<f32> {
         .collect()
 }
 
-/// [`four`] of one kernel.
+/// The 2×2 kernel that output pixels with row and column remainder `at` see of a 3×3 one.
 fn small(kernel: &[f32], at: [usize; 2]) -> [f32; 4] {
     [[0, 0], [0, 1], [1, 0], [1, 1]].map(|[i, j]| {
         merged(at[0], i)
