@@ -44,7 +44,7 @@ pub struct ImageState {
     pub divisor: f64,
     /// The factor of the squared error.
     pub weight: f64,
-    /// What dropout draws from, see [`super::drop_seed`].
+    /// What dropout draws from: `drop_seed` of the step and the image.
     pub drop_seed: u32,
     /// The numbers of every buffer, `[height, width, channels]`.
     buffers: Vec<Vec<f64>>,
