@@ -146,7 +146,7 @@ export class Source {
     const remark =
       waiting > 0 ? `Reading… ${all.length.toLocaleString('en')} so far.`
       : all.length === 0 ? 'There is none yet: choose, drop, paste or draw some.'
-      : `${plural(all.length, shipped ? 'sample' : 'picture')}, ${what}${shipped ? ', that ship with the model in use. Your own take their place.' : '.'}`;
+      : `${plural(all.length, shipped ? 'sample' : 'picture')}, ${what}${this.#fixed ? '. Start over to train on others.' : shipped ? ', that ship with the model in use. Your own take their place.' : '.'}`;
     if (this.#remark.textContent !== remark) this.#remark.textContent = remark;
     const more = refused.length - TOLD;
     const left = waiting > 0 || refused.length === 0 ? '' : `Left out: ${refused.slice(0, TOLD).join(' ')}${more > 0 ? ` So it is with ${plural(more, 'more file')}.` : ''}`;
