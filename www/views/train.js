@@ -296,7 +296,7 @@ class Train {
     }
     const step = grouped(learner.step);
     if (task.stopping) return `Stopped after step ${step}; go on whenever you like.`;
-    return count ? `One step more: it is at step ${step}.` : `Trained: ${step} steps on ${plural(plan.count, 'picture')}.`;
+    return count ? `One step more: it is at step ${step}.` : `Trained: ${step} step${learner.step === 1 ? '' : 's'} on ${plural(plan.count, 'picture')}.`;
   }
 
   /**

@@ -26,7 +26,7 @@ import { FROM_NOTHING } from '../../state.js';
 /** A run has no end of its own: the view stops it. */
 const ENDLESS = 10_000_000;
 
-/** The first steps are small ones. */
+/** The first steps are small ones: a tenth of all, and so many at most. */
 const WARMUP = 50;
 
 /** The rule by which it stops; the help of the setting says it. */
@@ -142,5 +142,5 @@ export async function optionsFor(values, shape, count, model, onBytes) {
   const steps = stepsFor(values.train_steps, count);
   // The average of the weights looks back on a tenth of the run.
   const ema = Math.min(0.9995, Math.max(0.9, 1 - 10 / steps));
-  return { ...begin, steps: ENDLESS, lr: values.lr, warmup: Math.min(WARMUP, steps), ema, batch: values.train_batch, seed: values.seed };
+  return { ...begin, steps: ENDLESS, lr: values.lr, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
 }
