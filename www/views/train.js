@@ -74,6 +74,8 @@ class Train {
   #fromShape = null;
   /** The run that this browser has kept is here. @type {Promise<void>} */
   #restored;
+  /** The samples of the model in use are on their way. @type {Promise<void>} */
+  #shipping = Promise.resolve();
   /** The last time that the run is being kept. @type {Promise<void>} */
   #keeping = Promise.resolve();
   /** ms of the last steps. @type {number[]} */
@@ -126,7 +128,7 @@ class Train {
     });
     session.on('status', () => this.#followStatus());
     session.on('models', () => this.#followStatus());
-    session.whenLoaded(() => this.#showSamples());
+    session.whenLoaded(() => (this.#shipping = this.#showSamples()));
     document.addEventListener('visibilitychange', () => {
       // It may never be seen again.
       if (document.hidden && this.#task) this.#keep();
@@ -253,6 +255,7 @@ class Train {
     } catch (error) {
       return oneLine(error);
     }
+    await this.#shipping;
     await pictures.ready;
     const shape = this.#shape();
     pictures.resize(shape.width);
