@@ -237,7 +237,9 @@ class Train {
       this.#starting = false;
     }
     const learner = /** @type {Learner} */ (/** @type {unknown} */ (this.#learner));
-    if (count === undefined && learner.step >= learner.plan.until) learner.plan.until = learner.step + stepsFor(settings.get('train_steps'), learner.plan.count);
+    const { plan, step } = learner;
+    const asked = stepsFor(settings.get('train_steps'), plan.count);
+    if (count === undefined && (step >= plan.until || asked !== plan.asked)) Object.assign(plan, { asked, until: step < asked ? asked : step + asked });
     this.#follow();
     const task = session.perform({ text: 'Preparing the network…', work: (task) => this.#work(task, learner, count) });
     this.#task = task;
@@ -267,7 +269,8 @@ class Train {
     const { id, number } = freeId(this.session.models.map((model) => model.id));
     const mirror = values.flips === 'mirror';
     const name = `Mine${number > 1 ? ` ${number}` : ''}, ${shape.width}×${shape.height}`;
-    const plan = { id, name, shape, count, mirror, seed: values.seed, until: stepsFor(values.train_steps, count) };
+    const asked = stepsFor(values.train_steps, count);
+    const plan = { id, name, shape, count, mirror, seed: values.seed, asked, until: asked };
     this.#learner = new Learner(plan, pictures.pixels(shape, mirror));
     this.scene.clear(shape);
     this.curve.show([]);

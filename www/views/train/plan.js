@@ -20,6 +20,7 @@ import { FROM_NOTHING } from '../../state.js';
  * @property {number} count  of pictures, without mirror images
  * @property {boolean} mirror
  * @property {number} seed
+ * @property {number} asked  how many steps were asked for
  * @property {number} until  after which step it stops by itself
  */
 
