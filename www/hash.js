@@ -60,8 +60,8 @@ export function formatHash(values) {
 
 /**
  * The current settings, mirrored in the URL hash. Emits `change` with the keys whose values are new, and `problems`
- * with the sentences about a hash that made no sense.
- * @extends {Emitter<{change: (keyof Values)[], problems: string[]}>}
+ * with the sentences about a hash that made no sense, and `choices` with the keys that have others to choose from.
+ * @extends {Emitter<{change: (keyof Values)[], problems: string[], choices: (keyof Values)[]}>}
  */
 export class Settings extends Emitter {
   /** Browsers refuse `replaceState` when it is called too often (Safari: 100 times in 30 s). */

@@ -5,6 +5,7 @@ import { fetchJsonText, pruneWeights } from './engine/weights.js';
 import { Settings, formatHash } from './hash.js';
 import { FOLDER, readModels } from './models.js';
 import { keepOffline, onNewVersion } from './offline.js';
+import { ownModels } from './own.js';
 import { Session } from './session.js';
 import { setModels, setViews } from './state.js';
 import { element } from './ui/dom.js';
@@ -53,6 +54,7 @@ const VIEWS = {
   interpolate: { tab: 'Interpolate', title: 'Between pictures', load: () => room('interpolate', import('./views/interpolate.js')) },
   reconstruct: { tab: 'Reconstruct', title: 'Reconstruct and edit', load: () => room('reconstruct', import('./views/reconstruct.js')) },
   forward: { tab: 'Forward', title: 'From picture to noise', load: () => room('forward', import('./views/forward.js')) },
+  train: { tab: 'Train', title: 'Train on your pictures', load: () => room('train', import('./views/train.js')) },
   model: { tab: 'Model', title: 'The models', load: () => room('model', import('./views/model.js')) },
   device: { tab: 'Device', title: 'This device', load: () => room('device', import('./views/device.js')) },
 };
@@ -173,9 +175,12 @@ function quiet(session) {
 async function start() {
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
   onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
-  const { models, problem } = readModels(JSON.parse(await fetchJsonText(new URL('index.json', FOLDER))));
+  const [list, own] = await Promise.all([fetchJsonText(new URL('index.json', FOLDER)), ownModels()]);
+  const { models, problem } = readModels(JSON.parse(list));
   if (problem) notices.show('models', problem);
   else pruneWeights(FOLDER, models.map(({ path }) => new URL(path, FOLDER)));
+  // Whatever is in the list, these are the visitor's.
+  models.push(...own.filter(({ id }) => models.every((model) => model.id !== id)));
   setModels(models);
   setViews(Object.keys(VIEWS));
 

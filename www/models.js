@@ -14,6 +14,12 @@ import { brief, shorten } from './engine/errors.js';
  * @property {number} [nullLabel]  the class that stands for none, which guidance needs; `null_label` in the file
  * @property {Samples} [samples]
  * @property {Record<string, string>} [sha256]  by the name of a file in the folder: 64 hexadecimal digits
+ * @property {Own} [own]  of one that was trained here, which has no folder
+ *
+ * @typedef {object} Own  a model that this browser keeps
+ * @property {import('./engine/client.js').OwnFiles} files
+ * @property {string} preview  address of a picture, empty where there is none
+ * @property {number} bytes  of the weights
  *
  * @typedef {object} Samples  pictures that the model was not trained on
  * @property {string} path  of a PNG that has them side by side, each as large as the model's
@@ -23,6 +29,16 @@ import { brief, shorten } from './engine/errors.js';
 
 /** The folder of the list, which the paths in it start from. */
 export const FOLDER = new URL('./models/', import.meta.url);
+
+/** Where its files are, or the files themselves. @param {Model} model @returns {URL|import('./engine/client.js').OwnFiles} */
+export function sourceOf({ path, own }) {
+  return own ? own.files : new URL(path, FOLDER);
+}
+
+/** Pictures that the model made. @param {Model} model @returns {string} an address, empty where there are none */
+export function previewOf({ path, own }) {
+  return own ? own.preview : new URL(`${path}preview.png`, FOLDER).href;
+}
 
 /** An id stands in links and a name in the status line. */
 const LONGEST = 100;

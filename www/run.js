@@ -172,6 +172,16 @@ export class Task {
   }
 
   /**
+   * Work that is no run of the engine in use: it ends with the task.
+   * @param {{stop: () => void, ended: Promise<unknown>}} work
+   * @returns {() => void} to be called at each sign of life
+   */
+  alongside({ stop, ended }) {
+    this.#follow({ stop, ended: ended.then(() => ({ stopped: this.stopping })) });
+    return this.#sign;
+  }
+
+  /**
    * The rate-distortion curve of a picture, point by point.
    * @param {import('./engine/client.js').RateOptions} options
    * @param {(points: Point[], total: number) => void} onPoints

@@ -4,9 +4,9 @@
 import { Client } from './engine/client.js';
 import { Failure } from './engine/errors.js';
 import { Emitter } from './events.js';
-import { FOLDER } from './models.js';
+import { sourceOf } from './models.js';
 import { Task } from './run.js';
-import { samplerOptions } from './state.js';
+import { samplerOptions, setModels } from './state.js';
 import { ignored, megabytes, sentenceOf } from './ui/words.js';
 
 /**
@@ -40,8 +40,8 @@ function checkShowable({ out_channels: channels, sample_size: size }) {
 
 /**
  * Emits `status` when that has changed, `loaded` with a new model, `notice` with a sentence on a topic, and `clear`
- * with topics that no longer matter.
- * @extends {Emitter<{status: Status, loaded: Loaded, notice: {topic: string, text: string}, clear: string[]}>}
+ * with topics that no longer matter, and `models` when the list is another one.
+ * @extends {Emitter<{status: Status, loaded: Loaded, notice: {topic: string, text: string}, clear: string[], models: Model[]}>}
  */
 export class Session extends Emitter {
   /** @type {Status} */
@@ -79,6 +79,14 @@ export class Session extends Emitter {
   /** The model that is chosen. @returns {Model} */
   get model() {
     return this.models.find(({ id }) => id === this.settings.get('model')) ?? this.models[0];
+  }
+
+  /** Another list of models; the one that is chosen stays in it. @param {Model[]} models */
+  list(models) {
+    this.models = models;
+    setModels(models);
+    this.settings.emit('choices', ['model', 'card', 'from']);
+    this.emit('models', models);
   }
 
   /** What the sampler is asked for with the settings as they are, or as given. @param {Partial<Values>} [changes] */
@@ -125,7 +133,7 @@ export class Session extends Emitter {
       });
       this.#client = client;
       this.#expectSign();
-      const loaded = await client.load(new URL(model.path, FOLDER), { ...this.settings.all(), sha256: model.sha256 });
+      const loaded = await client.load(sourceOf(model), { ...this.settings.all(), sha256: model.sha256 });
       this.#insist(client);
       checkShowable(loaded.info);
       this.loaded = loaded;

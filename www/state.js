@@ -3,10 +3,10 @@
 
 import { few } from './engine/errors.js';
 import { OWN_TAU, SHARED } from './settings/shared.js';
-import { OF_VIEWS, OPEN_CHOSEN } from './settings/views.js';
+import { FROM_NOTHING, OF_VIEWS, OPEN_CHOSEN } from './settings/views.js';
 
 export { OWN_TAU } from './settings/shared.js';
-export { OPEN_CHOSEN, OWN_SCHEDULE } from './settings/views.js';
+export { FROM_NOTHING, OPEN_CHOSEN, OWN_SCHEDULE } from './settings/views.js';
 
 /**
  * @typedef {object} Values  a value for every setting
@@ -46,6 +46,13 @@ export { OPEN_CHOSEN, OWN_SCHEDULE } from './settings/views.js';
  * @property {string} rows
  * @property {import('./views/compare/plan.js').Kind} columns
  * @property {string} across
+ * @property {string} from
+ * @property {string} size
+ * @property {'auto'|'grey'|'colour'} colours
+ * @property {'none'|'mirror'} flips
+ * @property {number} train_batch
+ * @property {number} lr
+ * @property {number} train_steps
  *
  * @typedef {object} Common
  * @property {keyof Values} key  name in the URL hash, in the DOM (`data-testid`) and in `Values`
@@ -96,7 +103,7 @@ export function settingOf(key) {
   return setting;
 }
 
-/** @param {'view'|'model'|'card'} key @param {[string, string][]} choices  value and text; the first one is the default */
+/** @param {'view'|'model'|'card'|'from'} key @param {[string, string][]} choices  value and text; the first one is the default */
 function fill(key, choices) {
   const setting = settingOf(key);
   if (setting.kind === 'choice') Object.assign(setting, { choices, default: choices[0][0] });
@@ -113,6 +120,7 @@ export function setModels(models) {
   const choices = models.map(({ id, name }) => [id, name]);
   fill('model', choices);
   fill('card', [[OPEN_CHOSEN, 'of the model in use'], ...choices]);
+  fill('from', [[FROM_NOTHING, 'nothing: a small new network'], ...choices]);
 }
 
 /** @returns {Values} */

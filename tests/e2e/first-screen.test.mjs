@@ -12,6 +12,7 @@ const PICTURES = {
   interpolate: '[data-testid="interpolate-canvas"]',
   reconstruct: '[data-testid="reconstruct-canvas"]',
   forward: '[data-testid="forward-canvas"]',
+  train: '[data-testid="train-canvas"]',
   model: '.model-card img',
   device: '.chart canvas',
 };

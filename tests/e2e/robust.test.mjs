@@ -15,7 +15,7 @@ import { address, before, cores, open, packageThat } from './helpers.mjs';
 /** @typedef {import('playwright-core').BrowserContext} Context @typedef {import('node:test').TestContext} Test */
 
 /** Settings with which a view has little to do; of a key that a link has twice the first one counts. */
-const SMALL = 'device=cpu&steps=2&batch=1&rows=1,2&columns=eta&across=0,1&preset=custom&frames=3&task=encode&subject=1';
+const SMALL = 'device=cpu&steps=2&batch=1&rows=1,2&columns=eta&across=0,1&preset=custom&frames=3&task=encode&subject=1&size=8&train_steps=2';
 
 /** Settings with which a view is busy for long. */
 const LONG = 'device=cpu&steps=400&batch=4&preset=custom&rows=400,300,200,100&columns=eta&across=0,0.5,1,sigma_hat';
@@ -169,6 +169,7 @@ const BUSY = [
   ['reconstruct', 'task=mix&other=seed'],
   ['forward', 'subject=1'],
   ['forward', 'subject=0'],
+  ['train', 'size=8'],
   ['device', ''],
 ];
 

@@ -20,6 +20,11 @@ import { WEIGHTS_FILE, fetchJsonText, fetchWeights } from './weights.js';
  *   | {type: 'cores', used: number, wanted: number, failure: Failure}
  *   | {type: 'crashed', failure: Failure}} Remark  `total` bytes are 0 while unknown; after `crashed` nothing more is said
  *
+ * @typedef {object} OwnFiles  a model that no server has
+ * @property {string} config  the text of config.json
+ * @property {string} scheduler  that of scheduler_config.json
+ * @property {Blob} weights  a .safetensors file
+ *
  * @typedef {object} Choice  how a model is loaded
  * @property {'auto'|'webgpu'|'cpu'} device
  * @property {'plan'|'burn'} engine
@@ -58,6 +63,19 @@ function byteCounter(listener) {
     const known = [...parts.values()].every((part) => part.total > 0);
     listener({ type: 'bytes', loaded: sum.loaded, total: known ? sum.total : 0 });
   };
+}
+
+/** What is there already is neither kept nor dropped. */
+const nothing = async () => {};
+
+/** @param {URL} folder @param {import('./weights.js').OnBytes} onBytes @param {AbortSignal} signal @param {Record<string, string>} [sha256] */
+async function fetchFiles(folder, onBytes, signal, sha256) {
+  const [config, scheduler, weights] = await Promise.all([
+    fetchJsonText(new URL('config.json', folder), signal),
+    fetchJsonText(new URL('scheduler_config.json', folder), signal),
+    fetchWeights(new URL(WEIGHTS_FILE, folder), onBytes, signal, sha256?.[WEIGHTS_FILE]),
+  ]);
+  return { config, scheduler, weights };
 }
 
 /** A run from the moment that it is asked for: its parts come later. */
@@ -123,33 +141,31 @@ export class Client {
 
   /**
    * Loads a model, once.
-   * @param {URL} folder  with config.json, scheduler_config.json and diffusion_pytorch_model.safetensors
+   * @param {URL|OwnFiles} source  a folder with config.json, scheduler_config.json and diffusion_pytorch_model.safetensors, or these files
    * @param {Choice} choice
    * @returns {Promise<Loaded>}
    * @throws {Failure}
    */
-  async load(folder, choice) {
+  async load(source, choice) {
     try {
-      return await this.#load(folder, choice);
+      return await this.#load(source, choice);
     } catch (error) {
       // What was under way when the client was ended has failed for that reason alone.
       throw this.#end ?? Failure.from(error);
     }
   }
 
-  /** @param {URL} folder @param {Choice} choice */
-  async #load(folder, { device, engine, storage, sha256 }) {
+  /** @param {URL|OwnFiles} source @param {Choice} choice */
+  async #load(source, { device, engine, storage, sha256 }) {
     const { script, wasm } = packageFor(engine);
     const { signal } = this.#downloads;
     const bytes = byteCounter(this.listener);
     const [first] = this.#workers;
     this.#package = { engine, storage, script: script.href };
-    const [{ adapter }, module, config, scheduler, weights] = await Promise.all([
+    const [{ adapter }, module, { config, scheduler, weights }] = await Promise.all([
       first.open({ ...this.#package, device }),
       fetchModule(wasm, bytes('engine'), signal),
-      fetchJsonText(new URL('config.json', folder), signal),
-      fetchJsonText(new URL('scheduler_config.json', folder), signal),
-      fetchWeights(new URL(WEIGHTS_FILE, folder), bytes('weights'), signal, sha256?.[WEIGHTS_FILE]),
+      source instanceof URL ? fetchFiles(source, bytes('weights'), signal, sha256) : { ...source, weights: { blob: source.weights, keep: nothing, forget: nothing } },
     ]);
 
     this.#insist();

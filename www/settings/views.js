@@ -10,6 +10,9 @@ export const OPEN_CHOSEN = 'chosen';
 /** The value of `schedule` that leaves it to the model's scheduler_config.json. */
 export const OWN_SCHEDULE = 'model';
 
+/** The value of `from` that begins with new weights. */
+export const FROM_NOTHING = 'new';
+
 /** @type {Setting[]} */
 export const OF_VIEWS = [
   {
@@ -294,5 +297,86 @@ export const OF_VIEWS = [
     pattern: /^[\w.+-]{1,24}(\s*,\s*[\w.+-]{1,24}){0,15}$/,
     patternText: 'up to 16 numbers or names with commas between them',
     help: 'One value for each column: an η or sigma_hat; a spacing such as leading or quad; a sampler such as ddim or ddpm_fixed_large; the number of a picture or of a draw.',
+  },
+  {
+    key: 'from',
+    view: 'train',
+    kind: 'choice',
+    label: 'Start from',
+    default: FROM_NOTHING,
+    choices: [],
+    help: 'A new network knows nothing, is small and makes its steps quickly. A model that is there knows how to draw already, and learns your pictures in its own size and colours.',
+  },
+  {
+    key: 'size',
+    view: 'train',
+    kind: 'choice',
+    label: 'Size',
+    default: 'auto',
+    choices: [
+      ['auto', 'by their number'],
+      ['8', '8 × 8'],
+      ['16', '16 × 16'],
+      ['24', '24 × 24'],
+      ['32', '32 × 32'],
+      ['48', '48 × 48'],
+      ['64', '64 × 64'],
+    ],
+    help: 'Pictures are cut to the square in their middle and made this small. Twice the size takes four times as long; by their number means 16 for fewer than 200 pictures and 32 for more.',
+  },
+  {
+    key: 'colours',
+    view: 'train',
+    kind: 'choice',
+    label: 'Colours',
+    default: 'auto',
+    choices: [
+      ['auto', 'as in the pictures'],
+      ['colour', 'colour'],
+      ['grey', 'grey'],
+    ],
+    help: 'Grey has less to learn. As in the pictures means grey where none of them has a colour.',
+  },
+  {
+    key: 'flips',
+    view: 'train',
+    kind: 'choice',
+    label: 'Mirror images',
+    default: 'none',
+    choices: [
+      ['none', 'left out'],
+      ['mirror', 'learned as well'],
+    ],
+    help: 'Twice as many pictures for nothing, where left and right do not matter. Not for letters and digits.',
+  },
+  {
+    key: 'train_batch',
+    view: 'train',
+    kind: 'integer',
+    label: 'Pictures per step',
+    default: 16,
+    min: 1,
+    max: 256,
+    help: 'Each step looks at so many pictures, drawn by chance. More make a step steadier, and slower in proportion.',
+  },
+  {
+    key: 'lr',
+    view: 'train',
+    kind: 'real',
+    label: 'Learning rate',
+    default: 0.001,
+    min: 1e-6,
+    max: 0.1,
+    help: 'How far a step changes the weights (Adam). Too large a rate makes the loss jump and grow; a small one takes longer.',
+  },
+  {
+    key: 'train_steps',
+    view: 'train',
+    kind: 'integer',
+    label: 'Steps',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    help: 'After so many steps it stops by itself. 0 leaves it to a rule: 25 steps for each picture and at least 1,000, since a network begins to learn its pictures by heart after a number of steps that grows with their number (Bonnaire et al. 2025, arXiv 2505.17638).',
   },
 ];

@@ -39,6 +39,9 @@ function sliderScale({ min, slider, step = 1 }, max) {
   };
 }
 
+/** @param {import('../state.js').ChoiceSetting} setting */
+const optionsOf = ({ choices }) => choices.map(([value, text]) => element('option', { value }, text));
+
 /** A slider beside a number field. */
 class Slider {
   /** @param {NumberSetting} setting @param {(text: string) => void} onMove */
@@ -92,8 +95,7 @@ class Control {
   #buildField(attributes) {
     const { setting } = this;
     if (setting.kind === 'choice') {
-      const options = setting.choices.map(([value, text]) => element('option', { value }, text));
-      const select = element('select', attributes, ...options);
+      const select = element('select', attributes, ...optionsOf(setting));
       select.addEventListener('change', () => this.#take(select.value));
       return select;
     }
@@ -194,6 +196,14 @@ class Control {
     this.show(this.settings.get(this.setting.key));
   }
 
+  /** Offers the choices that there are now. */
+  list() {
+    if (this.setting.kind !== 'choice') return;
+    this.field.replaceChildren(...optionsOf(this.setting));
+    this.#other = null;
+    this.show(this.settings.get(this.setting.key));
+  }
+
   /** A value that only a link can hold becomes the last choice, in place of the one before. @param {string} value */
   #offer(value) {
     this.#other?.remove();
@@ -248,6 +258,9 @@ export class Controls {
       this.#show(changed);
       if (more.some((key) => changed.includes(key) && settings.get(key) !== settingOf(key).default)) this.#more.open = true;
     });
+    settings.on('choices', (changed) => {
+      for (const key of changed) this.#controls.get(key)?.list();
+    });
     this.#enable();
     this.#condition(null);
   }
@@ -277,6 +290,11 @@ export class Controls {
    */
   present(keys) {
     for (const [key, { root }] of this.#controls) if (!CONDITION.includes(key)) root.hidden = !keys.includes(key);
+  }
+
+  /** Lets some of the settings be, whatever hands do. @param {Key[]} keys @param {boolean} used */
+  use(keys, used) {
+    for (const key of keys) this.#controls.get(key)?.enable(used);
   }
 
   /** What the loaded model allows. @param {import('../session.js').Loaded} loaded @param {import('../models.js').Model} model */

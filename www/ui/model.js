@@ -1,7 +1,7 @@
 // The lines about the model that is chosen: its name, what it draws, pictures that it made, and the way to its card.
 
 import { formatHash } from '../hash.js';
-import { FOLDER } from '../models.js';
+import { previewOf } from '../models.js';
 import { OPEN_CHOSEN } from '../state.js';
 
 /** Follows the session from now on. @param {Document} page @param {import('../session.js').Session} session */
@@ -12,13 +12,14 @@ export function showModel(page, session) {
   const [nameLine, noteLine, card, preview] = ['name', 'note', 'card', 'preview'].map(part);
   const poster = page.getElementById('poster');
   const tell = () => {
-    const { name, path, note } = session.model;
+    const { model } = session;
+    const { name, note } = model;
     if (nameLine) nameLine.textContent = name;
     if (noteLine) noteLine.textContent = note;
     if (preview instanceof HTMLImageElement) {
       preview.hidden = false;
       preview.onerror = () => (preview.hidden = true);
-      preview.src = new URL(`${path}preview.png`, FOLDER).href;
+      preview.src = previewOf(model);
       if (poster instanceof HTMLImageElement && poster.src !== preview.src) poster.src = preview.src;
     }
   };

@@ -3,7 +3,7 @@
 
 import { Failure, oneLine } from '../engine/errors.js';
 import { fetchJsonText } from '../engine/weights.js';
-import { FOLDER } from '../models.js';
+import { sourceOf } from '../models.js';
 import { OWN_TAU } from '../state.js';
 import { Controls } from '../ui/controls.js';
 import { copyText } from '../ui/copy.js';
@@ -166,7 +166,7 @@ class Device {
       if (task.stopping) break;
       if (device !== info.device && !this.#second) {
         session.report({ text: 'Preparing the CPU for comparison…', figures: '' });
-        const second = await onProcessor(new URL(model.path, FOLDER), settings, () => {}).catch((error) => {
+        const second = await onProcessor(sourceOf(model), settings, () => {}).catch((error) => {
           session.tell('device-compare', `The CPU could not be measured for comparison (${oneLine(error)}).`);
           return null;
         });

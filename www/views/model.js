@@ -58,6 +58,12 @@ class ModelView {
       if (keys.includes('card') || keys.includes('model')) this.#show();
     });
     session.on('status', () => this.#follow());
+    session.on('models', (models) => {
+      this.gallery.list(models);
+      this.#open = null;
+      this.#show();
+      this.#measure();
+    });
     session.whenLoaded(() => {
       this.#tellFacts();
       this.kept.look();
@@ -138,8 +144,8 @@ class ModelView {
   /** Asks how large the weights are, without a download. */
   async #measure() {
     await Promise.all(
-      this.session.models.map(async ({ id, path }) => {
-        const bytes = await sizeOfWeights(new URL(`${path}${WEIGHTS_FILE}`, FOLDER));
+      this.session.models.map(async ({ id, path, own }) => {
+        const bytes = own ? own.bytes : await sizeOfWeights(new URL(`${path}${WEIGHTS_FILE}`, FOLDER));
         this.#bytes.set(id, bytes);
         this.gallery.tellSize(id, bytes ? `${megabytes(bytes)} MB` : 'size unknown');
       }),

@@ -14,9 +14,12 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
-/** @param {Uint8Array} bytes */
-function crc32(bytes) {
-  let c = 0xffffffff;
+/** The checksum of no bytes at all. */
+export const CRC_START = 0;
+
+/** @param {Uint8Array} bytes @param {number} [before]  the checksum of the bytes before them */
+export function crc32(bytes, before = CRC_START) {
+  let c = ~before;
   for (const byte of bytes) c = CRC_TABLE[(c ^ byte) & 255] ^ (c >>> 8);
   return ~c >>> 0;
 }

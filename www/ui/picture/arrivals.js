@@ -4,7 +4,8 @@ import { few } from '../../engine/errors.js';
 
 /**
  * @typedef {object} Receiver
- * @property {(file: File, remark: string) => void} take  the first file, and what became of the others
+ * @property {(file: File, remark: string) => void} [take]  the first file, and what became of the others
+ * @property {(files: File[]) => void} [takeAll]  in its place: all files, and those of folders
  * @property {(sentence: string) => void} refuse
  * @property {(over: boolean) => void} hover  whether something is held over the page
  */
@@ -17,6 +18,29 @@ function onlyFirst(count) {
 /** @param {DataTransfer} data */
 function holdsFolder(data) {
   return data.items?.[0]?.webkitGetAsEntry?.()?.isDirectory ?? false;
+}
+
+/** @param {FileSystemEntry} entry @returns {Promise<File[]>} it, or what is in it; without what cannot be read */
+async function filesOf(entry) {
+  if (entry.isFile) {
+    return new Promise((resolve) => /** @type {FileSystemFileEntry} */ (entry).file((file) => resolve([file]), () => resolve([])));
+  }
+  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
+  const files = [];
+  for (;;) {
+    // It hands out some at a time.
+    const some = await new Promise((/** @type {(entries: FileSystemEntry[]) => void} */ resolve) => reader.readEntries(resolve, () => resolve([])));
+    if (some.length === 0) return files;
+    for (const each of some) files.push(...(await filesOf(each)));
+  }
+}
+
+/** @param {DataTransfer} data @returns {Promise<File[]>} */
+async function allOf(data) {
+  // They are gone when the event has ended.
+  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry !== null && entry !== undefined);
+  if (entries.length === 0) return [...data.files];
+  return (await Promise.all(entries.map(filesOf))).flat();
 }
 
 /** @param {EventTarget|null} target */
@@ -51,8 +75,10 @@ export class Arrivals {
   }
 
   /** @param {FileList|File[]} files */
-  takeFirst(files) {
-    if (files.length > 0) this.receiver.take(files[0], onlyFirst(files.length));
+  give(files) {
+    if (files.length === 0) return;
+    if (this.receiver.takeAll) this.receiver.takeAll([...files]);
+    else this.receiver.take?.(files[0], onlyFirst(files.length));
   }
 
   /** @param {ClipboardEvent} event */
@@ -60,7 +86,7 @@ export class Arrivals {
     if (takesText(event.target)) return;
     const { files, types = [] } = event.clipboardData ?? {};
     event.preventDefault();
-    if (files && files.length > 0) this.takeFirst(files);
+    if (files && files.length > 0) this.give(files);
     else this.receiver.refuse(`The clipboard holds no picture${types.length > 0 ? ` (only ${few([...types], 3)})` : ''}; copy one first.`);
   }
 
@@ -78,8 +104,10 @@ export class Arrivals {
     if (!event.dataTransfer) return;
     event.preventDefault();
     const { files } = event.dataTransfer;
-    if (holdsFolder(event.dataTransfer)) this.receiver.refuse('A folder was dropped; drop one picture out of it.');
-    else if (files.length > 0) this.takeFirst(files);
+    if (this.receiver.takeAll) {
+      allOf(event.dataTransfer).then((all) => (all.length > 0 ? this.give(all) : this.receiver.refuse('What was dropped holds no file; drop pictures or a folder of them.')));
+    } else if (holdsFolder(event.dataTransfer)) this.receiver.refuse('A folder was dropped; drop one picture out of it.');
+    else if (files.length > 0) this.give(files);
     else this.receiver.refuse('What was dropped is no file; drop a picture from a folder, or copy and paste it.');
   }
 }

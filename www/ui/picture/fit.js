@@ -83,7 +83,7 @@ export class Fit {
   }
 }
 
-/** Levels as the network takes them, -1…1 (DDPM, section 3.3). @param {Uint8ClampedArray} levels */
+/** Levels as the network takes them, -1…1 (DDPM, section 3.3). @param {Uint8ClampedArray|Uint8Array} levels */
 export function toValues(levels) {
   return Float32Array.from(levels, (level) => level / 127.5 - 1);
 }

@@ -74,14 +74,14 @@ export async function measure(sample, options, budget, onStep) {
 
 /**
  * The same on the processor, beside the client of the page.
- * @param {URL} folder  of the model @param {{engine: 'plan'|'burn', storage: 'f32'|'f16'}} choice
+ * @param {URL|import('../../engine/client.js').OwnFiles} source  of the model @param {{engine: 'plan'|'burn', storage: 'f32'|'f16'}} choice
  * @param {() => void} sign  is called at each sign of life
  * @returns {Promise<{sample: Sample, end: () => void}>}
  */
-export async function onProcessor(folder, choice, sign) {
+export async function onProcessor(source, choice, sign) {
   const client = new Client(sign);
   try {
-    await client.load(folder, { ...choice, device: 'cpu' });
+    await client.load(source, { ...choice, device: 'cpu' });
   } catch (error) {
     client.terminate();
     throw error;

@@ -34,7 +34,8 @@ function objectOf(text) {
 }
 
 /** @param {import('../../models.js').Model} model @param {AbortSignal} signal @returns {Promise<Files>} */
-export async function readFiles({ path }, signal) {
+export async function readFiles({ path, own }, signal) {
+  if (own) return { config: objectOf(own.files.config), scheduler: objectOf(own.files.scheduler) };
   const [config, scheduler] = await Promise.all(
     ['config.json', 'scheduler_config.json'].map(async (name) => objectOf(await fetchJsonText(new URL(`${path}${name}`, FOLDER), signal))),
   );

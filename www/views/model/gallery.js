@@ -1,7 +1,7 @@
 // The models to choose from, each with pictures that it made. One of them is open: its card is on show, whichever of
 // them is in use.
 
-import { FOLDER } from '../../models.js';
+import { previewOf } from '../../models.js';
 import { element } from '../../ui/dom.js';
 
 /** @typedef {import('../../models.js').Model} Model */
@@ -12,17 +12,25 @@ export class Gallery {
 
   /** @param {Model[]} models @param {(id: string) => void} onOpen  hears of a hand that opens one */
   constructor(models, onOpen) {
-    const cards = models.map((model) => this.#card(model, onOpen));
-    this.root = element('fieldset', { className: 'gallery' }, element('legend', { className: 'unseen' }, 'Models'), ...cards);
+    this.onOpen = onOpen;
+    this.root = element('fieldset', { className: 'gallery' });
+    this.list(models);
   }
 
-  /** @param {Model} model @param {(id: string) => void} onOpen */
-  #card({ id, name, note, path }, onOpen) {
+  /** @param {Model[]} models */
+  list(models) {
+    this.#entries.clear();
+    this.root.replaceChildren(element('legend', { className: 'unseen' }, 'Models'), ...models.map((model) => this.#card(model)));
+  }
+
+  /** @param {Model} model */
+  #card(model) {
+    const { id, name, note } = model;
     const radio = element('input', { type: 'radio', name: 'model-open', value: id, 'data-testid': `model-option-${id}` });
-    radio.addEventListener('change', () => onOpen(id));
+    radio.addEventListener('change', () => this.onOpen(id));
     const picture = element('img', { alt: `Pictures that ${name} made`, width: 266, height: 266, decoding: 'async' });
     picture.addEventListener('error', () => picture.classList.add('missing'));
-    picture.src = new URL(`${path}preview.png`, FOLDER).href;
+    picture.src = previewOf(model);
     const size = element('span', { className: 'size' });
     const state = element('span', { className: 'state-of' });
     this.#entries.set(id, { radio, size, state });

@@ -7,8 +7,8 @@ import { Arrivals } from '../../ui/picture/arrivals.js';
 import { readPicture } from '../../ui/picture/file.js';
 import { toValues } from '../../ui/picture/fit.js';
 import { readSamples } from '../../ui/picture/samples.js';
+import { Pad } from '../../ui/pad.js';
 import { iconOf } from '../../ui/pixels.js';
-import { Pad } from './pad.js';
 
 /**
  * @typedef {import('../../ui/pixels.js').Shape} Shape
@@ -53,7 +53,7 @@ export class Source {
   constructor(root, place, session, onPicture) {
     this.session = session;
     this.onPicture = onPicture;
-    this.pad = new Pad(root, (file) => this.#take(file, 'drawn'));
+    this.pad = new Pad(root, 'reconstruct', (file) => this.#take(file, 'drawn'));
     this.arrivals = new Arrivals({
       take: (file, remark) => this.#take(file, remark),
       refuse: (sentence) => session.tell('picture', sentence),
@@ -64,7 +64,7 @@ export class Source {
     photo.root.classList.add('photo');
     for (const { input } of [files, photo]) {
       input.addEventListener('change', () => {
-        if (input.files) this.arrivals.takeFirst(input.files);
+        if (input.files) this.arrivals.give(input.files);
         // So that the same file can be chosen again.
         input.value = '';
       });

@@ -1,10 +1,10 @@
 // The drawing pad: a few strokes are picture enough.
 
-import { Brush } from '../../ui/brush.js';
-import { element } from '../../ui/dom.js';
-import { contextOf, imageOf } from '../../ui/pixels.js';
+import { Brush } from './brush.js';
+import { element } from './dom.js';
+import { contextOf, imageOf } from './pixels.js';
 
-/** @typedef {import('../../ui/pixels.js').Shape} Shape @typedef {import('../../ui/brush.js').Point} Point */
+/** @typedef {import('./pixels.js').Shape} Shape @typedef {import('./brush.js').Point} Point */
 
 /** Pixels of the pad; many times those of a model's picture, which are means over them. */
 const SIDE = 320;
@@ -14,7 +14,7 @@ const MOST_UNDO = 30;
 const labelled = (label, field) => element('label', {}, element('span', {}, label), field);
 
 export class Pad {
-  #canvas = element('canvas', { width: SIDE, height: SIDE, role: 'application', 'aria-label': 'Drawing pad: arrow keys move the brush, the space bar starts and ends a stroke', 'data-testid': 'reconstruct-pad' });
+  #canvas = element('canvas', { width: SIDE, height: SIDE, role: 'application', 'aria-label': 'Drawing pad: arrow keys move the brush, the space bar starts and ends a stroke' });
   #cursor = element('div', { className: 'pad-cursor', hidden: true });
   #colour = element('input', { type: 'color', value: '#ffffff' });
   #grey = element('input', { type: 'range', min: 0, max: 255, value: 255, step: 1 });
@@ -30,12 +30,18 @@ export class Pad {
   /** @type {Uint8ClampedArray|null} */
   #picture = null;
 
-  /** @param {HTMLElement} root  of the view @param {(drawing: Blob) => void} onDrawing */
-  constructor(root, onDrawing) {
+  /**
+   * @param {HTMLElement} root  of the view @param {string} view  its name, for tests @param {(drawing: Blob) => void} onDrawing
+   * @param {boolean} [many]  whether another drawing may follow at once
+   */
+  constructor(root, view, onDrawing, many = false) {
     this.onDrawing = onDrawing;
+    this.many = many;
+    this.#canvas.dataset.testid = `${view}-pad`;
+    this.#from.hidden = many;
     const clear = element('button', { type: 'button' }, 'Clear');
-    const cancel = element('button', { type: 'button' }, 'Cancel');
-    const use = element('button', { type: 'button', className: 'primary', 'data-testid': 'reconstruct-pad-use' }, 'Use this drawing');
+    const cancel = element('button', { type: 'button', 'data-testid': `${view}-pad-close` }, many ? 'Done' : 'Cancel');
+    const use = element('button', { type: 'button', className: 'primary', 'data-testid': `${view}-pad-use` }, many ? 'Add this drawing' : 'Use this drawing');
     this.dialog = element('dialog', { className: 'pad', 'aria-label': 'Draw a picture' },
       element('div', { className: 'pad-surface' }, this.#canvas, this.#cursor),
       element('div', { className: 'pad-tools' }, this.#colourLabel, this.#greyLabel, labelled('Brush', this.#size), element('div', { className: 'pad-row' }, this.#undo, clear, this.#from)),
@@ -129,7 +135,13 @@ export class Pad {
   #use() {
     this.#canvas.toBlob((blob) => {
       if (blob) this.onDrawing(blob);
-      this.dialog.close();
+      if (!this.many) {
+        this.dialog.close();
+        return;
+      }
+      this.#before = [];
+      this.#undo.disabled = true;
+      this.#fill();
     });
   }
 }

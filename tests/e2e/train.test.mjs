@@ -1,0 +1,264 @@
+// The view Train: pictures of one's own, a run that is kept, and a model that every other view uses.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+
+import { open } from './helpers.mjs';
+import { GIF, file, png } from './pictures.mjs';
+
+/** @typedef {import('./demo.mjs').Demo} Demo */
+
+const VIEW = 'view=train&device=cpu';
+
+/** A grey square whose brightness and slope go by its number. @param {number} n */
+function square(n) {
+  const row = Buffer.from(Array.from({ length: 12 }, (_, x) => (20 * n + x * (n % 7)) % 256));
+  return file(`square-${n}.png`, png(12, 12, { row }));
+}
+
+/** @param {number} count */
+const squares = (count) => Array.from({ length: count }, (_, n) => square(n));
+
+/** Waits for what the page says. @param {Demo} demo @param {string} testId @param {RegExp} text */
+const says = (demo, testId, text) =>
+  demo.page.waitForFunction(
+    ([id, source]) => [...document.querySelectorAll(`[data-testid="${id}"]`)].some((found) => new RegExp(source).test(found.textContent ?? '')),
+    [testId, text.source],
+    { polling: 20 },
+  );
+
+/** The page with these pictures. @param {import('node:test').TestContext} t @param {number} count @param {string} hash @param {object} [options] */
+async function withSquares(t, count, hash, options = {}) {
+  const demo = await open(t, { ...options, hash: `${VIEW}&${hash}` });
+  await demo.until('ready');
+  await says(demo, 'train-remark', /^12 samples/);
+  await demo.get('train-files').setInputFiles(squares(count));
+  await says(demo, 'train-remark', new RegExp(`^${count} pictures`));
+  return demo;
+}
+
+/** @param {Demo} demo */
+const step = async (demo) => Number(await demo.get('status').getAttribute('data-step'));
+
+/** Pixels of the samples, or of what stands beside them. @param {Demo} demo @param {string} [testId] */
+const pixels = (demo, testId = 'train-canvas') =>
+  demo.get(testId).evaluateAll((found) => found.map((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL()));
+
+/** @param {Demo} demo */
+async function reload(demo) {
+  await demo.page.reload();
+  await demo.until('ready');
+}
+
+test('60 pictures, from nothing to a model that Generate uses after a reload', async (t) => {
+  const demo = await withSquares(t, 60, 'size=8&train_steps=60&train_batch=8');
+  assert.equal(await demo.get('train-remark').innerText(), '60 pictures, 8 × 8, grey.');
+  await demo.get('train-run').click();
+  await demo.until('done');
+  assert.equal(await demo.status(), 'Trained: 60 steps on 60 pictures.');
+  assert.match(await demo.get('figures').innerText(), /^step 60 of 60 · [\d.]+ steps\/s · loss \d\.\d{3}$/);
+  assert.match(await demo.get('train-note').innerText(), /60 pictures/);
+  assert.equal(new Set(await pixels(demo)).size, 6, 'six samples');
+  assert.equal((await pixels(demo, 'train-nearest')).length, 6);
+  await demo.get('train-plot').locator('summary').click();
+  await demo.page.waitForFunction(() => document.querySelectorAll('[data-testid="train-plot"] tbody tr').length === 60);
+  const losses = (await demo.get('train-plot').locator('tbody tr').allInnerTexts()).map((row) => Number(row.split('\t')[1]));
+  const mean = (/** @type {number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  assert.ok(mean(losses.slice(-15)) < 0.7 * mean(losses.slice(0, 5)), losses.join());
+
+  await reload(demo);
+  await demo.page.goto('about:blank');
+  await demo.page.goto(`${demo.requests[0].replace('GET ', '')}#view=generate&device=cpu&model=mine&steps=3&batch=2&pace=fast`);
+  await demo.until('ready');
+  assert.deepEqual(await demo.notices(), []);
+  await demo.generate();
+  const made = await demo.pixels();
+  assert.deepEqual(made.map(({ length }) => length), [256, 256]);
+  assert.notDeepEqual(made[0], made[1]);
+  for (const view of ['model', 'forward']) {
+    await demo.get(`tab-${view}`).click();
+    await demo.page.waitForFunction((name) => document.body.dataset.view === name, view);
+  }
+  assert.deepEqual(demo.errors, []);
+});
+
+test('one step, go on, stop; a reload goes on from there, and the pictures are there', async (t) => {
+  const demo = await withSquares(t, 20, 'size=8');
+  await demo.get('train-step').click();
+  await demo.until('done');
+  assert.equal(await demo.status(), 'One step more: it is at step 1.');
+  assert.ok(await demo.get('size').isDisabled() && await demo.get('train-files').isDisabled(), 'a run keeps what it began with');
+  await demo.get('train-step').click();
+  await demo.page.waitForFunction(() => document.querySelector('[data-testid="status"]')?.textContent === 'One step more: it is at step 2.');
+  await demo.get('train-run').click();
+  await demo.untilStep(6);
+  const atStop = await demo.page.evaluate(() => {
+    /** @type {HTMLElement} */ (document.querySelector('[data-testid="train-stop"]')).click();
+    return Number(document.querySelector('[data-testid="status"]')?.getAttribute('data-step'));
+  });
+  await demo.until('stopped');
+  const stopped = await step(demo);
+  assert.ok(stopped - atStop <= 1, `stopped at step ${atStop}, ended at ${stopped}`);
+  assert.equal(await demo.status(), `Stopped after step ${stopped}; go on whenever you like.`);
+
+  await reload(demo);
+  await says(demo, 'train-note', new RegExp(`A run on 20 pictures is kept in this browser, at step ${stopped} of 1,000`));
+  assert.equal(await demo.get('train-run').innerText(), 'Go on');
+  await says(demo, 'train-remark', /^20 pictures, 8 × 8, grey/);
+  await demo.get('train-step').click();
+  await demo.until('done');
+  assert.equal(await demo.status(), `One step more: it is at step ${stopped + 1}.`);
+
+  await demo.get('train-over').click();
+  assert.equal(await demo.get('train-run').innerText(), 'Train');
+  await reload(demo);
+  await says(demo, 'train-remark', /^12 samples/);
+  assert.equal(await demo.get('train-run').innerText(), 'Train');
+  assert.deepEqual(demo.errors, []);
+});
+
+test('the model is used, downloaded as three files in a zip, and deleted', async (t) => {
+  const demo = await withSquares(t, 5, 'size=8&train_steps=2&flips=mirror');
+  await demo.get('train-run').click();
+  await demo.until('done');
+  const [saved] = await Promise.all([demo.page.waitForEvent('download'), demo.get('train-download').click()]);
+  assert.equal(saved.suggestedFilename(), 'mine.zip');
+  const bytes = await readFile(await saved.path());
+  const end = bytes.length - 22;
+  assert.equal(bytes.readUInt32LE(end), 0x06054b50);
+  assert.equal(bytes.readUInt16LE(end + 10), 3);
+  const names = [];
+  for (let at = bytes.readUInt32LE(end + 16), i = 0; i < 3; i++) {
+    const [size, length, local] = [bytes.readUInt32LE(at + 24), bytes.readUInt16LE(at + 28), bytes.readUInt32LE(at + 42)];
+    const name = bytes.toString('utf8', at + 46, at + 46 + length);
+    names.push(name);
+    const body = bytes.subarray(local + 30 + length, local + 30 + length + size);
+    if (name.endsWith('config.json')) JSON.parse(body.toString('utf8'));
+    else assert.ok(body.readBigUInt64LE(0) < 100_000n, 'the header of a .safetensors file');
+    at += 46 + length;
+  }
+  assert.deepEqual(names, ['mine/config.json', 'mine/scheduler_config.json', 'mine/diffusion_pytorch_model.safetensors']);
+
+  await demo.get('train-use').click();
+  await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');
+  await demo.until('ready');
+  assert.equal(await demo.get('model').inputValue(), 'mine');
+  assert.equal(await demo.page.locator('#model-name').innerText(), 'Mine, 8×8');
+
+  await demo.get('tab-train').click();
+  await demo.get('train-delete').click();
+  await says(demo, 'train-said', /^Mine, 8×8 is deleted\.$/);
+  await demo.page.waitForFunction(() => document.getElementById('model-name')?.textContent !== 'Mine, 8×8');
+  await demo.until('ready');
+  await reload(demo);
+  assert.ok(!(await demo.get('from').locator('option').allInnerTexts()).includes('Mine, 8×8'));
+  assert.deepEqual(demo.errors, []);
+});
+
+test('bad input: no pictures, one, what is no picture; each is one sentence, and the next run works', async (t) => {
+  const demo = await open(t, { hash: `${VIEW}&size=8&train_steps=1` });
+  await demo.until('ready');
+  await says(demo, 'train-remark', /^12 samples/);
+  await demo.get('train-clear').click();
+  await says(demo, 'train-remark', /^There is none yet/);
+  await demo.get('train-run').click();
+  await demo.recovers('error');
+  assert.equal(await demo.status(), 'There are no pictures to learn from: choose, drop, paste or draw some.');
+
+  await demo.get('train-files').setInputFiles([file('a.png', 'just a text'), file('b.png', ''), file('c.png', 'more text'), square(1)]);
+  await says(demo, 'train-left-out', /^Left out: “a\.png” is no picture .*\. “b\.png” is empty: it has 0 bytes\. So it is with 1 more file\.$/);
+  await demo.get('train-run').click();
+  await says(demo, 'status', /^One picture is not enough/);
+
+  // Of every size and kind, and one that is drawn.
+  await demo.get('train-files').setInputFiles([file('two.gif', GIF), file('wide.png', png(90, 30, { type: 2, row: Buffer.alloc(270, 90) }))]);
+  await says(demo, 'train-remark', /^3 pictures/);
+  await demo.get('train-draw').click();
+  await demo.get('train-pad').click();
+  await demo.get('train-pad-use').click();
+  await says(demo, 'train-remark', /^4 pictures/);
+  await demo.get('train-pad-close').click();
+  await demo.get('train-thumbs').locator('button').first().click();
+  await says(demo, 'train-remark', /^3 pictures/);
+
+  await demo.page.evaluate(() => (location.hash = 'view=train&device=cpu&size=8&train_steps=1&lr=0'));
+  await says(demo, 'notice', /lr=0/);
+  await demo.get('train-run').click();
+  await demo.recovers('done');
+  assert.equal(await demo.status(), 'Trained: 1 step on 3 pictures.');
+  assert.deepEqual(demo.errors, []);
+});
+
+test('storage that is full or forbidden is one sentence, and the run goes on', async (t) => {
+  const demo = await withSquares(t, 4, 'size=8&train_steps=2', {
+    prepare: (/** @type {import('playwright-core').BrowserContext} */ context) =>
+      context.addInitScript(() => {
+        IDBObjectStore.prototype.put = () => {
+          throw new DOMException('no room', 'QuotaExceededError');
+        };
+      }),
+  });
+  await demo.get('train-run').click();
+  await demo.until('done');
+  const notices = (await demo.notices()).filter((notice) => !/graphics|WebGPU/.test(notice));
+  assert.equal(notices.length, 1, notices.join());
+  assert.match(notices[0], /^The run could not be kept \(the storage of this browser is full\): it goes on, but a reload would lose it\./);
+  await demo.get('train-use').click();
+  await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');
+  await demo.until('ready');
+  assert.equal(await demo.get('model').inputValue(), 'mine');
+  assert.deepEqual(demo.errors, []);
+});
+
+test('a trainer that breaks in the middle: one sentence, and it goes on from where it was kept last', async (t) => {
+  const demo = await withSquares(t, 4, 'size=8&train_steps=4', {
+    prepare: (/** @type {import('playwright-core').BrowserContext} */ context) =>
+      context.route('**/pkg/training/**/ddim_web.js', async (route) => {
+        const response = await route.fetch();
+        const breaking = `
+          let breaks = false;
+          new BroadcastChannel('break').onmessage = () => (breaks = true);
+          for (const name of ['part', 'step']) {
+            const original = Trainer.prototype[name];
+            Trainer.prototype[name] = function (...args) {
+              if (breaks) throw new WebAssembly.RuntimeError('unreachable');
+              return original.apply(this, args);
+            };
+          }`;
+        await route.fulfill({ response, body: `${await response.text()}${breaking}` });
+      }),
+  });
+  await demo.get('train-step').click();
+  await demo.until('done');
+  await demo.page.evaluate(() => new BroadcastChannel('break').postMessage(''));
+  await demo.get('train-run').click();
+  await demo.recovers('error');
+  assert.equal(await demo.status(), 'The training broke off (unreachable); it can go on from where it was kept last.');
+  await demo.get('train-run').click();
+  await demo.recovers('done');
+  assert.equal(await demo.status(), 'Trained: 4 steps on 4 pictures.');
+});
+
+test('no task of the page takes longer than 50 ms while it trains; it goes on in another view', async (t) => {
+  const demo = await withSquares(t, 60, 'size=8');
+  await demo.get('train-run').click();
+  await demo.untilStep(3);
+  await demo.page.evaluate(() => {
+    /** @type {number[]} */
+    const tasks = [];
+    Object.assign(globalThis, { tasks });
+    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' });
+  });
+  await says(demo, 'train-note', /./);
+  await demo.page.locator('.pair:not(.empty)').first().waitFor();
+  const tasks = await demo.page.evaluate(() => /** @type {any} */ (globalThis).tasks);
+  // On a busy machine anything may take long once.
+  assert.ok(tasks.length <= 1, tasks.join());
+  await demo.get('tab-model').click();
+  const before = await step(demo);
+  await demo.untilStep(before + 3);
+  await demo.get('model-stop').click();
+  await demo.until('stopped');
+  assert.deepEqual(demo.errors, []);
+});

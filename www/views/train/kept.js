@@ -1,0 +1,55 @@
+// The run that this browser keeps, so that a reload goes on with it, and the model that it has made so far.
+
+import { read, write } from '../../database.js';
+import { oneLine } from '../../engine/errors.js';
+import { modelOf } from '../../own.js';
+import { Learner } from './learner.js';
+
+/** @typedef {import('./plan.js').Plan} Plan */
+
+/** Pictures are written once, the rest again and again. */
+const PICTURES = 'pictures';
+const STATE = 'state';
+
+/** @returns {Promise<Learner|null>} @throws {Error} the middle of a sentence */
+export async function keptRun() {
+  const [pictures, state] = await Promise.all([read('run', PICTURES), read('run', STATE)]);
+  if (!pictures || !state || pictures.id !== state.plan.id) return null;
+  const learner = new Learner(/** @type {Plan} */ (state.plan), new Uint8Array(await pictures.pixels.arrayBuffer()));
+  Object.assign(learner, { checkpoint: state.checkpoint, step: state.step, losses: state.losses });
+  return learner;
+}
+
+/** @param {Learner} learner  one that is new @throws {Error} the middle of a sentence */
+export async function keepPictures({ plan, pixels }) {
+  await write([
+    { store: 'run', key: PICTURES, value: { id: plan.id, pixels: new Blob([pixels]) } },
+    { store: 'run', key: STATE, value: undefined },
+  ]);
+}
+
+/**
+ * The run and its model, both or neither.
+ * @param {Learner} learner @param {import('../../engine/trainer.js').Model} model @param {Blob|null} preview
+ * @returns {Promise<{own: import('../../models.js').Model, problem: string|null}>} as the list has it, and why a reload would lose it
+ */
+export async function keepRun({ plan, step, losses, checkpoint }, { config, scheduler, weights }, preview) {
+  const { id, name, count, shape } = plan;
+  const note = `Trained in this browser: ${step.toLocaleString('en')} steps on ${count.toLocaleString('en')} pictures of ${shape.width} × ${shape.height} pixels, ${shape.channels === 1 ? 'grey' : 'in colour'}.`;
+  const record = { id, name, note, config, scheduler, weights: new Blob([weights]), preview };
+  const own = modelOf(record);
+  try {
+    await write([
+      { store: 'run', key: STATE, value: { plan, step, losses, checkpoint } },
+      { store: 'models', key: id, value: record },
+    ]);
+    return { own, problem: null };
+  } catch (error) {
+    return { own, problem: oneLine(error) };
+  }
+}
+
+/** The run alone; its model stays. @throws {Error} the middle of a sentence */
+export function forgetRun() {
+  return write([PICTURES, STATE].map((key) => ({ store: 'run', key, value: undefined })));
+}

@@ -1,0 +1,129 @@
+// A run of training: its trainer, where there is one, and all that outlives it. It knows nothing of the page.
+
+import { Failure } from '../../engine/errors.js';
+import { Trainer } from '../../engine/trainer.js';
+
+/**
+ * @typedef {import('./plan.js').Plan} Plan
+ * @typedef {import('../../engine/trainer.js').Remark} Remark
+ *
+ * @typedef {object} Sampled
+ * @property {Float32Array} values  -1…1, [B, C, H, W]
+ * @property {number} step  after which the network drew it
+ */
+
+/** After these a trainer is of no further use. @type {import('../../engine/errors.js').Kind[]} */
+const BROKEN = ['lost', 'crash', 'device', 'start', 'ended'];
+
+/** Steps of the sampler for a glance. */
+const GLANCE_STEPS = 12;
+
+export class Learner {
+  /** Steps done. */
+  step = 0;
+  /** Of every step. @type {number[]} */
+  losses = [];
+  /** What it runs on, once it does. @type {Trainer['info']|null} */
+  info = null;
+  /** The last one, from which it goes on where the trainer breaks. @type {Blob|null} */
+  checkpoint = null;
+  /** @type {Trainer|null} */
+  #trainer = null;
+  /** @type {import('../../engine/remote.js').Remote|null} */
+  #sampler = null;
+  /** Hears of the trainer. @type {(event: Remark) => void} */
+  #listener = () => {};
+
+  /**
+   * @param {Plan} plan @param {Uint8Array<ArrayBuffer>} pixels  of the pictures, and their mirror images if they are learned
+   */
+  constructor(plan, pixels) {
+    this.plan = plan;
+    this.pixels = pixels;
+  }
+
+  /** Whether it can make a step at once. */
+  get awake() {
+    return this.#trainer !== null;
+  }
+
+  /**
+   * Begins, or goes on from the last checkpoint.
+   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'device'>>} options  of a new one
+   * @param {'auto'|'webgpu'|'cpu'} device
+   * @param {(event: Remark) => void} listener
+   */
+  async wake(options, device, listener) {
+    this.#listener = listener;
+    if (this.#trainer) return;
+    const { channels, height, width } = this.plan.shape;
+    const pictures = { images: this.pixels, channels, height, width, device };
+    const hear = (/** @type {Remark} */ event) => {
+      if (event.type === 'step') {
+        this.step = event.step;
+        this.losses.push(event.loss);
+      }
+      this.#listener(event);
+    };
+    this.#trainer = this.checkpoint
+      ? await Trainer.resume(new Uint8Array(await this.checkpoint.arrayBuffer()), pictures, hear)
+      : await Trainer.create({ ...(await options()), ...pictures }, hear);
+    this.info = this.#trainer.info;
+    this.step = this.info.step;
+    this.losses = [...this.info.losses];
+  }
+
+  /**
+   * @param {number} count  of steps @returns {Promise<import('../../engine/trainer.js').Step>}
+   * @throws {Failure} after which it can be woken again
+   */
+  async train(count) {
+    try {
+      return await this.#awake.step(count);
+    } catch (error) {
+      if (BROKEN.includes(Failure.from(error).kind)) this.rest();
+      throw error;
+    }
+  }
+
+  /** Ends `train` after the step that is being computed, and the samples at once. */
+  stop() {
+    this.#trainer?.stop();
+    this.#sampler?.terminate();
+  }
+
+  /** Gives back the memory; only what was kept is left. */
+  rest() {
+    this.stop();
+    this.#trainer?.free();
+    this.#trainer = null;
+  }
+
+  /** Everything that it needs to go on, and the model as it is. */
+  async keep() {
+    const trainer = this.#awake;
+    const [checkpoint, model] = await Promise.all([trainer.checkpoint(), trainer.model()]);
+    this.checkpoint = new Blob([checkpoint]);
+    return { checkpoint: this.checkpoint, model };
+  }
+
+  /** Pictures that the network draws from the same noise each time. @param {number} count @returns {Promise<Sampled>} */
+  async sample(count) {
+    const { step } = this;
+    const sampler = await this.#awake.sampler();
+    this.#sampler = sampler;
+    try {
+      const { values } = await sampler.sample({ steps: GLANCE_STEPS, batch: count, seed: this.plan.seed, eta: 0 }, () => {}).ended;
+      if (!values) throw new Failure('ended', 'the samples were ended');
+      return { values, step };
+    } finally {
+      sampler.terminate();
+      this.#sampler = null;
+    }
+  }
+
+  get #awake() {
+    if (!this.#trainer) throw new Failure('ended', 'the run was ended');
+    return this.#trainer;
+  }
+}

@@ -1,0 +1,122 @@
+// What the network draws, each sample beside the picture that it comes closest to.
+
+import { element } from '../../ui/dom.js';
+import { contextOf, crisp, drawPlaceholder, gridAsPng, paint } from '../../ui/pixels.js';
+
+/** @typedef {import('../../ui/pixels.js').Shape} Shape */
+
+/** Samples. */
+export const COUNT = 6;
+
+const GAP = 4; // between the two of a pair
+const BETWEEN = 18; // between pairs; the style sheet has the same
+const NARROW = 560;
+/** What the page needs above and below the pictures; CSS pixels. */
+const AROUND = 420;
+const LARGEST = 180;
+/** On a phone three rows of pairs leave room for the button. */
+const LARGEST_NARROW = 84;
+
+class Pair {
+  sample = element('canvas', { role: 'img', 'data-testid': 'train-canvas' });
+  nearest = element('canvas', { role: 'img', 'data-testid': 'train-nearest' });
+  #copy = element('span', { className: 'copy-mark', hidden: true }, 'copy');
+
+  /** @param {number} index */
+  constructor(index) {
+    this.index = index;
+    this.root = element('div', { className: 'pair' }, this.sample, this.nearest, this.#copy);
+  }
+
+  /** @param {Shape} shape */
+  clear({ width, height }) {
+    this.root.classList.add('empty');
+    this.root.classList.remove('copied');
+    this.#copy.hidden = true;
+    for (const canvas of [this.sample, this.nearest]) Object.assign(canvas, { width, height });
+    drawPlaceholder(this.sample);
+    contextOf(this.nearest).clearRect(0, 0, width, height);
+    this.sample.setAttribute('aria-label', `Sample ${this.index + 1} of ${COUNT}, empty`);
+    this.nearest.setAttribute('aria-label', `Nearest picture to sample ${this.index + 1}, empty`);
+  }
+
+  /** @param {Uint8ClampedArray} levels  of all samples @param {Shape} shape @param {number} step */
+  draw(levels, shape, step) {
+    paint(this.sample, levels, this.index, shape);
+    this.root.classList.remove('empty');
+    this.sample.setAttribute('aria-label', `Sample ${this.index + 1} of ${COUNT}, after step ${step}`);
+  }
+
+  /** @param {Uint8ClampedArray} pixels  of all pictures @param {Shape} shape @param {import('./heart.js').Near} near */
+  match(pixels, shape, { index, copy }) {
+    paint(this.nearest, pixels, index, shape);
+    this.root.classList.toggle('copied', copy);
+    this.#copy.hidden = !copy;
+    this.nearest.setAttribute('aria-label', `Nearest picture to sample ${this.index + 1}${copy ? ', which is a copy of it' : ''}`);
+  }
+}
+
+export class Scene {
+  #pairs = Array.from({ length: COUNT }, (_, i) => new Pair(i));
+  #grid = element('div', { className: 'pairs' }, ...this.#pairs.map(({ root }) => root));
+  #caption = element('figcaption', {});
+  /** @type {Shape} */
+  #shape = { channels: 3, height: 16, width: 16 };
+  /** Whether there are samples. */
+  filled = false;
+
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.place = place;
+    place.append(element('figure', { className: 'samples-figure' }, this.#grid, this.#caption));
+    new ResizeObserver(() => this.fit()).observe(place);
+    addEventListener('resize', () => this.fit());
+    this.clear(this.#shape);
+  }
+
+  /** @param {Shape} shape */
+  clear(shape) {
+    this.#shape = shape;
+    this.filled = false;
+    for (const pair of this.#pairs) pair.clear(shape);
+    this.#caption.textContent = 'What the network draws, and beside each sample the picture of yours that is nearest to it';
+    this.fit();
+  }
+
+  /** Whether it shows pictures like these. @param {Shape} shape */
+  fits({ height, width }) {
+    return height === this.#shape.height && width === this.#shape.width;
+  }
+
+  /** @param {Uint8ClampedArray} levels  of all samples @param {number} step */
+  draw(levels, step) {
+    this.filled = true;
+    for (const pair of this.#pairs) pair.draw(levels, this.#shape, step);
+    this.#caption.textContent = `Left of each pair: drawn after step ${step.toLocaleString('en')}, always from the same noise. Right: the picture nearest to it`;
+  }
+
+  /** @param {Uint8Array} pixels  of all pictures @param {import('./heart.js').Near[]} near */
+  match(pixels, near) {
+    const levels = new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.length);
+    this.#pairs.forEach((pair, i) => pair.match(levels, this.#shape, near[i]));
+  }
+
+  /** The samples in one picture. @returns {Promise<Blob|null>} null where there are none, or no room for it */
+  async preview() {
+    if (!this.filled) return null;
+    return gridAsPng(this.#pairs.slice(0, 4).map(({ sample }) => sample)).catch(() => null);
+  }
+
+  fit() {
+    const { clientWidth } = this.place;
+    if (clientWidth === 0) return;
+    const narrow = clientWidth < NARROW;
+    const columns = narrow ? 2 : 3;
+    const rows = COUNT / columns;
+    const across = (clientWidth - BETWEEN * (columns - 1)) / columns / 2 - GAP;
+    const down = narrow ? LARGEST_NARROW : Math.max(LARGEST_NARROW, Math.min(LARGEST, (innerHeight - AROUND) / rows));
+    const side = crisp(Math.min(across, down), this.#shape.width);
+    this.#grid.style.setProperty('--columns', String(columns));
+    this.#grid.style.setProperty('--side', `${side}px`);
+  }
+}

@@ -1,0 +1,157 @@
+// The ways in which pictures come here, and the list of those that came.
+
+import { element } from '../../ui/dom.js';
+import { Pad } from '../../ui/pad.js';
+import { Arrivals } from '../../ui/picture/arrivals.js';
+import { readSamples } from '../../ui/picture/samples.js';
+import { paint } from '../../ui/pixels.js';
+import { plural } from '../../ui/words.js';
+import { oneLine } from '../../engine/errors.js';
+import { Pictures, levelsOf } from './pictures.js';
+
+/** @typedef {import('../../ui/pixels.js').Shape} Shape @typedef {import('./pictures.js').Picture} Picture */
+
+/** So many are shown; of more it is said how many there are. */
+const SHOWN = 60;
+
+/** So many sentences are said of what was left out. */
+const TOLD = 2;
+
+/** @param {string} text @param {Record<string, unknown>} attributes  of the field */
+function fileButton(text, attributes) {
+  const input = element('input', { type: 'file', className: 'unseen', multiple: true, ...attributes });
+  return { input, root: element('label', { className: 'button' }, input, text) };
+}
+
+export class Source {
+  #remark = element('p', { className: 'remark', 'data-testid': 'train-remark' });
+  #left = element('p', { className: 'quiet', 'data-testid': 'train-left-out', role: 'status' });
+  #strip = element('div', { className: 'thumbs', role: 'group', 'aria-label': 'Your pictures', 'data-testid': 'train-thumbs' });
+  #credit = element('p', { className: 'credit quiet' });
+  #painting = 0;
+  /** @type {Map<Picture, HTMLButtonElement>} */
+  #thumbs = new Map();
+  /** What the thumbs were painted with. */
+  #look = '';
+  /** Whether a run has them. */
+  #fixed = false;
+
+  /**
+   * @param {HTMLElement} root  of the view @param {HTMLElement} place
+   * @param {import('../../session.js').Session} session
+   * @param {() => void} onChange
+   */
+  constructor(root, place, session, onChange) {
+    this.session = session;
+    this.pictures = new Pictures(onChange);
+    /** What they are shown in. @type {() => Shape} */
+    this.shape = () => ({ channels: 3, height: 16, width: 16 });
+    this.pad = new Pad(root, 'train', (file) => this.#take([file]), true);
+    this.arrivals = new Arrivals({
+      takeAll: (files) => this.#take(files),
+      refuse: (sentence) => session.tell('picture', sentence),
+      hover: (over) => root.classList.toggle('hovered', over),
+    });
+    const files = fileButton('Choose pictures', { accept: 'image/*', 'data-testid': 'train-files' });
+    const folder = fileButton('A folder', { webkitdirectory: true, 'data-testid': 'train-folder' });
+    // Phones know no folders.
+    folder.root.classList.add('folder');
+    for (const { input } of [files, folder]) {
+      input.addEventListener('change', () => {
+        if (input.files) this.#take([...input.files]);
+        // So that the same files can be chosen again.
+        input.value = '';
+      });
+    }
+    this.draw = element('button', { type: 'button', 'data-testid': 'train-draw' }, 'Draw some');
+    this.draw.addEventListener('click', () => this.pad.open({ ...this.shape(), channels: 3 }, null));
+    this.ship = element('button', { type: 'button', 'data-testid': 'train-shipped' }, 'Samples');
+    this.ship.addEventListener('click', () => this.showSamples());
+    this.clear = element('button', { type: 'button', 'data-testid': 'train-clear' }, 'Remove all');
+    this.clear.addEventListener('click', () => this.pictures.clear());
+    this.fields = element('fieldset', { className: 'ways' }, element('legend', { className: 'unseen' }, 'Where pictures come from'), files.root, folder.root, this.draw, this.ship, this.clear, element('span', { className: 'quiet hint' }, 'or drop or paste them anywhere'));
+    place.append(element('div', { className: 'source' }, element('h3', {}, 'Your pictures'), this.fields, this.#remark, this.#left, this.#strip, this.#credit));
+  }
+
+  /** The small set that ships with the model in use. */
+  async showSamples() {
+    const { model, shape } = this.session;
+    if (!shape) return;
+    try {
+      const samples = await readSamples(model, shape);
+      if (samples.length === 0) this.session.tell('picture', `${model.name} comes without samples; choose, drop, paste or draw pictures instead.`);
+      else if (!this.#fixed && model === this.session.model) {
+        this.#credit.textContent = model.samples?.credit ?? '';
+        this.pictures.ship(samples, shape);
+      }
+    } catch (error) {
+      this.session.tell('picture', `${oneLine(error)}; choose, drop or draw pictures instead.`);
+    }
+  }
+
+  /** @param {boolean} fixed  whether a run has begun with them */
+  fix(fixed) {
+    this.#fixed = fixed;
+    this.fields.disabled = fixed;
+    for (const thumb of this.#thumbs.values()) thumb.disabled = fixed;
+    this.#tell();
+  }
+
+  /** @param {Blob[]} files */
+  #take(files) {
+    if (this.#fixed) {
+      this.session.tell('picture', 'The run under way has its pictures; start over to train on others.');
+      return;
+    }
+    this.session.clear('picture');
+    this.pictures.refused = [];
+    this.pictures.take(files);
+  }
+
+  /** Shows them as they are to be now, with the next frame. */
+  refresh() {
+    this.#painting ||= requestAnimationFrame(() => this.#show());
+  }
+
+  #show() {
+    this.#painting = 0;
+    const shape = this.shape();
+    const look = `${shape.channels} ${shape.width}`;
+    if (look !== this.#look) this.#thumbs.clear();
+    this.#look = look;
+    const shown = this.pictures.all.filter(({ size }) => size === shape.width).slice(0, SHOWN);
+    const thumbs = new Map(shown.map((picture) => [picture, this.#thumbs.get(picture) ?? this.#thumb(picture, shape)]));
+    this.#thumbs = thumbs;
+    [...thumbs.values()].forEach((button, i) => button.setAttribute('aria-label', `Remove picture ${i + 1}`));
+    const more = this.pictures.all.length - shown.length;
+    const now = [...thumbs.values(), ...(more > 0 ? [element('span', { className: 'quiet more-thumbs' }, `and ${more.toLocaleString('en')} more`)] : [])];
+    const before = [...this.#strip.children];
+    if (now.length !== before.length || now.some((node, i) => node !== before[i])) this.#strip.replaceChildren(...now);
+    this.#tell();
+  }
+
+  /** @param {Picture} picture @param {Shape} shape */
+  #thumb(picture, shape) {
+    const canvas = element('canvas', { 'aria-hidden': true });
+    paint(canvas, Uint8ClampedArray.from(levelsOf(picture, shape)), 0, shape);
+    const button = element('button', { type: 'button', title: 'Remove', disabled: this.#fixed }, canvas);
+    button.addEventListener('click', () => this.pictures.remove(picture));
+    return button;
+  }
+
+  #tell() {
+    const { all, waiting, refused, shipped } = this.pictures;
+    const { channels, width } = this.shape();
+    const what = `${width} × ${width}, ${channels === 1 ? 'grey' : 'in colour'}`;
+    const remark =
+      waiting > 0 ? `Reading… ${all.length.toLocaleString('en')} so far.`
+      : all.length === 0 ? 'There is none yet: choose, drop, paste or draw some.'
+      : `${plural(all.length, shipped ? 'sample' : 'picture')}, ${what}${this.#fixed ? '. Start over to train on others.' : shipped ? ', that ship with the model in use. Your own take their place.' : '.'}`;
+    if (this.#remark.textContent !== remark) this.#remark.textContent = remark;
+    const more = refused.length - TOLD;
+    const left = waiting > 0 || refused.length === 0 ? '' : `Left out: ${refused.slice(0, TOLD).join(' ')}${more > 0 ? ` So it is with ${plural(more, 'more file')}.` : ''}`;
+    if (this.#left.textContent !== left) this.#left.textContent = left;
+    this.#credit.hidden = !shipped;
+    this.clear.disabled = all.length === 0;
+  }
+}
