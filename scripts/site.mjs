@@ -29,7 +29,7 @@ const SHEETS = /(?:^ *<link rel="stylesheet" href="www\/style\/[\w-]+\.css">\n){
 const SHEET = 'www/style/all.css';
 
 /** Kept once used: large, and few ask for it. */
-const LATER = ['pkg/burn/', 'pkg/NOTICES.txt'];
+const LATER = ['pkg/burn/', 'pkg/training/', 'pkg/NOTICES.txt'];
 
 /** @param {string} folder @returns {Promise<string[]>} paths of its files, with slashes, sorted */
 async function filesUnder(folder) {

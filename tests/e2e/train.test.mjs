@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 
+import { wordsOn } from '../../www/views/train/heart.js';
+import { newNetwork, shapeOf, stepsFor } from '../../www/views/train/plan.js';
 import { open } from './helpers.mjs';
 import { GIF, file, png } from './pictures.mjs';
 
@@ -50,6 +53,26 @@ async function reload(demo) {
   await demo.page.reload();
   await demo.until('ready');
 }
+
+test('the rule by which a run stops, the network that it begins with, and what is said of copies', () => {
+  assert.deepEqual([stepsFor(0, 2), stepsFor(0, 40), stepsFor(0, 100), stepsFor(7, 100)], [1000, 1000, 2500, 7]);
+  for (const size of [8, 16, 24, 32, 48, 64]) {
+    const shape = { channels: 1, height: size, width: size };
+    const network = newNetwork(shape);
+    const levels = network.block_out_channels.length;
+    assert.equal(size % 2 ** (levels - 1), 0, 'each level is half as large as the one before');
+    assert.ok(network.block_out_channels.every((width) => width % network.norm_num_groups === 0));
+    assert.deepEqual([network.down_block_types.length, network.up_block_types.length], [levels, levels]);
+    assert.deepEqual(shapeOf(JSON.stringify(network)), shape);
+  }
+  assert.throws(() => shapeOf('{"in_channels":3,"sample_size":32,"num_class_embeds":10}'), /has classes/);
+  assert.throws(() => shapeOf('{"in_channels":4,"sample_size":32}'), /does not draw square pictures in grey or colour/);
+  const near = [true, false, true].map((copy) => ({ index: 0, copy }));
+  assert.match(wordsOn(12, near), /^2 of 3 samples are copies: .* The 12 pictures are being learned by heart\.$/);
+  assert.match(wordsOn(12, [near[0], near[2]]), /^All 2 samples are copies/);
+  assert.match(wordsOn(12, [near[1]]), /^12 pictures are few/);
+  assert.equal(wordsOn(1000, [near[1]]), '');
+});
 
 test('60 pictures, from nothing to a model that Generate uses after a reload', async (t) => {
   const demo = await withSquares(t, 60, 'size=8&train_steps=60&train_batch=8');
@@ -134,6 +157,7 @@ test('the model is used, downloaded as three files in a zip, and deleted', async
     const name = bytes.toString('utf8', at + 46, at + 46 + length);
     names.push(name);
     const body = bytes.subarray(local + 30 + length, local + 30 + length + size);
+    assert.equal(bytes.readUInt32LE(at + 16), crc32(body), name);
     if (name.endsWith('config.json')) JSON.parse(body.toString('utf8'));
     else assert.ok(body.readBigUInt64LE(0) < 100_000n, 'the header of a .safetensors file');
     at += 46 + length;

@@ -1,11 +1,11 @@
 // The view `train`: a network learns the visitor's own pictures, draws what it has learned so far, and becomes a model
 // that every other view can use.
 
-import { FROM_NOTHING, settingOf } from '../state.js';
+import { FROM_NOTHING } from '../state.js';
 import { Failure, oneLine } from '../engine/errors.js';
 import { toGreyLevels } from '../engine/levels.js';
 import { WEIGHTS_FILE } from '../engine/weights.js';
-import { forgetOwn, freeId } from '../own.js';
+import { deleteOwn, freeId } from '../own.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { download } from '../ui/export/download.js';
@@ -78,6 +78,8 @@ class Train {
   #shipping = Promise.resolve();
   /** The last time that the run is being kept. @type {Promise<void>} */
   #keeping = Promise.resolve();
+  /** The run of which it was said that it cannot be kept; once is enough. @type {Learner|null} */
+  #told = null;
   /** ms of the last steps. @type {number[]} */
   #times = [];
 
@@ -266,12 +268,15 @@ class Train {
     if (count === 0) return 'There are no pictures to learn from: choose, drop, paste or draw some.';
     if (count === 1) return 'One picture is not enough: the network would know nothing but that one; add another.';
     const values = this.settings.all();
-    const { id, number } = freeId(this.session.models.map((model) => model.id));
     const mirror = values.flips === 'mirror';
+    // While they are put together none may come or go.
+    this.source.fix(true);
+    const pixels = await pictures.pixels(shape, mirror);
+    const { id, number } = freeId(this.session.models.map((model) => model.id));
     const name = `Mine${number > 1 ? ` ${number}` : ''}, ${shape.width}×${shape.height}`;
     const asked = stepsFor(values.train_steps, count);
     const plan = { id, name, shape, count, mirror, seed: values.seed, asked, until: asked };
-    this.#learner = new Learner(plan, pictures.pixels(shape, mirror));
+    this.#learner = new Learner(plan, pixels);
     this.scene.clear(shape);
     this.curve.show([]);
     this.note.textContent = wordsOn(count, []);
@@ -337,6 +342,7 @@ class Train {
       this.#follow();
       return new Error(`The training could not begin (${message}).`);
     }
+    if (kind === 'weights' || kind === 'options') return new Error(`The run cannot go on (${message}); start over. Its model stays in the list.`);
     const from = learner.checkpoint ? 'it can go on from where it was kept last' : 'start over';
     return new Error(`${kind === 'lost' ? 'The graphics card stopped working for this page' : 'The training broke off'} (${message}); ${from}.`);
   }
@@ -403,7 +409,10 @@ class Train {
         const { own, problem } = await keepRun(learner, model, preview);
         this.#list(own);
         if (problem) this.#tellLost(problem);
-        else this.session.clear('kept');
+        else {
+          this.#told = null;
+          this.session.clear('kept');
+        }
       } catch (error) {
         const { kind, message } = Failure.from(error);
         if (kind !== 'ended') this.#tellLost(message);
@@ -414,6 +423,8 @@ class Train {
 
   /** @param {string} why  the middle of a sentence */
   #tellLost(why) {
+    if (this.#told === this.#learner) return;
+    this.#told = this.#learner;
     this.session.tell('kept', `The run could not be kept (${why}): it goes on, but a reload would lose it.`);
   }
 
@@ -447,7 +458,7 @@ class Train {
     this.scene.clear(this.#shape());
     this.#follow();
     this.#followStatus();
-    this.session.report({ text: 'Ready.', figures: '' });
+    if (!this.session.busy) this.session.report({ text: 'Ready.', figures: '' });
     await forgetRun().catch(() => {});
   }
 
@@ -480,18 +491,9 @@ class Train {
 
   /** Forgets the model and its run. */
   async #delete() {
-    const { session, settings } = this;
     const own = this.#own;
     if (!own) return;
-    const models = session.models.filter((model) => model !== own);
-    /** @type {Partial<Values>} */
-    const changes = {};
-    for (const key of /** @type {const} */ (['model', 'card', 'from'])) {
-      if (settings.get(key) === own.id) Object.assign(changes, { [key]: key === 'model' ? models[0].id : settingOf(key).default });
-    }
-    const gone = await forgetOwn(own.id).then(() => true, () => false);
-    settings.change(changes);
-    session.list(models);
+    const gone = await deleteOwn(own, this.session);
     await this.#startOver();
     this.said.textContent = gone ? `${own.name} is deleted.` : `${own.name} is gone from this page; this browser kept nothing of it.`;
   }

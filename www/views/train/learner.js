@@ -31,6 +31,8 @@ export class Learner {
   #trainer = null;
   /** @type {import('../../engine/remote.js').Remote|null} */
   #sampler = null;
+  /** How often it was stopped. */
+  #stops = 0;
   /** Hears of the trainer. @type {(event: Remark) => void} */
   #listener = () => {};
 
@@ -88,6 +90,7 @@ export class Learner {
 
   /** Ends `train` after the step that is being computed, and the samples at once. */
   stop() {
+    this.#stops += 1;
     this.#trainer?.stop();
     this.#sampler?.terminate();
   }
@@ -110,9 +113,11 @@ export class Learner {
   /** Pictures that the network draws from the same noise each time. @param {number} count @returns {Promise<Sampled>} */
   async sample(count) {
     const { step } = this;
+    const stops = this.#stops;
     const sampler = await this.#awake.sampler();
     this.#sampler = sampler;
     try {
+      if (stops !== this.#stops) throw new Failure('ended', 'the samples were ended');
       const { values } = await sampler.sample({ steps: GLANCE_STEPS, batch: count, seed: this.plan.seed, eta: 0 }, () => {}).ended;
       if (!values) throw new Failure('ended', 'the samples were ended');
       return { values, step };
