@@ -180,6 +180,24 @@ test('the model is used, downloaded as three files in a zip, and deleted', async
   assert.deepEqual(demo.errors, []);
 });
 
+test('from a model that ships: its size and colours, and the pictures that it draws already', async (t) => {
+  const demo = await withSquares(t, 6, 'from=fashion-mnist&size=8&colours=colour&train_steps=1&train_batch=2');
+  await says(demo, 'train-remark', /^6 pictures, 32 × 32, grey/);
+  assert.ok((await demo.get('size').isDisabled()) && (await demo.get('colours').isDisabled()));
+  await demo.get('train-run').click();
+  await demo.until('done');
+  assert.equal(await demo.status(), 'Trained: 1 step on 6 pictures.');
+  const loss = Number(/loss ([\d.]+)$/.exec(await demo.get('figures').innerText())?.[1]);
+  assert.ok(loss < 0.5, `a network that knows nothing has a loss near 1, this one ${loss}`);
+  // Deleted where all that the browser keeps is, it is gone from every list.
+  await demo.get('tab-model').click();
+  await demo.get('model-option-mine').waitFor();
+  await demo.get('model-delete-own').click();
+  await says(demo, 'model-kept-said', /^Mine, 32×32 is deleted; nobody else has it\.$/);
+  assert.equal(await demo.get('model-option-mine').count(), 0);
+  assert.deepEqual(demo.errors, []);
+});
+
 test('bad input: no pictures, one, what is no picture; each is one sentence, and the next run works', async (t) => {
   const demo = await open(t, { hash: `${VIEW}&size=8&train_steps=1` });
   await demo.until('ready');

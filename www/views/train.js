@@ -130,13 +130,13 @@ class Train {
     });
     session.on('status', () => this.#followStatus());
     session.on('models', () => this.#followStatus());
+    this.#restored = this.#restore();
     session.whenLoaded(() => (this.#shipping = this.#showSamples()));
     document.addEventListener('visibilitychange', () => {
       // It may never be seen again.
       if (document.hidden && this.#task) this.#keep();
     });
     this.#readFrom();
-    this.#restored = this.#restore();
     this.#follow();
   }
 
@@ -216,8 +216,8 @@ class Train {
     this.again.disabled = busy || !this.#learner;
     const made = models.some(({ id, own }) => own && id === this.#learner?.plan.id);
     for (const button of [this.use, this.save, this.remove]) button.disabled = status.state === 'running' || !made;
-    // Another model takes the place of the one in use, and everything that runs ends.
-    if (status.state === 'loading' && this.#task && !this.#task.stopping) this.#task.stop();
+    // The engine of the page is gone, or another takes its place: everything that runs ends.
+    if (['loading', 'error'].includes(status.state) && this.#task && !this.#task.stopping) this.#task.stop();
   }
 
   /**
@@ -403,10 +403,10 @@ class Train {
       const learner = this.#learner;
       if (!learner?.awake || learner.step === 0) return;
       try {
-        const { model } = await learner.keep();
+        const copy = await learner.keep();
         const preview = await this.scene.preview();
         if (learner !== this.#learner) return;
-        const { own, problem } = await keepRun(learner, model, preview);
+        const { own, problem } = await keepRun(learner.plan, copy, preview);
         this.#list(own);
         if (problem) this.#tellLost(problem);
         else {

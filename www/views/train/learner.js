@@ -7,6 +7,12 @@ import { Trainer } from '../../engine/trainer.js';
  * @typedef {import('./plan.js').Plan} Plan
  * @typedef {import('../../engine/trainer.js').Remark} Remark
  *
+ * @typedef {object} Copy  of a run, to be kept
+ * @property {Blob} checkpoint
+ * @property {number} step  steps that it has
+ * @property {number[]} losses  of these
+ * @property {import('../../engine/trainer.js').Model} model  as it was then, or a step later
+ *
  * @typedef {object} Sampled
  * @property {Float32Array} values  -1…1, [B, C, H, W]
  * @property {number} step  after which the network drew it
@@ -31,6 +37,10 @@ export class Learner {
   #trainer = null;
   /** @type {import('../../engine/remote.js').Remote|null} */
   #sampler = null;
+  /** Which device was asked for. */
+  #device = '';
+  /** The step of the last checkpoint. */
+  #kept = -1;
   /** How often it was stopped. */
   #stops = 0;
   /** Hears of the trainer. @type {(event: Remark) => void} */
@@ -57,7 +67,12 @@ export class Learner {
    */
   async wake(options, device, listener) {
     this.#listener = listener;
-    if (this.#trainer) return;
+    if (this.#trainer) {
+      // Only what is kept can move to another device.
+      if (device === this.#device || this.#kept !== this.step) return;
+      this.rest();
+    }
+    this.#device = device;
     const { channels, height, width } = this.plan.shape;
     const pictures = { images: this.pixels, channels, height, width, device };
     const hear = (/** @type {Remark} */ event) => {
@@ -102,12 +117,16 @@ export class Learner {
     this.#trainer = null;
   }
 
-  /** Everything that it needs to go on, and the model as it is. */
+  /** Everything that it needs to go on, and the model as it is. @returns {Promise<Copy>} */
   async keep() {
     const trainer = this.#awake;
-    const [checkpoint, model] = await Promise.all([trainer.checkpoint(), trainer.model()]);
+    const checkpoint = await trainer.checkpoint();
+    // The answer and the steps before it come in this order.
+    const [step, losses] = [this.step, this.losses.slice()];
+    this.#kept = step;
     this.checkpoint = new Blob([checkpoint]);
-    return { checkpoint: this.checkpoint, model };
+    const model = await trainer.model();
+    return { checkpoint: this.checkpoint, step, losses, model };
   }
 
   /** Pictures that the network draws from the same noise each time. @param {number} count @returns {Promise<Sampled>} */

@@ -35,6 +35,8 @@ export class Source {
   #look = '';
   /** Whether a run has them. */
   #fixed = false;
+  /** The place in the row of one that was taken out by hand, for the focus. @type {number|null} */
+  #gone = null;
   /** Only what was asked for last counts. */
   #asked = 0;
 
@@ -136,6 +138,8 @@ export class Source {
     const before = [...this.#strip.children];
     if (now.length !== before.length || now.some((node, i) => node !== before[i])) this.#strip.replaceChildren(...now);
     this.#tell();
+    if (this.#gone !== null) ([...thumbs.values()][Math.min(this.#gone, thumbs.size - 1)] ?? this.draw).focus({ preventScroll: true });
+    this.#gone = null;
   }
 
   /** @param {Picture} picture @param {Shape} shape */
@@ -143,7 +147,10 @@ export class Source {
     const canvas = element('canvas', { 'aria-hidden': true });
     paint(canvas, Uint8ClampedArray.from(levelsOf(picture, shape)), 0, shape);
     const button = element('button', { type: 'button', title: 'Remove', disabled: this.#fixed }, canvas);
-    button.addEventListener('click', () => this.pictures.remove(picture));
+    button.addEventListener('click', () => {
+      this.#gone = [...this.#thumbs.values()].indexOf(button);
+      this.pictures.remove(picture);
+    });
     return button;
   }
 
