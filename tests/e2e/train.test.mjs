@@ -253,18 +253,19 @@ test('storage that is full or forbidden is one sentence, and the run goes on', a
   assert.deepEqual(demo.errors, []);
 });
 
-test('a trainer that breaks in the middle: one sentence, and it goes on from where it was kept last', async (t) => {
+test('a trainer that breaks or diverges in the middle: one sentence, and it goes on from where it was kept last', async (t) => {
   const demo = await withSquares(t, 4, 'size=8&train_steps=4', {
     prepare: (/** @type {import('playwright-core').BrowserContext} */ context) =>
       context.route('**/pkg/training/**/ddim_web.js', async (route) => {
         const response = await route.fetch();
         const breaking = `
-          let breaks = false;
-          new BroadcastChannel('break').onmessage = () => (breaks = true);
+          let error = null;
+          new BroadcastChannel('break').onmessage = ({ data }) =>
+            (error = data === 'crash' ? new WebAssembly.RuntimeError('unreachable') : Object.assign(new Error('no number'), { kind: 'diverged' }));
           for (const name of ['part', 'step']) {
             const original = Trainer.prototype[name];
             Trainer.prototype[name] = function (...args) {
-              if (breaks) throw new WebAssembly.RuntimeError('unreachable');
+              if (error) throw error;
               return original.apply(this, args);
             };
           }`;
@@ -273,13 +274,23 @@ test('a trainer that breaks in the middle: one sentence, and it goes on from whe
   });
   await demo.get('train-step').click();
   await demo.until('done');
-  await demo.page.evaluate(() => new BroadcastChannel('break').postMessage(''));
+  const fail = (/** @type {string} */ how) => demo.page.evaluate((message) => new BroadcastChannel('break').postMessage(message), how);
+  await fail('crash');
   await demo.get('train-run').click();
   await demo.recovers('error');
   assert.equal(await demo.status(), 'The training broke off (unreachable); it can go on from where it was kept last.');
   await demo.get('train-run').click();
   await demo.recovers('done');
   assert.equal(await demo.status(), 'Trained: 4 steps on 4 pictures.');
+
+  await fail('diverge');
+  await demo.get('train-run').click();
+  await demo.recovers('error');
+  assert.match(await demo.status(), /^Step \d gave numbers that are not finite\. Choose a smaller learning rate and go on: it continues from where it was kept last\.$/);
+  await demo.get('lr').fill('0.0005');
+  await demo.get('train-run').click();
+  await demo.recovers('done');
+  assert.equal(await demo.status(), 'Trained: 8 steps on 4 pictures.');
 });
 
 test('no task of the page takes longer than 50 ms while it trains; it goes on in another view', async (t) => {

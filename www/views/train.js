@@ -38,7 +38,7 @@ const KEEP_MS = 20_000;
 const RECENT = 20;
 
 /** What a run has begun with. @type {(keyof Values)[]} */
-const FIXED = ['from', 'size', 'colours', 'flips', 'train_batch', 'lr', 'seed'];
+const FIXED = ['from', 'size', 'colours', 'flips', 'train_batch', 'seed'];
 
 /** @param {number} count */
 const grouped = (count) => count.toLocaleString('en');
@@ -271,7 +271,11 @@ class Train {
     const mirror = values.flips === 'mirror';
     // While they are put together none may come or go.
     this.source.fix(true);
-    const pixels = await pictures.pixels(shape, mirror);
+    const pixels = await pictures.pixels(shape, mirror).catch(() => null);
+    if (!pixels) {
+      this.source.fix(false);
+      return 'The browser has no memory for so many pictures; take fewer, or make them smaller.';
+    }
     const { id, number } = freeId(this.session.models.map((model) => model.id));
     const name = `Mine${number > 1 ? ` ${number}` : ''}, ${shape.width}×${shape.height}`;
     const asked = stepsFor(values.train_steps, count);
@@ -294,7 +298,7 @@ class Train {
     try {
       const values = settings.all();
       const options = () => optionsFor(values, plan.shape, plan.count, this.#from, (loaded, total) => session.report({ progress: total > 0 ? { value: loaded, max: total } : null }));
-      await learner.wake(options, values.device, (event) => {
+      await learner.wake(options, { device: values.device, lr: values.lr }, (event) => {
         sign();
         if (event.type === 'step') this.#showStep(task, learner, event.ms);
         else if (event.type === 'notice') session.tell(event.topic, event.text);
@@ -334,13 +338,17 @@ class Train {
   /** @param {unknown} error @param {Learner} learner @returns {Error} a sentence */
   #explained(error, learner) {
     const { kind, message } = Failure.from(error);
-    if (kind === 'diverged') return new Error(`${message}; the step was taken back. Start over with a smaller learning rate.`);
+    if (kind === 'diverged') {
+      const how = learner.checkpoint ? 'and go on: it continues from where it was kept last' : 'and start over';
+      return new Error(`Step ${grouped(learner.step + 1)} gave numbers that are not finite. Choose a smaller learning rate ${how}.`);
+    }
     if (learner.awake) return Failure.from(error);
     if (learner.step === 0) {
       // Nothing is lost, and other settings may do.
       this.#learner = null;
       this.#follow();
-      return new Error(`The training could not begin (${message}).`);
+      const advice = kind === 'crash' ? '; there may be too little memory: try a smaller size or fewer pictures per step' : '';
+      return new Error(`The training could not begin (${message})${advice}.`);
     }
     if (kind === 'weights' || kind === 'options') return new Error(`The run cannot go on (${message}); start over. Its model stays in the list.`);
     const from = learner.checkpoint ? 'it can go on from where it was kept last' : 'start over';

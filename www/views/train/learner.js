@@ -7,6 +7,10 @@ import { Trainer } from '../../engine/trainer.js';
  * @typedef {import('./plan.js').Plan} Plan
  * @typedef {import('../../engine/trainer.js').Remark} Remark
  *
+ * @typedef {object} Way  how it goes on
+ * @property {'auto'|'webgpu'|'cpu'} device
+ * @property {number} lr
+ *
  * @typedef {object} Copy  of a run, to be kept
  * @property {Blob} checkpoint
  * @property {number} step  steps that it has
@@ -18,8 +22,8 @@ import { Trainer } from '../../engine/trainer.js';
  * @property {number} step  after which the network drew it
  */
 
-/** After these a trainer is of no further use. @type {import('../../engine/errors.js').Kind[]} */
-const BROKEN = ['lost', 'crash', 'device', 'start', 'ended'];
+/** After these a trainer is of no further use, or has been led astray. @type {import('../../engine/errors.js').Kind[]} */
+const BROKEN = ['lost', 'crash', 'device', 'start', 'ended', 'diverged'];
 
 /** Steps of the sampler for a glance. */
 const GLANCE_STEPS = 12;
@@ -37,8 +41,8 @@ export class Learner {
   #trainer = null;
   /** @type {import('../../engine/remote.js').Remote|null} */
   #sampler = null;
-  /** Which device was asked for. */
-  #device = '';
+  /** What was asked for when it was woken last. @type {Way|null} */
+  #way = null;
   /** The step of the last checkpoint. */
   #kept = -1;
   /** How often it was stopped. */
@@ -61,20 +65,21 @@ export class Learner {
 
   /**
    * Begins, or goes on from the last checkpoint.
-   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'device'>>} options  of a new one
-   * @param {'auto'|'webgpu'|'cpu'} device
+   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'device'|'lr'>>} options  of a new one, beside the way
+   * @param {Way} way
    * @param {(event: Remark) => void} listener
    */
-  async wake(options, device, listener) {
+  async wake(options, way, listener) {
     this.#listener = listener;
     if (this.#trainer) {
-      // Only what is kept can move to another device.
-      if (device === this.#device || this.#kept !== this.step) return;
+      const same = way.device === this.#way?.device && way.lr === this.#way.lr;
+      // Only what is kept can go on in another way.
+      if (same || this.#kept !== this.step) return;
       this.rest();
     }
-    this.#device = device;
+    this.#way = way;
     const { channels, height, width } = this.plan.shape;
-    const pictures = { images: this.pixels, channels, height, width, device };
+    const pictures = { images: this.pixels, channels, height, width, ...way };
     const hear = (/** @type {Remark} */ event) => {
       if (event.type === 'step') {
         this.step = event.step;
