@@ -1,4 +1,4 @@
-// What this browser keeps of training: IndexedDB, with one sentence for each way in which it says no.
+// What this browser keeps of training: IndexedDB, with the middle of a sentence for each way in which it says no.
 
 const NAME = 'ddim-web-training';
 
@@ -10,11 +10,10 @@ const PATIENCE = 3000;
 /** @type {Promise<IDBDatabase>|null} */
 let opened = null;
 
-/** @param {unknown} error @returns {Error} a sentence without its full stop */
+/** @param {unknown} error @returns {Error} the middle of a sentence */
 function refusal(error) {
-  const name = error instanceof DOMException ? error.name : '';
-  if (name === 'QuotaExceededError') return new Error('the storage of this browser is full');
-  return new Error('this browser keeps nothing for this page (a private window, or its storage is switched off)');
+  if (error instanceof DOMException && error.name === 'QuotaExceededError') return new Error('the storage of this browser is full');
+  return new Error('this browser keeps nothing for this page: it is a private window, or its storage is switched off');
 }
 
 /** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
@@ -25,41 +24,58 @@ function answerOf(request) {
   });
 }
 
+/** @returns {Promise<IDBDatabase>} */
 async function connect() {
   const request = indexedDB.open(NAME, 1);
   request.onupgradeneeded = () => {
     for (const store of ['run', 'models']) request.result.createObjectStore(store);
   };
-  const late = new Promise((_, reject) => setTimeout(() => reject(new Error('no answer')), PATIENCE));
+  const late = new Promise((/** @type {(nothing: null) => void} */ resolve) => setTimeout(() => resolve(null), PATIENCE));
   const database = await Promise.race([answerOf(request), late]);
+  if (!database) throw new Error('no answer');
   // Another page of this address may want a newer version, or to be rid of it.
-  database.onversionchange = () => database.close();
+  database.onversionchange = () => {
+    database.close();
+    opened = null;
+  };
   database.onclose = () => (opened = null);
-  return /** @type {IDBDatabase} */ (database);
+  return database;
 }
 
-/** @returns {Promise<IDBDatabase>} */
-function database() {
-  opened ??= connect().catch((error) => {
+/** @param {Store[]} stores @param {IDBTransactionMode} mode @returns {Promise<IDBTransaction>} */
+async function begin(stores, mode) {
+  opened ??= connect();
+  try {
+    return (await opened).transaction(stores, mode);
+  } catch (error) {
     opened = null;
-    throw refusal(error);
-  });
-  return opened;
+    throw error;
+  }
 }
 
 /** @param {Store} store @param {string} key @returns {Promise<any>} undefined where there is none @throws {Error} the middle of a sentence */
 export async function read(store, key) {
-  const transaction = (await database()).transaction(store);
-  return answerOf(transaction.objectStore(store).get(key)).catch((error) => {
+  try {
+    return await answerOf((await begin([store], 'readonly')).objectStore(store).get(key));
+  } catch (error) {
     throw refusal(error);
-  });
+  }
 }
 
 /** @param {Store} store @returns {Promise<any[]>} @throws {Error} the middle of a sentence */
 export async function readAll(store) {
-  const transaction = (await database()).transaction(store);
-  return answerOf(transaction.objectStore(store).getAll()).catch((error) => {
+  try {
+    return await answerOf((await begin([store], 'readonly')).objectStore(store).getAll());
+  } catch (error) {
     throw refusal(error);
+  }
+}
+
+/** @param {IDBTransaction} transaction @returns {Promise<void>} */
+function endOf(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
   });
 }
 
@@ -69,19 +85,21 @@ export async function readAll(store) {
  * @throws {Error} the middle of a sentence
  */
 export async function write(entries) {
-  const transaction = (await database()).transaction([...new Set(entries.map(({ store }) => store))], 'readwrite');
-  const done = new Promise((resolve, reject) => {
-    transaction.oncomplete = resolve;
-    transaction.onabort = transaction.onerror = () => reject(transaction.error);
-  });
   try {
-    for (const { store, key, value } of entries) {
-      if (value === undefined) transaction.objectStore(store).delete(key);
-      else transaction.objectStore(store).put(value, key);
+    const transaction = await begin([...new Set(entries.map(({ store }) => store))], 'readwrite');
+    const end = endOf(transaction);
+    try {
+      for (const { store, key, value } of entries) {
+        if (value === undefined) transaction.objectStore(store).delete(key);
+        else transaction.objectStore(store).put(value, key);
+      }
+    } catch (error) {
+      end.catch(() => {});
+      transaction.abort();
+      throw error;
     }
-    await done;
+    await end;
   } catch (error) {
-    done.catch(() => {});
     throw refusal(error);
   }
 }

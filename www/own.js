@@ -1,6 +1,7 @@
 // The models that were trained in this browser, as entries of the list of models.
 
 import { readAll, write } from './database.js';
+import { settingOf } from './state.js';
 
 /**
  * @typedef {object} Record  what is kept of one
@@ -46,7 +47,21 @@ export function freeId(ids) {
   }
 }
 
-/** @param {string} id */
-export function forgetOwn(id) {
-  return write([{ store: 'models', key: id, value: undefined }]);
+/**
+ * Takes it out of the list and out of the browser; settings that name it go back to what they are by default.
+ * @param {import('./models.js').Model} own @param {import('./session.js').Session} session
+ * @returns {Promise<boolean>} whether the browser had kept it and has now deleted it
+ */
+export async function deleteOwn(own, session) {
+  const { settings } = session;
+  const gone = await write([{ store: 'models', key: own.id, value: undefined }]).then(() => true, () => false);
+  const models = session.models.filter(({ id }) => id !== own.id);
+  /** @type {Partial<import('./state.js').Values>} */
+  const changes = {};
+  for (const key of /** @type {const} */ (['model', 'card', 'from'])) {
+    if (settings.get(key) === own.id) Object.assign(changes, { [key]: settingOf(key).default });
+  }
+  settings.change(changes);
+  session.list(models);
+  return gone;
 }

@@ -18,6 +18,7 @@ const SMALL = {
   compare: ['preset=custom&rows=2&columns=eta&across=0,1'],
   interpolate: ['steps=2&frames=3&drag=1&corners=1,2,3,4'],
   reconstruct: ['steps=2', 'task=rate', 'task=inpaint&steps=2', 'task=mix&steps=2'],
+  train: ['size=8&train_steps=2'],
 };
 
 /** A short run is stopped when it has taken this long; what there is then is looked at. */

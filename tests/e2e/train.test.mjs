@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { crc32 } from 'node:zlib';
 
+import { wordsOn } from '../../www/views/train/heart.js';
+import { newNetwork, shapeOf, stepsFor } from '../../www/views/train/plan.js';
 import { open } from './helpers.mjs';
 import { GIF, file, png } from './pictures.mjs';
 
@@ -50,6 +53,26 @@ async function reload(demo) {
   await demo.page.reload();
   await demo.until('ready');
 }
+
+test('the rule by which a run stops, the network that it begins with, and what is said of copies', () => {
+  assert.deepEqual([stepsFor(0, 2), stepsFor(0, 40), stepsFor(0, 100), stepsFor(7, 100)], [1000, 1000, 2500, 7]);
+  for (const size of [8, 16, 24, 32, 48, 64]) {
+    const shape = { channels: 1, height: size, width: size };
+    const network = newNetwork(shape);
+    const levels = network.block_out_channels.length;
+    assert.equal(size % 2 ** (levels - 1), 0, 'each level is half as large as the one before');
+    assert.ok(network.block_out_channels.every((width) => width % network.norm_num_groups === 0));
+    assert.deepEqual([network.down_block_types.length, network.up_block_types.length], [levels, levels]);
+    assert.deepEqual(shapeOf(JSON.stringify(network)), shape);
+  }
+  assert.throws(() => shapeOf('{"in_channels":3,"sample_size":32,"num_class_embeds":10}'), /has classes/);
+  assert.throws(() => shapeOf('{"in_channels":4,"sample_size":32}'), /does not draw square pictures in grey or colour/);
+  const near = [true, false, true].map((copy) => ({ index: 0, copy }));
+  assert.match(wordsOn(12, near), /^2 of 3 samples are copies: .* The 12 pictures are being learned by heart\.$/);
+  assert.match(wordsOn(12, [near[0], near[2]]), /^All 2 samples are copies/);
+  assert.match(wordsOn(12, [near[1]]), /^12 pictures are few/);
+  assert.equal(wordsOn(1000, [near[1]]), '');
+});
 
 test('60 pictures, from nothing to a model that Generate uses after a reload', async (t) => {
   const demo = await withSquares(t, 60, 'size=8&train_steps=60&train_batch=8');
@@ -134,6 +157,7 @@ test('the model is used, downloaded as three files in a zip, and deleted', async
     const name = bytes.toString('utf8', at + 46, at + 46 + length);
     names.push(name);
     const body = bytes.subarray(local + 30 + length, local + 30 + length + size);
+    assert.equal(bytes.readUInt32LE(at + 16), crc32(body), name);
     if (name.endsWith('config.json')) JSON.parse(body.toString('utf8'));
     else assert.ok(body.readBigUInt64LE(0) < 100_000n, 'the header of a .safetensors file');
     at += 46 + length;
@@ -153,6 +177,24 @@ test('the model is used, downloaded as three files in a zip, and deleted', async
   await demo.until('ready');
   await reload(demo);
   assert.ok(!(await demo.get('from').locator('option').allInnerTexts()).includes('Mine, 8×8'));
+  assert.deepEqual(demo.errors, []);
+});
+
+test('from a model that ships: its size and colours, and the pictures that it draws already', async (t) => {
+  const demo = await withSquares(t, 6, 'from=fashion-mnist&size=8&colours=colour&train_steps=1&train_batch=2');
+  await says(demo, 'train-remark', /^6 pictures, 32 × 32, grey/);
+  assert.ok((await demo.get('size').isDisabled()) && (await demo.get('colours').isDisabled()));
+  await demo.get('train-run').click();
+  await demo.until('done');
+  assert.equal(await demo.status(), 'Trained: 1 step on 6 pictures.');
+  const loss = Number(/loss ([\d.]+)$/.exec(await demo.get('figures').innerText())?.[1]);
+  assert.ok(loss < 0.5, `a network that knows nothing has a loss near 1, this one ${loss}`);
+  // Deleted where all that the browser keeps is, it is gone from every list.
+  await demo.get('tab-model').click();
+  await demo.get('model-option-mine').waitFor();
+  await demo.get('model-delete-own').click();
+  await says(demo, 'model-kept-said', /^Mine, 32×32 is deleted; nobody else has it\.$/);
+  assert.equal(await demo.get('model-option-mine').count(), 0);
   assert.deepEqual(demo.errors, []);
 });
 
@@ -211,18 +253,19 @@ test('storage that is full or forbidden is one sentence, and the run goes on', a
   assert.deepEqual(demo.errors, []);
 });
 
-test('a trainer that breaks in the middle: one sentence, and it goes on from where it was kept last', async (t) => {
+test('a trainer that breaks or diverges in the middle: one sentence, and it goes on from where it was kept last', async (t) => {
   const demo = await withSquares(t, 4, 'size=8&train_steps=4', {
     prepare: (/** @type {import('playwright-core').BrowserContext} */ context) =>
       context.route('**/pkg/training/**/ddim_web.js', async (route) => {
         const response = await route.fetch();
         const breaking = `
-          let breaks = false;
-          new BroadcastChannel('break').onmessage = () => (breaks = true);
+          let error = null;
+          new BroadcastChannel('break').onmessage = ({ data }) =>
+            (error = data === 'crash' ? new WebAssembly.RuntimeError('unreachable') : Object.assign(new Error('no number'), { kind: 'diverged' }));
           for (const name of ['part', 'step']) {
             const original = Trainer.prototype[name];
             Trainer.prototype[name] = function (...args) {
-              if (breaks) throw new WebAssembly.RuntimeError('unreachable');
+              if (error) throw error;
               return original.apply(this, args);
             };
           }`;
@@ -231,13 +274,23 @@ test('a trainer that breaks in the middle: one sentence, and it goes on from whe
   });
   await demo.get('train-step').click();
   await demo.until('done');
-  await demo.page.evaluate(() => new BroadcastChannel('break').postMessage(''));
+  const fail = (/** @type {string} */ how) => demo.page.evaluate((message) => new BroadcastChannel('break').postMessage(message), how);
+  await fail('crash');
   await demo.get('train-run').click();
   await demo.recovers('error');
   assert.equal(await demo.status(), 'The training broke off (unreachable); it can go on from where it was kept last.');
   await demo.get('train-run').click();
   await demo.recovers('done');
   assert.equal(await demo.status(), 'Trained: 4 steps on 4 pictures.');
+
+  await fail('diverge');
+  await demo.get('train-run').click();
+  await demo.recovers('error');
+  assert.match(await demo.status(), /^Step \d gave numbers that are not finite\. Choose a smaller learning rate and go on: it continues from where it was kept last\.$/);
+  await demo.get('lr').fill('0.0005');
+  await demo.get('train-run').click();
+  await demo.recovers('done');
+  assert.equal(await demo.status(), 'Trained: 8 steps on 4 pictures.');
 });
 
 test('no task of the page takes longer than 50 ms while it trains; it goes on in another view', async (t) => {

@@ -367,7 +367,7 @@ export const OF_VIEWS = [
     default: 0.001,
     min: 1e-6,
     max: 0.1,
-    help: 'How far a step changes the weights (Adam). Too large a rate makes the loss jump and grow; a small one takes longer.',
+    help: 'How far a step changes the weights (Adam). Too large a rate makes the loss jump and grow; a small one takes longer. A run that is stopped goes on with another one.',
   },
   {
     key: 'train_steps',

@@ -63,6 +63,7 @@ class ModelView {
       this.#open = null;
       this.#show();
       this.#measure();
+      this.kept.look();
     });
     session.whenLoaded(() => {
       this.#tellFacts();

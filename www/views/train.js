@@ -1,11 +1,11 @@
 // The view `train`: a network learns the visitor's own pictures, draws what it has learned so far, and becomes a model
 // that every other view can use.
 
-import { FROM_NOTHING, settingOf } from '../state.js';
+import { FROM_NOTHING } from '../state.js';
 import { Failure, oneLine } from '../engine/errors.js';
 import { toGreyLevels } from '../engine/levels.js';
 import { WEIGHTS_FILE } from '../engine/weights.js';
-import { forgetOwn, freeId } from '../own.js';
+import { deleteOwn, freeId } from '../own.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { download } from '../ui/export/download.js';
@@ -38,7 +38,7 @@ const KEEP_MS = 20_000;
 const RECENT = 20;
 
 /** What a run has begun with. @type {(keyof Values)[]} */
-const FIXED = ['from', 'size', 'colours', 'flips', 'train_batch', 'lr', 'seed'];
+const FIXED = ['from', 'size', 'colours', 'flips', 'train_batch', 'seed'];
 
 /** @param {number} count */
 const grouped = (count) => count.toLocaleString('en');
@@ -78,6 +78,8 @@ class Train {
   #shipping = Promise.resolve();
   /** The last time that the run is being kept. @type {Promise<void>} */
   #keeping = Promise.resolve();
+  /** The run of which it was said that it cannot be kept; once is enough. @type {Learner|null} */
+  #told = null;
   /** ms of the last steps. @type {number[]} */
   #times = [];
 
@@ -128,13 +130,13 @@ class Train {
     });
     session.on('status', () => this.#followStatus());
     session.on('models', () => this.#followStatus());
+    this.#restored = this.#restore();
     session.whenLoaded(() => (this.#shipping = this.#showSamples()));
     document.addEventListener('visibilitychange', () => {
       // It may never be seen again.
       if (document.hidden && this.#task) this.#keep();
     });
     this.#readFrom();
-    this.#restored = this.#restore();
     this.#follow();
   }
 
@@ -214,8 +216,8 @@ class Train {
     this.again.disabled = busy || !this.#learner;
     const made = models.some(({ id, own }) => own && id === this.#learner?.plan.id);
     for (const button of [this.use, this.save, this.remove]) button.disabled = status.state === 'running' || !made;
-    // Another model takes the place of the one in use, and everything that runs ends.
-    if (status.state === 'loading' && this.#task && !this.#task.stopping) this.#task.stop();
+    // The engine of the page is gone, or another takes its place: everything that runs ends.
+    if (['loading', 'error'].includes(status.state) && this.#task && !this.#task.stopping) this.#task.stop();
   }
 
   /**
@@ -266,12 +268,19 @@ class Train {
     if (count === 0) return 'There are no pictures to learn from: choose, drop, paste or draw some.';
     if (count === 1) return 'One picture is not enough: the network would know nothing but that one; add another.';
     const values = this.settings.all();
-    const { id, number } = freeId(this.session.models.map((model) => model.id));
     const mirror = values.flips === 'mirror';
+    // While they are put together none may come or go.
+    this.source.fix(true);
+    const pixels = await pictures.pixels(shape, mirror).catch(() => null);
+    if (!pixels) {
+      this.source.fix(false);
+      return 'The browser has no memory for so many pictures; take fewer, or make them smaller.';
+    }
+    const { id, number } = freeId(this.session.models.map((model) => model.id));
     const name = `Mine${number > 1 ? ` ${number}` : ''}, ${shape.width}×${shape.height}`;
     const asked = stepsFor(values.train_steps, count);
     const plan = { id, name, shape, count, mirror, seed: values.seed, asked, until: asked };
-    this.#learner = new Learner(plan, pictures.pixels(shape, mirror));
+    this.#learner = new Learner(plan, pixels);
     this.scene.clear(shape);
     this.curve.show([]);
     this.note.textContent = wordsOn(count, []);
@@ -289,7 +298,7 @@ class Train {
     try {
       const values = settings.all();
       const options = () => optionsFor(values, plan.shape, plan.count, this.#from, (loaded, total) => session.report({ progress: total > 0 ? { value: loaded, max: total } : null }));
-      await learner.wake(options, values.device, (event) => {
+      await learner.wake(options, { device: values.device, lr: values.lr }, (event) => {
         sign();
         if (event.type === 'step') this.#showStep(task, learner, event.ms);
         else if (event.type === 'notice') session.tell(event.topic, event.text);
@@ -329,14 +338,19 @@ class Train {
   /** @param {unknown} error @param {Learner} learner @returns {Error} a sentence */
   #explained(error, learner) {
     const { kind, message } = Failure.from(error);
-    if (kind === 'diverged') return new Error(`${message}; the step was taken back. Start over with a smaller learning rate.`);
+    if (kind === 'diverged') {
+      const how = learner.checkpoint ? 'and go on: it continues from where it was kept last' : 'and start over';
+      return new Error(`Step ${grouped(learner.step + 1)} gave numbers that are not finite. Choose a smaller learning rate ${how}.`);
+    }
     if (learner.awake) return Failure.from(error);
     if (learner.step === 0) {
       // Nothing is lost, and other settings may do.
       this.#learner = null;
       this.#follow();
-      return new Error(`The training could not begin (${message}).`);
+      const advice = kind === 'crash' ? '; there may be too little memory: try a smaller size or fewer pictures per step' : '';
+      return new Error(`The training could not begin (${message})${advice}.`);
     }
+    if (kind === 'weights' || kind === 'options') return new Error(`The run cannot go on (${message}); start over. Its model stays in the list.`);
     const from = learner.checkpoint ? 'it can go on from where it was kept last' : 'start over';
     return new Error(`${kind === 'lost' ? 'The graphics card stopped working for this page' : 'The training broke off'} (${message}); ${from}.`);
   }
@@ -397,13 +411,16 @@ class Train {
       const learner = this.#learner;
       if (!learner?.awake || learner.step === 0) return;
       try {
-        const { model } = await learner.keep();
+        const copy = await learner.keep();
         const preview = await this.scene.preview();
         if (learner !== this.#learner) return;
-        const { own, problem } = await keepRun(learner, model, preview);
+        const { own, problem } = await keepRun(learner.plan, copy, preview);
         this.#list(own);
         if (problem) this.#tellLost(problem);
-        else this.session.clear('kept');
+        else {
+          this.#told = null;
+          this.session.clear('kept');
+        }
       } catch (error) {
         const { kind, message } = Failure.from(error);
         if (kind !== 'ended') this.#tellLost(message);
@@ -414,6 +431,8 @@ class Train {
 
   /** @param {string} why  the middle of a sentence */
   #tellLost(why) {
+    if (this.#told === this.#learner) return;
+    this.#told = this.#learner;
     this.session.tell('kept', `The run could not be kept (${why}): it goes on, but a reload would lose it.`);
   }
 
@@ -447,7 +466,7 @@ class Train {
     this.scene.clear(this.#shape());
     this.#follow();
     this.#followStatus();
-    this.session.report({ text: 'Ready.', figures: '' });
+    if (!this.session.busy) this.session.report({ text: 'Ready.', figures: '' });
     await forgetRun().catch(() => {});
   }
 
@@ -480,18 +499,9 @@ class Train {
 
   /** Forgets the model and its run. */
   async #delete() {
-    const { session, settings } = this;
     const own = this.#own;
     if (!own) return;
-    const models = session.models.filter((model) => model !== own);
-    /** @type {Partial<Values>} */
-    const changes = {};
-    for (const key of /** @type {const} */ (['model', 'card', 'from'])) {
-      if (settings.get(key) === own.id) Object.assign(changes, { [key]: key === 'model' ? models[0].id : settingOf(key).default });
-    }
-    const gone = await forgetOwn(own.id).then(() => true, () => false);
-    settings.change(changes);
-    session.list(models);
+    const gone = await deleteOwn(own, this.session);
     await this.#startOver();
     this.said.textContent = gone ? `${own.name} is deleted.` : `${own.name} is gone from this page; this browser kept nothing of it.`;
   }

@@ -3,6 +3,7 @@
 import { WEIGHTS_FILE, forgetWeights, keptWeights } from '../../engine/weights.js';
 import { shorten } from '../../engine/errors.js';
 import { FOLDER } from '../../models.js';
+import { deleteOwn } from '../../own.js';
 import { element } from '../../ui/dom.js';
 import { megabytes, plural } from '../../ui/words.js';
 
@@ -35,13 +36,15 @@ export class KeptList {
     const look = this.#looks;
     const kept = await keptWeights();
     if (look !== this.#looks) return;
-    this.list.replaceChildren(...(kept ?? []).map((copy) => this.#entry(copy)));
+    const own = this.session.models.filter((model) => model.own);
+    this.list.replaceChildren(...own.map((model) => this.#ownEntry(model)), ...(kept ?? []).map((copy) => this.#entry(copy)));
     this.all.hidden = (kept?.length ?? 0) < 2;
-    const bytes = (kept ?? []).reduce((sum, copy) => sum + copy.bytes, 0);
+    const sizes = [...own.map((model) => model.own?.bytes ?? 0), ...(kept ?? []).map((copy) => copy.bytes)];
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
     this.total.textContent = !kept
       ? 'This browser keeps nothing for this page: it is a private window, its storage is switched off, or the address is not a secure one.'
-      : kept.length > 0
-        ? `${plural(kept.length, 'model')}, ${sizeOf(bytes)} in all.`
+      : sizes.length > 0
+        ? `${plural(sizes.length, 'model')}, ${sizeOf(bytes)} in all.`
         : 'Nothing at present.';
   }
 
@@ -57,6 +60,19 @@ export class KeptList {
     const button = element('button', { type: 'button', 'data-testid': 'model-forget', 'aria-label': `Delete ${name}` }, 'Delete');
     button.addEventListener('click', () => this.#forget(url));
     return element('li', {}, element('span', { className: 'of' }, name), element('span', { className: 'size' }, sizeOf(bytes)), button);
+  }
+
+  /** One that was trained here, and is nowhere else. @param {import('../../models.js').Model} model */
+  #ownEntry(model) {
+    const { name, own } = model;
+    const button = element('button', { type: 'button', 'data-testid': 'model-delete-own', 'aria-label': `Delete ${name}` }, 'Delete');
+    button.addEventListener('click', async () => {
+      await deleteOwn(model, this.session);
+      await this.look();
+      this.total.focus();
+      this.said.textContent = `${name} is deleted; nobody else has it.`;
+    });
+    return element('li', {}, element('span', { className: 'of' }, `${name}, trained here`), element('span', { className: 'size' }, sizeOf(own?.bytes ?? 0)), button);
   }
 
   /** @param {string|null} url  null for all of them */

@@ -53,8 +53,8 @@ export function wordsOn(count, near) {
   const of = count.toLocaleString('en');
   if (copies > 0) {
     const which = copies === near.length ? `All ${copies} samples are copies` : copies === 1 ? `One of ${near.length} samples is a copy` : `${copies} of ${near.length} samples are copies`;
-    return `${which}: the picture beside it is less than a third as far away as any other. The network is learning its ${of} pictures by heart; more pictures or fewer steps prevent that.`;
+    return `${which}: the picture beside it is less than a third as far away as any other. The ${of} pictures are being learned by heart.`;
   }
-  if (count < FEW) return `${of} pictures are few: the network first learns what they have in common, and then each of them by heart. It is stopped by a number of steps that grows with theirs.`;
+  if (count < FEW) return `${of} pictures are few: first it learns what they have in common, then each by heart. So the number of steps goes by theirs.`;
   return '';
 }

@@ -30,13 +30,15 @@ export async function keepPictures({ plan, pixels }) {
 
 /**
  * The run and its model, both or neither.
- * @param {Learner} learner @param {import('../../engine/trainer.js').Model} model @param {Blob|null} preview
+ * @param {Plan} plan @param {import('./learner.js').Copy} copy @param {Blob|null} preview
  * @returns {Promise<{own: import('../../models.js').Model, problem: string|null}>} as the list has it, and why a reload would lose it
  */
-export async function keepRun({ plan, step, losses, checkpoint }, { config, scheduler, weights }, preview) {
+export async function keepRun(plan, { checkpoint, step, losses, model: { config, scheduler, weights } }, preview) {
   const { id, name, count, shape } = plan;
   const note = `Trained in this browser: ${step.toLocaleString('en')} steps on ${count.toLocaleString('en')} pictures of ${shape.width} × ${shape.height} pixels, ${shape.channels === 1 ? 'grey' : 'in colour'}.`;
-  const record = { id, name, note, config, scheduler, weights: new Blob([weights]), preview };
+  // A run that has drawn nothing yet since the reload leaves the pictures of the time before.
+  const picture = preview ?? (await read('models', id).catch(() => null))?.preview ?? null;
+  const record = { id, name, note, config, scheduler, weights: new Blob([weights]), preview: picture };
   const own = modelOf(record);
   try {
     await write([

@@ -7,13 +7,23 @@ import { Trainer } from '../../engine/trainer.js';
  * @typedef {import('./plan.js').Plan} Plan
  * @typedef {import('../../engine/trainer.js').Remark} Remark
  *
+ * @typedef {object} Way  how it goes on
+ * @property {'auto'|'webgpu'|'cpu'} device
+ * @property {number} lr
+ *
+ * @typedef {object} Copy  of a run, to be kept
+ * @property {Blob} checkpoint
+ * @property {number} step  steps that it has
+ * @property {number[]} losses  of these
+ * @property {import('../../engine/trainer.js').Model} model  as it was then, or a step later
+ *
  * @typedef {object} Sampled
  * @property {Float32Array} values  -1…1, [B, C, H, W]
  * @property {number} step  after which the network drew it
  */
 
-/** After these a trainer is of no further use. @type {import('../../engine/errors.js').Kind[]} */
-const BROKEN = ['lost', 'crash', 'device', 'start', 'ended'];
+/** After these a trainer is of no further use, or has been led astray. @type {import('../../engine/errors.js').Kind[]} */
+const BROKEN = ['lost', 'crash', 'device', 'start', 'ended', 'diverged'];
 
 /** Steps of the sampler for a glance. */
 const GLANCE_STEPS = 12;
@@ -31,6 +41,12 @@ export class Learner {
   #trainer = null;
   /** @type {import('../../engine/remote.js').Remote|null} */
   #sampler = null;
+  /** What was asked for when it was woken last. @type {Way|null} */
+  #way = null;
+  /** The step of the last checkpoint. */
+  #kept = -1;
+  /** How often it was stopped. */
+  #stops = 0;
   /** Hears of the trainer. @type {(event: Remark) => void} */
   #listener = () => {};
 
@@ -49,15 +65,21 @@ export class Learner {
 
   /**
    * Begins, or goes on from the last checkpoint.
-   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'device'>>} options  of a new one
-   * @param {'auto'|'webgpu'|'cpu'} device
+   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'device'|'lr'>>} options  of a new one, beside the way
+   * @param {Way} way
    * @param {(event: Remark) => void} listener
    */
-  async wake(options, device, listener) {
+  async wake(options, way, listener) {
     this.#listener = listener;
-    if (this.#trainer) return;
+    if (this.#trainer) {
+      const same = way.device === this.#way?.device && way.lr === this.#way.lr;
+      // Only what is kept can go on in another way.
+      if (same || this.#kept !== this.step) return;
+      this.rest();
+    }
+    this.#way = way;
     const { channels, height, width } = this.plan.shape;
-    const pictures = { images: this.pixels, channels, height, width, device };
+    const pictures = { images: this.pixels, channels, height, width, ...way };
     const hear = (/** @type {Remark} */ event) => {
       if (event.type === 'step') {
         this.step = event.step;
@@ -88,6 +110,7 @@ export class Learner {
 
   /** Ends `train` after the step that is being computed, and the samples at once. */
   stop() {
+    this.#stops += 1;
     this.#trainer?.stop();
     this.#sampler?.terminate();
   }
@@ -99,20 +122,26 @@ export class Learner {
     this.#trainer = null;
   }
 
-  /** Everything that it needs to go on, and the model as it is. */
+  /** Everything that it needs to go on, and the model as it is. @returns {Promise<Copy>} */
   async keep() {
     const trainer = this.#awake;
-    const [checkpoint, model] = await Promise.all([trainer.checkpoint(), trainer.model()]);
+    const checkpoint = await trainer.checkpoint();
+    // The answer and the steps before it come in this order.
+    const [step, losses] = [this.step, this.losses.slice()];
+    this.#kept = step;
     this.checkpoint = new Blob([checkpoint]);
-    return { checkpoint: this.checkpoint, model };
+    const model = await trainer.model();
+    return { checkpoint: this.checkpoint, step, losses, model };
   }
 
   /** Pictures that the network draws from the same noise each time. @param {number} count @returns {Promise<Sampled>} */
   async sample(count) {
     const { step } = this;
+    const stops = this.#stops;
     const sampler = await this.#awake.sampler();
     this.#sampler = sampler;
     try {
+      if (stops !== this.#stops) throw new Failure('ended', 'the samples were ended');
       const { values } = await sampler.sample({ steps: GLANCE_STEPS, batch: count, seed: this.plan.seed, eta: 0 }, () => {}).ended;
       if (!values) throw new Failure('ended', 'the samples were ended');
       return { values, step };

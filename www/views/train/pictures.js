@@ -18,6 +18,9 @@ import { Fit } from '../../ui/picture/fit.js';
 /** So many are read and kept in memory. */
 export const MOST = 5000;
 
+/** So many are put together without a pause. */
+const AT_ONCE = 100;
+
 /** Fewer are small by default. */
 const FEW = 200;
 
@@ -180,16 +183,19 @@ export class Pictures {
   /**
    * Everything that a network sees of them.
    * @param {Shape} shape @param {boolean} mirror  whether their mirror images follow
-   * @returns {Uint8Array<ArrayBuffer>} [count, C, H, W]
+   * @returns {Promise<Uint8Array<ArrayBuffer>>} [count, C, H, W]
    */
-  pixels(shape, mirror) {
+  async pixels(shape, mirror) {
+    const { all } = this;
     const length = shape.channels * shape.height * shape.width;
-    const pixels = new Uint8Array(this.all.length * (mirror ? 2 : 1) * length);
-    this.all.forEach((picture, i) => {
+    const pixels = new Uint8Array(all.length * (mirror ? 2 : 1) * length);
+    for (const [i, picture] of all.entries()) {
       const levels = levelsOf(picture, shape);
       pixels.set(levels, i * length);
-      if (mirror) pixels.set(mirrored(levels, shape), (this.all.length + i) * length);
-    });
+      if (mirror) pixels.set(mirrored(levels, shape), (all.length + i) * length);
+      // The page stays alive.
+      if (i % AT_ONCE === AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve));
+    }
     return pixels;
   }
 }

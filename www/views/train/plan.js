@@ -143,5 +143,5 @@ export async function optionsFor(values, shape, count, model, onBytes) {
   const steps = stepsFor(values.train_steps, count);
   // The average of the weights looks back on a tenth of the run.
   const ema = Math.min(0.9995, Math.max(0.9, 1 - 10 / steps));
-  return { ...begin, steps: ENDLESS, lr: values.lr, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
+  return { ...begin, steps: ENDLESS, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
 }

@@ -79,7 +79,7 @@ export class Scene {
     this.#shape = shape;
     this.filled = false;
     for (const pair of this.#pairs) pair.clear(shape);
-    this.#caption.textContent = 'What the network draws, and beside each sample the picture of yours that is nearest to it';
+    this.#caption.textContent = 'Left, what the network draws from noise. Right, the picture of yours that is nearest to it';
     this.fit();
   }
 
@@ -92,7 +92,7 @@ export class Scene {
   draw(levels, step) {
     this.filled = true;
     for (const pair of this.#pairs) pair.draw(levels, this.#shape, step);
-    this.#caption.textContent = `Left of each pair: drawn after step ${step.toLocaleString('en')}, always from the same noise. Right: the picture nearest to it`;
+    this.#caption.textContent = `Left: drawn after step ${step.toLocaleString('en')}, from the same noise each time. Right: the picture of yours that is nearest to it`;
   }
 
   /** @param {Uint8Array} pixels  of all pictures @param {import('./heart.js').Near[]} near */

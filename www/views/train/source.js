@@ -35,6 +35,10 @@ export class Source {
   #look = '';
   /** Whether a run has them. */
   #fixed = false;
+  /** The place in the row of one that was taken out by hand, for the focus. @type {number|null} */
+  #gone = null;
+  /** Only what was asked for last counts. */
+  #asked = 0;
 
   /**
    * @param {HTMLElement} root  of the view @param {HTMLElement} place
@@ -68,7 +72,10 @@ export class Source {
     this.ship = element('button', { type: 'button', 'data-testid': 'train-shipped' }, 'Samples');
     this.ship.addEventListener('click', () => this.showSamples());
     this.clear = element('button', { type: 'button', 'data-testid': 'train-clear' }, 'Remove all');
-    this.clear.addEventListener('click', () => this.pictures.clear());
+    this.clear.addEventListener('click', () => {
+      this.#asked += 1;
+      this.pictures.clear();
+    });
     this.fields = element('fieldset', { className: 'ways' }, element('legend', { className: 'unseen' }, 'Where pictures come from'), files.root, folder.root, this.draw, this.ship, this.clear, element('span', { className: 'quiet hint' }, 'or drop or paste them anywhere'));
     place.append(element('div', { className: 'source' }, element('h3', {}, 'Your pictures'), this.fields, this.#remark, this.#left, this.#strip, this.#credit));
   }
@@ -77,10 +84,12 @@ export class Source {
   async showSamples() {
     const { model, shape } = this.session;
     if (!shape) return;
+    const asked = ++this.#asked;
     try {
       const samples = await readSamples(model, shape);
+      if (asked !== this.#asked) return;
       if (samples.length === 0) this.session.tell('picture', `${model.name} comes without samples; choose, drop, paste or draw pictures instead.`);
-      else if (!this.#fixed && model === this.session.model) {
+      else if (!this.#fixed) {
         this.#credit.textContent = model.samples?.credit ?? '';
         this.pictures.ship(samples, shape);
       }
@@ -103,6 +112,7 @@ export class Source {
       this.session.tell('picture', 'The run under way has its pictures; start over to train on others.');
       return;
     }
+    this.#asked += 1;
     this.session.clear('picture');
     this.pictures.refused = [];
     this.pictures.take(files);
@@ -128,6 +138,8 @@ export class Source {
     const before = [...this.#strip.children];
     if (now.length !== before.length || now.some((node, i) => node !== before[i])) this.#strip.replaceChildren(...now);
     this.#tell();
+    if (this.#gone !== null) ([...thumbs.values()][Math.min(this.#gone, thumbs.size - 1)] ?? this.draw).focus({ preventScroll: true });
+    this.#gone = null;
   }
 
   /** @param {Picture} picture @param {Shape} shape */
@@ -135,7 +147,10 @@ export class Source {
     const canvas = element('canvas', { 'aria-hidden': true });
     paint(canvas, Uint8ClampedArray.from(levelsOf(picture, shape)), 0, shape);
     const button = element('button', { type: 'button', title: 'Remove', disabled: this.#fixed }, canvas);
-    button.addEventListener('click', () => this.pictures.remove(picture));
+    button.addEventListener('click', () => {
+      this.#gone = [...this.#thumbs.values()].indexOf(button);
+      this.pictures.remove(picture);
+    });
     return button;
   }
 
