@@ -12,9 +12,10 @@ import { Curve } from './train/curve.js';
 import { wordsOn } from './train/heart.js';
 import { forgetRun, keepPictures, keptRun } from './train/kept.js';
 import { Learner } from './train/learner.js';
+import { levelsOf } from './train/pictures.js';
 import { shapeOf, stepsFor, textsOf } from './train/plan.js';
 import { Result } from './train/result.js';
-import { Scene } from './train/scene.js';
+import { COUNT, Scene } from './train/scene.js';
 import { Source } from './train/source.js';
 import { Work, grouped } from './train/work.js';
 
@@ -33,6 +34,8 @@ class Train {
   /** @type {Task|null} */
   #task = null;
   #starting = false;
+  /** The animation frame that will show what there is to learn. */
+  #offering = 0;
   /** What the model to start from draws, where there is one. @type {Promise<Shape|null>} */
   #fromReady = Promise.resolve(null);
   /** @type {Shape|null} */
@@ -154,10 +157,19 @@ class Train {
     if (shape.width !== this.source.pictures.size) this.source.pictures.resize(shape.width);
     this.source.refresh();
     if (!this.#learner && !this.scene.fits(shape)) this.scene.clear(shape);
+    this.#offering ||= requestAnimationFrame(() => this.#offer());
     const started = this.#learner !== null;
     this.controls.use(FIXED, !started);
     if (!started && this.settings.get('from') !== FROM_NOTHING) this.controls.use(['size', 'colours'], false);
     this.source.fix(started);
+  }
+
+  /** Shows what there is to learn. */
+  #offer() {
+    this.#offering = 0;
+    const shape = this.#shape();
+    const first = this.source.pictures.all.slice(0, COUNT).filter(({ size }) => size === shape.width);
+    this.scene.offer(first.map((picture) => Uint8ClampedArray.from(levelsOf(picture, shape))), shape);
   }
 
   #followStatus() {
