@@ -228,10 +228,12 @@ class Train {
       return oneLine(error);
     }
     await this.#shipping;
-    await pictures.ready;
-    const shape = this.#shape();
-    pictures.resize(shape.width);
-    await pictures.ready;
+    let shape = this.#shape();
+    // What is read may change what is wanted.
+    for (pictures.resize(shape.width); pictures.waiting > 0; pictures.resize(shape.width)) {
+      await pictures.ready;
+      shape = this.#shape();
+    }
     const count = pictures.all.length;
     if (count === 0) return 'There are no pictures to learn from: choose, drop, paste or draw some.';
     if (count === 1) return 'One picture is not enough: the network would know nothing but that one; add another.';
@@ -239,9 +241,10 @@ class Train {
     const mirror = values.flips === 'mirror';
     // While they are put together none may come or go.
     this.source.fix(true);
+    this.controls.use(FIXED, false);
     const pixels = await pictures.pixels(shape, mirror).catch(() => null);
     if (!pixels) {
-      this.source.fix(false);
+      this.#follow();
       return 'The browser has no memory for so many pictures; take fewer, or make them smaller.';
     }
     const { id, number } = freeId(this.session.models.map((model) => model.id));
