@@ -174,6 +174,12 @@ export const TERMS = {
     math: row(sub(mi('L'), mi('γ')), eq, '<munder><mo>∑</mo><mi>t</mi></munder>', sub(mi('γ'), t), times, sup(row(mo('‖'), epsHat, minus, eps, mo('‖')), mn(2))),
     source: 'DDIM, eq. 5',
   },
+  velocity_loss: {
+    name: 'loss of the velocity',
+    sentence: 'The mean squared error of what the network says about a noisy picture: here the velocity v, which has noise and picture in it. The simple loss of DDPM says the noise itself.',
+    math: row(mi('L'), eq, sup(row(mo('‖'), mi('v'), minus, sub(mi('v'), mi('θ')), inside(xt, mo(','), t), mo('‖')), mn(2)), mo(','), '<mspace width="0.6em"></mspace>', mi('v'), eq, sqrt(alphaBar), times, eps, minus, sqrt(one, minus, alphaBar), times, x0),
+    source: 'DDPM, eq. 14, with v for ε (Salimans and Ho 2022, section 4)',
+  },
   marginals: {
     name: 'same marginals',
     sentence: 'However large the fresh noise, the points at each t are spread alike: only their paths differ.',

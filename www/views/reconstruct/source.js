@@ -4,6 +4,7 @@
 import { oneLine } from '../../engine/errors.js';
 import { element } from '../../ui/dom.js';
 import { Arrivals } from '../../ui/picture/arrivals.js';
+import { fileButton } from '../../ui/picture/choose.js';
 import { readPicture } from '../../ui/picture/file.js';
 import { toValues } from '../../ui/picture/fit.js';
 import { readSamples } from '../../ui/picture/samples.js';
@@ -22,12 +23,6 @@ import { iconOf } from '../../ui/pixels.js';
 /** @param {Uint8ClampedArray} levels @param {number|null} sample @returns {Picture} */
 function pictureOf(levels, sample) {
   return { levels, values: toValues(levels), sample };
-}
-
-/** @param {string} text @param {Record<string, unknown>} attributes  of the field */
-function fileButton(text, attributes) {
-  const input = element('input', { type: 'file', accept: 'image/*', className: 'unseen', ...attributes });
-  return { input, root: element('label', { className: 'button' }, input, text) };
 }
 
 export class Source {
@@ -59,22 +54,16 @@ export class Source {
       refuse: (sentence) => session.tell('picture', sentence),
       hover: (over) => root.classList.toggle('hovered', over),
     });
-    const files = fileButton('Choose a file', { multiple: true, 'data-testid': 'reconstruct-files' });
-    const photo = fileButton('Photograph', { capture: 'environment', 'data-testid': 'reconstruct-photo' });
-    photo.root.classList.add('photo');
-    for (const { input } of [files, photo]) {
-      input.addEventListener('change', () => {
-        if (input.files) this.arrivals.give(input.files);
-        // So that the same file can be chosen again.
-        input.value = '';
-      });
-    }
+    const give = (/** @type {File[]} */ files) => this.arrivals.give(files);
+    const files = fileButton('Choose a file', { accept: 'image/*', multiple: true, 'data-testid': 'reconstruct-files' }, give);
+    const photo = fileButton('Photograph', { accept: 'image/*', capture: 'environment', 'data-testid': 'reconstruct-photo' }, give);
+    photo.classList.add('photo');
     const draw = element('button', { type: 'button', 'data-testid': 'reconstruct-draw' }, 'Draw');
     draw.addEventListener('click', () => session.shape && this.pad.open(session.shape, this.picture?.levels ?? null));
     place.append(
       element('div', { className: 'source' },
         this.#strip,
-        element('div', { className: 'ways' }, files.root, photo.root, draw, element('span', { className: 'quiet' }, 'or drop or paste a picture anywhere')),
+        element('div', { className: 'ways' }, files, photo, draw, element('span', { className: 'quiet' }, 'or drop or paste a picture anywhere')),
         this.#remark, this.#credit),
     );
     this.#sayCredit();

@@ -2,6 +2,7 @@
 
 import { element } from '../../ui/dom.js';
 import { Plot } from '../../ui/plot.js';
+import { termButton } from '../../ui/terms.js';
 
 /** A plot has so many points at most: each is the mean of some steps. */
 const POINTS = 240;
@@ -35,7 +36,7 @@ function dataOf(losses) {
 }
 
 export class Curve {
-  root = element('section', { className: 'card loss-card', 'aria-labelledby': 'train-loss' }, element('h3', { id: 'train-loss' }, 'Loss'));
+  root = element('section', { className: 'card loss-card', 'aria-labelledby': 'train-loss' }, element('h3', {}, element('span', { id: 'train-loss' }, 'Loss'), termButton('velocity_loss')));
   #plot = new Plot(this.root, dataOf([]), 'train-plot');
   #drawn = -Infinity;
 

@@ -37,6 +37,8 @@ export class Learner {
   info = null;
   /** The last one, from which it goes on where the trainer breaks. @type {Blob|null} */
   checkpoint = null;
+  /** Whether nobody wants it any more. */
+  ended = false;
   /** @type {Trainer|null} */
   #trainer = null;
   /** @type {import('../../engine/remote.js').Remote|null} */
@@ -120,6 +122,12 @@ export class Learner {
     this.stop();
     this.#trainer?.free();
     this.#trainer = null;
+  }
+
+  /** It is over for good. */
+  end() {
+    this.rest();
+    this.ended = true;
   }
 
   /** Everything that it needs to go on, and the model as it is. @returns {Promise<Copy>} */

@@ -84,6 +84,8 @@ export class Pictures {
   ready = Promise.resolve();
   /** How many are still to be read. */
   waiting = 0;
+  /** How many of these were never read before. */
+  #fresh = 0;
   /** Those that were asked for before all were taken away are not wanted any more. */
   #generation = 0;
 
@@ -94,7 +96,7 @@ export class Pictures {
 
   /** The size for so many. */
   get usualSize() {
-    return this.all.length + this.waiting < FEW ? 16 : 32;
+    return this.all.length + this.#fresh < FEW ? 16 : 32;
   }
 
   get grey() {
@@ -104,6 +106,7 @@ export class Pictures {
   clear() {
     this.#generation += 1;
     this.waiting = 0;
+    this.#fresh = 0;
     this.all = [];
     this.refused = [];
     this.shipped = false;
@@ -136,7 +139,7 @@ export class Pictures {
     if (this.shipped) this.clear();
     // Hidden files are the system's.
     const seen = files.filter((file) => !(file instanceof File && file.name.startsWith('.')));
-    const room = Math.max(0, MOST - this.all.length - this.waiting);
+    const room = Math.max(0, MOST - this.all.length - this.#fresh);
     if (seen.length > room) this.refused.push(`Only ${MOST.toLocaleString('en')} pictures are taken; ${(seen.length - room).toLocaleString('en')} were left out.`);
     this.#add(seen.slice(0, room).map(pictureOf), oneLine);
   }
@@ -153,15 +156,16 @@ export class Pictures {
 
   /** @param {Picture[]} pictures @param {(error: unknown) => string} say  what is wrong with one */
   #add(pictures, say) {
-    this.waiting += pictures.length;
     const known = new Set(this.all);
+    this.waiting += pictures.length;
+    this.#fresh += pictures.filter((picture) => !known.has(picture)).length;
     const generation = this.#generation;
     this.ready = this.ready.then(async () => {
       for (const picture of pictures) {
         if (generation !== this.#generation) return;
         const fresh = !known.has(picture);
-        // It may have been taken out meanwhile.
-        if (fresh || this.all.includes(picture)) {
+        // It may have been taken out meanwhile, or was read for another request.
+        if (picture.size !== this.size && (fresh || this.all.includes(picture))) {
           try {
             const { size } = this;
             const levels = await picture.read(size);
@@ -175,6 +179,7 @@ export class Pictures {
           }
         }
         this.waiting -= 1;
+        if (fresh) this.#fresh -= 1;
         this.onChange();
       }
     });

@@ -40,6 +40,13 @@ class Pair {
     this.nearest.setAttribute('aria-label', `Nearest picture to sample ${this.index + 1}, empty`);
   }
 
+  /** One of the pictures, until there is a sample. @param {Uint8ClampedArray|undefined} levels @param {Shape} shape */
+  offer(levels, shape) {
+    if (levels) paint(this.nearest, levels, 0, shape);
+    else contextOf(this.nearest).clearRect(0, 0, shape.width, shape.height);
+    this.nearest.setAttribute('aria-label', levels ? `Picture ${this.index + 1} of yours` : 'No picture');
+  }
+
   /** @param {Uint8ClampedArray} levels  of all samples @param {Shape} shape @param {number} step */
   draw(levels, shape, step) {
     paint(this.sample, levels, this.index, shape);
@@ -79,8 +86,15 @@ export class Scene {
     this.#shape = shape;
     this.filled = false;
     for (const pair of this.#pairs) pair.clear(shape);
-    this.#caption.textContent = 'Left, what the network draws from noise. Right, the picture of yours that is nearest to it';
+    this.#caption.textContent = 'Right, some of your pictures. Left, the noise that the network learns to make such pictures of';
     this.fit();
+  }
+
+  /** The first pictures, where there are no samples yet. @param {Uint8ClampedArray[]} pictures @param {Shape} shape */
+  offer(pictures, shape) {
+    if (this.filled || !this.fits(shape)) return;
+    this.#shape = shape;
+    this.#pairs.forEach((pair, i) => pair.offer(pictures[i], shape));
   }
 
   /** Whether it shows pictures like these. @param {Shape} shape */

@@ -3,6 +3,7 @@
 import { element } from '../../ui/dom.js';
 import { Pad } from '../../ui/pad.js';
 import { Arrivals } from '../../ui/picture/arrivals.js';
+import { fileButton } from '../../ui/picture/choose.js';
 import { readSamples } from '../../ui/picture/samples.js';
 import { paint } from '../../ui/pixels.js';
 import { plural } from '../../ui/words.js';
@@ -16,12 +17,6 @@ const SHOWN = 60;
 
 /** So many sentences are said of what was left out. */
 const TOLD = 2;
-
-/** @param {string} text @param {Record<string, unknown>} attributes  of the field */
-function fileButton(text, attributes) {
-  const input = element('input', { type: 'file', className: 'unseen', multiple: true, ...attributes });
-  return { input, root: element('label', { className: 'button' }, input, text) };
-}
 
 export class Source {
   #remark = element('p', { className: 'remark', 'data-testid': 'train-remark' });
@@ -56,17 +51,11 @@ export class Source {
       refuse: (sentence) => session.tell('picture', sentence),
       hover: (over) => root.classList.toggle('hovered', over),
     });
-    const files = fileButton('Choose pictures', { accept: 'image/*', 'data-testid': 'train-files' });
-    const folder = fileButton('A folder', { webkitdirectory: true, 'data-testid': 'train-folder' });
+    const take = (/** @type {File[]} */ files) => this.#take(files);
+    const files = fileButton('Choose pictures', { accept: 'image/*', multiple: true, 'data-testid': 'train-files' }, take);
+    const folder = fileButton('A folder', { webkitdirectory: true, 'data-testid': 'train-folder' }, take);
     // Phones know no folders.
-    folder.root.classList.add('folder');
-    for (const { input } of [files, folder]) {
-      input.addEventListener('change', () => {
-        if (input.files) this.#take([...input.files]);
-        // So that the same files can be chosen again.
-        input.value = '';
-      });
-    }
+    folder.classList.add('folder');
     this.draw = element('button', { type: 'button', 'data-testid': 'train-draw' }, 'Draw some');
     this.draw.addEventListener('click', () => this.pad.open({ ...this.shape(), channels: 3 }, null));
     this.ship = element('button', { type: 'button', 'data-testid': 'train-shipped' }, 'Samples');
@@ -76,7 +65,7 @@ export class Source {
       this.#asked += 1;
       this.pictures.clear();
     });
-    this.fields = element('fieldset', { className: 'ways' }, element('legend', { className: 'unseen' }, 'Where pictures come from'), files.root, folder.root, this.draw, this.ship, this.clear, element('span', { className: 'quiet hint' }, 'or drop or paste them anywhere'));
+    this.fields = element('fieldset', { className: 'ways' }, element('legend', { className: 'unseen' }, 'Where pictures come from'), files, folder, this.draw, this.ship, this.clear, element('span', { className: 'quiet hint' }, 'or drop or paste them anywhere'));
     place.append(element('div', { className: 'source' }, element('h3', {}, 'Your pictures'), this.fields, this.#remark, this.#left, this.#strip, this.#credit));
   }
 
