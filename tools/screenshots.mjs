@@ -17,7 +17,7 @@ const SHOTS = {
   interpolate: { hash: 'model=avatars', press: 'interpolate-run' },
   reconstruct: { hash: 'model=fashion-mnist&steps=50', press: 'reconstruct-run' },
   forward: { hash: 'model=fashion-mnist', press: 'forward-run' },
-  train: { hash: 'model=avatars&train_steps=220&flips=mirror', press: 'train-run' },
+  train: { hash: 'model=avatars&train_steps=600&flips=mirror', press: 'train-run' },
   model: { hash: 'model=avatars' },
   device: { hash: 'model=avatars', press: 'device-run' },
 };

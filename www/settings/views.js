@@ -373,7 +373,7 @@ export const OF_VIEWS = [
     key: 'train_steps',
     view: 'train',
     kind: 'integer',
-    label: 'Steps',
+    label: 'Steps (0: by a rule)',
     default: 0,
     min: 0,
     max: 1_000_000,

@@ -38,7 +38,7 @@ export class Result {
     ];
     this.root = element('section', { className: 'card', 'aria-labelledby': 'train-model' },
       element('h3', { id: 'train-model' }, 'The model so far'),
-      element('p', { className: 'quiet' }, 'It is kept in this browser and stands in the list of models. The download is a zip of the three files that the class UNet2DModel of diffusers and this page load.'),
+      element('p', { className: 'quiet' }, 'Once there is one, it is kept in this browser and stands in the list of models. The download is a zip of the three files that the class UNet2DModel of diffusers and this page load.'),
       element('div', { className: 'take' }, ...this.#buttons), this.#said);
     session.on('models', () => this.follow());
   }
