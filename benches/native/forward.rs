@@ -3,37 +3,19 @@
 //! `cargo bench --bench forward -- ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16`; scripts/bench calls it.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod weights;
+
+#[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::time::Instant;
 
-    use ddim_web::engine::plan::Plan;
+    use super::weights;
+
     use ddim_web::engine::{
         BatchSpec, Denoiser, DeviceKind, Engine, EngineKind, GpuOptions, LoadOptions, Storage,
     };
     use ddim_web::noise::gaussian;
     use ddim_web::unet::config::UnetConfig;
-    use ddim_web::unet::weights::{Precision, Stored, serialize};
-
-    /// Weights of the size that PyTorch initialises with.
-    fn random_weights(config: &UnetConfig) -> Vec<u8> {
-        let expected = Plan::expected_tensors(config).expect("a network that can be planned");
-        let mut tensors = Vec::new();
-        for (i, spec) in expected.into_iter().enumerate() {
-            let mut values = vec![0.0; spec.shape.iter().product()];
-            gaussian(1, i as u32, 0, &mut values);
-            let norm = spec.name.contains("norm") && spec.name.ends_with(".weight");
-            let fan_in: usize = match spec.shape.get(1..) {
-                Some(rest) if !rest.is_empty() => rest.iter().product(),
-                _ => 10_000,
-            };
-            let scale = (3.0 * fan_in as f32).sqrt().recip();
-            let centre = f32::from(u8::from(norm));
-            values.iter_mut().for_each(|v| *v = centre + scale * *v);
-            let stored = Stored::new(&spec.name, spec.shape, &values, Precision::F32);
-            tensors.push((spec.name, stored.expect("gaussian numbers are finite")));
-        }
-        serialize(tensors).expect("every tensor has a name of its own")
-    }
 
     pub fn main() {
         // Cargo puts --bench before or after them.
@@ -71,7 +53,7 @@ mod native {
         gaussian(2, 0, 0, &mut x);
         let times = vec![500.0; batch];
 
-        let weights = random_weights(&config);
+        let weights = weights::file(&config, &weights::random(&config));
         let options = LoadOptions {
             engine,
             device,

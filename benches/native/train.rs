@@ -4,33 +4,21 @@
 //! `cargo bench --bench train -- ARCHITECTURE BATCH RUNS [INSTRUCTIONS]`.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod weights;
+
+#[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::time::Instant;
 
-    use ddim_web::engine::plan::Plan;
+    use super::weights;
+
     use ddim_web::engine::{
         BatchSpec, CpuEngine, CpuLearner, Denoiser, Learner, LearnerState, Level, TrainBatch,
         Update,
     };
     use ddim_web::noise::gaussian;
     use ddim_web::unet::config::UnetConfig;
-    use ddim_web::unet::weights::{Precision, Stored, TensorSpec, serialize};
     use pollster::block_on;
-
-    /// Weights of the size that PyTorch initialises with.
-    fn random(at: usize, spec: &TensorSpec) -> Vec<f32> {
-        let mut values = vec![0.0; spec.shape.iter().product()];
-        gaussian(1, at as u32, 0, &mut values);
-        let norm = spec.name.contains("norm") && spec.name.ends_with(".weight");
-        let fan_in: usize = match spec.shape.get(1..) {
-            Some(rest) if !rest.is_empty() => rest.iter().product(),
-            _ => 10_000,
-        };
-        let scale = (3.0 * fan_in as f32).sqrt().recip();
-        let centre = f32::from(u8::from(norm));
-        values.iter_mut().for_each(|v| *v = centre + scale * *v);
-        values
-    }
 
     fn median(ms: &mut [f64]) -> f64 {
         ms.sort_by(f64::total_cmp);
@@ -94,16 +82,8 @@ mod native {
             labels: None,
         };
 
-        let specs = Plan::expected_tensors(&config).expect("a network that can be planned");
-        let values: Vec<Vec<f32>> = (0..).zip(&specs).map(|(i, s)| random(i, s)).collect();
-        let stored = specs.iter().zip(&values).map(|(spec, values)| {
-            let stored = Stored::new(&spec.name, spec.shape.clone(), values, Precision::F32);
-            (
-                spec.name.clone(),
-                stored.expect("gaussian numbers are finite"),
-            )
-        });
-        let file = serialize(stored.collect()).expect("every tensor has a name of its own");
+        let values = weights::random(&config);
+        let file = weights::file(&config, &values);
         let engine = CpuEngine::load_with_instructions(&json, &file, instructions);
         let engine = engine.expect("an engine");
         let state = LearnerState::new(values);

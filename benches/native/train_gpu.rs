@@ -6,51 +6,26 @@
 //! by name, and writes all of them to FILE, `tuning` takes these tiles instead of those that are fastest.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod weights;
+
+#[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::collections::BTreeMap;
     use std::time::Instant;
 
-    use ddim_web::engine::plan::Plan;
+    use super::weights;
+
     use ddim_web::engine::{
         BatchSpec, Denoiser, Gpu, GpuEngine, GpuLearner, Learner, LearnerState, Level, Storage,
         TrainBatch, Update,
     };
     use ddim_web::noise::gaussian;
     use ddim_web::unet::config::UnetConfig;
-    use ddim_web::unet::weights::{Precision, Stored, serialize};
 
     fn normal(stream: u32, count: usize) -> Vec<f32> {
         let mut values = vec![0.0; count];
         gaussian(1, stream, 0, &mut values);
         values
-    }
-
-    /// Weights of the size that PyTorch initialises with.
-    fn values(config: &UnetConfig) -> Vec<Vec<f32>> {
-        let params = Plan::expected_tensors(config).expect("a network that can be planned");
-        let params = params.iter().enumerate();
-        params
-            .map(|(i, spec)| {
-                let norm = spec.name.contains("norm") && spec.name.ends_with(".weight");
-                let fan_in: usize = match spec.shape.get(1..) {
-                    Some(rest) if !rest.is_empty() => rest.iter().product(),
-                    _ => 10_000,
-                };
-                let scale = (3.0 * fan_in as f32).sqrt().recip();
-                let centre = f32::from(u8::from(norm));
-                let values = normal(i as u32, spec.shape.iter().product());
-                values.into_iter().map(|v| centre + scale * v).collect()
-            })
-            .collect()
-    }
-
-    fn safetensors(config: &UnetConfig, values: &[Vec<f32>]) -> Vec<u8> {
-        let params = Plan::expected_tensors(config).expect("a network that can be planned");
-        let tensors = params.into_iter().zip(values).map(|(spec, values)| {
-            let stored = Stored::new(&spec.name, spec.shape, values, Precision::F32);
-            (spec.name, stored.expect("gaussian numbers are finite"))
-        });
-        serialize(tensors.collect()).expect("every tensor has a name of its own")
     }
 
     /// The median and the smallest.
@@ -117,8 +92,8 @@ mod native {
             labels: None,
             drop_seed: 1,
         };
-        let values = values(&config);
-        let weights = safetensors(&config, &values);
+        let values = weights::random(&config);
+        let file = weights::file(&config, &values);
         let option = |name: &str| more.iter().find_map(|text| text.strip_prefix(name));
         let tuning = option("tuning=").map(|text| text.parse().expect("names of tiles"));
         let gpu = match option("checked") {
@@ -127,7 +102,7 @@ mod native {
         };
         let gpu = gpu.expect("a GPU");
         let mut silent = |_, _| {};
-        let engine = GpuEngine::on(&gpu, &json, weights, Storage::F32, &mut silent);
+        let engine = GpuEngine::on(&gpu, &json, file, Storage::F32, &mut silent);
         let engine = pollster::block_on(engine).expect("an engine");
         let state = LearnerState::new(values);
         let learner = GpuLearner::new(&gpu, &config, &state);
