@@ -15,6 +15,7 @@
 
 import { chooseDevice, findAdapter } from './device.js';
 import { Failure, oneLine } from './errors.js';
+import { otherMessages } from './messages.js';
 import { workersFor } from './pool.js';
 import { Requests } from './requests.js';
 
@@ -153,18 +154,6 @@ async function all(promises) {
   await Promise.allSettled(promises);
   return Promise.all(promises);
 }
-
-const { port1: inbox, port2: outbox } = new MessageChannel();
-/** Those whose message is under way, in its order. @type {((value?: unknown) => void)[]} */
-const sent = [];
-inbox.onmessage = () => sent.shift()?.();
-
-/** Lets waiting messages in, so that a `stop` is seen between two steps. */
-const otherMessages = () =>
-  new Promise((resolve) => {
-    sent.push(resolve);
-    outbox.postMessage(null);
-  });
 
 /** The end of what was done last. @type {Promise<unknown>} */
 let turn = Promise.resolve();

@@ -14,6 +14,7 @@
 import { chooseDevice, findAdapter, watchForLostDevice } from './device.js';
 import { Failure, oneLine } from './errors.js';
 import { toGreyLevels } from './levels.js';
+import { otherMessages } from './messages.js';
 
 /**
  * @typedef {import('./errors.js').Kind} Kind
@@ -130,21 +131,6 @@ async function load(request) {
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
   return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, why, storage: storageOf(info.device), tuning: model.tuning() };
 }
-
-const { port1: inbox, port2: outbox } = new MessageChannel();
-/** Those whose message is under way, in its order. @type {((value?: unknown) => void)[]} */
-const sent = [];
-inbox.onmessage = () => sent.shift()?.();
-
-/**
- * Lets waiting messages in, so that a `stop` is seen between two steps. A message to oneself does not wait;
- * browsers hold a chain of setTimeout back for 4 ms each time, about as long as a small network takes.
- */
-const otherMessages = () =>
-  new Promise((resolve) => {
-    sent.push(resolve);
-    outbox.postMessage(null);
-  });
 
 /** Waits until the page is at most LEAD steps behind. @param {Run} run @param {number} made  steps of it */
 async function keepPace(run, made) {
