@@ -181,14 +181,19 @@ test('after a stop no worker begins another step, in any view', async (t) => {
   for (const [view, more] of BUSY) {
     await go(demo, view, `${more}&${LONG}`);
     await enabled(demo, button(view, 'run'));
+    // Before the first step the page may still say `stopped`, of the run before.
     await demo.page.evaluate(
-      ({ run, stop }) => {
-        const { seen } = /** @type {any} */ (globalThis);
-        const press = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.querySelector(`[data-testid="${id}"]`)).click();
-        seen.reset();
-        seen.first = () => press(stop);
-        press(run);
-      },
+      ({ run, stop }) =>
+        new Promise((pressed) => {
+          const { seen } = /** @type {any} */ (globalThis);
+          const press = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.querySelector(`[data-testid="${id}"]`)).click();
+          seen.reset();
+          seen.first = () => {
+            press(stop);
+            pressed(undefined);
+          };
+          press(run);
+        }),
       { run: button(view, 'run'), stop: button(view, 'stop') },
     );
     await demo.until('stopped');
