@@ -5,11 +5,6 @@
 //! [`spread`] turns planes into `[vectors of channels][pixels][lanes]`. Some outputs of some vectors of inputs stay in
 //! registers while p runs ([`outer`]).
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "an index of registers has to be a number that the compiler knows"
-)]
-
 use std::ops::Range;
 
 use super::lane::Lane;

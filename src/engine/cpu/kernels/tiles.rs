@@ -2,11 +2,6 @@
 //! is empty, however few tiles a row has. The input comes out of [`super::gradient::source_tiles`], then there are the
 //! sums over channels ([`panel`]), the way back to pixels ([`pixels`]), and from pixels to planes ([`collect`]).
 
-#![expect(
-    clippy::needless_range_loop,
-    reason = "an index of registers has to be a number that the compiler knows"
-)]
-
 use std::ops::Range;
 
 use super::gradient::transposed;
