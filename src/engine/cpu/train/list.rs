@@ -14,8 +14,10 @@ use super::super::threads;
 use super::attention::AttentionGradientTask;
 use super::back::Facts;
 use super::operation::{OpTask, Weights};
+use super::reduce::Gradients;
+use super::sums;
 use super::tensors::{Layout, Tensors};
-use super::weights::{self, Shape, WeightTask};
+use super::weights::{Shape, WeightTask};
 use crate::engine::EngineError;
 use crate::engine::learner::TrainBatch;
 use crate::engine::plan::{Back, Param, Step, TrainingPlan, View, drop_seed};
@@ -227,7 +229,7 @@ impl List {
         gradients: &mut [f32],
     ) -> f64 {
         let threads = threads::available().min(self.threads);
-        let sum_places = weights::Places {
+        let sum_places = sums::Places {
             grids: memory.grids.memory(),
             sums: memory.sums.memory(),
             rooms: memory.sum_rooms.memory(),
@@ -377,60 +379,5 @@ impl Sum {
         debug_assert!(from <= to);
         let last = &mut alive[source.buffer].1;
         *last = to.max(*last);
-    }
-}
-
-/// Where gradients go.
-struct Gradients<'a> {
-    layout: &'a Layout,
-    flat: Memory,
-}
-
-impl Gradients<'_> {
-    /// # Safety
-    /// Nobody else may use the gradients of `params`, nor write `source`, meanwhile.
-    unsafe fn reduce<'i>(
-        &self,
-        images: impl Iterator<Item = Image<'i>> + Clone,
-        source: View,
-        params: &[Param],
-    ) {
-        let mut first = 0;
-        for param in params {
-            let range = self.layout.range(*param);
-            // SAFETY: that is what the caller promises.
-            let to = unsafe { self.flat.write(range.start, range.len()) };
-            to.fill(0.0);
-            for image in images.clone() {
-                // SAFETY: as above.
-                let values = unsafe { image.read(source) };
-                for (to, value) in to.iter_mut().zip(&values[first..]) {
-                    *to += value;
-                }
-            }
-            first += range.len();
-        }
-    }
-
-    /// # Safety
-    /// Nobody else may use the gradient of `table`, nor write `source`, meanwhile.
-    unsafe fn classes<'i>(
-        &self,
-        images: impl Iterator<Item = (Image<'i>, usize)>,
-        source: View,
-        table: Param,
-    ) {
-        let range = self.layout.range(table);
-        // SAFETY: that is what the caller promises.
-        let to = unsafe { self.flat.write(range.start, range.len()) };
-        to.fill(0.0);
-        for (image, class) in images {
-            // SAFETY: as above.
-            let values = unsafe { image.read(source) };
-            let row = &mut to[class * values.len()..];
-            row.iter_mut()
-                .zip(values)
-                .for_each(|(to, value)| *to += value);
-        }
     }
 }

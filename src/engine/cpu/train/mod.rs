@@ -8,6 +8,8 @@ mod list;
 mod operation;
 mod parts;
 mod pixels;
+mod reduce;
+mod sums;
 mod tensors;
 mod through;
 mod tiles;
