@@ -4,8 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ddim_web::images::ImageSet;
-use ddim_web::images::{MAX_BYTES, MAX_SIDE};
+use ddim_web::images::{Collector, ImageSet, MAX_BYTES, MAX_SIDE};
 use flate2::read::GzDecoder;
 use image::imageops::FilterType;
 
@@ -147,7 +146,7 @@ fn read_idx(path: &Path) -> Result<ImageSet, CliError> {
         .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| named(path, e))?;
-    ImageSet::from_idx(&bytes).map_err(|e| named(path, e))
+    ImageSet::from_idx(bytes).map_err(|e| named(path, e))
 }
 
 /// The pictures of `folder`, and how many could not be read.
@@ -165,7 +164,7 @@ fn read_pictures(
     }
 
     let mut target = size.map(|side| (side, side));
-    let (mut pixels, mut count, mut resized, mut unreadable) = (Vec::new(), 0, 0, 0);
+    let (mut collector, mut count, mut resized, mut unreadable) = (None, 0, 0, 0);
     let (mut turned, mut filled) = (0, 0);
     for path in &paths {
         let picture = match decode(path, background) {
@@ -197,13 +196,16 @@ fn read_pictures(
             resized += 1;
             picture.resize_to_fill(width, height, FilterType::CatmullRom)
         };
-        pixels.extend_from_slice(&picture.into_rgb8());
-        if pixels.len() as u64 > MAX_BYTES {
-            return Err(named(
-                folder,
-                format!("more than {MAX_BYTES} bytes of pixels: use --size"),
-            ));
-        }
+        let into = match &mut collector {
+            Some(collector) => collector,
+            // Before the others are read: it is known now what they take.
+            None => collector.insert(
+                Collector::new(paths.len(), height as usize, width as usize)
+                    .map_err(|e| named(folder, format!("{e}: use --size")))?,
+            ),
+        };
+        into.push(&picture.into_rgb8())
+            .map_err(|e| named(folder, e))?;
         count += 1;
     }
     if unreadable > NAMED {
@@ -212,7 +214,7 @@ fn read_pictures(
             folder.display()
         ));
     }
-    let Some((width, height)) = target.filter(|_| count > 0) else {
+    let Some((collector, (width, height))) = collector.zip(target) else {
         return Err(named(
             folder,
             format!("none of its {} pictures can be read", paths.len()),
@@ -233,9 +235,7 @@ fn read_pictures(
             ));
         }
     }
-    let (channels, pixels) = planes(&pixels, width as usize * height as usize);
-    let set = ImageSet::new(count, channels, height as usize, width as usize, pixels)
-        .map_err(|e| named(folder, e))?;
+    let set = collector.finish().map_err(|e| named(folder, e))?;
     Ok((set, unreadable))
 }
 
@@ -273,18 +273,4 @@ fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
         }
     }
     Ok(pictures)
-}
-
-/// `[images, pixels, 3]` -> `[images, channels, pixels]`; one channel where every picture is grey.
-fn planes(interleaved: &[u8], image: usize) -> (usize, Vec<u8>) {
-    let grey = interleaved
-        .chunks_exact(3)
-        .all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]);
-    let channels = if grey { 1 } else { 3 };
-    let plane = |of: &[u8], c: usize| of.iter().skip(c).step_by(3).copied().collect::<Vec<u8>>();
-    let pixels = interleaved
-        .chunks_exact(3 * image)
-        .flat_map(|of| (0..channels).flat_map(move |c| plane(of, c)))
-        .collect();
-    (channels, pixels)
 }
