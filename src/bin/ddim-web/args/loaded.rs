@@ -30,6 +30,7 @@ impl Loaded {
         let options = machine.options()?;
         let files = ModelFiles::read(folder)?;
         let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
+        files.notes.iter().for_each(remark);
         weights::remarks(&files.weights).iter().for_each(remark);
         let engine = pollster::block_on(Engine::load(
             &files.config,
