@@ -1,5 +1,7 @@
 //! Which of many files are a model: the layouts that diffusers and its training scripts leave.
 
+use crate::json::brief;
+
 /// The files of a model, by the names that they were given with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout<'a> {
@@ -118,8 +120,8 @@ pub fn choose<'a>(names: &[&'a str]) -> Result<Layout<'a>, LayoutError> {
         (configs.get(1)).filter(|second| (second.0, second.1) == (rank, depth))
     {
         return Err(LayoutError::Several {
-            first: super::brief(config),
-            second: super::brief(second),
+            first: brief(config),
+            second: brief(second),
         });
     }
     if rank == 0 && configs.iter().any(|(rank, ..)| *rank == 1) {
@@ -135,7 +137,7 @@ pub fn choose<'a>(names: &[&'a str]) -> Result<Layout<'a>, LayoutError> {
     ];
     let near = |name: &str| around.iter().find_map(|folder| there(folder, name));
     let weights = weights(names, home, &mut notes).ok_or_else(|| LayoutError::NoWeights {
-        folder: super::brief(home),
+        folder: brief(home),
     })?;
     Ok(Layout {
         config,
@@ -207,7 +209,7 @@ fn weights<'a>(names: &[&'a str], home: &str, notes: &mut Vec<String>) -> Option
         .collect();
     found.sort_unstable();
     let &((_, variant, kind, family, _), name) = found.first()?;
-    let file = super::brief(&name[home.len()..]);
+    let file = brief(&name[home.len()..]);
     if variant > 0 || family > 0 || kind > 0 {
         notes.push(format!("the weights are those in {file}"));
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 use self::layout::{Layout, LayoutError, Weights};
 use self::torch::{Tensor, TorchError};
 use self::zip::{Zip, ZipError};
-use crate::json;
+use crate::json::{self, brief};
 use crate::scheduler::{SchedulerClass, SchedulerConfig, SchedulerError};
 use crate::unet::config::{ConfigError, UnetConfig};
 use crate::unet::weights::{self, WeightsError};
@@ -90,20 +90,6 @@ pub enum ModelError {
     /// An archive was refused.
     #[error(transparent)]
     Zip(#[from] ZipError),
-}
-
-/// As much of a foreign text as a message has room for.
-pub(crate) fn brief(text: &str) -> String {
-    const LONGEST: usize = 80;
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
-        .collect();
-    match text.chars().nth(LONGEST) {
-        Some(_) => line + "…",
-        None => line,
-    }
 }
 
 /// The schedule to propose where a model has none: that of DDPM's own, linear betas from 0.0001 to 0.02 in 1000 steps.

@@ -8,6 +8,7 @@
 //! The opcodes are those of Python's `pickletools`, protocols 2 to 5.
 
 use super::bytes::Bytes;
+use crate::json::brief;
 
 /// Most values of one pickle. A network of 1,000 tensors, with the state of its optimiser, has about 60,000.
 const MOST: usize = 1 << 17;
@@ -121,7 +122,7 @@ fn global(module: &[u8], name: &[u8]) -> Result<Global, PickleError> {
         (b"torch", b"ByteStorage") => Global::Storage(S::Byte),
         (b"torch", b"BoolStorage") => Global::Storage(S::Bool),
         _ => {
-            let text = |bytes| super::brief(&String::from_utf8_lossy(bytes));
+            let text = |bytes| brief(&String::from_utf8_lossy(bytes));
             return Err(PickleError::Foreign(format!(
                 "{}.{}",
                 text(module),

@@ -8,6 +8,7 @@ use safetensors::{Dtype, View};
 
 use super::pickle::{Id, Pickle, PickleError, StorageClass, Value};
 use super::zip::{Entry, Zip, ZipError, is_zip};
+use crate::json::brief;
 
 /// Why a file of PyTorch was refused. One line each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,7 +130,7 @@ pub fn read(bytes: &[u8]) -> Result<StateDict<'_>, TorchError> {
             continue;
         };
         let refused = |what| TorchError::Tensor {
-            name: super::brief(name),
+            name: brief(name),
             what,
         };
         let sides = (pickle.integers(*size).zip(pickle.integers(*stride)))
@@ -266,5 +267,5 @@ fn state_dict<'p>(pickle: &'p Pickle<'_>) -> Option<(Option<String>, &'p Entries
             found = Some((key, inside));
         }
     }
-    found.map(|(key, inside)| (Some(super::brief(key)), inside))
+    found.map(|(key, inside)| (Some(brief(key)), inside))
 }

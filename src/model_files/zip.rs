@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::bytes::Bytes;
+use crate::json::brief;
 
 /// Most bytes an entry may unpack to, in sizes of the archive: weights hardly shrink at all.
 const MOST: usize = 8;
@@ -99,7 +100,7 @@ impl<'a> Zip<'a> {
     /// damaged.
     pub fn read(&self, entry: &Entry) -> Result<Cow<'a, [u8]>, ZipError> {
         let refused = |what: &str| ZipError::Entry {
-            name: super::brief(&entry.name),
+            name: brief(&entry.name),
             what: what.into(),
         };
         if entry.encrypted {
@@ -115,7 +116,7 @@ impl<'a> Zip<'a> {
         let most = self.bytes.len().saturating_mul(MOST).max(ALWAYS);
         if entry.size > most {
             return Err(ZipError::Entry {
-                name: super::brief(&entry.name),
+                name: brief(&entry.name),
                 what: format!(
                     "would unpack to {} bytes, {MOST} times the archive and more: unpack it first",
                     entry.size

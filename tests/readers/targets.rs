@@ -118,7 +118,11 @@ pub fn targets() -> Vec<Target> {
         Target {
             name: "scheduler",
             read: Box::new(|bytes| told(SchedulerConfig::from_json(&text(bytes)))),
-            seeds: vec![scheduler.clone(), layout_file("sharded", "scheduler_config.json")],
+            seeds: vec![
+                scheduler.clone(),
+                layout_file("sharded", "scheduler_config.json"),
+                format!("\"{}\"", "long ".repeat(500)).into_bytes(),
+            ],
             tokens: json.clone(),
             // A chain of a million steps, the longest there may be.
             always: 64 << 20,
@@ -132,7 +136,7 @@ pub fn targets() -> Vec<Target> {
                     told(weights::tensors(&expected, bytes))
                 })
             },
-            seeds: vec![small_safetensors(), small_safetensors()[..200].to_vec()],
+            seeds: vec![small_safetensors(), small_safetensors()[..200].to_vec(), long_names()],
             tokens: [&json[..10], &[b"\"F32\"", b"\"F16\"", b"\"I64\"", b"\"data_offsets\"", b"module.", b"[0,0]"]].concat(),
             // Names of a network's tensors, and what is said of those that are missing.
             always: 1 << 18,
@@ -147,7 +151,10 @@ pub fn targets() -> Vec<Target> {
         Target {
             name: "sample",
             read: Box::new(|bytes| told(Sample::read(bytes))),
-            seeds: vec![sample_file::write(&[0.5; 12], &[1, 3, 2, 2], Default::default()).unwrap()],
+            seeds: vec![
+                sample_file::write(&[0.5; 12], &[1, 3, 2, 2], Default::default()).unwrap(),
+                long_names(),
+            ],
             tokens: [&json[..10], &[b"\"F32\"", b"\"F16\"", b"\"sample\"", b"[1,3,2,2]"]].concat(),
             always: 1 << 16,
         },
@@ -256,6 +263,15 @@ pub fn targets() -> Vec<Target> {
         always: 64 << 20,
     });
     list
+}
+
+/// A file of tensors whose names and sides are more than a line holds.
+fn long_names() -> Vec<u8> {
+    let view =
+        |rank| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![0; rank], &[]);
+    let tensors = (0..50).map(|i| (format!("{}{i}", "name".repeat(50)), view(300).unwrap()));
+    let tensors = tensors.chain([("sample".to_string(), view(900).unwrap())]);
+    safetensors::serialize(tensors.collect::<Vec<_>>(), None).unwrap()
 }
 
 /// A file of the smallest tensors.
