@@ -53,7 +53,7 @@ function assertLine(text, input) {
 }
 
 test('no link breaks the page: a setting is read, or named in a line and replaced by its default', () => {
-  setModels([{ id: 'grey', name: 'Grey', path: 'grey/', note: '' }]);
+  setModels([{ id: 'grey', name: 'Grey' }]);
   setViews(['generate', 'compare', 'train']);
   const dice = diceOf(1);
   const keys = SETTINGS.map(({ key }) => key);
