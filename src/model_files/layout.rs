@@ -176,10 +176,11 @@ fn weights<'a>(names: &[&'a str], home: &str, notes: &mut Vec<String>) -> Option
             "scheduler",
             "random_states",
             "scaler",
-            "checkpoint",
             "training_args",
         ];
-        if shard || aside.iter().any(|name| stem.starts_with(name)) {
+        // Nor is what this program keeps.
+        let ours = (stem, kind) == ("checkpoint", 0);
+        if shard || ours || aside.iter().any(|name| stem.starts_with(name)) {
             return None;
         }
         let known = ["diffusion_pytorch_model", "model", "pytorch_model"];

@@ -1,6 +1,6 @@
 //! Zip archives in memory, as far as models come in them: stored or deflated entries, read by the central directory.
 //!
-//! An archive can promise any size. Nothing is unpacked that would take more than [`MOST`] times the archive, and
+//! An archive can promise any size. Nothing is unpacked that would take more than eight times the archive, and
 //! nothing is written: names are only names.
 
 use std::borrow::Cow;
@@ -35,7 +35,8 @@ pub struct Entry {
     /// Its path, with slashes.
     pub name: String,
     deflated: bool,
-    encrypted: bool,
+    /// Encrypted, or packed in a way that is not read here.
+    closed: bool,
     /// Where its own header begins.
     at: usize,
     packed: usize,
@@ -103,8 +104,10 @@ impl<'a> Zip<'a> {
             name: brief(&entry.name),
             what: what.into(),
         };
-        if entry.encrypted {
-            return Err(refused("encrypted: unpack it first"));
+        if entry.closed {
+            return Err(refused(
+                "encrypted, or neither stored nor deflated: unpack it first",
+            ));
         }
         let packed = self.packed(entry).ok_or(refused("truncated or damaged"))?;
         if !entry.deflated {
@@ -142,7 +145,7 @@ impl<'a> Zip<'a> {
     }
 }
 
-/// An entry of the directory. Methods other than the two are taken for encrypted ones: neither can be read.
+/// An entry of the directory.
 fn entry(directory: &mut Bytes<'_>) -> Option<Entry> {
     if directory.take(4)? != b"PK\x01\x02" {
         return None;
@@ -159,7 +162,7 @@ fn entry(directory: &mut Bytes<'_>) -> Option<Entry> {
     Some(Entry {
         name,
         deflated: method != 0,
-        encrypted: flags & 1 != 0 || !matches!(method, 0 | 8),
+        closed: flags & 1 != 0 || !matches!(method, 0 | 8),
         at,
         packed,
         size,
