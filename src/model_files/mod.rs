@@ -39,6 +39,8 @@ pub struct ModelFiles {
     pub scheduler: Option<String>,
     /// The bytes of a `.safetensors` file.
     pub weights: Vec<u8>,
+    /// The file that the weights were read from, or the list of such.
+    pub weights_name: String,
     /// Names of the classes, from class 0 on; empty where nobody gives them names.
     pub labels: Vec<String>,
     /// What is worth knowing of how all of it was read, a sentence each.
@@ -160,6 +162,7 @@ pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, Mode
         },
         None => Vec::new(),
     };
+    let weights_name = weights.name().to_string();
     let weights = match weights {
         Weights::Safetensors(name) => get(name)?.into_owned(),
         Weights::Torch(name) => {
@@ -177,6 +180,7 @@ pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, Mode
         config,
         scheduler,
         weights,
+        weights_name,
         labels,
         notes,
     })
