@@ -1,6 +1,5 @@
 //! The classifier against PyTorch, and the files that are none.
 
-use burn::tensor::Device;
 use ddim_web::evaluate::FeatureNetwork;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -40,19 +39,15 @@ fn features_and_logits_are_those_of_pytorch() {
         ("avatars", shipped("avatars")),
     ];
     for (name, bytes) in cases {
-        let network = FeatureNetwork::from_bytes(&bytes, &Device::flex()).unwrap();
+        let network = FeatureNetwork::from_bytes(&bytes).unwrap();
         let outputs = fixture(&format!("{name}-outputs.safetensors"));
         let outputs = SafeTensors::deserialize(&outputs).unwrap();
         let (shape, images) = tensor(&outputs, "images");
         let shape: [usize; 4] = shape.try_into().unwrap();
         let (_, features) = tensor(&outputs, "features");
         let (_, logits) = tensor(&outputs, "logits");
-        agrees(
-            name,
-            &network.features(images.clone(), shape).unwrap(),
-            &features,
-        );
-        agrees(name, &network.logits(images, shape).unwrap(), &logits);
+        agrees(name, &network.features(&images, shape).unwrap(), &features);
+        agrees(name, &network.logits(&images, shape).unwrap(), &logits);
         assert_eq!(network.dimension(), features.len() / shape[0]);
         assert_eq!(network.classes(), logits.len() / shape[0]);
         assert_eq!(network.in_channels(), shape[1]);
@@ -65,7 +60,7 @@ fn the_classifiers_that_are_shipped_are_small_and_say_how_good_they_are() {
     for name in ["fashion-mnist", "avatars"] {
         let bytes = shipped(name);
         assert!(bytes.len() <= 2 << 20, "{name}");
-        let network = FeatureNetwork::from_bytes(&bytes, &Device::flex()).unwrap();
+        let network = FeatureNetwork::from_bytes(&bytes).unwrap();
         let about = |key: &str| network.metadata()[key].as_str();
         for key in ["architecture", "data", "command"] {
             assert!(!about(key).is_empty(), "{name}: {key}");
@@ -98,7 +93,7 @@ fn files_that_are_no_classifier_are_refused_by_name() {
         safetensors::serialize(views, Some(metadata)).unwrap()
     };
     let refused = |bytes: &[u8], words: &[&str]| {
-        let error = FeatureNetwork::from_bytes(bytes, &Device::flex()).unwrap_err();
+        let error = FeatureNetwork::from_bytes(bytes).unwrap_err();
         let text = error.to_string();
         assert!(
             words.iter().all(|word| text.contains(word)) && !text.contains('\n'),
@@ -106,7 +101,7 @@ fn files_that_are_no_classifier_are_refused_by_name() {
         );
     };
     let f32_of = |shape: &[usize]| Some((Dtype::F32, shape.to_vec()));
-    assert!(FeatureNetwork::from_bytes(&changed(&[], "2,1"), &Device::flex()).is_ok());
+    assert!(FeatureNetwork::from_bytes(&changed(&[], "2,1")).is_ok());
     refused(b"", &["empty"]);
     refused(b"<html>", &["web page"]);
     refused(
@@ -145,9 +140,9 @@ fn files_that_are_no_classifier_are_refused_by_name() {
         &["linear.bias", "I64"],
     );
 
-    let network = FeatureNetwork::from_bytes(&good, &Device::flex()).unwrap();
+    let network = FeatureNetwork::from_bytes(&good).unwrap();
     for shape in [[1, 3, 8, 8], [2, 1, 8, 8], [0, 1, 8, 8]] {
-        let error = network.features(vec![0.0; 64], shape).unwrap_err();
+        let error = network.features(&[0.0; 64], shape).unwrap_err();
         assert!(error.to_string().starts_with("images: "), "{error}");
     }
 }
