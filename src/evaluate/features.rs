@@ -109,11 +109,19 @@ impl Convolution {
         let mut columns = DMatrix::zeros(height * width, self.weight.nrows());
         for (index, mut column) in columns.column_iter_mut().enumerate() {
             let (map, dy, dx) = (values.column(index / 9), index % 9 / 3, index % 3);
-            for (at, value) in column.iter_mut().enumerate() {
-                // One row and one column of zeros lie around the map.
-                let (y, x) = (at / width * self.stride + dy, at % width * self.stride + dx);
-                if (1..=maps.height).contains(&y) && (1..=maps.width).contains(&x) {
-                    *value = map[(y - 1) * maps.width + x - 1];
+            // One row and one column of zeros lie around the map.
+            let rows = column.as_mut_slice().chunks_exact_mut(width);
+            for (row, out) in rows.enumerate() {
+                let y = row * self.stride + dy;
+                if (1..=maps.height).contains(&y) {
+                    let first = usize::from(dx == 0);
+                    let from = (y - 1) * maps.width + first * self.stride + dx - 1;
+                    // A map that is narrower than a stride has nothing there.
+                    let source = map.as_slice().get(from..y * maps.width);
+                    let taken = source.unwrap_or_default().iter().step_by(self.stride);
+                    for (value, source) in out[first..].iter_mut().zip(taken) {
+                        *value = *source;
+                    }
                 }
             }
         }

@@ -71,6 +71,64 @@ fn the_classifiers_that_are_shipped_are_small_and_say_how_good_they_are() {
     }
 }
 
+/// `[C, H, W]` after one 3×3 convolution with padding 1 and its ReLU, loop by loop.
+fn convolved(
+    (shape, values): &([usize; 3], Vec<f32>),
+    file: &SafeTensors,
+    layer: usize,
+    stride: usize,
+) -> ([usize; 3], Vec<f32>) {
+    let [inputs, height, width] = *shape;
+    let (of, weight) = tensor(file, &format!("conv.{layer}.weight"));
+    let (_, bias) = tensor(file, &format!("conv.{layer}.bias"));
+    let shape = [of[0], height.div_ceil(stride), width.div_ceil(stride)];
+    let mut result = Vec::new();
+    for (o, bias) in bias.iter().enumerate() {
+        for at in 0..shape[1] * shape[2] {
+            let (top, left) = (at / shape[2] * stride, at % shape[2] * stride);
+            let mut sum = *bias;
+            for tap in 0..inputs * 9 {
+                let (i, y, x) = (tap / 9, top + tap % 9 / 3, left + tap % 3);
+                if (1..=height).contains(&y) && (1..=width).contains(&x) {
+                    let value = values[(i * height + y - 1) * width + x - 1];
+                    sum += weight[o * inputs * 9 + tap] * value;
+                }
+            }
+            result.push(sum.max(0.0));
+        }
+    }
+    (shape, result)
+}
+
+#[test]
+fn every_stride_and_the_smallest_images_are_those_of_plain_loops() {
+    let bytes = fixture("grey.safetensors");
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    for (first, second) in [(1, 1), (2, 1), (1, 4), (3, 2), (4, 3)] {
+        let metadata = [("strides".to_string(), format!("{first},{second}"))].into();
+        let bytes = safetensors::serialize(file.iter(), Some(metadata)).unwrap();
+        let network = FeatureNetwork::from_bytes(&bytes).unwrap();
+        for (height, width) in (1..8).flat_map(|h| (1..8).map(move |w| (h, w))) {
+            let image: Vec<f32> = (0..height * width)
+                .map(|i| (i as f32 * 0.7).sin())
+                .collect();
+            let maps = ([1, height, width], image.clone());
+            let maps = convolved(&maps, &file, 0, first);
+            let (shape, values) = convolved(&maps, &file, 1, second);
+            let each = values.chunks_exact(shape[1] * shape[2]);
+            let means: Vec<f32> = each
+                .map(|map| map.iter().sum::<f32>() / map.len() as f32)
+                .collect();
+            let found = network.features(&image, [1, 1, height, width]).unwrap();
+            agrees(
+                &format!("{height} × {width}, strides {first} and {second}"),
+                &found,
+                &means,
+            );
+        }
+    }
+}
+
 #[test]
 fn files_that_are_no_classifier_are_refused_by_name() {
     let good = fixture("grey.safetensors");
