@@ -118,6 +118,7 @@ pub fn check(
         }
     };
     fits("the input", &shape)?;
+    fits("the output", &[batch, config.out_channels, height, width])?;
     for (level, &features) in config.block_out_channels.iter().enumerate() {
         let (rows, columns) = (height >> level, width >> level);
         fits("a feature map", &[batch, features, rows, columns])?;

@@ -121,7 +121,7 @@ fn drafts() -> impl Iterator<Item = Draft> {
         .enumerate()
         .flat_map(|(i, (plan, tensors))| {
             let lanes = Lanes::new(&plan);
-            let places = Places::new(&plan, &lanes);
+            let places = Places::new(&plan, &lanes).unwrap();
             let packed = pack(&plan, &lanes, &tensors, usize::MAX);
             let mut drafts = Vec::new();
             for (j, tile) in TILES.iter().enumerate() {
