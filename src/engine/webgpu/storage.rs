@@ -110,11 +110,11 @@ mod tests {
 
     #[test]
     fn what_f16_cannot_hold_is_refused() {
-        assert_eq!(Storage::F16.encode(&[1.0, -2.0]).unwrap(), [0, 60, 0, 192]);
+        assert_eq!(*Storage::F16.encode(&[1.0, -2.0]).unwrap(), [0, 60, 0, 192]);
         assert!(Storage::F16.encode(&[65504.0, -65519.0]).is_ok());
         assert!(Storage::F16.encode(&[0.0, 65520.0]).is_err());
         // What was not a number before is not the format's fault.
         assert!(Storage::F16.encode(&[f32::INFINITY]).is_ok());
-        assert_eq!(Storage::F32.encode(&[1.0]).unwrap(), [0, 0, 128, 63]);
+        assert_eq!(*Storage::F32.encode(&[1.0]).unwrap(), [0, 0, 128, 63]);
     }
 }

@@ -194,11 +194,6 @@ impl List {
     /// [`OutOfMemory`].
     pub fn memory(&self) -> Result<BatchMemory, OutOfMemory> {
         let [room, grids, sums, sum_room] = self.lengths;
-        let rooms = if threads::side_by_side(self.threads, self.images) {
-            self.threads
-        } else {
-            1
-        };
         let zeros = |count: usize, length: usize| {
             Numbers::zeros(
                 "a training step's batch",
@@ -207,11 +202,20 @@ impl List {
         };
         Ok(BatchMemory {
             images: zeros(self.images, self.places.length())?,
-            rooms: zeros(rooms, room)?,
+            rooms: zeros(self.workers(self.threads), room)?,
             grids: zeros(1, grids)?,
             sums: zeros(1, sums)?,
             sum_rooms: zeros(self.threads, sum_room)?,
         })
+    }
+
+    /// How many of `threads` threads have a room of their own.
+    fn workers(&self, threads: usize) -> usize {
+        if threads::side_by_side(threads, self.images) {
+            threads
+        } else {
+            1
+        }
     }
 
     /// The loss of `batch`, whose shape must be this list's; the gradient of every parameter into `gradients`.
@@ -226,6 +230,7 @@ impl List {
     ) -> f64 {
         // However many there are by now: rooms were cut for these.
         let threads = self.threads;
+        assert!(memory.rooms.len() >= self.workers(threads) * self.lengths[0]);
         let sum_places = sums::Places {
             grids: memory.grids.memory(),
             sums: memory.sums.memory(),

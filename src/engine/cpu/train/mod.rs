@@ -11,6 +11,8 @@ mod pixels;
 mod reduce;
 mod sums;
 mod tensors;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 mod through;
 mod tiles;
 mod weights;
@@ -169,8 +171,13 @@ impl CpuLearner {
     fn run(&mut self, batch: &TrainBatch) -> Result<f64, EngineError> {
         batch.check(&self.config)?;
         self.prepare(batch)?;
+        Ok(self.carry_out(batch))
+    }
+
+    /// The same for a batch that was prepared for.
+    fn carry_out(&mut self, batch: &TrainBatch) -> f64 {
         let Some(current) = &mut self.current else {
-            unreachable!("it was made in the line above");
+            unreachable!("it was prepared");
         };
         let tensors = Tensors {
             layout: &self.layout,
@@ -193,7 +200,7 @@ impl CpuLearner {
             TimeEmbedding::Positional { .. } => None,
         };
         let (kernels, gradients) = (self.kernels, &mut self.gradients);
-        Ok(threads::inside(|| {
+        threads::inside(|| {
             if !*fresh {
                 let ops = &list.plan.plan.ops;
                 threads::each_mut(packed, |at, packed| {
@@ -202,7 +209,7 @@ impl CpuLearner {
                 *fresh = true;
             }
             list.run(memory, packed, tensors, frequencies, batch, gradients)
-        }))
+        })
     }
 
     fn make_step(

@@ -226,7 +226,7 @@ impl Maker {
     ) -> Vec<f32> {
         let batch = inputs.labels.len();
         let lanes = Lanes::new(&self.plan);
-        let packed = pack(&self.plan, &lanes, &self.tensors, usize::MAX);
+        let packed = pack(&self.plan, &lanes, &self.tensors, usize::MAX).unwrap();
         let plan = self.plan.clone();
         let program = Program::new(gpu, plan, batch, &lanes, &packed.ops, style).unwrap();
         let shape = program.shape;
