@@ -95,7 +95,6 @@ impl Places {
     }
 
     /// Numbers of one image's memory.
-    #[cfg(feature = "train")]
     pub fn length(&self) -> usize {
         self.length
     }

@@ -183,11 +183,16 @@ impl Denoiser for CpuEngine {
     }
 
     fn check(&self, spec: &BatchSpec) -> Result<(), EngineError> {
-        Ok(input::check(
-            &self.config,
-            spec.shape,
-            spec.labels.as_deref(),
-        )?)
+        let labels = spec.labels.as_deref();
+        input::check(&self.config, spec.shape, labels)?;
+        let [count, channels, height, width] = spec.shape;
+        let program = self.program([height, width])?;
+        let workspaces = program.missing(count.min(threads::available()));
+        // x_t, x0_hat and the network's output.
+        let outputs = allocate::volume(&[count, self.config.out_channels, height, width]);
+        let inputs = allocate::volume(&[2, count, channels, height, width]);
+        let batch = allocate::bytes::<f32>(inputs.saturating_add(outputs));
+        Ok(allocate::room(BATCH, workspaces.saturating_add(batch))?)
     }
 
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<CpuBatch, EngineError> {

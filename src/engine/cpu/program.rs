@@ -7,7 +7,7 @@ use super::memory::{Memory, Places, Room, Workspace};
 use super::pack::Packed;
 use super::task::Task;
 use super::threads;
-use crate::allocate::OutOfMemory;
+use crate::allocate::{OutOfMemory, bytes, volume};
 use crate::engine::plan::{Plan, View};
 
 /// One network for one image size.
@@ -75,6 +75,13 @@ impl Program {
     pub fn workspace(&self) -> Result<Workspace, OutOfMemory> {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         spare.pop().map_or_else(|| self.places.workspace(), Ok)
+    }
+
+    /// Bytes that `count` workspaces take beside those that were given back.
+    pub fn missing(&self, count: usize) -> u64 {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = count.saturating_sub(spare.len());
+        bytes::<f32>(volume(&[missing, self.places.length()]))
     }
 
     /// Keeps `workspaces`, which were this program's, for [`Self::workspace`]: as many as there are threads.
