@@ -3,6 +3,7 @@
 //! A state machine that walks a [`Trajectory`]: the caller asks for the next step, looks at the
 //! result, and stops, waits or asks again as it likes. Generic over the engine; the noise is passed in.
 
+mod apart;
 mod dissection;
 mod error;
 mod guidance;
@@ -40,6 +41,8 @@ pub struct Sampler<D: Denoiser> {
     started: usize,
     /// What became of the step that was started before the caller asked for it.
     ahead: Result<(), EngineError>,
+    /// Whether the device may be at another step than `started` says.
+    behind: bool,
     /// x_t after `given` steps: where to go on from when a device is lost.
     x_t: Vec<f32>,
     /// The prediction of x_0 of the last step that was given; empty before.
@@ -130,6 +133,7 @@ impl<D: Denoiser> Sampler<D> {
             given: 0,
             started: 0,
             ahead: Ok(()),
+            behind: false,
             x_t,
             x0_hat: Vec::new(),
             made: None,
@@ -209,20 +213,35 @@ impl<D: Denoiser> Sampler<D> {
         match self.attempt(engine, count).await {
             Err(SamplerError::Engine(EngineError::Lost(_))) => {
                 engine.recover().await?;
-                self.begin(engine)?;
-                self.started = self.given;
-                self.ahead = Ok(());
+                self.begin_again(engine)?;
                 self.recoveries += 1;
                 self.attempt(engine, count).await
             }
+            Err(SamplerError::Engine(EngineError::Memory(refused))) => {
+                // The device may have gone on without anybody who has what it made.
+                self.behind = true;
+                Err(EngineError::from(refused).into())
+            }
             other => other,
         }
+    }
+
+    /// Puts the state after the last step that was given on the device.
+    fn begin_again(&mut self, engine: &D) -> Result<(), EngineError> {
+        self.begin(engine)?;
+        self.started = self.given;
+        self.ahead = Ok(());
+        self.behind = false;
+        Ok(())
     }
 
     async fn attempt(&mut self, engine: &D, count: usize) -> Result<StepOutput, SamplerError> {
         let total = self.total();
         if self.given == total {
             return Err(SamplerError::Over);
+        }
+        if self.behind {
+            self.begin_again(engine)?;
         }
         let end = total.min(self.given + count.max(1));
         let (Results { x0_hat, x_t }, made) = if self.is_apart() {
@@ -275,43 +294,6 @@ impl<D: Denoiser> Sampler<D> {
             self.ahead = self.start(engine).await;
         }
         Ok(results.await?)
-    }
-
-    /// The same where x_t passes through the host between two steps, and what the last step made before its known part
-    /// was replaced.
-    async fn run_apart(
-        &mut self,
-        engine: &D,
-        end: usize,
-    ) -> Result<(Results, Option<Vec<f32>>), SamplerError> {
-        let mut results = Results {
-            x0_hat: Vec::new(),
-            x_t: copied(&self.x_t)?,
-        };
-        let mut made = None;
-        for index in self.given..end {
-            room(self.spec.shape, 2)?;
-            let noise = self.noise_of(index);
-            let step = &self.trajectory.steps[index];
-            if let Some(guided) = &self.guided {
-                results = guided.step(engine, step, results.x_t, noise).await?;
-            } else {
-                // The memory of one batch is enough.
-                self.batch = None;
-                let batch = self.batch.insert(engine.begin(&self.spec, results.x_t)?);
-                engine
-                    .step(batch, step.t, &step.coefficients, noise)
-                    .await?;
-                results = engine.results(batch).await?;
-            }
-            if let Some(known) = &mut self.known {
-                made = Some(copied(&results.x_t)?);
-                room(self.spec.shape, 2)?;
-                let number = self.trajectory.before + index + 1;
-                known.keep(number, step.t_next, &mut results.x_t);
-            }
-        }
-        Ok((results, made))
     }
 
     /// Tells the engine to make the next step.

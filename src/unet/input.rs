@@ -205,3 +205,26 @@ fn check_labels(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_no_browser_holds_is_refused() {
+        let config = r#"{
+            "sample_size": 8, "in_channels": 1, "out_channels": 64, "norm_num_groups": 1, "layers_per_block": 1,
+            "block_out_channels": [4], "down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"],
+            "add_attention": false
+        }"#;
+        let config = UnetConfig::from_json(config).unwrap();
+        assert_eq!(check(&config, [2, 1, 1024, 1024], None), Ok(()));
+        // 2^32 numbers, which 32 bits count as none.
+        let refused = check(&config, [64, 1, 1024, 1024], None);
+        let expected = InputError::TooLarge {
+            what: "the output",
+            shape: [64, 1, 1024, 1024],
+        };
+        assert_eq!(refused, Err(expected));
+    }
+}

@@ -13,7 +13,7 @@ mod program;
 mod staging;
 mod task;
 #[cfg(all(test, not(target_arch = "wasm32")))]
-mod tests;
+pub(super) mod tests;
 mod threads;
 #[cfg(feature = "train")]
 pub(super) mod train;

@@ -187,6 +187,19 @@ impl Gpu {
         self.0.fault.set("it was destroyed".into(), true);
     }
 
+    /// Whether it is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        let fault = self.0.fault.0.lock();
+        let fault = fault.unwrap_or_else(PoisonError::into_inner);
+        matches!(&*fault, Some(EngineError::Lost(_)))
+    }
+
+    /// That it is gone, which was found out before it was told.
+    pub(super) fn lose(&self, message: String) -> EngineError {
+        self.0.fault.set(message.clone(), true);
+        EngineError::Lost(message)
+    }
+
     /// What was measured on it, or given to [`Self::open_tuned`].
     pub fn tuning(&self) -> Option<Tuning> {
         self.0.tuning.get().copied()

@@ -138,7 +138,7 @@ pub struct Drafter<'a> {
 impl Drafter<'_> {
     /// Vectors in the arena.
     pub fn vectors(&self) -> u64 {
-        ZEROS as u64 + volume(&[self.batch, self.places.image])
+        volume(&[self.batch, self.places.image]).saturating_add(ZEROS as u64)
     }
 
     /// The input, the operations, of which an attention is two kernels, and the sampler's step.

@@ -74,7 +74,7 @@ impl Readback {
             let mapped = done.receive().await;
             this.gpu.check()?;
             // A buffer that is free and large enough can always be mapped, unless its device is gone.
-            mapped.map_err(|error| EngineError::Lost(error.to_string()))?;
+            mapped.map_err(|error| this.gpu.lose(error.to_string()))?;
             let view = buffer
                 .get_mapped_range(..)
                 .map_err(|error| EngineError::Device(error.to_string()))?;
