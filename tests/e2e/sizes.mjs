@@ -22,11 +22,11 @@ const REFERENCE = {
   up_block_types: ['AttnUpBlock2D', 'UpBlock2D'],
 };
 
-/** Multiplications that take about a tenth of a second. */
-const WORK = 3e8;
+/** Multiplications that take about a twentieth of a second. */
+const WORK = 1.5e8;
 
 /** Bytes of feature maps of which nobody would want the half. */
-const SURELY = 2 ** 33;
+const SURELY = 2 ** 32;
 
 /** Samplers that are kept while others are made. */
 const KEPT = 6;
@@ -54,27 +54,32 @@ function drawn(random) {
   const { whole, scale, likely } = draws(random);
   const levels = whole(1, 4);
   const groups = 2 ** whole(0, 3);
-  const widths = Array.from({ length: levels }, () => groups * scale(24));
-  const attends = Array.from({ length: levels }, () => likely(0.2));
+  // Of the first one its sines and cosines are made.
+  const widths = Array.from({ length: levels }, () => groups * Math.max(scale(24), Math.ceil(4 / groups)));
+  // Some are near what a module can have, where each tensor alone would do.
+  const large = likely(0.3);
+  const attends = Array.from({ length: levels }, () => likely(large ? 0.05 : 0.2));
   const inputs = whole(1, 4);
+  const predicts = likely(0.4);
   const least = 2 ** (levels - 1);
-  const side = () => (likely(0.95) ? least * Math.max(1, Math.round(scale(4096) / least)) : whole(1, 4096));
+  const side = () => (likely(0.97) ? least * Math.max(1, Math.round((large ? whole(512, 2048) : scale(4096)) / least)) : whole(1, 4096));
   const height = side();
   const width = likely(0.5) ? height : side();
+  if (large) widths.forEach((channels, level) => (widths[level] = Math.min(channels, groups * Math.max(Math.ceil(4 / groups), Math.floor((2 ** 27 * 4 ** level) / (height * width * groups))))));
   const config = {
     sample_size: [height, width],
     in_channels: inputs,
-    out_channels: likely(0.8) ? inputs : scale(64),
+    out_channels: predicts && likely(0.4) ? scale(64) : inputs,
     layers_per_block: whole(1, 2),
     block_out_channels: widths,
     norm_num_groups: groups,
     attention_head_dim: likely(0.5) ? null : groups,
-    add_attention: likely(0.3),
+    add_attention: !large && likely(0.3),
     ...(likely(0.2) && { num_class_embeds: 10 }),
     down_block_types: attends.map((attention) => (attention ? 'AttnDownBlock2D' : 'DownBlock2D')),
     up_block_types: attends.toReversed().map((attention) => (attention ? 'AttnUpBlock2D' : 'UpBlock2D')),
   };
-  const batch = likely(0.5) ? 1 : scale(1024);
+  const batch = large || likely(0.5) ? 1 : scale(1024);
   let [work, bytes] = [0, 4 * batch * height * width * (5 * inputs + 2 * config.out_channels)];
   for (const [level, channels] of widths.entries()) {
     const pixels = (height * width) / 4 ** level;
@@ -83,7 +88,7 @@ function drawn(random) {
     work += batch * config.layers_per_block * (pixels * 9 * channels * (10 * channels + 4 * before) + pairs);
     bytes += 4 * pixels * channels * (6 + 4 * config.layers_per_block);
   }
-  return { config, batch, work, bytes, predicts: likely(0.4), classes: config.num_class_embeds };
+  return { config, batch, work, bytes, predicts, classes: config.num_class_embeds };
 }
 
 /** One that does not take long, or cannot be done. @param {() => number} random */
