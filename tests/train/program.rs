@@ -251,7 +251,7 @@ fn a_run_begins_with_the_weights_of_another_model() {
     fails(
         &folder.train(&format!("{common} --init missing")),
         1,
-        &["missing", "config.json"],
+        &["missing", "not a folder"],
     );
     assert_eq!(folder.train("--resume --init first").status.code(), Some(2));
     assert!(!folder.path("run").exists(), "a refused run writes nothing");
