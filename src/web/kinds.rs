@@ -65,7 +65,7 @@ impl HasKind for EngineError {
             Self::Input(error) => error.kind(),
             Self::NoGpu(_) | Self::Device(_) | Self::Kernel(_) => Kind::Device,
             Self::Lost(_) | Self::Gone(_) => Kind::Lost,
-            Self::Absent(_) => Kind::Options,
+            Self::Absent(_) | Self::AbsentOn(_) => Kind::Options,
         }
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! Types here convert and forward; errors become JavaScript `Error`s with the Rust message and a `kind`. Each file has the
 //! TypeScript of its own types, so that a package has those of what is in it: `network` (the feature of that name) is what
-//! `pkg/` has, `figures` what `pkg/figures/` has, `training` what `pkg/training/` has.
+//! `pkg/` has, `figures` what `pkg/figures/` has, `training` what `pkg/training/` has. The features `cpu` and `gpu` are
+//! their engines.
 
 #[cfg(all(feature = "gpu", any(feature = "network", feature = "training")))]
 mod adapter;
 mod checks;
+#[cfg(any(feature = "network", feature = "training"))]
+mod device;
 mod error;
 #[cfg(feature = "figures")]
 mod figures;

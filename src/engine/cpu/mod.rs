@@ -8,7 +8,7 @@ mod conv;
 mod geometry;
 mod kernels;
 mod memory;
-pub(super) mod pack;
+mod pack;
 mod program;
 mod staging;
 mod task;

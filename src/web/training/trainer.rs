@@ -1,6 +1,6 @@
 //! `Trainer`: a network in training.
 
-use js_sys::{Float32Array, Uint8Array};
+use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -84,11 +84,6 @@ export interface TrainingGradients {
   /** A .safetensors file with a tensor for each parameter, named as in the weights file. */
   gradients: Uint8Array<ArrayBuffer>;
 }
-/** What `Trainer.part()` gives. */
-export interface TrainingPart {
-  loss: number;
-  gradients: Float32Array<ArrayBuffer>;
-}
 "#;
 
 #[wasm_bindgen]
@@ -108,17 +103,14 @@ extern "C" {
     /// TypeScript's `TrainingGradients`.
     #[wasm_bindgen(typescript_type = "TrainingGradients")]
     pub type JsTrainingGradients;
-    /// TypeScript's `TrainingPart`.
-    #[wasm_bindgen(typescript_type = "TrainingPart")]
-    pub type JsTrainingPart;
 }
 
 /// A network in training on a device. One call at a time; `free()` gives its memory back.
 #[wasm_bindgen(js_name = Trainer)]
 pub struct WebTrainer {
-    trainer: Trainer<AnyLearner>,
+    pub(super) trainer: Trainer<AnyLearner>,
     /// The loss of the part that was computed here last, and which step it belongs to.
-    part: Option<(u32, f64)>,
+    pub(super) part: Option<(u32, f64)>,
 }
 
 /// Makes the learner on the device that `options` name.
@@ -287,56 +279,6 @@ impl WebTrainer {
         Ok(Uint8Array::from(bytes.as_slice()))
     }
 
-    /// The loss and the gradients of part `index` of `parts` of the batch of `step`, counted from 0, on the CPU: for
-    /// several workers that make a step together. The first part's stay here for `finish`, and only its loss is given.
-    pub fn part(
-        &mut self,
-        step: u32,
-        index: usize,
-        parts: usize,
-    ) -> Result<JsTrainingPart, WebError> {
-        self.part = None;
-        let (loss, gradients) = self.trainer.part(step, index, parts).map_err(js_error)?;
-        let gradients = match index {
-            0 => Float32Array::new_with_length(0),
-            _ => Float32Array::from(gradients),
-        };
-        if index == 0 {
-            self.part = Some((step, loss));
-        }
-        Ok(object([("loss", loss.into()), ("gradients", gradients.into())]).unchecked_into())
-    }
-
-    /// Makes the step whose first part was computed here last, with the other parts in order.
-    pub fn finish(
-        &mut self,
-        losses: Vec<f64>,
-        gradients: Vec<Float32Array>,
-    ) -> Result<JsTrainingStep, WebError> {
-        let first = match self.part.take() {
-            Some((step, loss)) if step == self.trainer.steps_done() => loss,
-            _ => {
-                return Err(WebError::options(
-                    "finish: expected a step whose first part was computed here".into(),
-                ));
-            }
-        };
-        let others: Vec<Vec<f32>> = gradients.iter().map(Float32Array::to_vec).collect();
-        let others = losses.into_iter().zip(others.iter().map(Vec::as_slice));
-        let report = self.trainer.finish(first, others).map_err(js_error)?;
-        Ok(reported(&report, f64::from(report.loss), 0.0))
-    }
-
-    /// The weights, all parameters one after the other: for the workers that make a step together.
-    pub fn values(&mut self) -> Result<Float32Array, WebError> {
-        Ok(Float32Array::from(self.trainer.values().map_err(js_error)?))
-    }
-
-    /// Takes the weights that another worker's `values()` gave.
-    pub fn set_values(&mut self, values: Vec<f32>) -> Result<(), WebError> {
-        self.trainer.set_values(&values).map_err(js_error)
-    }
-
     fn batch(&self, options: JsValue) -> Result<TrainBatch, WebError> {
         check_keys(&options, &["x0", "eps", "t", "levels"])?;
         let Batch { x0, eps, t, levels } = serde_wasm_bindgen::from_value(options)
@@ -382,7 +324,7 @@ impl From<WebLevel> for Level {
     }
 }
 
-fn reported(report: &StepReport, loss: f64, ms: f64) -> JsTrainingStep {
+pub(super) fn reported(report: &StepReport, loss: f64, ms: f64) -> JsTrainingStep {
     object([
         ("step", report.step.into()),
         ("epoch", (report.epoch as f64).into()),
