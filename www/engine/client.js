@@ -2,8 +2,8 @@
 // them on the CPU. Another model, device or engine means another client: that gives back all memory, and it is the one
 // way out after a crash. It knows no page: what it has to say, it says to a listener.
 
-import { Failure } from './errors.js';
-import { fetchModule, packageFor } from './package.js';
+import { Failure, isOfDevice, oneLine } from './errors.js';
+import { openWith } from './package.js';
 import { Joiner, concatenate, split, workersFor } from './pool.js';
 import { Remote } from './remote.js';
 import { keepTuning, keptTuning } from './tuning.js';
@@ -128,8 +128,8 @@ export class Client {
   #end = null;
   /** @type {'cpu'|'webgpu'} */
   #device = 'cpu';
-  /** What every worker begins with. @type {{engine: 'plan'|'burn', storage: 'f32'|'f16', script: string}|null} */
-  #package = null;
+  /** What every worker begins with. @type {Omit<import('./remote.js').Wanted, 'device'>|null} */
+  #wanted = null;
   /** What it loads then. @type {import('./remote.js').Files|null} */
   #files = null;
 
@@ -157,14 +157,12 @@ export class Client {
 
   /** @param {URL|OwnFiles} source @param {Choice} choice */
   async #load(source, { device, engine, storage, sha256 }) {
-    const { script, wasm } = packageFor(engine);
     const { signal } = this.#downloads;
     const bytes = byteCounter(this.listener);
     const [first] = this.#workers;
-    this.#package = { engine, storage, script: script.href };
-    const [{ adapter }, module, { config, scheduler, weights }] = await Promise.all([
-      first.open({ ...this.#package, device }),
-      fetchModule(wasm, bytes('engine'), signal),
+    this.#wanted = { engine, storage };
+    const [{ adapter, device: place, module }, { config, scheduler, weights }] = await Promise.all([
+      openWith(first, { ...this.#wanted, device }, bytes('engine'), signal),
       source instanceof URL ? fetchFiles(source, bytes('weights'), signal, sha256) : { ...source, weights: { blob: source.weights, keep: nothing, forget: nothing } },
     ]);
 
@@ -175,15 +173,42 @@ export class Client {
     try {
       loaded = await first.load({ ...this.#files, tuning: keptTuning(adapter) });
     } catch (error) {
+      const failure = Failure.from(error);
       // With another copy of them all may be well.
-      if (Failure.from(error).kind === 'weights') await weights.forget();
-      throw error;
+      if (failure.kind === 'weights') await weights.forget();
+      if (device !== 'auto' || place === 'cpu' || !isOfDevice(failure)) throw failure;
+      loaded = await this.#loadOnCpu(failure, bytes('instead'));
     }
     keepTuning(adapter, loaded.tuning);
     await weights.keep();
     this.#insist();
     this.#device = loaded.info.device;
     return loaded;
+  }
+
+  /**
+   * On `auto`, a graphics card that cannot take the model is no reason to give up.
+   * @param {Failure} failure  its @param {import('./weights.js').OnBytes} onBytes
+   * @returns {Promise<Loaded>}
+   */
+  async #loadOnCpu(failure, onBytes) {
+    for (const worker of this.#all) worker.terminate();
+    this.#all.clear();
+    const first = this.#newWorker();
+    this.#workers = [first];
+    const { wanted, files } = this.#beginnings();
+    const { module } = await openWith(first, { ...wanted, device: 'cpu' }, onBytes, this.#downloads.signal);
+    this.#files = { ...files, module };
+    const loaded = await first.load(this.#files);
+    const why = `The graphics card could not take the model (${oneLine(failure)}), so the CPU is used.`;
+    this.listener({ type: 'notice', topic: 'device', text: why });
+    return { ...loaded, why };
+  }
+
+  /** What a worker begins with, and what it loads then. */
+  #beginnings() {
+    if (!this.#wanted || !this.#files) throw new Failure('options', 'load a model first');
+    return { wanted: this.#wanted, files: this.#files };
   }
 
   /**
@@ -316,11 +341,11 @@ export class Client {
 
   /** One more worker with the model that is loaded. */
   async #another() {
-    if (!this.#package || !this.#files) throw new Failure('options', 'load a model first');
+    const { wanted, files } = this.#beginnings();
     const worker = this.#newWorker();
     try {
-      await worker.open({ ...this.#package, device: this.#device });
-      await worker.load(this.#files);
+      await openWith(worker, { ...wanted, device: this.#device });
+      await worker.load(files);
       this.#workers.push(worker);
     } catch (error) {
       worker.terminate();

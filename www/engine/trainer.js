@@ -1,7 +1,7 @@
 // Training, as a page uses it: the run is made in a worker, on the graphics card or on several processors. Knows no page.
 
-import { Failure } from './errors.js';
-import { fetchModule, packageFor, trainingPackage } from './package.js';
+import { Failure, isOfDevice, oneLine } from './errors.js';
+import { fetchModule, openWith, packagesFor } from './package.js';
 import { Remote } from './remote.js';
 import { Requests } from './requests.js';
 
@@ -44,7 +44,7 @@ export class Trainer {
    * @returns {Promise<Trainer>} @throws {Failure}
    */
   static create({ device, workers, ...options }, listener) {
-    return begin({ type: 'create', device, workers, options }, listener);
+    return begin({ type: 'create', workers, options }, device, listener);
   }
 
   /**
@@ -53,7 +53,7 @@ export class Trainer {
    * @returns {Promise<Trainer>} @throws {Failure}
    */
   static resume(checkpoint, { device, workers, ...options }, listener) {
-    return begin({ type: 'resume', device, workers, options, checkpoint }, listener);
+    return begin({ type: 'resume', workers, options, checkpoint }, device, listener);
   }
 
   /**
@@ -92,11 +92,10 @@ export class Trainer {
    * @returns {Promise<Remote>}
    */
   async sampler({ device = 'cpu' } = {}, listener = () => {}) {
-    const { script, wasm } = packageFor('plan');
     const worker = new Remote(listener);
     try {
-      const opened = worker.open({ device, engine: 'plan', storage: 'f32', script: script.href });
-      const [{ config, scheduler, weights }, module] = await Promise.all([this.model('f32'), fetchModule(wasm, () => {}), opened]);
+      const opened = openWith(worker, { device, engine: 'plan', storage: 'f32' });
+      const [{ config, scheduler, weights }, { module }] = await Promise.all([this.model('f32'), opened]);
       await worker.load({ module, config, scheduler, weights: new Blob([weights]) });
       return worker;
     } catch (error) {
@@ -112,17 +111,36 @@ export class Trainer {
 }
 
 /**
- * @param {object} message @param {(event: Remark) => void} [listener]
+ * @param {object} message @param {'auto'|'webgpu'|'cpu'} [wanted] @param {(event: Remark) => void} [listener]
  * @returns {Promise<Trainer>}
  */
-async function begin(message, listener = () => {}) {
-  const { script, wasm } = trainingPackage();
-  const worker = new Requests(new URL('./trainer-worker.js', import.meta.url), listener);
+async function begin(message, wanted = 'auto', listener = () => {}) {
+  const start = () => new Requests(new URL('./trainer-worker.js', import.meta.url), listener);
+  let worker = start();
   try {
-    const module = await fetchModule(wasm, (loaded, total) => listener({ type: 'bytes', loaded, total }));
-    return new Trainer(worker, await worker.request({ ...message, script: script.href, module }).answer);
+    /** @type {{device: 'webgpu'|'cpu'}} */
+    const { device } = await worker.request({ type: 'open', device: wanted }).answer;
+    try {
+      return await trainerIn(worker, device, message);
+    } catch (error) {
+      const failure = Failure.from(error);
+      // On `auto`, a graphics card that cannot take the network is no reason to give up.
+      if (wanted !== 'auto' || device === 'cpu' || !isOfDevice(failure)) throw failure;
+      worker.terminate();
+      worker = start();
+      const trainer = await trainerIn(worker, 'cpu', message);
+      listener({ type: 'notice', topic: 'device', text: `The graphics card could not take the network (${oneLine(failure)}), so the CPU is used.` });
+      return trainer;
+    }
   } catch (error) {
     worker.terminate();
     throw Failure.from(error);
   }
+}
+
+/** @param {Requests} worker @param {'webgpu'|'cpu'} device @param {object} message */
+async function trainerIn(worker, device, message) {
+  const { script, wasm } = packagesFor('training')[device];
+  const module = await fetchModule(wasm, (loaded, total) => worker.listener({ type: 'bytes', loaded, total }));
+  return new Trainer(worker, await worker.request({ ...message, device, script: script.href, module }).answer);
 }
