@@ -404,6 +404,23 @@ test('an adapter that tells nothing of itself, or not all, is a graphics card li
   }
 });
 
+test('a package with the engine of one device refuses the other one, and names those that have it', async () => {
+  const folder = new URL('../../www/models/fashion-mnist/', import.meta.url);
+  const [config, scheduler] = await Promise.all(['config.json', 'scheduler_config.json'].map((name) => readFile(new URL(name, folder), 'utf8')));
+  for (const [device, other] of /** @type {const} */ ([['cpu', 'webgpu'], ['webgpu', 'cpu']])) {
+    for (const of of ['', 'training/']) {
+      const address = new URL(`../../pkg/${of}${device}/ddim_web.js`, import.meta.url);
+      const wasm = await import(address.href);
+      wasm.initSync({ module: await readFile(new URL('ddim_web_bg.wasm', address)) });
+      const asked = of
+        ? wasm.Trainer.create({ config, scheduler, images: new Uint8Array(1024), device: other })
+        : wasm.Denoiser.load(config, new Uint8Array(), other);
+      const sentence = `device: this package has no engine for ${other}; pkg/${of} and pkg/${of}${other}/ have it`;
+      await assert.rejects(asked, { kind: 'options', message: sentence });
+    }
+  }
+});
+
 test('software adapters are for those who ask for them', async () => {
   for (const info of [
     { vendor: 'google', architecture: 'swiftshader' },

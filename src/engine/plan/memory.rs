@@ -63,27 +63,27 @@ pub(super) fn place(
 /// Gives every buffer its offset, largest first, each at the lowest place that is free as long as it is alive: from
 /// the operation `alive[i].0` to `alive[i].1`, both included. The arena's length.
 pub(in crate::engine) fn arrange(buffers: &mut [Buffer], alive: &[(usize, usize)]) -> usize {
-    let mut order: Vec<usize> = (0..buffers.len()).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(buffers[*i].len()));
+    // Put in at their place one by one: every visitor of a page would download a sort.
+    let mut order: Vec<usize> = Vec::new();
+    for i in 0..buffers.len() {
+        let at = order.partition_point(|j| buffers[*j].len() >= buffers[i].len());
+        order.insert(at, i);
+    }
+    // By offset.
     let mut placed: Vec<usize> = Vec::new();
     for i in order {
         let overlaps = |j: &&usize| alive[**j].0 <= alive[i].1 && alive[i].0 <= alive[**j].1;
-        let mut taken: Vec<(usize, usize)> = placed
-            .iter()
-            .filter(overlaps)
-            .map(|j| (buffers[*j].offset, room(&buffers[*j])))
-            .collect();
-        taken.sort_unstable();
         let needed = room(&buffers[i]);
         let mut offset = 0;
-        for (start, length) in taken {
-            if start >= offset + needed {
+        for taken in placed.iter().filter(overlaps).map(|j| &buffers[*j]) {
+            if taken.offset >= offset + needed {
                 break;
             }
-            offset = offset.max(start + length);
+            offset = offset.max(taken.offset + room(taken));
         }
         buffers[i].offset = offset;
-        placed.push(i);
+        let at = placed.partition_point(|j| buffers[*j].offset <= offset);
+        placed.insert(at, i);
     }
     buffers
         .iter()
