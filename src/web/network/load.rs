@@ -41,11 +41,8 @@ struct Texts {
     tuning: Option<String>,
 }
 
-/// Names of all options.
-#[cfg(feature = "gpu")]
+/// Names of all options, in every package: those of the graphics card say nothing of the processor.
 const KEYS: [&str; 4] = ["engine", "storage", "tuning", "progress"];
-#[cfg(not(feature = "gpu"))]
-const KEYS: [&str; 2] = ["engine", "progress"];
 
 /// What is loaded where, and who hears of it.
 pub struct Request {
