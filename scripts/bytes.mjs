@@ -19,7 +19,7 @@ function kindOf(path) {
 }
 
 /** Where the picture is made: with which browser, and with what after the page's address. */
-const DEVICES = /** @type {const} */ ({ 'the CPU': ['noWebGpu', ''], WebGPU: ['swiftShader', '#device=webgpu'] });
+const DEVICES = /** @type {const} */ ({ 'the CPU': ['noWebGpu', ''], WebGPU: ['swiftShader', '#device=webgpu&steps=2&batch=1'] });
 
 /**
  * Opens the page for the first time.
@@ -35,6 +35,8 @@ async function pathsUntilPicture(url, flags, hash) {
     context.on('request', (request) => asked.add(request.url()));
     const page = await context.newPage();
     await page.goto(url + hash);
+    // With settings the page begins when it is told to.
+    if (hash) await page.click('body:has([data-testid="status"][data-state="ready"]) [data-testid="generate"]', { timeout: PATIENCE });
     await page.waitForFunction(() => Number(document.querySelector('[data-testid="status"]')?.getAttribute('data-step')) >= 1, null, { timeout: PATIENCE });
     return [...asked].filter((address) => address.startsWith(url)).map((address) => new URL(address).pathname.slice(new URL(url).pathname.length) || 'index.html');
   } finally {
