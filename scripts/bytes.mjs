@@ -29,7 +29,8 @@ const DEVICES = /** @type {const} */ ({ 'the CPU': ['noWebGpu', ''], WebGPU: ['s
 async function pathsUntilPicture(url, flags, hash) {
   const browser = await launch(flags);
   try {
-    const context = await browser.newContext();
+    // It fetches the rest of the site, at some time of its own.
+    const context = await browser.newContext({ serviceWorkers: 'block' });
     /** @type {Set<string>} */
     const asked = new Set();
     context.on('request', (request) => asked.add(request.url()));
