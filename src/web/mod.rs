@@ -20,12 +20,16 @@ mod network;
 mod options;
 mod panic;
 mod scheduler;
+#[cfg(all(
+    feature = "cpu",
+    feature = "gpu",
+    any(feature = "network", feature = "training")
+))]
+mod software;
 #[cfg(feature = "training")]
 mod training;
 mod values;
 
-#[cfg(all(feature = "gpu", any(feature = "network", feature = "training")))]
-pub use adapter::is_software_adapter;
 use error::js_error;
 pub use error::{Kind, WebError};
 #[cfg(feature = "figures")]
@@ -34,6 +38,12 @@ pub use figures::*;
 pub use network::*;
 pub use panic::on_panic;
 pub use scheduler::scheduler_info;
+#[cfg(all(
+    feature = "cpu",
+    feature = "gpu",
+    any(feature = "network", feature = "training")
+))]
+pub use software::is_software_adapter;
 #[cfg(feature = "training")]
 pub use training::WebTrainer;
 
