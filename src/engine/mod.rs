@@ -57,10 +57,20 @@ pub use webgpu::GpuLearner;
 #[cfg(feature = "gpu")]
 pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 
+use crate::allocate::OutOfMemory;
 use crate::step::StepCoefficients;
 use crate::unet::config::ConfigError;
 use crate::unet::input::InputError;
 use crate::unet::weights::WeightsError;
+
+/// What there may be no memory for.
+#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
+const WEIGHTS: &str = "the network's weights";
+#[cfg(all(
+    feature = "train",
+    any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32"))
+))]
+const STATE: &str = "a network in training";
 
 /// Why an engine could not be made or could not run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -74,6 +84,9 @@ pub enum EngineError {
     /// The input does not fit the network.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// There is not enough memory.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// There is no usable GPU.
     #[error("GPU: {0}")]
     NoGpu(String),

@@ -1,6 +1,7 @@
 // The library's front door: downloads what a model needs, loads it in a worker, and spreads a batch over several of
-// them on the CPU. Another model, device or engine means another client: that gives back all memory, and it is the one
-// way out after a crash. It knows no page: what it has to say, it says to a listener.
+// them on the CPU. Another model, device or engine means another client: that gives back all memory. A worker that has
+// crashed is never asked again: another one takes its place for what comes next. It knows no page: what it has to say, it
+// says to a listener.
 
 import { Failure, isOfDevice, oneLine } from './errors.js';
 import { openWith } from './package.js';
@@ -132,6 +133,9 @@ export class Client {
   #wanted = null;
   /** What it loads then. @type {import('./remote.js').Files|null} */
   #files = null;
+  /** Whether another worker can take the place of one that crashes: once the model is loaded, or where it can be elsewhere. */
+  #replaceable = false;
+  #loaded = false;
 
   /** @param {(event: Remark) => void} listener */
   constructor(listener) {
@@ -170,45 +174,41 @@ export class Client {
     this.listener({ type: 'phase', phase: 'model' });
     this.#files = { module, config, scheduler, weights: weights.blob };
     let loaded;
+    this.#replaceable = device === 'auto' && place === 'webgpu';
     try {
       loaded = await first.load({ ...this.#files, tuning: keptTuning(adapter) });
     } catch (error) {
       const failure = Failure.from(error);
       // With another copy of them all may be well.
       if (failure.kind === 'weights') await weights.forget();
-      if (device !== 'auto' || place === 'cpu' || !isOfDevice(failure)) throw failure;
+      if (!this.#replaceable || !isOfDevice(failure)) throw failure;
       loaded = await this.#loadOnCpu(failure, bytes('instead'));
     }
     keepTuning(adapter, loaded.tuning);
     await weights.keep();
     this.#insist();
     this.#device = loaded.info.device;
+    this.#replaceable = true;
+    this.#loaded = true;
     return loaded;
   }
 
   /**
-   * On `auto`, a graphics card that cannot take the model is no reason to give up.
+   * In a worker of its own, with the package for it: a graphics card that cannot take the model is no reason to give up.
    * @param {Failure} failure  its @param {import('./weights.js').OnBytes} onBytes
    * @returns {Promise<Loaded>}
    */
   async #loadOnCpu(failure, onBytes) {
+    this.#insist();
+    this.#replaceable = false;
     for (const worker of this.#all) worker.terminate();
     this.#all.clear();
-    const first = this.#newWorker();
-    this.#workers = [first];
-    const { wanted, files } = this.#beginnings();
-    const { module } = await openWith(first, { ...wanted, device: 'cpu' }, onBytes, this.#downloads.signal);
-    this.#files = { ...files, module };
-    const loaded = await first.load(this.#files);
+    const worker = this.#newWorker();
+    this.#workers = [worker];
+    const loaded = await this.#fill(worker, 'cpu', onBytes);
     const why = `The graphics card could not take the model (${oneLine(failure)}), so the CPU is used.`;
     this.listener({ type: 'notice', topic: 'device', text: why });
     return { ...loaded, why };
-  }
-
-  /** What a worker begins with, and what it loads then. */
-  #beginnings() {
-    if (!this.#wanted || !this.#files) throw new Failure('options', 'load a model first');
-    return { wanted: this.#wanted, files: this.#files };
   }
 
   /**
@@ -302,15 +302,23 @@ export class Client {
   #newWorker() {
     const worker = new Remote((event) => {
       if (event.type !== 'crashed') this.listener(event);
-      else if (this.#workers.includes(worker)) {
-        // Without one of its workers a run cannot end well.
-        const failure = new Failure(event.kind, event.message);
-        this.terminate(failure);
-        this.listener({ type: 'crashed', failure });
-      }
+      else if (this.#workers.includes(worker)) this.#lose(worker, new Failure(event.kind, event.message));
     });
     this.#all.add(worker);
     return worker;
+  }
+
+  /** What was under way in the worker fails, and without it its runs cannot end well. @param {Remote} worker @param {Failure} failure */
+  #lose(worker, failure) {
+    if (failure.kind !== 'crash' || !this.#replaceable) {
+      this.terminate(failure);
+      this.listener({ type: 'crashed', failure });
+      return;
+    }
+    this.#all.delete(worker);
+    this.#workers = this.#workers.filter((other) => other !== worker);
+    if (this.#underWay > 0 || !this.#loaded) return; // it is told with what fails
+    this.listener({ type: 'notice', topic: 'lost', text: `The engine crashed (${failure.message}); a new one takes its place.` });
   }
 
   /**
@@ -318,12 +326,12 @@ export class Client {
    * @returns {Promise<Remote[]>} those that a run of so many pictures is spread over, which have the least to do
    */
   async #workersFor(batch) {
-    if (this.#device !== 'cpu') return this.#workers;
-    const cores = navigator.hardwareConcurrency;
+    const cores = this.#device === 'cpu' ? navigator.hardwareConcurrency : 1;
     // Room for the other runs, too.
     const wanted = workersFor(batch + this.#underWay - 1, cores);
-    this.#growing = this.#growing.then(() => this.#grow(wanted));
-    await this.#growing;
+    const grown = this.#growing.then(() => this.#grow(wanted));
+    this.#growing = grown.catch(() => {});
+    await grown;
     return [...this.#workers].sort((a, b) => a.requests - b.requests).slice(0, workersFor(batch, cores));
   }
 
@@ -336,16 +344,27 @@ export class Client {
     const added = await Promise.allSettled(Array.from({ length: missing }, () => this.#another()));
     this.#insist();
     const failed = added.find((end) => end.status === 'rejected');
+    if (failed && this.#workers.length === 0) throw failed.reason;
     if (failed) this.listener({ type: 'cores', used: this.#workers.length, wanted, failure: Failure.from(failed.reason) });
+  }
+
+  /**
+   * Loads the model in a worker once more.
+   * @param {Remote} worker @param {'cpu'|'webgpu'} device @param {import('./weights.js').OnBytes} [onBytes]
+   * @returns {Promise<Loaded>}
+   */
+  async #fill(worker, device, onBytes) {
+    if (!this.#wanted || !this.#files) throw new Failure('options', 'load a model first');
+    const { module } = await openWith(worker, { ...this.#wanted, device }, onBytes, this.#downloads.signal);
+    this.#files = { ...this.#files, module };
+    return worker.load(this.#files);
   }
 
   /** One more worker with the model that is loaded. */
   async #another() {
-    const { wanted, files } = this.#beginnings();
     const worker = this.#newWorker();
     try {
-      await openWith(worker, { ...wanted, device: this.#device });
-      await worker.load(files);
+      await this.#fill(worker, this.#device);
       this.#workers.push(worker);
     } catch (error) {
       worker.terminate();

@@ -33,7 +33,7 @@ export class Failure extends Error {
 
 /** Whether the graphics card was to blame, and the CPU may do better. @param {Failure} failure */
 export function isOfDevice({ kind }) {
-  return kind === 'device' || kind === 'lost' || kind === 'unknown';
+  return ['device', 'lost', 'memory', 'crash', 'unknown'].includes(kind);
 }
 
 /** The longest text of a file's making: with a sentence around it, a line has 500 characters at most. */
@@ -62,4 +62,13 @@ export function few(names, most) {
 export function oneLine(error) {
   const message = error instanceof Error ? error.message : String(error);
   return brief(message.replace(/\s+/g, ' ').trim());
+}
+
+/**
+ * Why an instance of WebAssembly has ended, in one line. One that runs out of memory traps without a word of its own.
+ * @param {unknown} reason @returns {string}
+ */
+export function lastWords(reason) {
+  const said = oneLine(reason) || 'no reason given';
+  return /^(Uncaught RuntimeError: |RuntimeError: )?unreachable/i.test(said) ? 'it stopped without a word, as it does without memory' : said;
 }

@@ -115,32 +115,45 @@ export class Trainer {
  * @returns {Promise<Trainer>}
  */
 async function begin(message, wanted = 'auto', listener = () => {}) {
-  const start = () => new Requests(new URL('./trainer-worker.js', import.meta.url), listener);
-  let worker = start();
+  /** @type {'webgpu'|'cpu'} */
+  let device = 'cpu';
   try {
-    /** @type {{device: 'webgpu'|'cpu'}} */
-    const { device } = await worker.request({ type: 'open', device: wanted }).answer;
-    try {
-      return await trainerIn(worker, device, message);
-    } catch (error) {
-      const failure = Failure.from(error);
-      // On `auto`, a graphics card that cannot take the network is no reason to give up.
-      if (wanted !== 'auto' || device === 'cpu' || !isOfDevice(failure)) throw failure;
-      worker.terminate();
-      worker = start();
-      const trainer = await trainerIn(worker, 'cpu', message);
-      listener({ type: 'notice', topic: 'device', text: `The graphics card could not take the network (${oneLine(failure)}), so the CPU is used.` });
-      return trainer;
-    }
+    return await beginIn(async (worker) => {
+      ({ device } = await worker.request({ type: 'open', device: wanted }).answer);
+      return load(worker, device, message);
+    }, listener);
+  } catch (error) {
+    const failure = Failure.from(error);
+    // On `auto`, a graphics card that cannot take the network is no reason to give up.
+    if (wanted !== 'auto' || device === 'cpu' || !isOfDevice(failure)) throw failure;
+    const trainer = await beginIn((worker) => load(worker, 'cpu', message), listener);
+    listener({ type: 'notice', topic: 'device', text: `The graphics card could not take the network (${oneLine(failure)}), so the CPU is used.` });
+    return trainer;
+  }
+}
+
+/** Has a worker make the run, with the package of its device. @param {Requests} worker @param {'webgpu'|'cpu'} device @param {object} message */
+async function load(worker, device, message) {
+  const { script, wasm } = packagesFor('training')[device];
+  const module = await fetchModule(wasm, (loaded, total) => worker.listener({ type: 'bytes', loaded, total }));
+  return worker.request({ ...message, device, script: script.href, module }).answer;
+}
+
+/**
+ * In a worker of its own, whose crash is told once it has begun.
+ * @param {(worker: Requests) => Promise<Info & {workers: number}>} work @param {(event: Remark) => void} listener
+ */
+async function beginIn(work, listener) {
+  let begun = false;
+  const worker = new Requests(new URL('./trainer-worker.js', import.meta.url), (event) => {
+    if (begun || event.type !== 'crashed') listener(event);
+  });
+  try {
+    const info = await work(worker);
+    begun = true;
+    return new Trainer(worker, info);
   } catch (error) {
     worker.terminate();
     throw Failure.from(error);
   }
-}
-
-/** @param {Requests} worker @param {'webgpu'|'cpu'} device @param {object} message */
-async function trainerIn(worker, device, message) {
-  const { script, wasm } = packagesFor('training')[device];
-  const module = await fetchModule(wasm, (loaded, total) => worker.listener({ type: 'bytes', loaded, total }));
-  return new Trainer(worker, await worker.request({ ...message, device, script: script.href, module }).answer);
 }

@@ -4,6 +4,7 @@ use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
 use super::trainer::{JsTrainingStep, WebTrainer, reported};
+use crate::web::lists::{float_array, floats};
 use crate::web::values::object;
 use crate::web::{WebError, js_error};
 
@@ -37,7 +38,7 @@ impl WebTrainer {
         let (loss, gradients) = self.trainer.part(step, index, parts).map_err(js_error)?;
         let gradients = match index {
             0 => Float32Array::new_with_length(0),
-            _ => Float32Array::from(gradients),
+            _ => float_array(gradients)?,
         };
         if index == 0 {
             self.part = Some((step, loss));
@@ -59,7 +60,8 @@ impl WebTrainer {
                 ));
             }
         };
-        let others: Vec<Vec<f32>> = gradients.iter().map(Float32Array::to_vec).collect();
+        let others = gradients.iter().map(|part| floats(part, "gradients"));
+        let others: Vec<Vec<f32>> = others.collect::<Result<_, _>>()?;
         let others = losses.into_iter().zip(others.iter().map(Vec::as_slice));
         let report = self.trainer.finish(first, others).map_err(js_error)?;
         Ok(reported(&report, f64::from(report.loss), 0.0))
@@ -67,11 +69,12 @@ impl WebTrainer {
 
     /// The weights, all parameters one after the other: for the workers that make a step together.
     pub fn values(&mut self) -> Result<Float32Array, WebError> {
-        Ok(Float32Array::from(self.trainer.values().map_err(js_error)?))
+        float_array(self.trainer.values().map_err(js_error)?)
     }
 
     /// Takes the weights that another worker's `values()` gave.
-    pub fn set_values(&mut self, values: Vec<f32>) -> Result<(), WebError> {
+    pub fn set_values(&mut self, values: &Float32Array) -> Result<(), WebError> {
+        let values = floats(values, "values")?;
         self.trainer.set_values(&values).map_err(js_error)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::allocate::{OutOfMemory, reserved};
+use crate::engine::STATE;
 use crate::engine::plan::Param;
 use crate::unet::weights::TensorSpec;
 
@@ -34,8 +36,15 @@ impl Layout {
     }
 
     /// `tensors` in one piece.
-    pub fn flat(&self, tensors: &[Vec<f32>]) -> Vec<f32> {
-        tensors.concat()
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn flat(&self, tensors: &[Vec<f32>]) -> Result<Vec<f32>, OutOfMemory> {
+        let mut flat = reserved(STATE, self.length as u64)?;
+        tensors
+            .iter()
+            .for_each(|tensor| flat.extend_from_slice(tensor));
+        Ok(flat)
     }
 
     /// `flat` in pieces.
