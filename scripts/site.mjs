@@ -28,8 +28,8 @@ const CARD = 'www/style/card.png';
 const SHEETS = /(?:^ *<link rel="stylesheet" href="www\/style\/[\w-]+\.css">\n){2,}/m;
 const SHEET = 'www/style/all.css';
 
-/** Kept once used: large, and few ask for it. */
-const LATER = ['pkg/burn/', 'pkg/training/', 'pkg/NOTICES.txt'];
+/** Kept once used: large, and few ask for it. The package with both engines is for other pages. */
+const LATER = ['pkg/ddim_web', 'pkg/burn/', 'pkg/training/', 'pkg/NOTICES.txt'];
 
 /** @param {string} folder @returns {Promise<string[]>} paths of its files, with slashes, sorted */
 async function filesUnder(folder) {

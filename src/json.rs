@@ -129,12 +129,13 @@ impl<'a> Fields<'a> {
 
     /// The keys that nobody asked for, with their values.
     pub fn rest(&self) -> Map<String, Value> {
-        let rest = self
-            .object
-            .iter()
-            .filter(|(key, _)| !self.read.contains(key.as_str()));
-        rest.map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+        let mut rest = Map::new();
+        for (key, value) in self.object {
+            if !self.read.contains(key.as_str()) {
+                rest.insert(key.clone(), value.clone());
+            }
+        }
+        rest
     }
 
     /// Names of the [`Fields::rest`], sorted. Keys that start with `_` are the

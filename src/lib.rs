@@ -16,10 +16,11 @@
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
 //! 8. `web` (on wasm32, with the features `network`, `figures` and `training`): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 //!
-//! Features: `gpu` is the engine on the graphics card, `burn` (and
+//! Features: `gpu` is the engine on the graphics card, `cpu` the one on the processor where a build can do without (on
+//! wasm32: other builds always have it), `burn` (and
 //! `burn-gpu`) the one that ours is tested against, `train` and `evaluate`
 //! the two modules, `cli` the program and everything it needs (the default). With `default-features = false` the crate
-//! samples on the CPU.
+//! samples on the CPU, on wasm32 with `cpu`.
 
 pub mod allocate;
 pub mod bound;

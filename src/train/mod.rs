@@ -18,6 +18,7 @@ pub mod weighting;
 mod error;
 mod fits;
 mod option_error;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 mod parts;
 mod trainer;
 

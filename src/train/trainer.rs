@@ -292,11 +292,6 @@ impl<L: Learner> Trainer<L> {
         self.look(step).batch
     }
 
-    /// Number of the pass over the images in which the batch of `step` begins.
-    pub(super) fn epoch(&self, step: u32) -> u64 {
-        u64::from(step) * self.options.batch as u64 / self.images.count() as u64
-    }
-
     /// The loss and the gradients of `batch`; nothing changes.
     ///
     /// # Errors
@@ -342,6 +337,7 @@ impl<L: Learner> Trainer<L> {
     }
 
     /// What trains it, to do parts of a step.
+    #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
     pub(super) fn learner_mut(&mut self) -> &mut L {
         &mut self.learner
     }

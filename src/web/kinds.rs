@@ -89,7 +89,7 @@ impl HasKind for EngineError {
             Self::Memory(_) => Kind::Memory,
             Self::NoGpu(_) | Self::Device(_) | Self::Kernel(_) => Kind::Device,
             Self::Lost(_) | Self::Gone(_) => Kind::Lost,
-            Self::Absent(_) => Kind::Options,
+            Self::Absent(_) | Self::AbsentOn(_) => Kind::Options,
         }
     }
 }

@@ -40,8 +40,8 @@ export const schedulerWith = (changes) => (/** @type {Context} */ context) =>
   });
 
 /** Scripts and wasm of the packages in pkg/ that have a network, for routes. */
-export const PACKAGE_SCRIPTS = /\/pkg\/(relaxed\/|burn\/)?ddim_web\.js$/;
-export const PACKAGE_WASM = /\/pkg\/(relaxed\/|burn\/)?ddim_web_bg\.wasm$/;
+export const PACKAGE_SCRIPTS = /\/pkg\/(cpu\/|cpu\/relaxed\/|webgpu\/|burn\/)ddim_web\.js$/;
+export const PACKAGE_WASM = /\/pkg\/(cpu\/|cpu\/relaxed\/|webgpu\/|burn\/)ddim_web_bg\.wasm$/;
 
 /** For `prepare`: the page sees a computer with so many cores. @param {number} count */
 export const cores = (count) => (/** @type {Context} */ context) =>
@@ -67,7 +67,6 @@ export const packageThat = (body, loading = '') => (/** @type {Context} */ conte
         export default async function init() {}
         let panic = () => {};
         export const on_panic = (listener) => (panic = listener);
-        export const is_software_adapter = () => false;
         export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [], notes: [] });
         export class Denoiser {
           static async load(config, weights, device) { ${loading} return Object.assign(new Denoiser(), { device }); }

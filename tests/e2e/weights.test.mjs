@@ -197,7 +197,7 @@ test('the download tells how many bytes there are and counts up to them', async 
   await demo.until('ready');
   /** @type {{figures: string, value: number, max: number}[]} */
   const seen = await demo.page.evaluate('seen');
-  const { size: engineSize } = await stat(join(ROOT, 'pkg/relaxed/ddim_web_bg.wasm'));
+  const { size: engineSize } = await stat(join(ROOT, 'pkg/cpu/relaxed/ddim_web_bg.wasm'));
   const total = engineSize + weights.length;
   const megabytes = (total / 1e6).toFixed(1);
   assert.ok(seen.length > 5, `only ${seen.length} signs of progress`);

@@ -1,6 +1,6 @@
-// Which device a network runs on. A software adapter is slower than the CPU path, and burn's WebGPU backend panics when
-// the adapter lacks `timestamp-query`, so both are found out before the wasm module is asked for a device. Runs in the
-// worker, where the device is used.
+// Which device a network runs on, found out before a package is loaded for it. A software adapter is slower than the CPU
+// path, and burn's WebGPU backend panics when the adapter lacks `timestamp-query`. Runs in the worker, where the device is
+// used.
 
 import { Failure, oneLine } from './errors.js';
 
@@ -66,13 +66,20 @@ export async function findAdapter(wanted, gpu, engine) {
   return { adapter: name, told, halves: adapter.features.has('shader-f16') };
 }
 
+/** What programs that pass for a graphics card have in their names. "warp" is Microsoft's, as a word of its own only: cards are called warp-something. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|(?<![a-z0-9])warp(?![a-z0-9])/i;
+
+/** Whether an adapter is a program on the processor: the same answer as the wasm packages' `is_software_adapter`. @param {Description} told */
+export function isSoftware({ vendor, architecture, device, description, isFallbackAdapter }) {
+  return Boolean(isFallbackAdapter) || [vendor, architecture, device, description].some((name) => SOFTWARE.test(name ?? ''));
+}
+
 /**
  * @param {'auto'|'webgpu'|'cpu'} wanted
  * @param {Found} found
- * @param {(told: Description) => boolean} isSoftware  the wasm package's `is_software_adapter`
  * @returns {DeviceChoice}
  */
-export function chooseDevice(wanted, { adapter, told, halves, notice }, isSoftware) {
+export function chooseDevice(wanted, { adapter, told, halves, notice }) {
   if (!told) return { device: 'cpu', adapter: '', ...(notice && { notice }) };
   if (wanted === 'auto' && isSoftware(told)) {
     return {

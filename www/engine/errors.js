@@ -31,6 +31,11 @@ export class Failure extends Error {
   }
 }
 
+/** Whether the graphics card was to blame, and the CPU may do better. @param {Failure} failure */
+export function isOfDevice({ kind }) {
+  return ['device', 'lost', 'memory', 'crash', 'unknown'].includes(kind);
+}
+
 /** The longest text of a file's making: with a sentence around it, a line has 500 characters at most. */
 const LONGEST = 360;
 

@@ -8,7 +8,7 @@ mod conv;
 mod geometry;
 mod kernels;
 mod memory;
-pub(super) mod pack;
+mod pack;
 mod program;
 mod staging;
 mod task;
@@ -16,7 +16,7 @@ mod task;
 pub(super) mod tests;
 mod threads;
 #[cfg(feature = "train")]
-pub(super) mod train;
+mod train;
 mod vector;
 mod winograd;
 
@@ -98,7 +98,7 @@ impl CpuEngine {
         // Which of two ways to compute a convolution is the faster one depends on the size.
         let plan = Plan::trained(&config)?;
         allocate::room(
-            pack::WEIGHTS,
+            super::WEIGHTS,
             allocate::bytes::<f32>(plan.parameters() as u64),
         )?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;

@@ -24,7 +24,7 @@ use crate::engine::EngineError;
 pub struct Template {
     /// Its place in kernels/.
     pub file: &'static str,
-    /// What is there.
+    /// What is there, without comments and indentation.
     pub text: &'static str,
 }
 
@@ -33,7 +33,7 @@ macro_rules! template {
     ($file:literal) => {
         Template {
             file: $file,
-            text: include_str!(concat!("kernels/", $file)),
+            text: $crate::engine::webgpu::source::bare_text!(concat!("kernels/", $file)),
         }
     };
 }

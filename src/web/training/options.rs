@@ -4,12 +4,12 @@ use js_sys::Reflect;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use crate::engine::{DeviceKind, EngineKind, LoadOptions};
+use crate::engine::{EngineKind, LoadOptions};
 use crate::images::ImageSet;
 use crate::train::TrainOptions;
 use crate::web::checks::{MAX_SAFE, check_keys, integer};
 use crate::web::lists::file;
-use crate::web::{WebError, js_error};
+use crate::web::{WebError, device, js_error};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -254,15 +254,7 @@ fn images(
         height,
         width,
     } = from(given)?;
-    let device = match device.as_deref().unwrap_or("cpu") {
-        "cpu" => DeviceKind::Cpu,
-        "webgpu" => DeviceKind::Gpu,
-        other => {
-            return Err(WebError::options(format!(
-                "device: expected webgpu or cpu, found {other}"
-            )));
-        }
-    };
+    let device = device::read(device.as_deref().unwrap_or("cpu"), "pkg/training/")?;
     let pixels = bytes(given, "images")?
         .ok_or_else(|| WebError::options("images: expected an Uint8Array, found none".into()))?;
     let mut shape = [0; 3];

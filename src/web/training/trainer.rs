@@ -1,6 +1,6 @@
 //! `Trainer`: a network in training.
 
-use js_sys::{Float32Array, Uint8Array};
+use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::train::{Checkpoint, OptionError, Setup, StepReport, TrainError, Train
 use crate::unet::config::UnetConfig;
 use crate::unet::weights::{Precision, to_bytes};
 use crate::web::checks::{check_keys, integer};
-use crate::web::lists::{byte_array, check_length, file, float_array, float_option, floats};
+use crate::web::lists::{byte_array, check_length, file, float_option};
 use crate::web::values::{object, plain_object};
 use crate::web::{WebError, js_error};
 
@@ -87,11 +87,6 @@ export interface TrainingGradients {
   /** A .safetensors file with a tensor for each parameter, named as in the weights file. */
   gradients: Uint8Array<ArrayBuffer>;
 }
-/** What `Trainer.part()` gives. */
-export interface TrainingPart {
-  loss: number;
-  gradients: Float32Array<ArrayBuffer>;
-}
 "#;
 
 #[wasm_bindgen]
@@ -111,17 +106,14 @@ extern "C" {
     /// TypeScript's `TrainingGradients`.
     #[wasm_bindgen(typescript_type = "TrainingGradients")]
     pub type JsTrainingGradients;
-    /// TypeScript's `TrainingPart`.
-    #[wasm_bindgen(typescript_type = "TrainingPart")]
-    pub type JsTrainingPart;
 }
 
 /// A network in training on a device. One call at a time; `free()` gives its memory back.
 #[wasm_bindgen(js_name = Trainer)]
 pub struct WebTrainer {
-    trainer: Trainer<AnyLearner>,
+    pub(super) trainer: Trainer<AnyLearner>,
     /// The loss of the part that was computed here last, and which step it belongs to.
-    part: Option<(u32, f64)>,
+    pub(super) part: Option<(u32, f64)>,
 }
 
 /// Makes the learner on the device that `options` name.
@@ -295,58 +287,6 @@ impl WebTrainer {
         byte_array(&bytes)
     }
 
-    /// The loss and the gradients of part `index` of `parts` of the batch of `step`, counted from 0, on the CPU: for
-    /// several workers that make a step together. The first part's stay here for `finish`, and only its loss is given.
-    pub fn part(
-        &mut self,
-        step: u32,
-        index: usize,
-        parts: usize,
-    ) -> Result<JsTrainingPart, WebError> {
-        self.part = None;
-        let (loss, gradients) = self.trainer.part(step, index, parts).map_err(js_error)?;
-        let gradients = match index {
-            0 => Float32Array::new_with_length(0),
-            _ => float_array(gradients)?,
-        };
-        if index == 0 {
-            self.part = Some((step, loss));
-        }
-        Ok(object([("loss", loss.into()), ("gradients", gradients.into())]).unchecked_into())
-    }
-
-    /// Makes the step whose first part was computed here last, with the other parts in order.
-    pub fn finish(
-        &mut self,
-        losses: Vec<f64>,
-        gradients: Vec<Float32Array>,
-    ) -> Result<JsTrainingStep, WebError> {
-        let first = match self.part.take() {
-            Some((step, loss)) if step == self.trainer.steps_done() => loss,
-            _ => {
-                return Err(WebError::options(
-                    "finish: expected a step whose first part was computed here".into(),
-                ));
-            }
-        };
-        let others = gradients.iter().map(|part| floats(part, "gradients"));
-        let others: Vec<Vec<f32>> = others.collect::<Result<_, _>>()?;
-        let others = losses.into_iter().zip(others.iter().map(Vec::as_slice));
-        let report = self.trainer.finish(first, others).map_err(js_error)?;
-        Ok(reported(&report, f64::from(report.loss), 0.0))
-    }
-
-    /// The weights, all parameters one after the other: for the workers that make a step together.
-    pub fn values(&mut self) -> Result<Float32Array, WebError> {
-        float_array(self.trainer.values().map_err(js_error)?)
-    }
-
-    /// Takes the weights that another worker's `values()` gave.
-    pub fn set_values(&mut self, values: &Float32Array) -> Result<(), WebError> {
-        let values = floats(values, "values")?;
-        self.trainer.set_values(&values).map_err(js_error)
-    }
-
     fn batch(&self, options: JsValue) -> Result<TrainBatch, WebError> {
         check_keys(&options, &["x0", "eps", "t", "levels"])?;
         for name in ["t", "levels"] {
@@ -400,7 +340,7 @@ impl From<WebLevel> for Level {
     }
 }
 
-fn reported(report: &StepReport, loss: f64, ms: f64) -> JsTrainingStep {
+pub(super) fn reported(report: &StepReport, loss: f64, ms: f64) -> JsTrainingStep {
     object([
         ("step", report.step.into()),
         ("epoch", (report.epoch as f64).into()),
