@@ -2,7 +2,7 @@
 
 use super::error::TrainError;
 use crate::images::{ImageSet, fnv1a};
-use crate::unet::labels::ClassLabels;
+use crate::unet::labels::{ClassLabels, LabelsError};
 
 /// The share of the images whose class is not told where nobody says: 0.1 and 0.2 do equally well in Ho & Salimans 2022
 /// (section 4.2).
@@ -18,6 +18,23 @@ pub struct Labels {
 }
 
 impl Labels {
+    /// `of_images` for a network of `classes` classes, which are called `names` from 0 on. Where it has one class more,
+    /// that one stands for none.
+    ///
+    /// # Errors
+    /// [`LabelsError`] for a name that no class can have.
+    pub fn new(
+        of_images: Vec<usize>,
+        names: Vec<String>,
+        classes: Option<usize>,
+    ) -> Result<Self, LabelsError> {
+        let null_class = Some(names.len()).filter(|next| classes == Some(next + 1));
+        Ok(Self {
+            of_images,
+            classes: ClassLabels::new(names, null_class)?,
+        })
+    }
+
     /// A number that differs between the labels of two sets with near certainty: 64-bit FNV-1a of the classes.
     pub fn fingerprint(&self) -> u64 {
         let bytes: Vec<u8> = (self.of_images.iter())

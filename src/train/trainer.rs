@@ -54,7 +54,6 @@ pub struct Trainer<L> {
     batches: Batches,
     set: TrainingSet,
     data: DataId,
-    classes: Option<ClassLabels>,
     /// The class that stands for none, and the share of the images that are told it.
     forgotten: Option<(usize, f64)>,
     scheduler: SchedulerConfig,
@@ -149,13 +148,16 @@ impl<L: Learner> Trainer<L> {
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         checkpoint.options.check()?;
-        let set = set.into();
+        let mut set = set.into();
         let found = DataId::of(&set);
         if found != checkpoint.data {
             return Err(TrainError::Data {
                 expected: checkpoint.data,
                 found,
             });
+        }
+        if let (Some(labels), Some(classes)) = (&mut set.labels, &checkpoint.classes) {
+            labels.classes.clone_from(classes);
         }
         fits(&checkpoint.config, &set, checkpoint.options.batch)?;
         Self::go_on(checkpoint, set, make).await
@@ -172,11 +174,12 @@ impl<L: Learner> Trainer<L> {
             options,
             step,
             data,
-            classes,
+            classes: _,
             losses,
             state,
         } = checkpoint;
-        let null_class = classes.as_ref().and_then(ClassLabels::null_class);
+        let labels = set.labels.as_ref();
+        let null_class = labels.and_then(|labels| labels.classes.null_class());
         let forgotten = forgotten(&options, null_class)?;
         let objective = Objective::new(&scheduler, options.loss)?;
         let setup = Setup {
@@ -192,7 +195,6 @@ impl<L: Learner> Trainer<L> {
             batches: Batches::new(options.seed, set.images.count(), options.batch, timesteps),
             set,
             data,
-            classes,
             forgotten,
             scheduler,
             options,
@@ -375,7 +377,7 @@ impl<L: Learner> Trainer<L> {
 
     /// What the network's classes are called, where it has some.
     pub fn classes(&self) -> Option<&ClassLabels> {
-        self.classes.as_ref()
+        self.set.labels.as_ref().map(|labels| &labels.classes)
     }
 
     /// The schedule and the meaning of the network's output.
@@ -394,7 +396,7 @@ impl<L: Learner> Trainer<L> {
             options: self.options.clone(),
             step: self.step,
             data: self.data.clone(),
-            classes: self.classes.clone(),
+            classes: self.classes().cloned(),
             losses: self.losses.clone(),
             state: self.learner.state().await?,
         })
