@@ -175,7 +175,7 @@ impl<D: Denoiser> Model<D> {
     /// settings that make no sense; what the sampler and the network report.
     pub async fn run(&self, job: &Job, watch: &mut dyn Watch) -> Result<Vec<f32>, RunError> {
         let image = self.check_job(job)?;
-        let mut images = vec![0.0; rules::values(job.count, image)?];
+        let mut images = rules::images(job.count, image)?;
         for first in (0..job.count).step_by(BATCH) {
             let mut sampler = self.sampler(job, first)?;
             let batch = sampler.shape()[0];

@@ -2,8 +2,9 @@
 //!
 //! Tensors: `weights.*`, `ema.*`, `moment_1.*` and `moment_2.*` (each with diffusers' names and PyTorch's
 //! shapes, f32) and `losses`. One metadata entry, because the order of several is left to chance and equal runs
-//! should have equal files, holds the two configurations, the options, the step, the data's fingerprint, and a
-//! hash of all tensors, so that a damaged file is an error and not a strange run.
+//! should have equal files, holds a hash, and after it the two configurations, the options, the step and the data's
+//! fingerprint as JSON. The hash is of that text and all tensors, so that a damaged file is an error and not a strange
+//! run. Files of format 1 have the hash of the tensors alone within the JSON; they are read too.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +26,10 @@ use crate::unet::labels::{ClassLabels, LabelsError};
 use crate::unet::weights::{Precision, TensorSpec, WeightsError, checked, to_bytes};
 
 /// The metadata entry; the number changes with the format.
-const ENTRY: &str = "ddim-web checkpoint 1";
+const ENTRY: &str = "ddim-web checkpoint 2";
+const ENTRY_1: &str = "ddim-web checkpoint 1";
+/// Hexadecimal digits of the hash, which stand before the JSON.
+const DIGITS: usize = 16;
 const GROUPS: [&str; 4] = ["weights", "ema", "moment_1", "moment_2"];
 const LOSSES: &str = "losses";
 
@@ -36,7 +40,7 @@ pub enum CheckpointError {
     #[error("checkpoint: expected a checkpoint of ddim-web, found {0}")]
     NotACheckpoint(String),
     /// The tensors are not those that were written.
-    #[error("checkpoint: damaged: the tensors do not have the hash that was written with them")]
+    #[error("checkpoint: damaged: its contents do not have the hash that was written with them")]
     Hash,
     /// The list of losses does not fit the step.
     #[error("checkpoint: losses: expected {expected} numbers (one per step), found {found}")]
@@ -125,6 +129,14 @@ struct Header {
     data: DataId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     class_labels: Option<String>,
+}
+
+/// The header of format 1.
+#[derive(Debug, Deserialize)]
+struct Header1 {
+    #[serde(flatten)]
+    header: Header,
+    /// Of the tensors.
     hash: u64,
 }
 
@@ -199,11 +211,11 @@ impl Checkpoint {
             options: self.options.clone(),
             data: self.data.clone(),
             class_labels: self.classes.as_ref().map(ClassLabels::to_json),
-            hash: hash(&tensors),
         };
         let header =
             serde_json::to_string(&header).map_err(|e| CheckpointError::Write(e.to_string()))?;
-        let metadata = HashMap::from([(ENTRY.to_string(), header)]);
+        let hash = hash(&header, &tensors);
+        let metadata = HashMap::from([(ENTRY.to_string(), format!("{hash:0DIGITS$x}{header}"))]);
         safetensors::serialize(tensors, Some(metadata)).map_err(write)
     }
 
@@ -221,21 +233,30 @@ impl Checkpoint {
         };
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let entry = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|entries| entries.get(ENTRY));
-        let entry = entry
-            .ok_or_else(|| foreign(format!("a .safetensors file without the entry {ENTRY:?}")))?;
-        let header: Header = serde_json::from_str(entry)
-            .map_err(|e| foreign(format!("an unreadable header ({e})")))?;
         let tensors: BTreeMap<String, TensorView> = file
             .iter()
             .map(|(name, view)| (name.to_string(), view))
             .collect();
-        if hash(&tensors) != header.hash {
-            return Err(CheckpointError::Hash);
-        }
+        let unreadable = |e| foreign(format!("an unreadable header ({e})"));
+        let entries = metadata.metadata().as_ref();
+        let entry = |name| entries.and_then(|entries| entries.get(name));
+        let header: Header = if let Some(entry) = entry(ENTRY) {
+            let (digits, text) = entry.split_at_checked(DIGITS).unwrap_or_default();
+            if u64::from_str_radix(digits, 16) != Ok(hash(text, &tensors)) {
+                return Err(CheckpointError::Hash);
+            }
+            serde_json::from_str(text).map_err(unreadable)?
+        } else if let Some(entry) = entry(ENTRY_1) {
+            let found: Header1 = serde_json::from_str(entry).map_err(unreadable)?;
+            if found.hash != hash("", &tensors) {
+                return Err(CheckpointError::Hash);
+            }
+            found.header
+        } else {
+            return Err(foreign(format!(
+                "a .safetensors file without the entry {ENTRY:?}"
+            )));
+        };
         header.options.check()?;
         let config = UnetConfig::from_json(&header.config)?;
         let scheduler = SchedulerConfig::from_json(&header.scheduler)?;
@@ -276,9 +297,11 @@ impl Checkpoint {
     }
 }
 
-fn hash(tensors: &BTreeMap<String, TensorView>) -> u64 {
-    let pieces = tensors.iter();
-    fnv1a(pieces.flat_map(|(name, view)| [name.as_bytes(), view.data()]))
+fn hash(header: &str, tensors: &BTreeMap<String, TensorView>) -> u64 {
+    let pieces = tensors
+        .iter()
+        .flat_map(|(name, view)| [name.as_bytes(), view.data()]);
+    fnv1a(std::iter::once(header.as_bytes()).chain(pieces))
 }
 
 fn losses(view: Option<&TensorView>, step: u32) -> Result<Vec<f32>, CheckpointError> {

@@ -198,6 +198,17 @@ impl UnetConfig {
         if !(1..=MAX_LEVELS).contains(&levels) {
             return Err(f.reject("block_out_channels", "1 to 8 integers from 1 to 8192"));
         }
+        // diffusers would fail at the first step only.
+        let factor = 1 << (levels - 1);
+        if sample_size.is_some_and(|size| size.iter().any(|side| side % factor != 0)) {
+            let halvings = levels - 1;
+            return Err(f.reject(
+                "sample_size",
+                &format!(
+                    "multiples of {factor}, because the network halves its images {halvings} times"
+                ),
+            ));
+        }
         let down_blocks = blocks(
             f,
             "down_block_types",
@@ -484,6 +495,8 @@ fn blocks(
     );
     let kinds = f.list(name, &expected, |v| {
         let text = v.as_str()?;
+        // What blocks were called in the first releases of diffusers.
+        let text = text.strip_prefix("UNetRes").unwrap_or(text);
         known
             .iter()
             .find(|(n, _)| *n == text)

@@ -160,4 +160,9 @@ fn films_that_make_no_sense_are_refused_before_any_work() {
         "config.json/a.gif",
     ];
     refused(&folder.run("sample", &arguments), 1, "a.gif");
+    // 130 columns of 130 pixels are more than this format has; no step is made for that.
+    let arguments = ["--count", "16384", "--steps", "1", "--size", "2", "512"];
+    let arguments = [&arguments as &[&str], &["--animate", "a.webp"]].concat();
+    refused(&folder.run("sample", &arguments), 2, "animate");
+    assert_eq!(folder.names().len(), 3, "{:?}", folder.names());
 }

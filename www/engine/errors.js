@@ -58,3 +58,13 @@ export function oneLine(error) {
   const message = error instanceof Error ? error.message : String(error);
   return brief(message.replace(/\s+/g, ' ').trim());
 }
+
+/**
+ * What a trap of the wasm module says. Where it cannot have the memory that it needs, Rust ends it with `unreachable` and
+ * not a word; a panic, which ends so too, has told its own reason before.
+ * @param {unknown} error @returns {string}
+ */
+export function reasonOfTrap(error) {
+  const said = oneLine(error);
+  return said === 'unreachable' || said === 'unreachable executed' ? 'most likely there was no memory left for it; a smaller batch takes less' : said;
+}

@@ -14,7 +14,7 @@
 //       {type: 'crashed', kind, message}   it is of no further use, and answers no more
 
 import { chooseDevice, findAdapter } from './device.js';
-import { Failure, oneLine } from './errors.js';
+import { Failure, oneLine, reasonOfTrap } from './errors.js';
 import { otherMessages } from './messages.js';
 import { workersFor } from './pool.js';
 import { Requests } from './requests.js';
@@ -221,7 +221,7 @@ async function answer(data) {
     say({ type: 'answer', request, value }, numbersOf(value));
   } catch (error) {
     // A trap inside wasm leaves the module's memory in an unknown state.
-    if (error instanceof WebAssembly.RuntimeError) crash('crash', error);
+    if (error instanceof WebAssembly.RuntimeError) crash('crash', reasonOfTrap(error));
     else {
       const { kind, message } = Failure.from(error);
       say({ type: 'failed', request, kind, message });

@@ -6,6 +6,7 @@ use ddim_web::engine::Engine;
 use ddim_web::runs::{Event, Job, Model, Watch};
 use ddim_web::scheduler::SchedulerConfig;
 use ddim_web::unet::labels::ClassLabels;
+use ddim_web::unet::weights;
 
 use super::condition::Asked;
 use super::machine::Machine;
@@ -36,6 +37,7 @@ impl Loaded {
         let options = machine.options()?;
         let files = ModelFiles::read(folder)?;
         let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
+        weights::remarks(&files.weights).iter().for_each(remark);
         let engine = pollster::block_on(Engine::load(
             &files.config,
             files.weights,

@@ -114,8 +114,10 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         }
     };
     let [count, _, height, width] = shape;
+    let size = picture::grid_size(shape);
+    picture::check_room(size)?;
     let mut film = animation
-        .map(|animation| Film::new(animation, steps, shape))
+        .map(|animation| Film::new(animation, steps, shape, size))
         .transpose()?;
     let job = Job {
         size: Some([height, width]),

@@ -106,7 +106,7 @@ fn unlabelled(
 ) -> Result<(PathBuf, FolderSet), CliError> {
     folder::check(folder)?;
     if let Some(path) = idx(folder, IDX) {
-        let images = ImageSet::from_idx(&bytes(&path)?).map_err(|e| named(&path, e))?;
+        let images = ImageSet::from_idx(bytes(&path)?).map_err(|e| named(&path, e))?;
         return Ok((path, FolderSet::whole(images)));
     }
     let paths = folder::pictures_in(folder)?;
@@ -128,7 +128,7 @@ fn unlabelled(
 pub fn read_test(folder: &Path) -> Result<Option<ImageSet>, CliError> {
     idx(folder, IDX_TEST)
         .map(|path| {
-            let set = ImageSet::from_idx(&bytes(&path)?).map_err(|e| named(&path, e))?;
+            let set = ImageSet::from_idx(bytes(&path)?).map_err(|e| named(&path, e))?;
             finished(&path, set)
         })
         .transpose()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ddim_web::images::{ImageSet, MAX_BYTES, MAX_SIDE};
+use ddim_web::images::{Collector, ImageSet, MAX_SIDE};
 use ddim_web::unet::labels::ClassLabels;
 use image::imageops::FilterType;
 
@@ -54,7 +54,7 @@ pub fn read(
     background: Colour,
 ) -> Result<FolderSet, CliError> {
     let mut target = size.map(|side| (side, side));
-    let (mut pixels, mut kept, mut resized, mut unreadable) = (Vec::new(), Vec::new(), 0, 0);
+    let (mut collector, mut kept, mut resized, mut unreadable) = (None, Vec::new(), 0, 0);
     let (mut turned, mut filled) = (0, 0);
     for (i, path) in paths.iter().enumerate() {
         let picture = match decode(path, background) {
@@ -86,13 +86,16 @@ pub fn read(
             resized += 1;
             picture.resize_to_fill(width, height, FilterType::CatmullRom)
         };
-        pixels.extend_from_slice(&picture.into_rgb8());
-        if pixels.len() as u64 > MAX_BYTES {
-            return Err(named(
-                folder,
-                format!("more than {MAX_BYTES} bytes of pixels: use --size"),
-            ));
-        }
+        let into = match &mut collector {
+            Some(collector) => collector,
+            // Before the others are read: it is known now what they take.
+            None => collector.insert(
+                Collector::new(paths.len(), height as usize, width as usize)
+                    .map_err(|e| named(folder, format!("{e}: use --size")))?,
+            ),
+        };
+        into.push(&picture.into_rgb8())
+            .map_err(|e| named(folder, e))?;
         kept.push(i);
     }
     if unreadable > NAMED {
@@ -102,7 +105,7 @@ pub fn read(
         ));
     }
     let count = kept.len();
-    let Some((width, height)) = target.filter(|_| count > 0) else {
+    let Some((collector, (width, height))) = collector.zip(target) else {
         return Err(named(
             folder,
             format!("none of its {} pictures can be read", paths.len()),
@@ -123,9 +126,7 @@ pub fn read(
             ));
         }
     }
-    let (channels, pixels) = planes(&pixels, width as usize * height as usize);
-    let images = ImageSet::new(count, channels, height as usize, width as usize, pixels)
-        .map_err(|e| named(folder, e))?;
+    let images = collector.finish().map_err(|e| named(folder, e))?;
     Ok(FolderSet {
         images,
         kept,
@@ -275,18 +276,4 @@ fn say_others(folder: &Path, others: usize) {
             folder.display()
         ));
     }
-}
-
-/// `[images, pixels, 3]` -> `[images, channels, pixels]`; one channel where every picture is grey.
-fn planes(interleaved: &[u8], image: usize) -> (usize, Vec<u8>) {
-    let grey = interleaved
-        .chunks_exact(3)
-        .all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]);
-    let channels = if grey { 1 } else { 3 };
-    let plane = |of: &[u8], c: usize| of.iter().skip(c).step_by(3).copied().collect::<Vec<u8>>();
-    let pixels = interleaved
-        .chunks_exact(3 * image)
-        .flat_map(|of| (0..channels).flat_map(move |c| plane(of, c)))
-        .collect();
-    (channels, pixels)
 }
