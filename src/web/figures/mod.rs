@@ -1,5 +1,6 @@
 //! What the papers' figures and the page's views are made of, beside runs of a network: the feature `figures`.
 
+mod classes;
 mod file;
 mod nearest;
 mod noises;
@@ -8,6 +9,7 @@ mod pictures;
 mod points;
 mod statistics;
 
+pub use classes::class_labels;
 pub use file::{from_safetensors, to_safetensors};
 pub use nearest::nearest;
 pub use noises::{at, between, noise};

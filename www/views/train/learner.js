@@ -54,10 +54,12 @@ export class Learner {
 
   /**
    * @param {Plan} plan @param {Uint8Array<ArrayBuffer>} pixels  of the pictures, and their mirror images if they are learned
+   * @param {number[]|null} labels  the class of each of them
    */
-  constructor(plan, pixels) {
+  constructor(plan, pixels, labels) {
     this.plan = plan;
     this.pixels = pixels;
+    this.labels = labels;
   }
 
   /** Whether it can make a step at once. */
@@ -67,7 +69,7 @@ export class Learner {
 
   /**
    * Begins, or goes on from the last checkpoint.
-   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'device'|'lr'>>} options  of a new one, beside the way
+   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'labels'|'device'|'lr'>>} options  of a new one, beside the way
    * @param {Way} way
    * @param {(event: Remark) => void} listener
    */
@@ -81,7 +83,7 @@ export class Learner {
     }
     this.#way = way;
     const { channels, height, width } = this.plan.shape;
-    const pictures = { images: this.pixels, channels, height, width, ...way };
+    const pictures = { images: this.pixels, channels, height, width, ...(this.labels && { labels: this.labels }), ...way };
     const hear = (/** @type {Remark} */ event) => {
       if (event.type === 'step') {
         this.step = event.step;
@@ -142,7 +144,7 @@ export class Learner {
     return { checkpoint: this.checkpoint, step, losses, model };
   }
 
-  /** Pictures that the network draws from the same noise each time. @param {number} count @returns {Promise<Sampled>} */
+  /** Pictures that the network draws from the same noise each time, of one class after the other. @param {number} count @returns {Promise<Sampled>} */
   async sample(count) {
     const { step } = this;
     const stops = this.#stops;
@@ -150,7 +152,9 @@ export class Learner {
     this.#sampler = sampler;
     try {
       if (stops !== this.#stops) throw new Failure('ended', 'the samples were ended');
-      const { values } = await sampler.sample({ steps: GLANCE_STEPS, batch: count, seed: this.plan.seed, eta: 0 }, () => {}).ended;
+      const { classes, seed } = this.plan;
+      const labels = classes && Array.from({ length: count }, (_, i) => i % classes.names.length);
+      const { values } = await sampler.sample({ steps: GLANCE_STEPS, batch: count, seed, eta: 0, ...(labels && { labels }) }, () => {}).ended;
       if (!values) throw new Failure('ended', 'the samples were ended');
       return { values, step };
     } finally {
