@@ -12,7 +12,7 @@ import { Curve } from './train/curve.js';
 import { wordsOn } from './train/heart.js';
 import { forgetRun, keepPictures, keptRun } from './train/kept.js';
 import { levelsOf } from './train/pictures.js';
-import { stepsFor } from './train/plan.js';
+import { namesOf, stepsFor } from './train/plan.js';
 import { Result } from './train/result.js';
 import { Scene } from './train/scene.js';
 import { Source } from './train/source.js';
@@ -107,7 +107,7 @@ class Train {
     const folders = (labels ?? []).map((label) => plan.classes?.names[label] ?? '');
     this.source.pictures.resize(plan.shape.width);
     this.source.pictures.restore(pixels.subarray(0, plan.count * plan.shape.channels * plan.shape.width ** 2), plan.shape, folders);
-    this.scene.clear(plan.shape, plan.classes?.names);
+    this.scene.clear(plan.shape, namesOf(plan.classes));
     this.curve.show(losses);
     this.note.textContent = `A run on ${plural(plan.count, 'picture')} is kept in this browser, at step ${grouped(step)} of ${grouped(plan.until)}. Go on with it, or start over.`;
     this.#follow();
@@ -206,7 +206,7 @@ class Train {
       });
       const { plan } = learner;
       this.#learner = learner;
-      this.scene.clear(plan.shape, plan.classes?.names);
+      this.scene.clear(plan.shape, namesOf(plan.classes));
       this.curve.show([]);
       this.note.textContent = wordsOn(plan.count, []);
       this.result.say('');

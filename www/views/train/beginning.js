@@ -1,10 +1,13 @@
 // What a run is to begin with: the model that it starts from, what the pictures become, and their classes.
 
-import { oneLine } from '../../engine/errors.js';
+import { few } from '../../engine/errors.js';
 import { freeId } from '../../own.js';
 import { FROM_NOTHING } from '../../state.js';
 import { Learner } from './learner.js';
-import { shapeOf, stepsFor, textsOf } from './plan.js';
+import { namesOf, shapeOf, stepsFor, textsOf } from './plan.js';
+
+/** A sentence names so many classes. */
+const MOST_NAMED = 8;
 
 /**
  * @typedef {import('../../ui/pixels.js').Shape} Shape
@@ -62,7 +65,7 @@ export class Beginning {
 
   /** Whether a choice of classes is left. */
   get hasKinds() {
-    return this.pictures.kinds.length > 0 && (this.#drawn === null || this.#drawn.classes > 0);
+    return this.#drawn === null && this.pictures.kinds.length > 0;
   }
 
   /** The classes that the network is told. @returns {Classes|null} @throws {Error} a sentence */
@@ -73,14 +76,11 @@ export class Beginning {
       const told = !this.#drawn && kinds.length > 0 && this.session.settings.get('kinds') === 'folders';
       return told ? { names: kinds, none: kinds.length } : null;
     }
-    const { labels = [], nullLabel } = from ?? {};
-    const names = labels.filter((_, i) => i !== nullLabel);
+    const classes = { names: from?.labels ?? [], none: from?.nullLabel };
+    const names = namesOf(classes);
     const same = names.length === kinds.length && names.every((name) => kinds.includes(name));
-    if (!same || this.#drawn.classes !== names.length + (nullLabel === undefined ? 0 : 1) || (nullLabel ?? names.length) !== names.length) {
-      const wanted = names.length > 0 ? `: ${names.join(', ')}` : '';
-      throw new Error(oneLine(`The model to start from has classes, so it needs pictures from as many folders with the same names${wanted}.`));
-    }
-    return { names, ...(nullLabel !== undefined && { none: nullLabel }) };
+    if (!same) throw new Error(`The model to start from has classes, so each needs pictures from a folder of its name${names.length > 0 ? `: ${few(names, MOST_NAMED)}` : ''}.`);
+    return classes;
   }
 
   /**

@@ -4,6 +4,7 @@ import { read, write } from '../../database.js';
 import { oneLine } from '../../engine/errors.js';
 import { modelOf } from '../../own.js';
 import { Learner } from './learner.js';
+import { kindsOf } from './plan.js';
 
 /** @typedef {import('./plan.js').Plan} Plan */
 
@@ -36,7 +37,7 @@ export async function keepPictures({ plan, pixels, labels }) {
  */
 export async function keepRun(plan, { checkpoint, step, losses, model: { config, scheduler, weights, class_labels: classLabels } }, preview) {
   const { id, name, count, shape, classes } = plan;
-  const note = `Trained in this browser: ${step.toLocaleString('en')} steps on ${count.toLocaleString('en')} pictures of ${shape.width} × ${shape.height} pixels, ${shape.channels === 1 ? 'grey' : 'in colour'}${classes ? `, of ${classes.names.length} classes` : ''}.`;
+  const note = `Trained in this browser: ${step.toLocaleString('en')} steps on ${count.toLocaleString('en')} pictures of ${shape.width} × ${shape.height} pixels, ${shape.channels === 1 ? 'grey' : 'in colour'}${classes ? `, of ${kindsOf(classes).length} classes` : ''}.`;
   // A run that has drawn nothing yet since the reload leaves the pictures of the time before.
   const picture = preview ?? (await read('models', id).catch(() => null))?.preview ?? null;
   const told = classes && { labels: classes.names, nullLabel: classes.none, classLabels };

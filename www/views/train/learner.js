@@ -2,6 +2,7 @@
 
 import { Failure } from '../../engine/errors.js';
 import { Trainer } from '../../engine/trainer.js';
+import { kindsOf } from './plan.js';
 
 /**
  * @typedef {import('./plan.js').Plan} Plan
@@ -153,7 +154,8 @@ export class Learner {
     try {
       if (stops !== this.#stops) throw new Failure('ended', 'the samples were ended');
       const { classes, seed } = this.plan;
-      const labels = classes && Array.from({ length: count }, (_, i) => i % classes.names.length);
+      const kinds = classes && kindsOf(classes);
+      const labels = kinds && Array.from({ length: count }, (_, i) => kinds[i % kinds.length].label);
       const { values } = await sampler.sample({ steps: GLANCE_STEPS, batch: count, seed, eta: 0, ...(labels && { labels }) }, () => {}).ended;
       if (!values) throw new Failure('ended', 'the samples were ended');
       return { values, step };

@@ -9,8 +9,8 @@ import { FROM_NOTHING } from '../../state.js';
  * @typedef {import('../../state.js').Values} Values
  *
  * @typedef {object} Classes
- * @property {string[]} names
- * @property {number} [none]  the class that stands for none of them, which guidance needs
+ * @property {string[]} names  by the number of the class
+ * @property {number} [none]  the class that stands for none of the others, which guidance needs; it may have no name
  *
  * @typedef {object} Begin
  * @property {string} config  the text of config.json
@@ -128,9 +128,18 @@ export function shapeOf(config) {
   return { channels, height, width, classes: classes ?? 0 };
 }
 
+/** All that pictures are of. @param {Classes} classes */
+export function kindsOf({ names, none }) {
+  return names.map((name, label) => ({ name, label })).filter(({ label }) => label !== none);
+}
+
+/** @param {Classes|null} classes */
+export const namesOf = (classes) => (classes ? kindsOf(classes).map(({ name }) => name) : []);
+
 /** The text of class_labels.json. @param {Classes} classes */
-function classLabels({ names, none }) {
-  return JSON.stringify({ label2id: Object.fromEntries(names.map((name, i) => [name, i])), null_class_id: none ?? null });
+function classLabels(classes) {
+  const label2id = Object.fromEntries(kindsOf(classes).map(({ name, label }) => [name, label]));
+  return JSON.stringify({ label2id, null_class_id: classes.none ?? null });
 }
 
 /** @param {import('../../models.js').Model} model @param {import('../../engine/weights.js').OnBytes} onBytes @returns {Promise<Begin>} */
