@@ -27,6 +27,7 @@ pub mod engine;
 pub mod gaussian;
 pub mod images;
 pub mod json;
+pub mod model_files;
 pub mod noise;
 pub mod normality;
 pub mod random;

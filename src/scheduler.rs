@@ -135,6 +135,8 @@ impl VarianceType {
 pub struct SchedulerConfig {
     /// `_class_name`.
     pub class: SchedulerClass,
+    /// The file's `_class_name` where that is another one, in whose place DDIM samples.
+    pub stands_for: Option<&'static str>,
     /// The length T of the training chain, 1 to [`MAX_TRAIN_TIMESTEPS`](crate::schedule::MAX_TRAIN_TIMESTEPS).
     pub num_train_timesteps: usize,
     /// Where the betas start, in the schedules that use it; above 0 and below 1.
@@ -176,6 +178,7 @@ impl SchedulerConfig {
     pub fn new(class: SchedulerClass) -> Self {
         Self {
             class,
+            stands_for: None,
             num_train_timesteps: 1000,
             beta_start: 0.0001,
             beta_end: 0.02,
@@ -201,6 +204,14 @@ impl SchedulerConfig {
     pub fn unknown_keys(&self) -> Vec<String> {
         let unknown = self.extra.keys().filter(|key| !key.starts_with('_'));
         unknown.cloned().collect()
+    }
+
+    /// What is worth knowing of how the file was read, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let told = self.stands_for.map(|class| {
+            format!("scheduler_config.json: {class} is not part of this program; its noise levels are sampled with DDIM")
+        });
+        told.into_iter().collect()
     }
 
     /// The noise schedule, rescaled to zero terminal SNR where the configuration says so.

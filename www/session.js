@@ -280,7 +280,8 @@ export class Session extends Emitter {
       if (keys.length > 0) this.tell(file, ignored(file, keys));
     }
     this.clear('weights');
-    if (info.notes.length > 0) this.tell('weights', info.notes.join('; '));
+    const notes = [...info.notes, ...scheduler.notes];
+    if (notes.length > 0) this.tell('weights', `${notes.join('; ')}.`);
     this.emit('loaded', loaded);
     this.#enter('ready', 'Ready.', { figures: `${(info.parameters / 1e6).toFixed(1)} million parameters` });
   }

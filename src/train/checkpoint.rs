@@ -19,6 +19,7 @@ use super::options::TrainOptions;
 use crate::engine::LearnerState;
 use crate::engine::plan::Plan;
 use crate::images::fnv1a;
+use crate::json::brief;
 use crate::scheduler::{SchedulerConfig, SchedulerError};
 use crate::unet::config::{ConfigError, UnetConfig};
 use crate::unet::input::InputError;
@@ -225,10 +226,11 @@ impl Checkpoint {
     /// [`CheckpointError`] names the part that is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let foreign = |what: String| CheckpointError::NotACheckpoint(what);
-        let damaged = |e| {
+        let damaged = |e: safetensors::SafeTensorError| {
             foreign(format!(
-                "{} bytes that are no whole .safetensors file ({e})",
-                bytes.len()
+                "{} bytes that are no whole .safetensors file ({})",
+                bytes.len(),
+                brief(&e.to_string())
             ))
         };
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
@@ -237,7 +239,9 @@ impl Checkpoint {
             .iter()
             .map(|(name, view)| (name.to_string(), view))
             .collect();
-        let unreadable = |e| foreign(format!("an unreadable header ({e})"));
+        let unreadable = |e: serde_json::Error| {
+            foreign(format!("an unreadable header ({})", brief(&e.to_string())))
+        };
         let entries = metadata.metadata().as_ref();
         let entry = |name| entries.and_then(|entries| entries.get(name));
         let header: Header = if let Some(entry) = entry(ENTRY) {

@@ -1,7 +1,8 @@
 //! `class_labels.json`: what the classes of a conditional network are called.
 //!
 //! The only place that knows that JSON: `label2id`, an object from names to classes, and `null_class_id`, the class that
-//! stands for none (Ho & Salimans 2022), or null. It lies beside `config.json`.
+//! stands for none (Ho & Salimans 2022), or null. A list of names, and an object from all classes to names, are read too.
+//! It lies beside `config.json`.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +117,16 @@ impl ClassLabels {
     /// # Errors
     /// [`LabelsError`] names the field, what was expected and what was found.
     pub fn from_json(text: &str) -> Result<Self, LabelsError> {
+        let plain = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+        if let Ok(names) = serde_json::from_str::<Vec<String>>(plain)
+            && !names.is_empty()
+        {
+            return Self::new(names, None);
+        }
         let object = json::object(text).map_err(LabelsError::Json)?;
+        if let Some(names) = numbered(&object) {
+            return Self::new(names, None);
+        }
         let mut fields = Fields::new(&object);
         let classes = fields.read(
             "label2id",
@@ -220,6 +230,13 @@ impl ClassLabels {
         }
         format!("{list}or {numbers}")
     }
+}
+
+/// The names in an object from every class, 0 to the last, to its name.
+fn numbered(object: &Map<String, Value>) -> Option<Vec<String>> {
+    let name = |class: usize| Some(object.get(&class.to_string())?.as_str()?.to_string());
+    let names: Option<Vec<String>> = (0..object.len()).map(name).collect();
+    names.filter(|names| !names.is_empty())
 }
 
 fn classes(value: &Value) -> Option<Vec<(String, usize)>> {

@@ -8,6 +8,8 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 
+use crate::json::{brief, cut};
+
 /// Why a weights file was refused. Every message names the file's part that is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum WeightsError {
@@ -52,6 +54,9 @@ pub enum WeightsError {
     },
 }
 
+/// Of what does not fit; with what stands around it, a line has 500 characters at most.
+const LONGEST: usize = 400;
+
 fn describe(
     missing: &[String],
     extra: &[String],
@@ -72,7 +77,7 @@ fn describe(
         });
         parts.push(format!("wrong shape: {}", some(list)));
     }
-    parts.join("; ")
+    cut(&parts.join("; "), LONGEST)
 }
 
 /// The first few of a list that may be as long as a file wants it, and how many more there are.
@@ -212,7 +217,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
                     bytes.len()
                 )
             }
-            other => format!("a damaged one ({other})"),
+            other => format!("a damaged one ({})", brief(&other.to_string())),
         })
     })
 }

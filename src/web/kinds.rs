@@ -7,6 +7,8 @@ use crate::engine::UnknownStorage;
 use crate::engine::{EngineError, UnknownEngine};
 #[cfg(feature = "train")]
 use crate::images::ImageError;
+#[cfg(feature = "figures")]
+use crate::model_files::{ModelError, layout::LayoutError};
 use crate::noise::NoiseError;
 use crate::normality::NormalityError;
 use crate::runs::marginals::MarginalError;
@@ -30,6 +32,20 @@ use crate::unet::weights::WeightsError;
 impl HasKind for ConfigError {
     fn kind(&self) -> Kind {
         Kind::Config
+    }
+}
+
+#[cfg(feature = "figures")]
+impl HasKind for ModelError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Config(error) => error.kind(),
+            Self::Scheduler(error) => error.kind(),
+            Self::Weights(error) => error.kind(),
+            Self::Layout(LayoutError::NoConfig) | Self::Family(_) => Kind::Config,
+            Self::Layout(_) | Self::Torch { .. } | Self::Shards { .. } => Kind::Weights,
+            Self::Open { .. } | Self::Zip(_) => Kind::Input,
+        }
     }
 }
 
@@ -141,6 +157,7 @@ impl HasKind for Refusal {
             | Self::Step { .. }
             | Self::Count { .. }
             | Self::Values { .. }
+            | Self::Room { .. }
             | Self::Alone { .. } => Kind::Options,
         }
     }

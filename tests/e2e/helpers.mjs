@@ -68,12 +68,12 @@ export const packageThat = (body) => (/** @type {Context} */ context) =>
         let panic = () => {};
         export const on_panic = (listener) => (panic = listener);
         export const is_software_adapter = () => false;
-        export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [] });
+        export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [], notes: [] });
         export class Denoiser {
           static async load(config, weights, device) { return Object.assign(new Denoiser(), { device }); }
           tuning() {}
           info() {
-            return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [] };
+            return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [], notes: [] };
           }
           sampler(options) {
             const picture = () => new Float32Array(options.batch * 1024);

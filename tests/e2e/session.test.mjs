@@ -20,9 +20,9 @@ setViews(['generate']);
 
 /** @type {Loaded} */
 const LOADED = {
-  info: { engine: 'plan', device: 'cpu', adapter: 'test', parameters: 1e6, in_channels: 1, out_channels: 1, sample_size: [8, 8], classes: null, unknown_keys: [] },
+  info: { engine: 'plan', device: 'cpu', adapter: 'test', parameters: 1e6, in_channels: 1, out_channels: 1, sample_size: [8, 8], classes: null, unknown_keys: [], notes: [] },
   adapter: 'test',
-  scheduler: { trainSteps: 1000, tau: 'leading', unknownKeys: [], json: '{}' },
+  scheduler: { trainSteps: 1000, tau: 'leading', unknownKeys: [], notes: [], json: '{}' },
 };
 
 /** A client that does what a test says, when it says so. */
@@ -118,6 +118,20 @@ test('a second request waits for the first, and both end', async (t) => {
   client.asked[1].resolve({ stopped: false });
   assert.deepEqual(await second.ended, { stopped: false });
   assert.deepEqual(states, ['loading', 'ready', 'running', 'done', 'running', 'done']);
+});
+
+test('how a model was read is told with it', async (t) => {
+  const told = { ...LOADED, info: { ...LOADED.info, notes: ['weights: without a prefix'] }, scheduler: { ...LOADED.scheduler, notes: ['sampled with DDIM'] } };
+  const { session } = sessionWith(Promise.resolve(told), Promise.resolve(LOADED));
+  t.after(() => session.fail('over'));
+  /** @type {string[]} */
+  const heard = [];
+  session.on('notice', ({ topic, text }) => heard.push(`${topic}: ${text}`));
+  session.on('clear', (topics) => topics.includes('weights') && heard.push('cleared'));
+  await session.load();
+  assert.deepEqual(heard, ['cleared', 'weights: weights: without a prefix; sampled with DDIM.']);
+  await session.load();
+  assert.deepEqual(heard.slice(2), ['cleared']);
 });
 
 test('stop ends the run under way and no other; a run that waits can be stopped for itself', async (t) => {

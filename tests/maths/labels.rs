@@ -31,6 +31,15 @@ fn names_and_the_null_class_are_read_and_written() {
         serde_json::from_str::<serde_json::Value>(HUB).unwrap()
     );
 
+    for text in [
+        r#"["back", "item", "front"]"#,
+        r#"{"1": "item", "0": "back", "2": "front"}"#,
+    ] {
+        let list = ClassLabels::from_json(text).unwrap();
+        assert_eq!(list.iter().collect::<Vec<_>>(), names);
+        assert_eq!(list.null_class(), None);
+    }
+
     let bare = ClassLabels::from_json(r#"{"label2id": {}}"#).unwrap();
     assert_eq!(bare, ClassLabels::default());
     let new = ClassLabels::new(vec!["back".into(), "item".into(), "front".into()], Some(3));

@@ -11,7 +11,7 @@ import { Requests } from './requests.js';
  * @property {string} [why]  why it runs there, where that is not what one might expect
  * @property {'f32'|'f16'} [storage]  how the device keeps the network's numbers
  * @property {string} [tuning]  which kernels were the fastest on the graphics card
- * @property {{trainSteps: number, tau: string, unknownKeys: string[], json: string}} scheduler  T, the tau that the model asks for, the keys that were ignored, and the file itself
+ * @property {{trainSteps: number, tau: string, unknownKeys: string[], notes: string[], json: string}} scheduler  T, the tau that the model asks for, the keys that were ignored, how else it was read, and the file itself
  *
  * @typedef {Uint8ClampedArray<ArrayBuffer>} Levels  grey levels, [B, C, H, W]
  * @typedef {{type: 'started', total: number}} Started

@@ -125,11 +125,11 @@ async function load(request) {
   // A panic never settles the promise that waits for it.
   wasm.on_panic((message) => crash('crash', message));
   choose();
-  const { num_train_timesteps: trainSteps, timestep_spacing: tau, unknown_keys: unknownKeys } = wasm.scheduler_info(files.scheduler);
+  const { num_train_timesteps: trainSteps, timestep_spacing: tau, unknown_keys: unknownKeys, notes } = wasm.scheduler_info(files.scheduler);
   model = await loadDenoiser();
   const info = model.info();
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, why, storage: storageOf(info.device), tuning: model.tuning() };
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, notes, json: files.scheduler }, why, storage: storageOf(info.device), tuning: model.tuning() };
 }
 
 /** Waits until the page is at most LEAD steps behind. @param {Run} run @param {number} made  steps of it */

@@ -48,6 +48,9 @@ enum Command {
     Steps(steps::Args),
 }
 
+/// The longest error, with the program's name before it and a sign that it is cut, has 500 characters.
+const LONGEST: usize = 489;
+
 /// Runs the program.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -71,10 +74,13 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            remark(format_args!(
-                "ddim-web: {}",
-                error.to_string().replace('\n', " ")
-            ));
+            // Paths and what files hold may be of any length; a line is not.
+            let line = error.to_string().replace('\n', " ");
+            let line: String = match line.char_indices().nth(LONGEST) {
+                Some((end, _)) => format!("{}…", &line[..end]),
+                None => line,
+            };
+            remark(format_args!("ddim-web: {line}"));
             ExitCode::from(match error {
                 CliError::Usage(_) => 2,
                 CliError::Failed(_) | CliError::Stopped => 1,

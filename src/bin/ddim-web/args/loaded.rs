@@ -16,6 +16,15 @@ use crate::files::model::ModelFiles;
 use crate::stop::Stop;
 use crate::terminal::remark;
 
+/// A file of unknown keys has its first few named.
+const NAMED: usize = 8;
+
+/// As much of a key as a line has room for.
+fn shown(key: &str) -> String {
+    const LONGEST: usize = 40;
+    key.chars().take(LONGEST).collect()
+}
+
 /// A model folder, opened on one device.
 pub struct Loaded {
     /// The model.
@@ -37,6 +46,7 @@ impl Loaded {
         let options = machine.options()?;
         let files = ModelFiles::read(folder)?;
         let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
+        files.notes.iter().for_each(remark);
         weights::remarks(&files.weights).iter().for_each(remark);
         let engine = pollster::block_on(Engine::load(
             &files.config,
@@ -57,7 +67,14 @@ impl Loaded {
             ("scheduler_config.json", model.scheduler().unknown_keys()),
         ] {
             if !keys.is_empty() {
-                remark(format_args!("{file}: ignored {}", keys.join(", ")));
+                let more = keys.len().saturating_sub(NAMED);
+                let some: Vec<String> = keys.iter().take(NAMED).map(|key| shown(key)).collect();
+                let rest = if more == 0 {
+                    String::new()
+                } else {
+                    format!(" and {more} more")
+                };
+                remark(format_args!("{file}: ignored {}{rest}", some.join(", ")));
             }
         }
         Ok(Self {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ddim_web::engine::{AnyLearner, EngineError, LoadOptions};
 use ddim_web::images::ImageSet;
+use ddim_web::model_files;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::loss::Objective;
@@ -14,6 +15,7 @@ use ddim_web::train::{
 };
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::labels::ClassLabels;
+use ddim_web::unet::weights;
 
 use self::training::{CHECKPOINT, Training};
 use crate::args::background::Background;
@@ -23,9 +25,10 @@ use crate::error::CliError;
 use crate::files::dataset;
 use crate::files::labels::class_labels;
 use crate::files::lock::Lock;
-use crate::files::model::{CONFIG, SCHEDULER, WEIGHTS, place};
+use crate::files::model::{ModelFiles, WEIGHTS};
 use crate::files::whole::{check_writable, read, read_text};
 use crate::stop::Stop;
+use crate::terminal::remark;
 
 /// The network that is trained without --config: 2.7 million parameters with one channel.
 const NETWORK: &str = r#"{
@@ -233,7 +236,7 @@ struct Beginning {
     options: TrainOptions,
 }
 
-/// The file of weights of another model.
+/// The weights of another model.
 struct Weights {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -251,33 +254,44 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
         CliError::Failed(format!("{}: {error}", path.display()))
     }
-    let init = |part, name| args.init.as_ref().map(|folder| place(folder, part, name));
-    let config = (args.config.clone())
-        .or_else(|| init("unet", CONFIG))
-        .map(|path| UnetConfig::from_json(&read_text(&path)?).map_err(|e| named(&path, e)))
-        .transpose()?;
+    let init = match &args.init {
+        Some(folder) => Some((ModelFiles::with_or_without_schedule(folder)?, folder)),
+        None => None,
+    };
+    // What was given by itself comes before what the model has.
+    let text = |given: Option<&PathBuf>, own: Option<(String, &Path)>| match given {
+        Some(path) => Ok(Some((read_text(path)?, path.clone()))),
+        None => Ok::<_, CliError>(own.map(|(text, path)| (text, path.to_path_buf()))),
+    };
+    let own = |text: fn(&model_files::ModelFiles) -> Option<String>| {
+        let (model, folder) = init.as_ref()?;
+        Some((text(model)?, folder.as_path()))
+    };
+    let config = text(
+        args.config.as_ref(),
+        own(|model| Some(model.config.clone())),
+    )?
+    .map(|(text, path)| UnetConfig::from_json(&text).map_err(|e| named(&path, e)))
+    .transpose()?;
     let classes = match &args.init {
         Some(folder) => class_labels(folder, config.as_ref().and_then(|c| c.num_class_embeds))?,
         None => None,
     };
-    let weights = init("unet", WEIGHTS)
-        .map(|path| {
-            Ok::<_, CliError>(Weights {
-                bytes: read(&path)?,
-                path,
-            })
-        })
-        .transpose()?;
-    let mut scheduler = match args
-        .scheduler
-        .clone()
-        .or_else(|| init("scheduler", SCHEDULER))
-    {
-        Some(path) => {
-            SchedulerConfig::from_json(&read_text(&path)?).map_err(|e| named(&path, e))?
-        }
+    let mut scheduler = match text(
+        args.scheduler.as_ref(),
+        own(|model| model.scheduler.clone()),
+    )? {
+        Some((text, path)) => SchedulerConfig::from_json(&text).map_err(|e| named(&path, e))?,
         None => SchedulerConfig::new(SchedulerClass::Ddim),
     };
+    if let Some((model, _)) = &init {
+        model.notes.iter().for_each(remark);
+        weights::remarks(&model.weights).iter().for_each(remark);
+    }
+    let weights = init.map(|(model, folder)| Weights {
+        path: folder.clone(),
+        bytes: model.weights,
+    });
     if let Some(prediction) = args.prediction {
         let configured = scheduler.prediction_type;
         if let Some(path) = args.scheduler.as_ref().filter(|_| configured != prediction) {
