@@ -1,32 +1,30 @@
 //! `ddim-web train`: a model folder from a folder of images.
 
+mod images;
 mod training;
 
 use std::path::{Path, PathBuf};
 
 use ddim_web::engine::{AnyLearner, EngineError, LoadOptions};
-use ddim_web::images::ImageSet;
 use ddim_web::model_files;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::loss::Objective;
-use ddim_web::train::{
-    Checkpoint, Labels, Loss, Setup, TrainError, TrainOptions, Trainer, TrainingSet,
-};
+use ddim_web::train::{Checkpoint, Loss, Setup, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::labels::ClassLabels;
 use ddim_web::unet::weights;
 
+use self::images::Images;
 use self::training::{CHECKPOINT, Training};
 use crate::args::background::Background;
 use crate::args::labels::LabelSource;
 use crate::args::machine::{Device, Engine, Machine, Simd, Storage};
 use crate::error::CliError;
-use crate::files::dataset;
 use crate::files::labels::class_labels;
 use crate::files::lock::Lock;
 use crate::files::model::{ModelFiles, WEIGHTS};
-use crate::files::whole::{check_writable, read, read_text};
+use crate::files::whole::{read, read_text};
 use crate::stop::Stop;
 use crate::terminal::remark;
 
@@ -178,52 +176,6 @@ impl Args {
 /// The learner of a run on `machine`.
 async fn learner(machine: LoadOptions, setup: Setup) -> Result<AnyLearner, EngineError> {
     AnyLearner::new(&machine, &setup.config, setup.state).await
-}
-
-/// The images of `--data`.
-struct Images {
-    images: ImageSet,
-    /// The class of each, and what the classes are called from 0 on.
-    labels: Option<(Vec<usize>, Vec<String>)>,
-}
-
-impl Images {
-    /// Reads them, and their classes as `--labels` says. Folders are called as `known` says, whose network has as many
-    /// classes as the number beside it.
-    fn read(args: &Args, known: Option<(&ClassLabels, usize)>) -> Result<Self, CliError> {
-        let (folder, background) = (&args.data, args.background.background);
-        let found = match &args.labels {
-            None => Self {
-                images: dataset::read(folder, args.size, background)?.images,
-                labels: None,
-            },
-            Some(source) => {
-                let found = dataset::read_labelled(folder, args.size, background, source, known)?;
-                Self {
-                    images: found.images,
-                    labels: Some((found.labels, found.names)),
-                }
-            }
-        };
-        check_writable(&args.out.join(CHECKPOINT))?;
-        Ok(found)
-    }
-
-    /// What a network of `classes` classes learns from, which are called as `known` says, or by [`Labels::new`].
-    fn set(
-        self,
-        known: Option<ClassLabels>,
-        classes: Option<usize>,
-    ) -> Result<TrainingSet, CliError> {
-        let labels = self.labels.map(|(of_images, names)| match known {
-            Some(classes) => Ok(Labels { of_images, classes }),
-            None => Labels::new(of_images, names, classes).map_err(CliError::failed),
-        });
-        Ok(TrainingSet {
-            images: self.images,
-            labels: labels.transpose()?,
-        })
-    }
 }
 
 /// What a new run begins with, as far as it can be checked before the images are read.
