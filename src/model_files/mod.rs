@@ -27,7 +27,6 @@ use crate::unet::weights::{self, WeightsError};
 
 /// Most files of one model, its shards among them.
 const MOST_SHARDS: usize = 1000;
-/// Most names of classes, and the letters of each.
 
 /// A model, as the engines take it.
 #[derive(Debug, Clone, PartialEq)]
