@@ -37,6 +37,8 @@ pub struct ModelFiles {
     pub scheduler: Option<String>,
     /// The bytes of a `.safetensors` file.
     pub weights: Vec<u8>,
+    /// The file that the weights were read from, or the list of such.
+    pub weights_name: String,
     /// What the classes are called; empty where nobody gives them names.
     pub classes: ClassLabels,
     /// What is worth knowing of how all of it was read, a sentence each.
@@ -158,6 +160,7 @@ pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, Mode
         },
         None => ClassLabels::default(),
     };
+    let weights_name = weights.name().to_string();
     let weights = match weights {
         Weights::Safetensors(name) => get(name)?.into_owned(),
         Weights::Torch(name) => {
@@ -176,6 +179,7 @@ pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, Mode
         scheduler,
         weights,
         classes,
+        weights_name,
         notes,
     })
 }

@@ -37,7 +37,7 @@ fn fault(target: &Target, bytes: &[u8]) -> Option<String> {
         }
         Ok(_) => {}
     }
-    let allowed = 10 * bytes.len() + target.always;
+    let allowed = target.times * bytes.len() + target.always;
     (most > allowed).then(|| format!("{most} bytes of memory for {} of input", bytes.len()))
 }
 

@@ -310,7 +310,8 @@ fn an_archive_of_a_folder_is_the_folder() {
     for name in ["flat", "pipeline", "sharded"] {
         for deflate in [false, true] {
             let archive = zip_of(&files_of(name), deflate);
-            assert_eq!(read_zip(&archive).unwrap(), open(name).unwrap(), "{name}");
+            let expected = open_under(name, "model/").unwrap();
+            assert_eq!(read_zip(&archive).unwrap(), expected, "{name}");
         }
     }
 }

@@ -24,9 +24,17 @@ pub struct Target {
     pub read: Read,
     pub seeds: Vec<Vec<u8>>,
     pub tokens: Vec<&'static [u8]>,
-    /// Bytes that it may have beside ten times its input, whatever the input is.
+    /// Bytes that it may have for each of its input.
+    pub times: usize,
+    /// Bytes that it may have beside them, whatever the input is.
     pub always: usize,
 }
+
+/// What every reader may have.
+const TEN: usize = 10;
+/// What the crate safetensors has of a header: a side of a tensor is two letters there and eight bytes in memory, in lists
+/// that grow by doubling, of which two are looked at.
+const HEADER: usize = 40;
 
 const JSON: [&[u8]; 34] = [
     b"{",
@@ -113,6 +121,7 @@ pub fn targets() -> Vec<Target> {
                 include_bytes!("../fixtures/unet/scale-shift-heads.json").to_vec(),
             ],
             tokens: json.clone(),
+            times: TEN,
             always: 1 << 16,
         },
         Target {
@@ -125,6 +134,7 @@ pub fn targets() -> Vec<Target> {
             ],
             tokens: json.clone(),
             // A chain of a million steps, the longest there may be.
+            times: TEN,
             always: 64 << 20,
         },
         Target {
@@ -139,6 +149,7 @@ pub fn targets() -> Vec<Target> {
             seeds: vec![small_safetensors(), small_safetensors()[..200].to_vec(), long_names()],
             tokens: [&json[..10], &[b"\"F32\"", b"\"F16\"", b"\"I64\"", b"\"data_offsets\"", b"module.", b"[0,0]"]].concat(),
             // Names of a network's tensors, and what is said of those that are missing.
+            times: HEADER,
             always: 1 << 18,
         },
         Target {
@@ -146,6 +157,7 @@ pub fn targets() -> Vec<Target> {
             read: Box::new(|bytes| told(ImageSet::from_idx(bytes.to_vec()))),
             seeds: vec![[&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 4][..], &[7; 32]].concat()],
             tokens: vec![b"\0\0\x08\x01", b"\0\0\0\0", b"\xFF\xFF\xFF\xFF", b"\0\0\x10\0", b"\x1F\x8B"],
+            times: TEN,
             always: 1 << 12,
         },
         Target {
@@ -156,6 +168,7 @@ pub fn targets() -> Vec<Target> {
                 long_names(),
             ],
             tokens: [&json[..10], &[b"\"F32\"", b"\"F16\"", b"\"sample\"", b"[1,3,2,2]"]].concat(),
+            times: HEADER,
             always: 1 << 16,
         },
         Target {
@@ -164,6 +177,7 @@ pub fn targets() -> Vec<Target> {
             seeds: vec![pickle_of("pipeline"), pickle_of("checkpoint"), pickle_of("hostile")],
             tokens: PICKLE.to_vec(),
             // The most values there may be.
+            times: TEN,
             always: 16 << 20,
         },
         Target {
@@ -171,6 +185,7 @@ pub fn targets() -> Vec<Target> {
             read: Box::new(|bytes| told(torch::read(bytes))),
             seeds: vec![small_torch(), layout_file("hostile", ".bin"), layout_file("legacy", ".bin")],
             tokens: [PICKLE, &[b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"a/data/0", b"data.pkl"]].concat(),
+            times: TEN,
             always: 16 << 20,
         },
         Target {
@@ -198,6 +213,7 @@ pub fn targets() -> Vec<Target> {
                 b"\x01\0",
             ],
             // A text of 64 KiB, and its tree.
+            times: TEN,
             always: 1 << 20,
         },
         Target {
@@ -211,6 +227,7 @@ pub fn targets() -> Vec<Target> {
             ),
             seeds: vec![layout_file("sharded", "index.json"), br#"{"weight_map": {"a": "a-00001-of-00002.safetensors", "b": "b"}}"#.to_vec()],
             tokens: [&json[..16], &[b"\"weight_map\"", b"../", b"\"a-00001-of-00002.safetensors\""]].concat(),
+            times: TEN,
             always: 1 << 16,
         },
         Target {
@@ -221,6 +238,7 @@ pub fn targets() -> Vec<Target> {
             ),
             seeds: vec![br#"{"0": "cat", "1": "dog"}"#.to_vec(), br#"["cat", "dog", "\u00e4"]"#.to_vec()],
             tokens: [&json[..16], &[b"\"0\"", b"\"10000\"", b"\"cat\""]].concat(),
+            times: TEN,
             always: 1 << 16,
         },
         Target {
@@ -237,6 +255,7 @@ pub fn targets() -> Vec<Target> {
                 b"/", b"//", b"..", b"\n", b"unet", b"unet_ema/", b"config.json", b".fp16.", b".bin", b".safetensors",
                 b".index.json", b"-of-0", b"vae/", b"\xF0\x9F\x98\x80", b"\xC3",
             ],
+            times: TEN,
             always: 1 << 16,
         },
     ];
@@ -260,6 +279,7 @@ pub fn targets() -> Vec<Target> {
         ]
         .concat(),
         // The tensors of a network of the most channels, and its schedule.
+        times: HEADER,
         always: 64 << 20,
     });
     list

@@ -61,11 +61,10 @@ export function oneLine(error) {
 }
 
 /**
- * What a trap of the wasm module says. Where it cannot have the memory that it needs, Rust ends it with `unreachable` and
- * not a word; a panic, which ends so too, has told its own reason before.
- * @param {unknown} error @returns {string}
+ * Why an instance of WebAssembly has ended, in one line. One that runs out of memory traps without a word of its own.
+ * @param {unknown} reason @returns {string}
  */
-export function reasonOfTrap(error) {
-  const said = oneLine(error);
-  return said === 'unreachable' || said === 'unreachable executed' ? 'most likely there was no memory left for it; a smaller batch takes less' : said;
+export function lastWords(reason) {
+  const said = oneLine(reason) || 'no reason given';
+  return /^(Uncaught RuntimeError: |RuntimeError: )?unreachable/i.test(said) ? 'it stopped without a word, as it does without memory' : said;
 }

@@ -1,6 +1,6 @@
 //! Reading the options of a run in training from JavaScript.
 
-use js_sys::{Reflect, Uint8Array};
+use js_sys::Reflect;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
@@ -9,6 +9,7 @@ use crate::images::ImageSet;
 use crate::train::{Checkpoint, Labels, TrainOptions, TrainingSet};
 use crate::unet::labels::ClassLabels;
 use crate::web::checks::{MAX_SAFE, check_keys, integer};
+use crate::web::lists::{check_length, file};
 use crate::web::{WebError, js_error};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -144,6 +145,9 @@ const BEGIN_KEYS: [&str; 8] = [
     "label_dropout",
 ];
 
+/// Most labels that are read.
+const MAX_LABELS: usize = 1 << 22;
+
 /// Pictures per step where nobody says: half a minute for the first hundred steps of a small network on one core.
 const BATCH: usize = 16;
 
@@ -269,28 +273,13 @@ fn change(given: &JsValue, options: &mut TrainOptions) -> Result<(), WebError> {
 }
 
 /// The bytes in the option `name`.
-fn bytes(given: &JsValue, name: &str) -> Result<Option<Vec<u8>>, WebError> {
+fn bytes(given: &JsValue, name: &'static str) -> Result<Option<Vec<u8>>, WebError> {
     // What throws when it is looked at is not there.
     let value = Reflect::get(given, &name.into()).unwrap_or(JsValue::UNDEFINED);
     if value.is_undefined() || value.is_null() {
         return Ok(None);
     }
-    match value.dyn_into::<Uint8Array>() {
-        Ok(bytes) => copied(&bytes, name).map(Some),
-        Err(_) => Err(WebError::options(format!("{name}: expected an Uint8Array"))),
-    }
-}
-
-/// The numbers of `from`: more than there is memory for would end the module without a word.
-fn copied(from: &Uint8Array, name: &str) -> Result<Vec<u8>, WebError> {
-    let length = from.length() as usize;
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(length)
-        .map_err(|_| WebError::options(format!("{name}: there is no memory for {length} bytes")))?;
-    bytes.resize(length, 0);
-    from.copy_to(&mut bytes);
-    Ok(bytes)
+    file(&value, name).map(Some)
 }
 
 fn set(
@@ -299,6 +288,7 @@ fn set(
     classes: Option<usize>,
     class_labels: Option<&ClassLabels>,
 ) -> Result<(TrainingSet, LoadOptions), WebError> {
+    check_length(given, "labels", MAX_LABELS)?;
     let Images {
         device,
         count,

@@ -241,7 +241,7 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
         weights::remarks(&model.weights).iter().for_each(remark);
     }
     let weights = init.map(|(model, folder)| Weights {
-        path: folder.clone(),
+        path: folder.join(&model.weights_name),
         bytes: model.weights,
     });
     if let Some(prediction) = args.prediction {
