@@ -120,7 +120,7 @@ fn the_network_learns_what_its_classes_mean() {
 
 #[test]
 fn a_resumed_run_with_classes_equals_an_uninterrupted_one_bit_for_bit() {
-    for engine in ENGINES {
+    for &engine in ENGINES {
         let start = || begin(engine, &network(9), options(12), places()).unwrap();
         let (mut whole, mut first) = (start(), start());
         run(&mut whole, 12);
