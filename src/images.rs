@@ -1,5 +1,9 @@
 //! Sets of images: 8-bit pixels in memory, and the IDX format of MNIST.
 
+mod labels;
+
+pub use labels::labels_from_idx;
+
 /// The largest height or width accepted.
 pub const MAX_SIDE: usize = 4096;
 
@@ -18,6 +22,17 @@ pub enum ImageError {
     #[error("IDX: expected a header of {HEADER} bytes, found {found} bytes")]
     Header {
         /// Length of the file.
+        found: usize,
+    },
+    /// The bytes do not begin like an IDX file of labels.
+    #[error("IDX: expected a file of labels, which begins with 00000801, found {0}")]
+    LabelMagic(String),
+    /// The labels are not as many as announced.
+    #[error("IDX: expected {expected} labels and at least 1, found {found} bytes")]
+    LabelCount {
+        /// Labels announced.
+        expected: usize,
+        /// Bytes there are.
         found: usize,
     },
     /// The pixels do not fill the announced shape.

@@ -1,6 +1,7 @@
 // One engine for all views: the client with the model that is loaded, the queue of runs, and what the status line
 // says. Views ask it and listen to it; it knows none of them, and nothing of the document.
 
+import { nameClasses } from './classes.js';
 import { Client } from './engine/client.js';
 import { Failure } from './engine/errors.js';
 import { Emitter } from './events.js';
@@ -136,6 +137,12 @@ export class Session extends Emitter {
       const loaded = await client.load(sourceOf(model), { ...this.settings.all(), sha256: model.sha256 });
       this.#insist(client);
       checkShowable(loaded.info);
+      this.clear('classes');
+      if (loaded.info.classes) {
+        const problem = await nameClasses(model, loaded.info.classes);
+        this.#insist(client);
+        if (problem) this.tell('classes', problem);
+      }
       this.loaded = loaded;
     } catch (error) {
       // Another load has begun, or the crash has been told.

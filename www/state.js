@@ -50,6 +50,7 @@ export { FROM_NOTHING, OPEN_CHOSEN, OWN_SCHEDULE } from './settings/views.js';
  * @property {string} size
  * @property {'auto'|'grey'|'colour'} colours
  * @property {'none'|'mirror'} flips
+ * @property {'folders'|'none'} kinds
  * @property {number} train_batch
  * @property {number} lr
  * @property {number} train_steps

@@ -22,13 +22,11 @@ use self::zip::{Zip, ZipError};
 use crate::json::{self, brief};
 use crate::scheduler::{SchedulerClass, SchedulerConfig, SchedulerError};
 use crate::unet::config::{ConfigError, UnetConfig};
+use crate::unet::labels::ClassLabels;
 use crate::unet::weights::{self, WeightsError};
 
 /// Most files of one model, its shards among them.
 const MOST_SHARDS: usize = 1000;
-/// Most names of classes, and the letters of each.
-const MOST_LABELS: usize = 10_000;
-const LONGEST_LABEL: usize = 100;
 
 /// A model, as the engines take it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +39,8 @@ pub struct ModelFiles {
     pub weights: Vec<u8>,
     /// The file that the weights were read from, or the list of such.
     pub weights_name: String,
-    /// Names of the classes, from class 0 on; empty where nobody gives them names.
-    pub labels: Vec<String>,
+    /// What the classes are called; empty where nobody gives them names.
+    pub classes: ClassLabels,
     /// What is worth knowing of how all of it was read, a sentence each.
     pub notes: Vec<String>,
 }
@@ -152,15 +150,15 @@ pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, Mode
         }
         None => None,
     };
-    let labels = match labels {
-        Some(name) => match class_labels(&text(name)?) {
-            Ok(labels) => labels,
+    let classes = match labels {
+        Some(name) => match ClassLabels::from_json(&text(name)?) {
+            Ok(classes) => classes,
             Err(what) => {
                 notes.push(format!("class_labels.json is not used: {what}"));
-                Vec::new()
+                ClassLabels::default()
             }
         },
-        None => Vec::new(),
+        None => ClassLabels::default(),
     };
     let weights_name = weights.name().to_string();
     let weights = match weights {
@@ -180,8 +178,8 @@ pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, Mode
         config,
         scheduler,
         weights,
+        classes,
         weights_name,
-        labels,
         notes,
     })
 }
@@ -315,27 +313,4 @@ fn sharded<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<u8>, 
         }
     }
     serialized(tensors)
-}
-
-/// Names of classes: a list, or an object with their numbers as keys.
-fn class_labels(text: &str) -> Result<Vec<String>, String> {
-    let expected =
-        || format!("expected up to {MOST_LABELS} texts, or an object of 0 to the last class");
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let labels: Vec<Value> = match serde_json::from_str(text).map_err(|_| "no JSON".to_string())? {
-        Value::Array(list) => list,
-        Value::Object(map) => (0..map.len())
-            .map(|class| map.get(&class.to_string()).cloned())
-            .collect::<Option<_>>()
-            .ok_or_else(expected)?,
-        _ => return Err(expected()),
-    };
-    if labels.len() > MOST_LABELS {
-        return Err(expected());
-    }
-    let named = labels.iter().map(|label| {
-        let text = label.as_str()?;
-        Some(text.chars().take(LONGEST_LABEL).collect())
-    });
-    named.collect::<Option<_>>().ok_or_else(expected)
 }

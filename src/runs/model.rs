@@ -2,7 +2,7 @@
 
 use super::rules::{self, Refusal};
 use crate::engine::{BatchSpec, Denoiser, EngineError, EngineInfo};
-use crate::sampler::{SampleOptions, Sampler, SamplerError, StepOutput};
+use crate::sampler::{Guidance, SampleOptions, Sampler, SamplerError, StepOutput};
 use crate::scheduler::{SchedulerConfig, TrajectoryOptions};
 use crate::unet::input::{self, InputError};
 
@@ -32,6 +32,8 @@ pub struct Job {
     pub size: Option<[usize; 2]>,
     /// Class of every image, for a conditional model.
     pub class: Option<usize>,
+    /// How much further than to the images of `class` the run goes.
+    pub guidance: Option<Guidance>,
     /// x_T `[count, C, H, W]` in place of seeded noise.
     pub latents: Option<Vec<f32>>,
 }
@@ -47,6 +49,7 @@ impl Job {
             count,
             size: None,
             class: None,
+            guidance: None,
             latents: None,
         }
     }
@@ -222,7 +225,7 @@ impl<D: Denoiser> Model<D> {
             labels: job.class.map(|class| vec![class; batch]),
             latents: job.latents.as_ref().map(of_batch),
             known: None,
-            guidance: None,
+            guidance: job.guidance,
         };
         Ok(Sampler::new(&self.engine, &self.scheduler, options)?)
     }

@@ -13,15 +13,17 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
+use super::labels::TrainingSet;
 use super::option_error::OptionError;
 use super::options::TrainOptions;
 use crate::engine::LearnerState;
 use crate::engine::plan::Plan;
-use crate::images::{ImageSet, fnv1a};
+use crate::images::fnv1a;
 use crate::json::brief;
 use crate::scheduler::{SchedulerConfig, SchedulerError};
 use crate::unet::config::{ConfigError, UnetConfig};
 use crate::unet::input::InputError;
+use crate::unet::labels::{ClassLabels, LabelsError};
 use crate::unet::weights::{Precision, TensorSpec, WeightsError, checked, to_bytes};
 
 /// The metadata entry; the number changes with the format.
@@ -66,6 +68,9 @@ pub enum CheckpointError {
     /// The schedule's configuration was refused.
     #[error("checkpoint: {0}")]
     Scheduler(#[from] SchedulerError),
+    /// The names of the classes were refused.
+    #[error("checkpoint: {0}")]
+    Classes(#[from] LabelsError),
     /// An option was refused.
     #[error("checkpoint: {0}")]
     Options(#[from] OptionError),
@@ -81,17 +86,21 @@ pub struct DataId {
     pub count: usize,
     /// `[channels, height, width]`.
     pub shape: [usize; 3],
-    /// [`ImageSet::fingerprint`].
+    /// [`ImageSet::fingerprint`](crate::images::ImageSet::fingerprint).
     pub fingerprint: u64,
+    /// [`Labels::fingerprint`](super::labels::Labels::fingerprint), where there are labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<u64>,
 }
 
 impl DataId {
-    /// The identity of `images`.
-    pub fn of(images: &ImageSet) -> Self {
+    /// The identity of `set`.
+    pub fn of(set: &TrainingSet) -> Self {
         Self {
-            count: images.count(),
-            shape: images.shape(),
-            fingerprint: images.fingerprint(),
+            count: set.images.count(),
+            shape: set.images.shape(),
+            fingerprint: set.images.fingerprint(),
+            labels: set.labels.as_ref().map(|labels| labels.fingerprint()),
         }
     }
 }
@@ -101,9 +110,13 @@ impl std::fmt::Display for DataId {
         let [channels, height, width] = self.shape;
         write!(
             f,
-            "{} images of {channels} × {height} × {width} (fingerprint {:016x})",
+            "{} images of {channels} × {height} × {width} (fingerprint {:016x}",
             self.count, self.fingerprint
-        )
+        )?;
+        match self.labels {
+            Some(labels) => write!(f, ", labels {labels:016x})"),
+            None => f.write_str(", no labels)"),
+        }
     }
 }
 
@@ -115,6 +128,8 @@ struct Header {
     step: u32,
     options: TrainOptions,
     data: DataId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    class_labels: Option<String>,
 }
 
 /// The header of format 1.
@@ -139,6 +154,8 @@ pub struct Checkpoint {
     pub step: u32,
     /// What it learned from.
     pub data: DataId,
+    /// What the network's classes are called, where it has some.
+    pub classes: Option<ClassLabels>,
     /// The loss of every step done.
     pub losses: Vec<f32>,
     /// The parameters, their average and Adam's moments, in the order of [`Plan::expected_tensors`].
@@ -194,6 +211,7 @@ impl Checkpoint {
             step: self.step,
             options: self.options.clone(),
             data: self.data.clone(),
+            class_labels: self.classes.as_ref().map(ClassLabels::to_json),
         };
         let header =
             serde_json::to_string(&header).map_err(|e| CheckpointError::Write(e.to_string()))?;
@@ -246,6 +264,12 @@ impl Checkpoint {
         header.options.check()?;
         let config = UnetConfig::from_json(&header.config)?;
         let scheduler = SchedulerConfig::from_json(&header.scheduler)?;
+        let classes = (header.class_labels.as_deref())
+            .map(ClassLabels::from_json)
+            .transpose()?;
+        if let Some(classes) = &classes {
+            classes.check(config.num_class_embeds.unwrap_or(0))?;
+        }
         let losses = losses(tensors.get(LOSSES), header.step)?;
         let specs = Plan::expected_tensors(&config)?;
         let group = |group| {
@@ -270,6 +294,7 @@ impl Checkpoint {
             options,
             step,
             data,
+            classes,
             losses,
             state,
         })

@@ -10,6 +10,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod ema;
 pub mod init;
+pub mod labels;
 pub mod loss;
 pub mod options;
 pub mod rate;
@@ -24,6 +25,7 @@ mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::TrainError;
+pub use labels::{Labels, TrainingSet};
 pub use option_error::OptionError;
 pub use options::TrainOptions;
 pub use trainer::{Setup, StepReport, Trainer};

@@ -27,6 +27,7 @@ use crate::timesteps::TimestepsError;
 use crate::train::{CheckpointError, OptionError, TrainError};
 use crate::unet::config::ConfigError;
 use crate::unet::input::InputError;
+use crate::unet::labels::LabelsError;
 use crate::unet::weights::WeightsError;
 
 impl HasKind for OutOfMemory {
@@ -64,6 +65,20 @@ impl HasKind for WeightsError {
 impl HasKind for InputError {
     fn kind(&self) -> Kind {
         Kind::Input
+    }
+}
+
+impl HasKind for LabelsError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Unknown { .. } => Kind::Options,
+            Self::Json(_)
+            | Self::Field(_)
+            | Self::Name { .. }
+            | Self::Twice { .. }
+            | Self::Same { .. }
+            | Self::Class { .. } => Kind::Config,
+        }
     }
 }
 
@@ -287,6 +302,7 @@ impl HasKind for CheckpointError {
             Self::Config(error) => error.kind(),
             Self::Network(error) => error.kind(),
             Self::Scheduler(error) => error.kind(),
+            Self::Classes(error) => error.kind(),
             Self::Options(error) => error.kind(),
         }
     }
@@ -301,7 +317,8 @@ impl HasKind for TrainError {
             Self::Scheduler(error) => error.kind(),
             Self::Weights(error) => error.kind(),
             Self::Input(error) => error.kind(),
-            Self::Network { .. } | Self::Data { .. } => Kind::Input,
+            Self::Network { .. } | Self::Labels { .. } | Self::Data { .. } => Kind::Input,
+            Self::Classes(error) => error.kind(),
             Self::NotFinite { .. } => Kind::Diverged,
             Self::Device(error) => error.kind(),
             Self::Over { .. } => Kind::Over,

@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod animate;
+mod classes;
 mod compare;
 mod dissect;
 mod files;

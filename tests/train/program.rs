@@ -14,10 +14,10 @@ use crate::damage::idx;
 use crate::support::{TINY, bar_pixels};
 
 /// A folder of its own for each test, empty at the start and gone at the end.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let path =
             std::env::temp_dir().join(format!("ddim-web-train-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
@@ -25,11 +25,11 @@ impl Folder {
         Self(path)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    pub fn write(&self, name: &str, bytes: &[u8]) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         fs::write(self.path(name), bytes).unwrap();
     }
@@ -48,12 +48,17 @@ impl Folder {
         folder
     }
 
-    fn train(&self, more: &str) -> Output {
-        let more = more.split_whitespace();
+    pub fn train(&self, more: &str) -> Output {
+        let begin = ["train", "--data", "data", "--out", "run"];
+        let arguments: Vec<&str> = begin.into_iter().chain(more.split_whitespace()).collect();
+        self.program("", &arguments)
+    }
+
+    /// Runs the program in the folder `place` of this one.
+    pub fn program(&self, place: &str, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_ddim-web"))
-            .current_dir(&self.0)
-            .args(["train", "--data", "data", "--out", "run"])
-            .args(more)
+            .current_dir(self.path(place))
+            .args(arguments)
             .output()
             .unwrap()
     }
@@ -72,7 +77,7 @@ impl Drop for Folder {
 
 const TINY_RUN: &str = "--config tiny.json --batch 4";
 
-fn succeeds(output: &Output) {
+pub fn succeeds(output: &Output) {
     assert!(
         output.status.success(),
         "{}",
@@ -81,7 +86,7 @@ fn succeeds(output: &Output) {
 }
 
 /// The exit code and the last line of standard error.
-fn fails(output: &Output, code: i32, words: &[&str]) {
+pub fn fails(output: &Output, code: i32, words: &[&str]) {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{text}");
     let line = text.lines().last().unwrap_or_default();

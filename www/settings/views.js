@@ -350,6 +350,18 @@ export const OF_VIEWS = [
     help: 'Twice as many pictures for nothing, where left and right do not matter. Not for letters and digits.',
   },
   {
+    key: 'kinds',
+    view: 'train',
+    kind: 'choice',
+    label: 'Classes',
+    default: 'folders',
+    choices: [
+      ['folders', 'one for each folder'],
+      ['none', 'not told apart'],
+    ],
+    help: 'Of pictures from several folders the network can be told which one each is from. Afterwards one asks it for a picture of one folder, by its name.',
+  },
+  {
     key: 'train_batch',
     view: 'train',
     kind: 'integer',
@@ -373,10 +385,10 @@ export const OF_VIEWS = [
     key: 'train_steps',
     view: 'train',
     kind: 'integer',
-    label: 'Steps (0: by a rule)',
+    label: 'Steps',
     default: 0,
     min: 0,
     max: 1_000_000,
-    help: 'After so many steps it stops by itself. 0 leaves it to a rule: 25 steps for each picture and at least 1,000, since a network begins to learn its pictures by heart after a number of steps that grows with their number (Bonnaire et al. 2025, arXiv 2505.17638).',
+    help: 'After so many steps it stops by itself. 0 means by the rule: 25 steps for each picture and at least 1,000, since a network begins to learn its pictures by heart after a number of steps that grows with their number (Bonnaire et al. 2025, arXiv 2505.17638).',
   },
 ];

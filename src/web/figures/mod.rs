@@ -1,5 +1,6 @@
 //! What the papers' figures and the page's views are made of, beside runs of a network: the feature `figures`.
 
+mod classes;
 mod file;
 mod model;
 mod nearest;
@@ -9,6 +10,7 @@ mod pictures;
 mod points;
 mod statistics;
 
+pub use classes::class_labels;
 pub use file::{from_safetensors, to_safetensors};
 pub use model::{proposed_scheduler, read_model};
 pub use nearest::nearest;

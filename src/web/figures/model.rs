@@ -19,8 +19,10 @@ export interface ReadModel {
   scheduler: string | null;
   /** The bytes of a .safetensors file. */
   weights: Uint8Array<ArrayBuffer>;
-  /** Names of the classes, from class 0 on; empty where nobody gives them names. */
+  /** Names of the classes, from class 0 on, empty texts for those without one; none where nobody gives them names. */
   labels: string[];
+  /** The class that stands for none, which guidance needs; null where nobody says it. */
+  null_label: number | null;
   /** What is worth knowing of how all of it was read, a sentence each. */
   notes: string[];
 }
@@ -65,6 +67,10 @@ pub fn read_model(files: &JsModelFiles) -> Result<JsReadModel, WebError> {
 fn given(model: ModelFiles) -> JsReadModel {
     let texts =
         |list: &[String]| -> JsValue { list.iter().map(JsValue::from).collect::<Array>().into() };
+    let classes = &model.classes;
+    let last = classes.iter().last().map_or(0, |(class, _)| class + 1);
+    let names = (0..last).map(|class| classes.name(class).unwrap_or_default());
+    let labels: Array = names.map(JsValue::from).collect();
     object([
         ("config", model.config.into()),
         (
@@ -72,7 +78,11 @@ fn given(model: ModelFiles) -> JsReadModel {
             model.scheduler.map_or(JsValue::NULL, JsValue::from),
         ),
         ("weights", Uint8Array::from(model.weights.as_slice()).into()),
-        ("labels", texts(&model.labels)),
+        ("labels", labels.into()),
+        (
+            "null_label",
+            classes.null_class().map_or(JsValue::NULL, JsValue::from),
+        ),
         ("notes", texts(&model.notes)),
     ])
     .unchecked_into()

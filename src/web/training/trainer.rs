@@ -11,6 +11,7 @@ use crate::scheduler::SchedulerConfig;
 use crate::train::options::MAX_BATCH;
 use crate::train::{Checkpoint, OptionError, Setup, StepReport, TrainError, Trainer};
 use crate::unet::config::UnetConfig;
+use crate::unet::labels::ClassLabels;
 use crate::unet::weights::{Precision, to_bytes};
 use crate::web::checks::{check_keys, integer};
 use crate::web::lists::{byte_array, check_length, file, float_option};
@@ -60,6 +61,8 @@ export interface TrainedModel {
   scheduler: string;
   /** diffusion_pytorch_model.safetensors, with the averaged weights. */
   weights: Uint8Array<ArrayBuffer>;
+  /** class_labels.json, of a network with classes. */
+  class_labels?: string;
 }
 /** What a training step does with a picture: x_t = signal x0 + noise eps, and (c_x0 x0 + c_eps eps) is what the network should say. */
 export interface TrainingLevel {
@@ -80,6 +83,8 @@ export interface GradientOptions {
   t: number[];
   /** What happens to each picture, in place of what the scheduler and the loss say of its time step. */
   levels?: TrainingLevel[];
+  /** The class of each picture, for a network with classes. */
+  labels?: number[];
 }
 /** What `Trainer.gradients()` gives. */
 export interface TrainingGradients {
@@ -131,6 +136,7 @@ fn shape(config: &UnetConfig) -> [Option<usize>; 3] {
 struct Batch {
     t: Vec<f64>,
     levels: Option<Vec<WebLevel>>,
+    labels: Option<Vec<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -162,12 +168,12 @@ impl WebTrainer {
         let request = Request::read(options)?;
         let config = UnetConfig::from_json(&request.config).map_err(js_error)?;
         let scheduler = SchedulerConfig::from_json(&request.scheduler).map_err(js_error)?;
-        let (images, device) = request.images(shape(&config))?;
+        let (set, device) = request.set(shape(&config), config.num_class_embeds)?;
         let (options, make) = (request.options, maker(device));
         let trainer = match &request.weights {
-            None => Trainer::new(&config, scheduler, options, images, make).await,
+            None => Trainer::new(&config, scheduler, options, set, make).await,
             Some(weights) => {
-                Trainer::from_weights(&config, weights, scheduler, options, images, make).await
+                Trainer::from_weights(&config, weights, scheduler, options, set, make).await
             }
         };
         Ok(Self {
@@ -186,10 +192,8 @@ impl WebTrainer {
         // Its numbers, and lists of their names.
         allocate::room("a network in training", 2 * checkpoint.len() as u64).map_err(js_error)?;
         let mut checkpoint = Checkpoint::from_bytes(&checkpoint).map_err(js_error)?;
-        let [channels, height, width] = checkpoint.data.shape;
-        let shape = [channels, height, width].map(Some);
-        let (images, device) = options::resume(options, &mut checkpoint.options, shape)?;
-        let trainer = Trainer::resume(checkpoint, images, maker(device)).await;
+        let (set, device) = options::resume(options, &mut checkpoint)?;
+        let trainer = Trainer::resume(checkpoint, set, maker(device)).await;
         Ok(Self {
             trainer: trainer.map_err(js_error)?,
             part: None,
@@ -252,10 +256,12 @@ impl WebTrainer {
         };
         let weights = self.trainer.weights(precision).await.map_err(js_error)?;
         let scheduler = self.trainer.scheduler().to_json().map_err(js_error)?;
+        let classes = self.trainer.classes().map(ClassLabels::to_json);
         Ok(object([
             ("config", self.trainer.config().to_json().into()),
             ("scheduler", scheduler.into()),
             ("weights", byte_array(&weights)?.into()),
+            ("class_labels", classes.into()),
         ])
         .unchecked_into())
     }
@@ -288,8 +294,8 @@ impl WebTrainer {
     }
 
     fn batch(&self, options: JsValue) -> Result<TrainBatch, WebError> {
-        check_keys(&options, &["x0", "eps", "t", "levels"])?;
-        for name in ["t", "levels"] {
+        check_keys(&options, &["x0", "eps", "t", "levels", "labels"])?;
+        for name in ["t", "levels", "labels"] {
             check_length(&options, name, MAX_BATCH)?;
         }
         let pictures = |name| {
@@ -297,7 +303,7 @@ impl WebTrainer {
             found.ok_or_else(|| WebError::options(format!("{name}: expected a Float32Array")))
         };
         let (x0, eps) = (pictures("x0")?, pictures("eps")?);
-        let Batch { t, levels } = serde_wasm_bindgen::from_value(options)
+        let Batch { t, levels, labels } = serde_wasm_bindgen::from_value(options)
             .map_err(|error| WebError::options(format!("options: {error}")))?;
         let objective = self.trainer.objective();
         let level = |t: &f64| {
@@ -315,6 +321,15 @@ impl WebTrainer {
             None => t.iter().map(level).collect::<Result<_, _>>()?,
             Some(levels) => levels.into_iter().map(Level::from).collect(),
         };
+        let label = |label: f64| Ok(integer("labels", label, f64::from(u32::MAX))? as usize);
+        let labels = labels
+            .map(|labels| {
+                labels
+                    .into_iter()
+                    .map(label)
+                    .collect::<Result<_, WebError>>()
+            })
+            .transpose()?;
         let [channels, height, width] = self.trainer.image_shape();
         Ok(TrainBatch {
             shape: [t.len(), channels, height, width],
@@ -322,7 +337,7 @@ impl WebTrainer {
             eps,
             timesteps: t.into_iter().map(|t| t as f32).collect(),
             levels,
-            labels: None,
+            labels,
             drop_seed: 0,
         })
     }

@@ -20,10 +20,23 @@ function holdsFolder(data) {
   return data.items?.[0]?.webkitGetAsEntry?.()?.isDirectory ?? false;
 }
 
+/** The folders that files were dropped in. @type {WeakMap<Blob, string>} */
+const folders = new WeakMap();
+
+/** The name of the folder that a file was chosen or dropped in, empty where it came alone. @param {Blob} file */
+export function folderOf(file) {
+  const path = file instanceof File ? file.webkitRelativePath : '';
+  return folders.get(file) ?? path.split('/').at(-2) ?? '';
+}
+
 /** @param {FileSystemEntry} entry @returns {Promise<File[]>} it, or what is in it; without what cannot be read */
 async function filesOf(entry) {
   if (entry.isFile) {
-    return new Promise((resolve) => /** @type {FileSystemFileEntry} */ (entry).file((file) => resolve([file]), () => resolve([])));
+    const named = (/** @type {File} */ file) => {
+      folders.set(file, entry.fullPath.split('/').at(-2) ?? '');
+      return [file];
+    };
+    return new Promise((resolve) => /** @type {FileSystemFileEntry} */ (entry).file((file) => resolve(named(file)), () => resolve([])));
   }
   const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
   const files = [];

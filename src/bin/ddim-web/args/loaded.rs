@@ -5,10 +5,13 @@ use std::path::Path;
 use ddim_web::engine::Engine;
 use ddim_web::runs::{Event, Job, Model, Watch};
 use ddim_web::scheduler::SchedulerConfig;
+use ddim_web::unet::labels::ClassLabels;
 use ddim_web::unet::weights;
 
+use super::condition::Asked;
 use super::machine::Machine;
 use crate::error::CliError;
+use crate::files::labels::class_labels;
 use crate::files::model::ModelFiles;
 use crate::stop::Stop;
 use crate::terminal::remark;
@@ -26,6 +29,10 @@ fn shown(key: &str) -> String {
 pub struct Loaded {
     /// The model.
     pub model: Model<Engine>,
+    /// What its classes are called; empty where nothing says it.
+    pub labels: ClassLabels,
+    /// What it is asked for.
+    pub asked: Asked,
     /// Ctrl-C.
     pub stop: Stop,
 }
@@ -50,6 +57,7 @@ impl Loaded {
         .map_err(CliError::failed)?;
         let model = Model::new(engine, scheduler);
         let info = model.info();
+        let labels = class_labels(folder, info.classes)?.unwrap_or_default();
         remark(format_args!(
             "{} parameters on {}",
             info.parameters, info.adapter
@@ -69,7 +77,12 @@ impl Loaded {
                 remark(format_args!("{file}: ignored {}{rest}", some.join(", ")));
             }
         }
-        Ok(Self { model, stop })
+        Ok(Self {
+            model,
+            labels,
+            asked: Asked::default(),
+            stop,
+        })
     }
 
     /// The images of `job`, `[count, C, H, W]`. `see` hears of every step of every batch.

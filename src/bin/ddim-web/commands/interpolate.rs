@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     };
     let job = Job {
         latents: Some(between(&ends.noises, rows, columns).map_err(CliError::failed)?),
-        ..args.common.job(trajectory, 0, count)
+        ..args.common.job(&loaded, trajectory, 0, count)
     };
     let images = args.common.make(&loaded, &job, steps, film.as_mut())?;
 

@@ -1,27 +1,30 @@
 //! `ddim-web train`: a model folder from a folder of images.
 
+mod images;
 mod training;
 
 use std::path::{Path, PathBuf};
 
 use ddim_web::engine::{AnyLearner, EngineError, LoadOptions};
-use ddim_web::images::ImageSet;
 use ddim_web::model_files;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::{Checkpoint, Loss, Setup, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
+use ddim_web::unet::labels::ClassLabels;
 use ddim_web::unet::weights;
 
+use self::images::Images;
 use self::training::{CHECKPOINT, Training};
 use crate::args::background::Background;
+use crate::args::labels::LabelSource;
 use crate::args::machine::{Device, Engine, Machine, Simd, Storage};
 use crate::error::CliError;
-use crate::files::dataset;
+use crate::files::labels::class_labels;
 use crate::files::lock::Lock;
 use crate::files::model::{ModelFiles, WEIGHTS};
-use crate::files::whole::{check_writable, read, read_text};
+use crate::files::whole::{read, read_text};
 use crate::stop::Stop;
 use crate::terminal::remark;
 
@@ -44,10 +47,24 @@ pub struct Args {
         default_value = "/usr/share/datasets/fashion-mnist"
     )]
     data: PathBuf,
+    /// The class of every image, for a conditional network: folders (each folder in --data is a class and gives it its
+    /// name) or an IDX file of labels such as train-labels-idx1-ubyte[.gz]
+    #[arg(long, value_name = "folders|FILE")]
+    labels: Option<LabelSource>,
+    /// Share of the images whose class the network is not told, so that the model can be guided; 0 for a network
+    /// without a class that stands for none [default: 0.1 where the network has one]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        requires = "labels",
+        conflicts_with = "resume",
+        allow_negative_numbers = true
+    )]
+    label_dropout: Option<f64>,
     #[command(flatten)]
     background: Background,
     /// Folder that becomes the model: config.json, scheduler_config.json, diffusion_pytorch_model.safetensors;
-    /// also checkpoint.safetensors, loss.png and samples.png
+    /// with --labels class_labels.json; also checkpoint.safetensors, loss.png and samples.png
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Go on with the run in --out; options that are not given stay as they were
@@ -126,16 +143,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), CliError> {
     let stop = Stop::watch()?;
     let machine = args.machine().options()?;
-    let beginning = if args.resume {
-        None
+    let trainer = if args.resume {
+        resume(args, machine)?
     } else {
-        Some(beginning(args)?)
-    };
-    let images = dataset::read(&args.data, args.size, args.background.background)?.images;
-    check_writable(&args.out.join(CHECKPOINT))?;
-    let trainer = match beginning {
-        Some(beginning) => beginning.start(images, machine)?,
-        None => resume(args, images, machine)?,
+        beginning(args)?.start(args, machine)?
     };
     let _lock = Lock::take(&args.out)?;
     let mut training = Training {
@@ -170,6 +181,8 @@ async fn learner(machine: LoadOptions, setup: Setup) -> Result<AnyLearner, Engin
 /// What a new run begins with, as far as it can be checked before the images are read.
 struct Beginning {
     config: Option<UnetConfig>,
+    /// What the classes of --init are called.
+    classes: Option<ClassLabels>,
     weights: Option<Weights>,
     scheduler: SchedulerConfig,
     options: TrainOptions,
@@ -212,6 +225,10 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     )?
     .map(|(text, path)| UnetConfig::from_json(&text).map_err(|e| named(&path, e)))
     .transpose()?;
+    let classes = match &args.init {
+        Some(folder) => class_labels(folder, config.as_ref().and_then(|c| c.num_class_embeds))?,
+        None => None,
+    };
     let mut scheduler = match text(
         args.scheduler.as_ref(),
         own(|model| model.scheduler.clone()),
@@ -245,6 +262,7 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     Training::check(&scheduler)?;
     Ok(Beginning {
         config,
+        classes,
         weights,
         scheduler,
         options,
@@ -252,12 +270,10 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
 }
 
 impl Beginning {
-    fn start(
-        self,
-        images: ImageSet,
-        machine: LoadOptions,
-    ) -> Result<Trainer<AnyLearner>, CliError> {
-        let [channels, height, width] = images.shape();
+    fn start(self, args: &Args, machine: LoadOptions) -> Result<Trainer<AnyLearner>, CliError> {
+        let configured = self.config.as_ref().and_then(|c| c.num_class_embeds);
+        let images = Images::read(args, self.classes.as_ref().zip(configured))?;
+        let [channels, height, width] = images.images.shape();
         let config = match self.config {
             Some(config) => config,
             None => {
@@ -266,32 +282,32 @@ impl Beginning {
                     in_channels: channels,
                     out_channels: channels,
                     sample_size: Some([height, width]),
+                    num_class_embeds: images.labels.as_ref().map(|(_, names)| {
+                        let null_class = args.label_dropout != Some(0.0);
+                        names.len() + usize::from(null_class)
+                    }),
                     ..network
                 }
             }
         };
+        let set = images.set(self.classes, config.num_class_embeds)?;
         let make = async |setup| learner(machine, setup).await;
         let (scheduler, options) = (self.scheduler, self.options);
         match self.weights {
             Some(Weights { path, bytes }) => {
-                let trainer =
-                    Trainer::from_weights(&config, &bytes, scheduler, options, images, make);
+                let trainer = Trainer::from_weights(&config, &bytes, scheduler, options, set, make);
                 pollster::block_on(trainer).map_err(|error| match error {
                     TrainError::Weights(e) => CliError::Failed(format!("{}: {e}", path.display())),
                     other => CliError::failed(other),
                 })
             }
-            None => pollster::block_on(Trainer::new(&config, scheduler, options, images, make))
+            None => pollster::block_on(Trainer::new(&config, scheduler, options, set, make))
                 .map_err(CliError::failed),
         }
     }
 }
 
-fn resume(
-    args: &Args,
-    images: ImageSet,
-    machine: LoadOptions,
-) -> Result<Trainer<AnyLearner>, CliError> {
+fn resume(args: &Args, machine: LoadOptions) -> Result<Trainer<AnyLearner>, CliError> {
     let path = args.out.join(CHECKPOINT);
     let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
     let bytes = read(&path)?;
@@ -304,8 +320,11 @@ fn resume(
             "steps: {step} steps of this run are done: give a larger --steps than {steps}"
         )));
     }
+    let classes = checkpoint.config.num_class_embeds;
+    let images = Images::read(args, checkpoint.classes.as_ref().zip(classes))?;
+    let set = images.set(checkpoint.classes.clone(), classes)?;
     let make = async |setup| learner(machine, setup).await;
-    pollster::block_on(Trainer::resume(checkpoint, images, make)).map_err(CliError::failed)
+    pollster::block_on(Trainer::resume(checkpoint, set, make)).map_err(CliError::failed)
 }
 
 /// Puts the options that were given in place of those in `options`.
@@ -321,5 +340,6 @@ fn change(options: &mut TrainOptions, args: &Args) {
         clip: args.clip.unwrap_or(old.clip),
         seed: args.seed.unwrap_or(old.seed),
         loss: args.loss.unwrap_or(old.loss),
+        label_dropout: args.label_dropout.or(old.label_dropout),
     };
 }
