@@ -42,7 +42,8 @@ const checksum = (data) => `sha256-${createHash('sha256').update(data).digest('b
 
 /** @param {string} html @param {string|undefined} url  where it will be, with a slash at its end */
 function published(html, url) {
-  const tags = ['<meta name="service-worker" content="sw.js">'];
+  const worker = '<meta name="service-worker" content="sw.js">';
+  const tags = html.includes(worker) ? [] : [worker];
   let page = html;
   if (url) {
     page = page.replaceAll(`content="${CARD}"`, `content="${url}${CARD}"`);
@@ -82,10 +83,11 @@ async function makeRoom(out) {
 
 /**
  * @param {string} out  a new folder, or one that this made before
- * @param {{url?: string, root?: string}} [options]  where it will be published; where the page is
+ * @param {{url?: string, root?: string, plain?: boolean}} [options]  where it will be published; where the page is; whether
+ *   its scripts and style sheets stay as they are
  * @returns {Promise<{version: string, files: Record<string, string>, small: boolean}>}  whether scripts and style sheets are small
  */
-export async function makeSite(out, { url, root = ROOT } = {}) {
+export async function makeSite(out, { url, root = ROOT, plain = false } = {}) {
   const folder = resolve(out);
   const address = url && new URL(url.endsWith('/') ? url : `${url}/`).href;
   await makeRoom(folder);
@@ -95,8 +97,8 @@ export async function makeSite(out, { url, root = ROOT } = {}) {
   await rm(join(folder, WORKER));
   const index = join(folder, 'index.html');
   await writeFile(index, published(await readFile(index, 'utf8'), address));
-  await joinSheets(folder);
-  const shrink = await findShrink();
+  if (!plain) await joinSheets(folder);
+  const shrink = plain ? null : await findShrink();
   if (shrink) await shrinkAll(folder, shrink);
 
   /** @type {Record<string, string>} */

@@ -102,7 +102,7 @@ const HEIGHT: u32 = 630;
 const BACKGROUND: Rgb<u8> = Rgb([18, 22, 21]);
 
 /// Free pixels around each sheet.
-const MARGIN: u32 = 45;
+const MARGIN: u32 = 30;
 
 /// The picture for those who show a link: the sheets of the first two models beside each other.
 pub fn card(previews: &[RgbImage]) -> RgbImage {
