@@ -11,9 +11,11 @@ mod mix;
 mod nearest;
 mod pictures;
 mod plan;
+mod publish;
 #[path = "../network/rule.rs"]
 mod rule;
 mod sample;
+mod serve;
 mod steps;
 mod support;
 mod variations;
