@@ -10,6 +10,7 @@ const HEADER: usize = 16;
 
 /// Why bytes are not a set of images.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// The bytes do not begin like an IDX file of images.
     #[error("IDX: expected an image file, which begins with 00000803, found {0}")]

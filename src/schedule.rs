@@ -17,6 +17,7 @@ const MAX_BETA: f64 = 0.999;
 
 /// Why a schedule cannot be built.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum ScheduleError {
     /// No schedule has this name.
     #[error("beta_schedule: expected one of {accepted}, found {found}", accepted = BetaSchedule::accepted())]

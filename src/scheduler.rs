@@ -25,6 +25,7 @@ use crate::{
 
 /// Why a configuration cannot be read or used.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum SchedulerError {
     /// The text is not a JSON object; holds the parser's message.
     #[error("scheduler_config.json: not a JSON object: {0}")]

@@ -44,6 +44,7 @@ use crate::unet::weights::WeightsError;
 
 /// Why an engine could not be made or could not run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError {
     /// `config.json` was refused.
     #[error(transparent)]

@@ -82,6 +82,7 @@ impl<F: FnMut(&Event)> Watch for F {
 
 /// Why a run gave no images.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The settings make no sense.
     #[error(transparent)]

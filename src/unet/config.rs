@@ -10,6 +10,7 @@ use crate::json::{self, FieldError, Fields};
 
 /// Why a `config.json` was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The text is not a JSON object.
     #[error("config.json: not a JSON object: {0}")]

@@ -4,6 +4,7 @@
 mod animate;
 mod compare;
 mod dissect;
+mod examples;
 mod files;
 mod interpolate;
 mod invert;
