@@ -52,6 +52,16 @@ pub enum ImageError {
 }
 
 /// Images of one shape, 8 bits per value.
+///
+/// ```
+/// use ddim_web::images::ImageSet;
+///
+/// // Two grey pictures of 2×2.
+/// let images = ImageSet::new(2, 1, 2, 2, vec![0, 85, 170, 255, 9, 9, 9, 9])?;
+/// assert_eq!(images.image(1), [9, 9, 9, 9]);
+/// assert_eq!(images.scaled(&[0])[3], 1.0);
+/// # Ok::<(), ddim_web::images::ImageError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSet {
     count: usize,
