@@ -173,9 +173,15 @@ fn a_conditional_model_shows_its_classes_and_gets_a_card() {
     let model = folder.path("model");
     fs::write(model.join("config.json"), CLASSES).unwrap();
     fs::write(model.join(WEIGHTS), rule::weights(&config)).unwrap();
+    let labels = "{\"label2id\": {\"a\": 0}}";
+    fs::write(model.join("class_labels.json"), labels).unwrap();
     let wish = ["--pictures", "3", "--steps", "1", "--model-card"];
     published(&folder, &[&["model", "out"], &wish[..]].concat());
     let place = folder.path("out/www/models/model");
+    assert_eq!(
+        fs::read_to_string(place.join("class_labels.json")).unwrap(),
+        labels
+    );
     let (width, height) = size_of_png(&place.join("preview.png"));
     assert!(width > 64 && height > 64);
     assert_eq!(

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use crate::args::machine::{Device, Engine, Machine, Storage};
 use crate::error::CliError;
-use crate::files::folder::Partial;
+use crate::files::partial::Partial;
 use crate::stop::Stop;
 use crate::terminal::say;
 use models::Shelf;

@@ -26,6 +26,7 @@ use crate::stop::Stop;
 use crate::terminal::remark;
 
 const CARD: &str = "README.md";
+const LABELS: &str = "class_labels.json";
 const PREVIEW: &str = "preview.png";
 const LIST: &str = "index.json";
 
@@ -124,6 +125,10 @@ impl Shelf {
         }
         if let Some(samples) = &entry.samples {
             copy(&folder.join(&samples.file), &place.join(&samples.file))?;
+        }
+        // What the page reads beside the three files.
+        if folder.join(LABELS).is_file() {
+            copy(&folder.join(LABELS), &place.join(LABELS))?;
         }
         if folder.join(CARD).is_file() {
             copy(&folder.join(CARD), &place.join(CARD))?;
