@@ -14,6 +14,7 @@ const HEADER: usize = 16;
 
 /// Why bytes are not a set of images.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// The bytes do not begin like an IDX file of images.
     #[error("IDX: expected an image file, which begins with 00000803, found {0}")]
@@ -74,6 +75,16 @@ pub enum ImageError {
 }
 
 /// Images of one shape, 8 bits per value.
+///
+/// ```
+/// use ddim_web::images::ImageSet;
+///
+/// // Two grey pictures of 2×2.
+/// let images = ImageSet::new(2, 1, 2, 2, vec![0, 85, 170, 255, 9, 9, 9, 9])?;
+/// assert_eq!(images.image(1), [9, 9, 9, 9]);
+/// assert_eq!(images.scaled(&[0])[3], 1.0);
+/// # Ok::<(), ddim_web::images::ImageError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSet {
     count: usize,

@@ -11,6 +11,7 @@
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
 //! 5. [`runs`]: what one does with a sampler: batches, encoding and decoding, paths, and what is refused.
+//!    [`site`]: the page as a folder to publish, as text.
 //! 6. `train` (with that feature): L_simple and other weights of L_gamma, Adam, averaged weights,
 //!    checkpoints.
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
@@ -38,6 +39,7 @@ pub mod sample_file;
 pub mod sampler;
 pub mod schedule;
 pub mod scheduler;
+pub mod site;
 pub mod step;
 pub mod timesteps;
 pub mod unet;

@@ -11,6 +11,7 @@ use crate::json::{brief, few};
 
 /// Why bytes are not such a file, or numbers do not make one. One line each.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SampleFileError {
     /// Not a `.safetensors` file, or a damaged one.
     #[error("expected a .safetensors file: {0}")]

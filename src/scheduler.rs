@@ -25,6 +25,7 @@ use crate::{
 
 /// Why a configuration cannot be read or used.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum SchedulerError {
     /// The text is not a JSON object; holds the parser's message.
     #[error("scheduler_config.json: not a JSON object: {0}")]
@@ -131,6 +132,16 @@ impl VarianceType {
 ///
 /// [`SchedulerConfig::from_json`] checks every number, [`SchedulerConfig::trajectory`] those that it uses, so a
 /// value set by hand in between is checked too.
+///
+/// ```
+/// use ddim_web::scheduler::SchedulerConfig;
+///
+/// let json = r#"{"_class_name": "DDIMScheduler", "beta_schedule": "squaredcos_cap_v2"}"#;
+/// let scheduler = SchedulerConfig::from_json(json)?;
+/// assert_eq!(scheduler.num_train_timesteps, 1000);
+/// assert_eq!(scheduler.schedule()?.len(), 1000);
+/// # Ok::<(), ddim_web::scheduler::SchedulerError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchedulerConfig {
     /// `_class_name`.

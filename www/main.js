@@ -7,6 +7,7 @@ import { FOLDER, readModels } from './models.js';
 import { keepOffline, onNewVersion } from './offline.js';
 import { ownModels } from './own.js';
 import { Session } from './session.js';
+import { NAME, viewsOf } from './site.js';
 import { setModels, setViews } from './state.js';
 import { element } from './ui/dom.js';
 import { followInvitations } from './ui/invitations.js';
@@ -45,7 +46,7 @@ async function room(name, code) {
 }
 
 /**
- * The views by name, as in `#view=NAME`; the first one is the default. The others load their own code when opened.
+ * The views by name, as in `#view=NAME`; the first one that the site has is the default. The others load their own code when opened.
  * @type {Record<string, Room>}
  */
 const VIEWS = {
@@ -58,6 +59,8 @@ const VIEWS = {
   model: { tab: 'Model', title: 'The models', load: () => room('model', import('./views/model.js')) },
   device: { tab: 'Device', title: 'This device', load: () => room('device', import('./views/device.js')) },
 };
+
+const OFFERED = viewsOf(Object.keys(VIEWS));
 
 /** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */
 class Views {
@@ -75,8 +78,8 @@ class Views {
     this.session = session;
     this.statusLine = statusLine;
     const nav = /** @type {HTMLElement} */ (document.getElementById('tabs'));
-    for (const [name, { tab }] of Object.entries(VIEWS)) {
-      const link = element('a', { 'data-testid': `tab-${name}` }, tab);
+    for (const name of OFFERED) {
+      const link = element('a', { 'data-testid': `tab-${name}` }, VIEWS[name].tab);
       link.addEventListener('click', (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
@@ -133,7 +136,7 @@ class Views {
     const slot = root.querySelector('[data-slot="status"]');
     if (!slot) throw new Error(`The view ${name} has no place for the status line.`);
     slot.append(this.statusLine);
-    document.title = `${title} · ddim-web`;
+    document.title = `${title} · ${NAME}`;
     document.body.dataset.view = name;
     for (const [tab, link] of this.#tabs) {
       if (tab === name) link.setAttribute('aria-current', 'page');
@@ -182,7 +185,7 @@ async function start() {
   // Whatever is in the list, these are the visitor's.
   models.push(...own.filter(({ id }) => models.every((model) => model.id !== id)));
   setModels(models);
-  setViews(Object.keys(VIEWS));
+  setViews(OFFERED);
 
   const settings = new Settings();
   settings.on('problems', (sentences) => {

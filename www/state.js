@@ -115,6 +115,12 @@ export function setViews(names) {
   fill('view', names.map((name) => [name, name]));
 }
 
+/** Whether the page has the view: a site may have some of them only. @param {string} name */
+export function hasView(name) {
+  const setting = settingOf('view');
+  return setting.kind === 'choice' && setting.choices.some(([view]) => view === name);
+}
+
 /** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models  at least one */
 export function setModels(models) {
   /** @type {[string, string][]} */

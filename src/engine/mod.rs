@@ -74,6 +74,7 @@ const STATE: &str = "a network in training";
 
 /// Why an engine could not be made or could not run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError {
     /// `config.json` was refused.
     #[error(transparent)]

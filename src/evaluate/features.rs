@@ -18,6 +18,7 @@ const MAX_LAYERS: usize = 64;
 
 /// Why a file is no such network, or images do not fit it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NetworkError {
     /// Not a .safetensors file, or numbers of a wrong kind.
     #[error(transparent)]

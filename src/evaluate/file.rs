@@ -14,6 +14,7 @@ pub const REAL: &str = "real";
 
 /// Why a file of features was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FeatureFileError {
     /// Not a .safetensors file, or numbers of a wrong kind.
     #[error(transparent)]

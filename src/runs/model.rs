@@ -10,6 +10,19 @@ use crate::unet::input::{self, InputError};
 pub(super) const BATCH: usize = 16;
 
 /// A network on a device, and the schedule that it was trained with.
+///
+/// ```no_run
+/// # async fn run(engine: ddim_web::engine::CpuEngine) -> Result<(), Box<dyn std::error::Error>> {
+/// use ddim_web::runs::{Event, Job, Model};
+/// use ddim_web::scheduler::{SchedulerClass, SchedulerConfig, TrajectoryOptions};
+/// use ddim_web::step::Method;
+///
+/// let model = Model::new(engine, SchedulerConfig::new(SchedulerClass::Ddim));
+/// let job = Job::new(TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, 50), 0, 100);
+/// let images = model.run(&job, &mut |_: &Event| {}).await?; // [100, C, H, W], about -1 to 1
+/// # Ok(())
+/// # }
+/// ```
 pub struct Model<D> {
     engine: D,
     scheduler: SchedulerConfig,
@@ -85,6 +98,7 @@ impl<F: FnMut(&Event)> Watch for F {
 
 /// Why a run gave no images.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The settings make no sense.
     #[error(transparent)]

@@ -11,6 +11,7 @@ use crate::scheduler::{SchedulerConfig, SchedulerError, check_level};
 
 /// Why pictures cannot be noised or mixed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PartialError {
     /// The schedule cannot be built, or has no such time step.
     #[error(transparent)]

@@ -17,6 +17,7 @@ const MAX_VALUES: usize = if cfg!(target_arch = "wasm32") {
 
 /// Why settings are refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The method or its eta is none that there is.
     #[error(transparent)]

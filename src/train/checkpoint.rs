@@ -36,6 +36,7 @@ const LOSSES: &str = "losses";
 
 /// Why bytes are not a checkpoint.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CheckpointError {
     /// The bytes are not safetensors, or not of this program.
     #[error("checkpoint: expected a checkpoint of ddim-web, found {0}")]

@@ -10,6 +10,7 @@ use crate::unet::weights::WeightsError;
 
 /// Why a run cannot begin or go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// An option was refused.
     #[error(transparent)]

@@ -48,6 +48,26 @@ pub struct Setup {
 }
 
 /// A run.
+///
+/// ```no_run
+/// # async fn run(
+/// #     config: ddim_web::unet::config::UnetConfig,
+/// #     images: ddim_web::images::ImageSet,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// use ddim_web::engine::CpuLearner;
+/// use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
+/// use ddim_web::train::{Setup, TrainOptions, Trainer};
+///
+/// let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
+/// let options = TrainOptions { steps: 1000, ..TrainOptions::default() };
+/// let learner = async |setup: Setup| CpuLearner::new(setup.config, &setup.state);
+/// let mut trainer = Trainer::new(&config, scheduler, options, images, learner).await?;
+/// while !trainer.is_over() {
+///     println!("loss {}", trainer.step().await?.loss);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Trainer<L> {
     learner: L,
     config: UnetConfig,

@@ -10,6 +10,7 @@ use crate::json::{self, FieldError, Fields};
 
 /// Why a `config.json` was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The text is not a JSON object.
     #[error("config.json: not a JSON object: {0}")]
@@ -91,6 +92,18 @@ pub enum TimeInjection {
 }
 
 /// A checked `UNet2DModel` configuration. Field names are diffusers' own.
+///
+/// ```
+/// use ddim_web::unet::config::UnetConfig;
+///
+/// let config = UnetConfig::from_json(
+///     r#"{"sample_size": 32, "in_channels": 3, "out_channels": 3, "block_out_channels": [32, 64],
+///         "down_block_types": ["DownBlock2D", "AttnDownBlock2D"],
+///         "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}"#,
+/// )?;
+/// assert_eq!(config.sample_size, Some([32, 32]));
+/// # Ok::<(), ddim_web::unet::config::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnetConfig {
     /// Height and width of the images the model was trained on, where the file says so.

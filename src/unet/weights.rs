@@ -12,6 +12,7 @@ use crate::json::{brief, cut};
 
 /// Why a weights file was refused. Every message names the file's part that is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WeightsError {
     /// The bytes are not safetensors.
     #[error("weights: expected a .safetensors file, found {0}")]

@@ -181,6 +181,8 @@ fn a_missing_argument_is_one_line_and_help_is_not_an_error() {
         &["compare", "--help"],
         &["dissect", "--help"],
         &["variations", "--help"],
+        &["publish", "--help"],
+        &["serve", "--help"],
         &["mix", "--help"],
         &["nearest", "--help"],
         &["evaluate", "--help"],

@@ -41,6 +41,17 @@ use crate::unet::weights;
 const BATCH: &str = "a batch of images";
 
 /// A network on the CPU.
+///
+/// ```no_run
+/// # fn load() -> Result<(), Box<dyn std::error::Error>> {
+/// use ddim_web::engine::{CpuEngine, Denoiser};
+///
+/// let config = std::fs::read_to_string("config.json")?;
+/// let weights = std::fs::read("diffusion_pytorch_model.safetensors")?;
+/// println!("{} parameters", CpuEngine::load(&config, &weights)?.info().parameters);
+/// # Ok(())
+/// # }
+/// ```
 pub struct CpuEngine {
     config: UnetConfig,
     packed: Arc<Vec<Packed>>,

@@ -41,6 +41,7 @@ pub(super) use template;
 
 /// What is wrong with a template, or with the numbers that it is given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Fault {
     /// Neither a name of the kernel nor a variable of a loop around it.
     #[error("line {0}: {1} is not among the #names")]

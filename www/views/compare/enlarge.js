@@ -1,7 +1,7 @@
 // One cell in large, with its numbers and a link that makes it alone.
 
 import { formatHash } from '../../hash.js';
-import { settingOf } from '../../state.js';
+import { hasView, settingOf } from '../../state.js';
 import { element } from '../../ui/dom.js';
 import { contextOf } from '../../ui/pixels.js';
 import { milliseconds } from '../../ui/words.js';
@@ -90,7 +90,7 @@ export class Enlarged {
 
   /** The settings in a link, or why there is none. @param {CellView} view */
   #link({ cell: { values, firstImage }, refusal }) {
-    if (refusal) return '';
+    if (refusal || !hasView('generate')) return '';
     if (this.#draws) return 'It goes on from an x_t in the middle, so Generate cannot make it alone.';
     const batch = settingOf('batch');
     const most = batch.kind === 'integer' ? batch.max : 1;

@@ -9,5 +9,6 @@ pub mod latents;
 pub mod lock;
 pub mod model;
 pub mod outputs;
+pub mod partial;
 pub mod pictures;
 pub mod whole;

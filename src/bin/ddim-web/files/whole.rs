@@ -124,10 +124,10 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 }
 
 /// Stands between a file's name and what makes the name of its unfinished version unique.
-const PARTIAL: &str = ".partial-";
+pub(super) const PARTIAL: &str = ".partial-";
 
 /// How old an unfinished file is when nobody can be writing it any more.
-const ABANDONED: Duration = Duration::from_secs(3600);
+pub(super) const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// `bytes` in a file that nobody else has, with the permissions of `like` where that is there.
 fn write_new(path: &Path, bytes: &[u8], like: &Path) -> io::Result<()> {
@@ -170,6 +170,6 @@ fn sweep(folder: &Path, prefix: &OsStr) {
 }
 
 /// A number that nobody can foresee: the keys of the standard library's hash maps are random.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     RandomState::new().hash_one(0)
 }
