@@ -48,9 +48,9 @@ export class Maker {
     return seedsOf(values).filter((seed) => this.#made.get(seed)?.key !== JSON.stringify(this.#optionsOf(seed, values))).length;
   }
 
-  /** A hand has begun to drag. */
+  /** A hand has begun to drag: what has made no step yet makes none. */
   stopLong() {
-    for (const run of this.#long) run.stop();
+    for (const run of this.#long) run.stop(true);
   }
 
   /**
