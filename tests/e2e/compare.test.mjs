@@ -151,9 +151,19 @@ test('the address makes the same pictures again, and what is touched is no prese
   assert.ok(await demo.get('preset-custom').isChecked());
   await demo.get('across').fill('ddim, ddpm_fixed_small');
   await run(demo);
-  const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.get('compare-save').click()]);
-  assert.equal(download.suggestedFilename(), 'fashion-mnist-compare-method-seed1.png');
+  assert.equal((await demo.save('compare-save', 'Table PNG')).name, 'fashion-mnist-compare-method-seed1.png');
   const shown = await pictures(demo);
+  const saved = await demo.save('compare-save', 'Film, exact');
+  assert.equal(saved.name, 'fashion-mnist-compare-method-seed1-film.png');
+  const { width, frames } = await demo.film(saved.bytes, 'image/png');
+  assert.equal(frames.length, 3, 'one for each step of the longest run');
+  // The last picture of the last row, by a pixel out of the middle of each of its magnified pixels.
+  const scale = 8;
+  const [left, top] = [width - 1 - 6.5 - 32 * scale, 1 + 6.5 + 19.5 + 32 * scale + 19.5 + 6.5].map(Math.round);
+  const found = (/** @type {number[]} */ frame) =>
+    Array.from({ length: 1024 }, (_, i) => frame[(top + Math.floor(i / 32) * scale + scale / 2) * width + left + (i % 32) * scale + scale / 2]);
+  assert.deepEqual(found(frames[2]), (shown.at(-1) ?? []).filter((_, i) => i % 4 === 0));
+  assert.notDeepEqual(found(frames[1]), found(frames[2]));
   await demo.page.waitForURL(/rows=2,3&columns=method&across=ddim/);
   const again = await open(t, { hash: new URL(demo.page.url()).hash.slice(1) });
   await again.until('ready');

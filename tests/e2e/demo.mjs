@@ -1,5 +1,6 @@
 // The page as a test sees it, and how Chromium is started for it.
 
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
@@ -163,6 +164,43 @@ export class Demo {
   /** @returns {Promise<Recorded[]>} */
   recordedSteps() {
     return this.page.evaluate('recorded');
+  }
+
+  /**
+   * Saves by an entry of a menu.
+   * @param {string} testId  of the menu's button @param {string} entry
+   * @returns {Promise<{name: string, bytes: Buffer}>}
+   */
+  async save(testId, entry) {
+    await this.get(testId).click();
+    const [download] = await Promise.all([this.page.waitForEvent('download'), this.page.getByRole('menuitem', { name: entry }).click()]);
+    return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+  }
+
+  /**
+   * What the browser sees in a film.
+   * @param {Buffer} bytes @param {string} type
+   * @returns {Promise<{width: number, height: number, frames: number[][]}>}  the red of every pixel
+   */
+  film(bytes, type) {
+    return this.page.evaluate(
+      async ({ base64, type }) => {
+        const decoder = new ImageDecoder({ data: Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)), type });
+        await Promise.all([decoder.completed, decoder.tracks.ready]);
+        const frames = [];
+        let [width, height] = [0, 0];
+        for (let i = 0; i < (decoder.tracks.selectedTrack?.frameCount ?? 0); i++) {
+          const { image } = await decoder.decode({ frameIndex: i });
+          ({ displayWidth: width, displayHeight: height } = image);
+          const rgba = new Uint8Array(4 * width * height);
+          await image.copyTo(rgba, { format: 'RGBA' });
+          image.close();
+          frames.push(Array.from(rgba).filter((_, at) => at % 4 === 0));
+        }
+        return { width, height, frames };
+      },
+      { base64: bytes.toString('base64'), type },
+    );
   }
 
   /** Moves a slider as a hand would, with its events. @param {string} testId @param {number} value */

@@ -57,7 +57,7 @@ class Generate {
     const copyButton = button('copy', () => copyLink(copyButton, this.#shownSettings(), session));
     this.shareButton = button('share', () => tellShared(() => shareTaken(this.#taken()), session));
     this.shareButton.hidden = typeof navigator.share !== 'function';
-    this.save = new Menu('Save', () => takeItems(() => this.#taken(), session), 'save');
+    this.save = new Menu('Save pictures', () => takeItems(() => this.#taken(), session), 'save');
     find(root, 'take', HTMLElement).prepend(this.save.root);
     this.shows = ['x0', 'xt', 'both'].map((value) => find(root, `show-${value}`, HTMLInputElement));
 

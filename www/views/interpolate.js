@@ -62,7 +62,7 @@ class Interpolate {
     stage.append(this.board.root);
     this.runs = new Runs(session, this.board, () => this.#offerFrames());
     this.loop = new Loop((index) => this.#play(index), (index) => this.#drop(this.board.map.placeOf(index)));
-    this.saveMenu = new Menu('Save', () => takeItems(() => this.#taken(), session), 'interpolate-save');
+    this.saveMenu = new Menu('Save frames', () => takeItems(() => this.#taken(), session), 'interpolate-save');
     const copy = element('button', { type: 'button', 'data-testid': 'interpolate-copy' }, 'Copy link');
     after.append(this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy, shareButton('interpolate-share', () => this.runs.shown ?? settings.all(), session)));
     below.append(...aboutPaths());

@@ -129,7 +129,7 @@ export class Chart {
     // With a processor beside the card there is no room for more.
     const narrow = width < 110;
     context.fillText(narrow ? `${batch}×` : plural(batch, 'picture'), left + width / 2, 10);
-    context.fillStyle = colour(device === 'webgpu' ? '--xt' : '--x0');
+    context.fillStyle = colour(device === 'webgpu' ? '--line-2' : '--line-1');
     context.fillText(device === 'cpu' ? 'CPU' : narrow ? 'GPU' : 'graphics card', left + width / 2, 27);
     context.globalAlpha = 0.45;
     times.forEach((ms, i) => {
