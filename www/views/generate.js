@@ -273,7 +273,7 @@ class Generate {
   async #enlarge(index) {
     if (!this.#film?.length) return;
     const { enlarge } = await import('../ui/enlarge.js');
-    enlarge(this.#film, index, { show: this.settings.get('show') === 'xt' ? 'xt' : 'x0', step: this.scrubber.place });
+    enlarge(this.#film, index, { show: this.settings.get('show') === 'xt' ? 'xt' : 'x0', step: this.scrubber.frame?.step ?? 0 });
   }
 
   /** The settings that made the picture on show, with the choice that is on show. */
