@@ -139,7 +139,8 @@ class Views {
       if (tab === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
-    reveal(this.nav, /** @type {HTMLElement} */ (this.#tabs.get(name)));
+    // With the layout that the frame has anyhow.
+    requestAnimationFrame(() => reveal(this.nav, /** @type {HTMLElement} */ (this.#tabs.get(name))));
     this.current?.enter?.();
   }
 }

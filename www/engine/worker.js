@@ -68,7 +68,12 @@ function refuseToStart(error) {
 /** Finds out what this worker needs, while the page downloads it. @param {{wanted: Wanted}} request */
 async function open(request) {
   ({ wanted } = request);
-  [found, wasm] = await Promise.all([findAdapter(wanted.device, navigator.gpu, wanted.engine), import(wanted.script).catch(refuseToStart)]);
+  const finding = findAdapter(wanted.device, navigator.gpu, wanted.engine).then((adapter) => {
+    // Without a card nothing else decides, and whoever waits for a download may read why.
+    if (!adapter.told && adapter.notice) explain(adapter.notice);
+    return adapter;
+  });
+  [found, wasm] = await Promise.all([finding, import(wanted.script).catch(refuseToStart)]);
   return { adapter: found.adapter };
 }
 
@@ -80,7 +85,7 @@ function explain(text) {
 
 function choose() {
   choice = chooseDevice(wanted.device, found, wasm.is_software_adapter);
-  if (choice.notice) explain(choice.notice);
+  if (choice.notice && choice.notice !== why) explain(choice.notice);
   if (wanted.storage === 'f16' && choice.halves === false) {
     const text = `The graphics adapter “${choice.adapter}” lacks the WebGPU feature shader-f16, so numbers of 32 bits are used.`;
     say({ type: 'notice', topic: 'storage', text });

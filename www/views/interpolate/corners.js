@@ -48,7 +48,7 @@ export class Corner {
   /** @param {import('./ends.js').End} end */
   show({ seed, name }) {
     const hasPicture = name !== '';
-    this.#label.textContent = hasPicture ? `Picture ${this.name}` : `Seed ${this.name}`;
+    this.#label.textContent = hasPicture ? this.name : `Seed ${this.name}`;
     this.#name.textContent = name;
     this.#name.hidden = !hasPicture;
     this.field.hidden = hasPicture;

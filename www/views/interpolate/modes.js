@@ -14,7 +14,7 @@ export const MODES = {
   line: {
     text: 'Two noises',
     title: 'DDIM: on a sphere from one noise to the other, η = 0',
-    lead: 'Between two noises lies a row of pictures. Drag the frame along it, or put a picture of yours at an end.',
+    lead: 'Between two noises lies a row of pictures. Drag the frame along it.',
     fill: 'Fill the row',
   },
   square: {
