@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { SETTINGS, defaults } from '../../www/state.js';
 import { PRESETS, groupsOf, planOf, settle } from '../../www/views/compare/plan.js';
 import { open, packageThat } from './helpers.mjs';
+import { networkOf } from './networks.mjs';
 
 /** @typedef {import('./demo.mjs').Demo} Demo @typedef {import('../../www/state.js').Values} Values */
 
@@ -73,6 +74,18 @@ test('a cell is the picture that Generate makes with the settings of its link', 
   assert.equal(await demo.get('steps').inputValue(), '4');
   await demo.generate();
   assert.deepEqual((await demo.pixels())[1], fourth);
+});
+
+test('in 1000 steps the column η = 0 is what Generate makes in 1000 steps', async (t) => {
+  const demo = await opened(t, 'model=tiny&preset=custom&columns=eta&rows=1000&across=0,1&seed=3', { prepare: networkOf('no-middle', [{ id: 'tiny', name: 'Tiny' }]) });
+  await run(demo);
+  const [still, random] = await pictures(demo);
+  assert.notDeepEqual(still, random);
+  await demo.page.evaluate(() => (location.hash = 'view=generate&model=tiny&device=cpu&steps=1000&eta=0&batch=1&seed=3&pace=fast'));
+  await demo.get('generate').waitFor();
+  await demo.generate();
+  assert.match(await demo.status(), /^Done: 1 picture in 1,?000 steps/);
+  assert.deepEqual(await demo.pixels(), [still]);
 });
 
 test('all draws of a row begin with one x_t, the first of them being the picture of the seed itself', async (t) => {

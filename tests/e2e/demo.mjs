@@ -168,7 +168,7 @@ export class Demo {
 
   /**
    * Saves by an entry of a menu.
-   * @param {string} testId  of the menu's button @param {string} entry
+   * @param {string} testId  of the menu's button @param {string|RegExp} entry
    * @returns {Promise<{name: string, bytes: Buffer}>}
    */
   async save(testId, entry) {

@@ -2,15 +2,13 @@
 // taken from the page's own tabs, so that one that is added is tested here without a word.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { initSync, expected_tensors as expectedTensors } from '../../pkg/ddim_web.js';
 import { SETTINGS } from '../../www/state.js';
-import { weightsOf } from '../browsers/weights.js';
 import { Demo, ROOT } from './demo.mjs';
 import { address, before, cores, open, packageThat } from './helpers.mjs';
+import { networkOf } from './networks.mjs';
 
 /** @typedef {import('playwright-core').BrowserContext} Context @typedef {import('node:test').TestContext} Test */
 
@@ -441,21 +439,7 @@ const LABELS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', '
 
 /** For `prepare`: two models more, of one network with classes: with names for them and a class for none, and without. @param {Context} context */
 async function conditional(context) {
-  const config = await readFile(join(ROOT, 'tests/fixtures/unet/classes.json'), 'utf8');
-  initSync({ module: await readFile(join(ROOT, 'pkg/ddim_web_bg.wasm')) });
-  const weights = Buffer.from(weightsOf(expectedTensors(config)));
-  await context.route('**/www/models/index.json', async (route) => {
-    const response = await route.fetch();
-    const named = { id: 'named', name: 'Named', path: 'classes/', note: '', labels: LABELS, null_label: 9 };
-    await route.fulfill({ response, json: [...(await response.json()), named, { id: 'bare', name: 'Bare', path: 'classes/', note: '' }] });
-  });
-  await context.route('**/www/models/classes/**', async (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname.endsWith('/config.json')) return route.fulfill({ contentType: 'application/json', body: config });
-    if (pathname.endsWith('.safetensors')) return route.fulfill({ contentType: 'application/octet-stream', body: weights });
-    if (pathname.endsWith('/scheduler_config.json')) return route.fulfill({ path: join(ROOT, 'www/models/fashion-mnist/scheduler_config.json') });
-    return route.fulfill({ path: join(ROOT, 'www/models/avatars/preview.png') });
-  });
+  await networkOf('classes', [{ id: 'named', name: 'Named', labels: LABELS, null_label: 9 }, { id: 'bare', name: 'Bare' }])(context);
   await context.addInitScript(() => {
     /** @type {object[]} */
     const asked = [];

@@ -1,0 +1,32 @@
+// Models of the page whose network is a small one of the fixtures, so that a thousand steps take a second.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { initSync, expected_tensors as expectedTensors } from '../../pkg/ddim_web.js';
+import { weightsOf } from '../browsers/weights.js';
+import { ROOT } from './demo.mjs';
+
+/**
+ * For `prepare`: models that the list has besides, all with one network.
+ * @param {string} fixture  its name in tests/fixtures/unet/
+ * @param {object[]} entries  of the list of models, without `path` and `note`
+ * @param {object} [changes]  to Fashion-MNIST's scheduler_config.json
+ */
+export const networkOf = (fixture, entries, changes = {}) => async (/** @type {import('playwright-core').BrowserContext} */ context) => {
+  const config = await readFile(join(ROOT, `tests/fixtures/unet/${fixture}.json`), 'utf8');
+  const scheduler = JSON.parse(await readFile(join(ROOT, 'www/models/fashion-mnist/scheduler_config.json'), 'utf8'));
+  initSync({ module: await readFile(join(ROOT, 'pkg/ddim_web_bg.wasm')) });
+  const weights = Buffer.from(weightsOf(expectedTensors(config)));
+  await context.route('**/www/models/index.json', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: [...(await response.json()), ...entries.map((entry) => ({ path: `${fixture}/`, note: '', ...entry }))] });
+  });
+  await context.route(`**/www/models/${fixture}/**`, async (route) => {
+    const { pathname } = new URL(route.request().url());
+    if (pathname.endsWith('/config.json')) return route.fulfill({ contentType: 'application/json', body: config });
+    if (pathname.endsWith('.safetensors')) return route.fulfill({ contentType: 'application/octet-stream', body: weights });
+    if (pathname.endsWith('/scheduler_config.json')) return route.fulfill({ json: { ...scheduler, ...changes } });
+    return route.fulfill({ path: join(ROOT, 'www/models/avatars/preview.png') });
+  });
+};
