@@ -32,7 +32,7 @@ async function opened(t, hash, more = {}) {
 
 /** @param {Demo} demo */
 async function run(demo) {
-  await demo.get('compare-run').click();
+  await demo.press('compare-run');
   await demo.until('done');
 }
 

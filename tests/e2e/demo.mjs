@@ -126,8 +126,24 @@ export class Demo {
     return this.get('notice').allInnerTexts();
   }
 
+  /**
+   * Presses the button of a view that begins something, and waits until the status speaks of that: until then it may
+   * still say `done` or `stopped`, of the run before.
+   * @param {string} testId
+   */
+  async press(testId) {
+    const heard = await this.page.evaluateHandle(() => {
+      const heard = { change: false };
+      const status = /** @type {HTMLElement} */ (document.querySelector('[data-testid="status"]'));
+      new MutationObserver(() => (heard.change = true)).observe(status, { attributeFilter: ['data-state'], childList: true });
+      return heard;
+    });
+    await this.get(testId).click();
+    await this.page.waitForFunction(({ change }) => change, heard, POLLING);
+  }
+
   async generate() {
-    await this.get('generate').click();
+    await this.press('generate');
     return this.until('done');
   }
 

@@ -31,7 +31,7 @@ const farthest = (a, b) => Math.max(...a.map((v, i) => Math.abs(v - b[i])));
 
 /** Fills the map. @param {Demo} demo */
 async function fill(demo) {
-  await demo.get('interpolate-run').click();
+  await demo.press('interpolate-run');
   await demo.until('done');
 }
 
@@ -149,8 +149,7 @@ test('at a corner there is the picture that Generate makes of its seed; a link g
   assert.deepEqual(await picture(elsewhere), between);
 
   await elsewhere.page.evaluate(() => (location.hash = 'view=generate&device=cpu&steps=3&seed=5&batch=1'));
-  await elsewhere.get('generate').click();
-  await elsewhere.until('done');
+  await elsewhere.generate();
   assert.deepEqual((await levels(elsewhere, 'canvas'))[0], corner);
 });
 
@@ -251,7 +250,7 @@ test('pictures at the corners become noise and come back as Reconstruct brings t
 
   const there = await open(t, { hash: 'view=reconstruct&device=cpu&steps=4&picture=2' });
   await there.until('ready');
-  await there.get('reconstruct-run').click();
+  await there.press('reconstruct-run');
   await there.until('done');
   const [given, back] = await Promise.all(['picture', 'back'].map((name) => there.page.evaluate((of) => {
     const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(`[data-cell="${of}"] canvas`));

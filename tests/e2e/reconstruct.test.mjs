@@ -29,7 +29,7 @@ const cell = (demo, name) =>
 
 /** @param {Demo} demo */
 async function run(demo) {
-  await demo.get('reconstruct-run').click();
+  await demo.press('reconstruct-run');
   return demo.until('done');
 }
 

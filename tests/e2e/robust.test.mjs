@@ -46,7 +46,7 @@ const enabled = (demo, testId) =>
 async function runSmall(demo, view) {
   if (view === 'model') return; // It uses a model, and that is in use.
   await enabled(demo, button(view, 'run'));
-  await demo.get(button(view, 'run')).click();
+  await demo.press(button(view, 'run'));
   if (view === 'device') {
     await demo.untilStep(1);
     await demo.get('device-stop').click();
