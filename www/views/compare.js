@@ -233,6 +233,5 @@ class Compare {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Compare(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+  return new Compare(root, session);
 }

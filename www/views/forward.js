@@ -249,6 +249,5 @@ class Forward {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Forward(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+  return new Forward(root, session);
 }

@@ -295,6 +295,5 @@ class Generate {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Generate(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), leave: () => view.leave() };
+  return new Generate(root, session);
 }

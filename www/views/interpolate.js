@@ -2,6 +2,7 @@
 // picture follows it: in a few steps while it is dragged, in all of them once it rests.
 
 import { loadFigures } from '../engine/figures.js';
+import { Choice } from '../ui/choice.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
@@ -29,10 +30,10 @@ const PLACE = ['at', 'mix', 'corners', 'path'];
 /** What asks for other frames. @type {(keyof Values)[]} */
 const FRAMES = ['corners', 'path', 'frames'];
 
-/** @type {[Values['path'], string][]} */
+/** Between two noises one may go straight, to see why DDIM does not. @type {{value: Values['path'], text: string}[]} */
 const WAYS = [
-  ['noise', 'Over the sphere'],
-  ['straight', 'Straight line'],
+  { value: 'noise', text: 'Over the sphere' },
+  { value: 'straight', text: 'Straight line' },
 ];
 
 class Interpolate {
@@ -54,9 +55,16 @@ class Interpolate {
     });
     const { head, stage, after, below, settings: place, run, stop } = this.layout;
     this.lead = /** @type {HTMLElement} */ (root.querySelector('.lead'));
-    this.modes = this.#buildModes();
-    this.ways = this.#buildWays();
-    head.append(this.modes, this.ways);
+    const modes = Object.entries(MODES).map(([value, { text, title }]) => ({ value, text, title }));
+    this.modes = new Choice({ legend: 'Between', name: 'interpolate-mode', prefix: 'interpolate', choices: modes }, (mode) => {
+      settings.change(switchTo(/** @type {Mode} */ (mode), settings.all(), this.#others));
+      this.#refresh();
+    });
+    this.ways = new Choice({ legend: 'Way', name: 'interpolate-way', prefix: 'interpolate', choices: WAYS }, (path) => {
+      settings.set('path', path);
+      this.#refresh();
+    });
+    head.append(this.modes.root, this.ways.root);
     this.board = new Board({
       onSeed: (index, seed) => this.#put(index, String(seed)),
       onPick: (index) => this.#pick(index),
@@ -100,34 +108,6 @@ class Interpolate {
       this.controls.follow(loaded, session.model);
       this.#forget();
     });
-  }
-
-  #buildModes() {
-    const choices = /** @type {[Mode, typeof MODES[Mode]][]} */ (Object.entries(MODES));
-    return element('fieldset', { className: 'shows' },
-      element('legend', { className: 'quiet' }, 'Between'),
-      ...choices.map(([mode, { text, title }]) => {
-        const radio = element('input', { type: 'radio', name: 'interpolate-mode', value: mode, 'data-testid': `interpolate-${mode}` });
-        radio.addEventListener('change', () => {
-          this.settings.change(switchTo(mode, this.settings.all(), this.#others));
-          this.#refresh();
-        });
-        return element('label', { title }, radio, element('span', {}, text));
-      }));
-  }
-
-  /** Between two noises one may go straight, to see why DDIM does not. */
-  #buildWays() {
-    return element('fieldset', { className: 'shows' },
-      element('legend', { className: 'quiet' }, 'Way'),
-      ...WAYS.map(([path, text]) => {
-        const radio = element('input', { type: 'radio', name: 'interpolate-way', value: path, 'data-testid': `interpolate-${path}` });
-        radio.addEventListener('change', () => {
-          this.settings.set('path', path);
-          this.#refresh();
-        });
-        return element('label', {}, radio, element('span', {}, text));
-      }));
   }
 
   /** T */
@@ -243,9 +223,9 @@ class Interpolate {
     if (corners.length === 4) this.#others = corners.slice(2);
     this.remark.textContent = this.ends.remarks(values).join(' ');
     this.root.dataset.mode = mode;
-    for (const radio of this.modes.querySelectorAll('input')) radio.checked = radio.value === mode;
-    for (const radio of this.ways.querySelectorAll('input')) radio.checked = radio.value === values.path;
-    this.ways.hidden = mode !== 'line';
+    this.modes.show(mode);
+    this.ways.show(values.path);
+    this.ways.root.hidden = mode !== 'line';
     this.layout.run.textContent = MODES[mode].fill;
     this.lead.textContent = MODES[mode].lead;
     if (!this.board.layOut(values, this.ends.of(values), this.trainSteps)) return;
@@ -338,6 +318,5 @@ class Interpolate {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Interpolate(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+  return new Interpolate(root, session);
 }

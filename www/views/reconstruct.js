@@ -2,6 +2,7 @@
 // bit, make something of a sketch, fill a hole, mix it with another.
 
 import { element } from '../ui/dom.js';
+import { Choice } from '../ui/choice.js';
 import { Controls } from '../ui/controls.js';
 import { followSession, layout } from '../ui/layout.js';
 import { scrollingRow } from '../ui/row.js';
@@ -87,16 +88,12 @@ class Reconstruct {
   /** The choice of what is done with the picture. */
   #buildTasks() {
     const setting = settingOf('task');
-    const choices = setting.kind === 'choice' ? setting.choices : [];
-    const radios = choices.map(([value, text]) => {
-      const input = element('input', { type: 'radio', name: 'reconstruct-task', value, 'data-testid': `reconstruct-task-${value}` });
-      input.addEventListener('change', () => this.settings.set('task', value));
-      return { input, root: element('label', {}, input, element('span', {}, text)) };
-    });
-    const row = element('fieldset', { className: 'shows tasks' }, element('legend', {}, setting.label), ...radios.map(({ root }) => root));
-    scrollingRow(row);
-    this.parts.head.append(row);
-    return radios.map(({ input }) => input);
+    const choices = (setting.kind === 'choice' ? setting.choices : []).map(([value, text]) => ({ value, text }));
+    const tasks = new Choice({ legend: setting.label, name: 'reconstruct-task', prefix: 'reconstruct-task', choices }, (value) => this.settings.set('task', value));
+    tasks.root.classList.add('tasks');
+    scrollingRow(tasks.root);
+    this.parts.head.append(tasks.root);
+    return tasks;
   }
 
   /** While a hand is at λ, the mixture follows it in few steps. @param {HTMLElement} root */
@@ -116,7 +113,7 @@ class Reconstruct {
     this.#mode = mode;
     this.#made = null;
     this.bench.reel = new Reel(0);
-    for (const radio of this.tasks) radio.checked = radio.value === task;
+    this.tasks.show(task);
     this.lead.textContent = mode.lead;
     this.paper.textContent = mode.source;
     this.parts.run.textContent = mode.run;
@@ -248,6 +245,5 @@ class Reconstruct {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Reconstruct(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+  return new Reconstruct(root, session);
 }
