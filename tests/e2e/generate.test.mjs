@@ -263,7 +263,15 @@ test('the saved PNG is the grid on show, magnified, under a name that says what 
   const demo = await open(t, { hash: 'device=cpu&steps=2&batch=4&seed=7' });
   await demo.until('ready');
   await demo.generate();
+  const enlarged = async () => {
+    await demo.get('canvas').first().click();
+    const caption = await demo.get('enlarge-caption').innerText();
+    await demo.get('enlarge-close').click();
+    return caption.split(' · ')[0];
+  };
+  assert.equal(await enlarged(), 'Step 2 of 2');
   await demo.slide('scrub', 0);
+  assert.equal(await enlarged(), 'Step 1 of 2');
   const { name, bytes: png } = await demo.save('save', /^Picture/);
   assert.equal(name, 'fashion-mnist-seed7-steps2-eta0-model-ddim-x0-step1.png');
   assert.equal(png.toString('latin1', 1, 4), 'PNG');
