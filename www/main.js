@@ -118,7 +118,9 @@ class Views {
     this.#roots.set(name, root);
     if (!this.#mounted.has(name)) {
       const { mount } = await load();
+      await turn();
       if (!this.#mounted.has(name)) this.#mounted.set(name, mount(root, this.session));
+      await turn();
     }
     // Another one may have been asked for meanwhile.
     if (settings.get('view') !== name) return;
@@ -153,6 +155,9 @@ function mayPlay() {
   const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
   return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
+
+/** Code is read, a view is made, and the page laid out: one after the other, so that what waits gets its turn. */
+const turn = () => new Promise((resolve) => setTimeout(resolve));
 
 /** A page that nobody looks at is not painted; it does not wait longer for that, in ms. */
 const UNPAINTED = 100;
