@@ -31,8 +31,8 @@ export class Reel {
     this.#frames.push({ step: this.#step, levels });
   }
 
-  /** What is to be seen after so many states: of those that are kept, the newest by then. @param {number} step */
+  /** What is to be seen after so many states: of those that are kept, the newest by then, or else the first. @param {number} step */
   at(step) {
-    return this.#frames.findLast((frame) => frame.step <= step);
+    return this.#frames.findLast((frame) => frame.step <= step) ?? this.#frames[0];
   }
 }
