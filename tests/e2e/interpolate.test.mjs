@@ -305,7 +305,14 @@ test('a drag that begins while runs of the corners wait for their turn leaves th
     hash: `${VIEW}&steps=8&drag=1&corners=11,12,13,14`,
     prepare: async (context) => {
       await cores(1)(context);
-      await packageThat('new BroadcastChannel("steps").postMessage(options.seed); await new Promise((resolve) => setTimeout(resolve, 300));')(context);
+      // A step says that it has begun, and ends when the page says so.
+      await packageThat(`
+        const channel = new BroadcastChannel('steps');
+        await new Promise((resolve) => {
+          channel.onmessage = resolve;
+          channel.postMessage(options.seed);
+        });
+        channel.close();`)(context);
     },
   });
   await demo.until('ready');
@@ -318,8 +325,12 @@ test('a drag that begins while runs of the corners wait for their turn leaves th
     };
     const seeds = /** @type {number[]} */ ([]);
     Object.assign(globalThis, { seeds });
-    new BroadcastChannel('steps').onmessage = ({ data }) => {
-      if (seeds.push(data) === 2) move('40', 'input');
+    const channel = new BroadcastChannel('steps');
+    channel.onmessage = ({ data }) => {
+      const drags = seeds.push(data) === 2;
+      if (drags) move('40', 'input');
+      // What ends the other runs is in the worker by then.
+      setTimeout(() => channel.postMessage('end'), drags ? 300 : 0);
     };
     move('30', 'input');
     move('30', 'change');
