@@ -194,28 +194,29 @@ export class Demo {
   }
 
   /**
-   * What the browser sees in a film.
+   * What the browser sees in a film of one picture of 32 × 32 pixels, or at one place of it.
    * @param {Buffer} bytes @param {string} type
-   * @returns {Promise<{width: number, height: number, frames: number[][]}>}  the red of every pixel
+   * @param {{left: number, top: number, scale: number}} place  of the picture; negative ones count from the right
+   * @returns {Promise<number[][]>}  frame by frame the red of every pixel, out of the middle of its magnified one
    */
-  film(bytes, type) {
+  film(bytes, type, place) {
     return this.page.evaluate(
-      async ({ base64, type }) => {
+      async ({ base64, type, left, top, scale }) => {
         const decoder = new ImageDecoder({ data: Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)), type });
         await Promise.all([decoder.completed, decoder.tracks.ready]);
         const frames = [];
-        let [width, height] = [0, 0];
         for (let i = 0; i < (decoder.tracks.selectedTrack?.frameCount ?? 0); i++) {
           const { image } = await decoder.decode({ frameIndex: i });
-          ({ displayWidth: width, displayHeight: height } = image);
+          const { displayWidth: width, displayHeight: height } = image;
           const rgba = new Uint8Array(4 * width * height);
           await image.copyTo(rgba, { format: 'RGBA' });
           image.close();
-          frames.push(Array.from(rgba).filter((_, at) => at % 4 === 0));
+          const start = (left < 0 ? width + left : left) + scale / 2;
+          frames.push(Array.from({ length: 1024 }, (_, i) => rgba[4 * ((Math.floor(top + scale / 2) + Math.floor(i / 32) * scale) * width + Math.floor(start) + (i % 32) * scale)]));
         }
-        return { width, height, frames };
+        return frames;
       },
-      { base64: bytes.toString('base64'), type },
+      { base64: bytes.toString('base64'), type, ...place },
     );
   }
 

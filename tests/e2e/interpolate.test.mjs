@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { Task } from '../../www/run.js';
+import { defaults } from '../../www/state.js';
 import { Latest } from '../../www/ui/latest.js';
-import { cores, open, packageThat } from './helpers.mjs';
+import { Maker } from '../../www/views/interpolate/maker.js';
+import { open } from './helpers.mjs';
 import { file, png } from './pictures.mjs';
 
 /** @typedef {import('./demo.mjs').Demo} Demo */
@@ -300,45 +303,29 @@ test('samples that the model does not have give way to seeds; a file that is no 
   await fill(demo);
 });
 
-test('a drag that begins while runs of the corners wait for their turn leaves them without a step', async (t) => {
-  const demo = await open(t, {
-    hash: `${VIEW}&steps=8&drag=1&corners=11,12,13,14`,
-    prepare: async (context) => {
-      await cores(1)(context);
-      // A step says that it has begun, and ends when the page says so.
-      await packageThat(`
-        const channel = new BroadcastChannel('steps');
-        await new Promise((resolve) => {
-          channel.onmessage = resolve;
-          channel.postMessage(options.seed);
-        });
-        channel.close();`)(context);
+test('a drag that begins while runs of the corners wait for their turn leaves them without a step', async () => {
+  /** How each run was stopped: whether even before its first step. @type {boolean[]} */
+  const stopped = [];
+  const client = /** @type {import('../../www/session.js').AnyClient} */ (/** @type {unknown} */ ({
+    sample: () => {
+      let end = (/** @type {{stopped: boolean}} */ _) => {};
+      const ended = new Promise((/** @type {(end: {stopped: boolean}) => void} */ resolve) => (end = resolve));
+      const stop = (atOnce = false) => {
+        stopped.push(atOnce);
+        end({ stopped: true });
+      };
+      return { ended, stop, taken() {} };
     },
-  });
-  await demo.until('ready');
-  // Let go, and all pictures are asked for in one worker; the next drag comes during the first step of the first of them.
-  await demo.page.evaluate(() => {
-    const slider = /** @type {HTMLInputElement} */ (document.querySelector('[data-testid="interpolate-u"]'));
-    const move = (/** @type {string} */ value, /** @type {string} */ event) => {
-      slider.value = value;
-      slider.dispatchEvent(new Event(event));
-    };
-    const seeds = /** @type {number[]} */ ([]);
-    Object.assign(globalThis, { seeds });
-    const channel = new BroadcastChannel('steps');
-    channel.onmessage = ({ data }) => {
-      const drags = seeds.push(data) === 2;
-      if (drags) move('40', 'input');
-      // What ends the other runs is in the worker by then.
-      setTimeout(() => channel.postMessage('end'), drags ? 300 : 0);
-    };
-    move('30', 'input');
-    move('30', 'change');
-  });
-  await demo.page.waitForFunction(() => /** @type {any} */ (globalThis).seeds.length >= 3);
-  await demo.until('done');
-  const made = /** @type {number[]} */ (await demo.page.evaluate('seeds'));
-  assert.ok(made.filter((seed) => seed > 10).length <= 1, `steps of the seeds ${made}: at most the one under way is one of a corner`);
+  }));
+  const values = defaults();
+  const session = /** @type {import('../../www/session.js').Session} */ (/** @type {unknown} */ ({ options: () => ({ batch: 1 }) }));
+  const ends = /** @type {import('../../www/views/interpolate/ends.js').Ends} */ (/** @type {unknown} */ ({ of: () => [1, 2].map((seed) => ({ key: String(seed), seed, name: '', picture: null })) }));
+  const maker = new Maker(session, ends);
+  const task = new Task(1, { text: '', work: async () => '' }, client);
+  const making = maker.corners(task, values, { long: true, onStep() {}, onCorner() {} });
+  maker.stopLong();
+  assert.deepEqual(stopped, [true, true]);
+  assert.equal(await making, null);
 });
 
 test('nonsense in a link is named and replaced; nonsense in a field is refused; another corner makes another picture', async (t) => {

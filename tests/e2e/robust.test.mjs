@@ -365,7 +365,7 @@ for (const [what, impoverish] of Object.entries(POOR)) {
     }
     await demo.page.locator('[data-testid="device-storage"]', { hasText: /does not tell/ }).waitFor();
     await go(demo, 'model', SMALL);
-    assert.equal(await demo.get('status').getAttribute('data-state'), 'done');
+    assert.equal(await demo.get('status').getAttribute('data-state'), 'ready');
     assert.deepEqual(await demo.notices(), []);
     assert.deepEqual(demo.errors, []);
   });

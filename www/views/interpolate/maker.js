@@ -61,7 +61,7 @@ export class Maker {
 
   /** A hand has begun to drag: what has made no step yet makes none. */
   stopLong() {
-    for (const run of this.#long) run.stop();
+    for (const run of this.#long) run.stop(true);
   }
 
   /**
