@@ -5,7 +5,7 @@
 //!
 //! 1. [`schedule`], [`timesteps`], [`step`], [`gaussian`], [`bound`], [`weighting`], [`variance_exploding`], [`discrete`],
 //!    [`noise`], [`normality`], [`scheduler`], [`random`], [`images`]: the mathematics, in `f64` scalars, and pixels.
-//!    [`sample_file`]: pictures and noise as bytes of a file.
+//!    [`sample_file`]: pictures and noise as bytes of a file. [`allocate`]: asking for what may not be there.
 //! 2. [`unet`]: the network, diffusers' `UNet2DModel`: its configuration, its weights and, with the feature `burn`, the
 //!    network itself.
 //! 3. [`engine`]: runs one network on one device.
@@ -21,6 +21,7 @@
 //! the two modules, `cli` the program and everything it needs (the default). With `default-features = false` the crate
 //! samples on the CPU.
 
+pub mod allocate;
 pub mod bound;
 pub mod discrete;
 pub mod engine;

@@ -3,10 +3,13 @@
 //! A state machine that walks a [`Trajectory`]: the caller asks for the next step, looks at the
 //! result, and stops, waits or asks again as it likes. Generic over the engine; the noise is passed in.
 
+mod apart;
 mod dissection;
 mod error;
 mod guidance;
 mod known;
+mod noises;
+mod options;
 
 pub use self::dissection::Dissection;
 pub use self::error::SamplerError;
@@ -14,71 +17,16 @@ pub use self::guidance::Guidance;
 use self::guidance::Guided;
 use self::known::Keeper;
 pub use self::known::Known;
+use self::noises::shared_noise;
+pub use self::noises::{NoiseFn, seeded_noise};
+pub use self::options::{SampleOptions, StepOutput};
+use crate::allocate;
 use crate::engine::{BatchSpec, Denoiser, EngineError, Results};
-use crate::noise::gaussians;
-use crate::scheduler::{SchedulerConfig, Trajectory, TrajectoryOptions};
+use crate::scheduler::{SchedulerConfig, Trajectory};
 use crate::unet::input::{self, InputError};
 
 /// Most images in one batch.
 pub const MAX_BATCH: usize = 1024;
-
-/// Noise for the `draw`-th step of a run from x_T (counted from 1), a whole batch `[B, C, H, W]`. A step that is made
-/// again on another device asks for its noise again.
-pub type NoiseFn = Box<dyn FnMut(u32) -> Vec<f32>>;
-
-/// Noise of image `i` of the batch = [`gaussian`](crate::noise::gaussian) with this seed and image `first_image + i`:
-/// independent of how images are cut into batches.
-pub fn seeded_noise(seed: u64, first_image: u32, shape: [usize; 4]) -> NoiseFn {
-    let image = shape[1..].iter().product::<usize>();
-    Box::new(move |draw| gaussians(seed, first_image, draw, [shape[0], image]))
-}
-
-/// As [`seeded_noise`], with the noise of the first image for all.
-fn shared_noise(seed: u64, first_image: u32, shape: [usize; 4]) -> NoiseFn {
-    let [batch, channels, height, width] = shape;
-    let mut first = seeded_noise(seed, first_image, [1, channels, height, width]);
-    Box::new(move |draw| first(draw).repeat(batch))
-}
-
-/// What a run makes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SampleOptions {
-    /// Method, τ and number of steps.
-    pub trajectory: TrajectoryOptions,
-    /// Seed of x_T and of every step's noise.
-    pub seed: u64,
-    /// Number of the first image: the noise of image `i` of the batch is that of image `first_image + i`.
-    pub first_image: u32,
-    /// Whether all images get the noise of the first, in x_T and in every step.
-    pub same_noise: bool,
-    /// Number of images.
-    pub batch: usize,
-    /// Height and width; `None` takes those of `config.json`.
-    pub size: Option<[usize; 2]>,
-    /// One class per image, for a conditional model.
-    pub labels: Option<Vec<usize>>,
-    /// x_T `[B, C, H, W]` in place of seeded noise.
-    pub latents: Option<Vec<f32>>,
-    /// What of the images is known already.
-    pub known: Option<Known>,
-    /// How much further than to the labels' images the run goes.
-    pub guidance: Option<Guidance>,
-}
-
-/// What one step gave.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepOutput {
-    /// Which step, from 0.
-    pub index: usize,
-    /// The time step the network was run at.
-    pub t: usize,
-    /// Whether this was the last one; `x_t` is the result then.
-    pub done: bool,
-    /// The prediction of x_0 `[B, C, H, W]`, about -1 to 1.
-    pub x0_hat: Vec<f32>,
-    /// The state after the step `[B, C, H, W]`.
-    pub x_t: Vec<f32>,
-}
 
 /// One run on one engine.
 pub struct Sampler<D: Denoiser> {
@@ -93,6 +41,8 @@ pub struct Sampler<D: Denoiser> {
     started: usize,
     /// What became of the step that was started before the caller asked for it.
     ahead: Result<(), EngineError>,
+    /// Whether the device may be at another step than `started` says.
+    behind: bool,
     /// x_t after `given` steps: where to go on from when a device is lost.
     x_t: Vec<f32>,
     /// The prediction of x_0 of the last step that was given; empty before.
@@ -157,6 +107,8 @@ impl<D: Denoiser> Sampler<D> {
             };
             noise(options.seed, options.first_image, shape)
         };
+        // One image's noise, that of all of them, and that of what is known.
+        room(shape, 3)?;
         let mut noise = seeded();
         let mut x_t = match options.latents {
             Some(latents) => finite(latents)?,
@@ -181,6 +133,7 @@ impl<D: Denoiser> Sampler<D> {
             given: 0,
             started: 0,
             ahead: Ok(()),
+            behind: false,
             x_t,
             x0_hat: Vec::new(),
             made: None,
@@ -230,7 +183,7 @@ impl<D: Denoiser> Sampler<D> {
         Some(Dissection::new(index, &step, &self.x0_hat, made, &z))
     }
 
-    /// The noise that step `index` adds, if it adds any.
+    /// The noise that step `index` adds, if it adds any; there must be room for two states.
     fn noise_of(&mut self, index: usize) -> Option<Vec<f32>> {
         let needed = self.trajectory.steps[index].needs_noise();
         let number = self.trajectory.before + index + 1;
@@ -246,7 +199,8 @@ impl<D: Denoiser> Sampler<D> {
     }
 
     /// Makes the next `count` steps (1 or more) or as many as are left, and gives the last one's results: steps in
-    /// between are not read back from the device.
+    /// between are not read back from the device, except where something is known or the run is guided, since then each
+    /// state passes through the host.
     ///
     /// Where the engine works by itself, the step after those is started before the results of these are waited for.
     /// When the device is lost, or was lost before the run, it goes on from the last results that were given, on a new
@@ -259,20 +213,35 @@ impl<D: Denoiser> Sampler<D> {
         match self.attempt(engine, count).await {
             Err(SamplerError::Engine(EngineError::Lost(_))) => {
                 engine.recover().await?;
-                self.begin(engine)?;
-                self.started = self.given;
-                self.ahead = Ok(());
+                self.begin_again(engine)?;
                 self.recoveries += 1;
                 self.attempt(engine, count).await
             }
+            Err(SamplerError::Engine(EngineError::Memory(refused))) => {
+                // The device may have gone on without anybody who has what it made.
+                self.behind = true;
+                Err(EngineError::from(refused).into())
+            }
             other => other,
         }
+    }
+
+    /// Puts the state after the last step that was given on the device.
+    fn begin_again(&mut self, engine: &D) -> Result<(), EngineError> {
+        self.begin(engine)?;
+        self.started = self.given;
+        self.ahead = Ok(());
+        self.behind = false;
+        Ok(())
     }
 
     async fn attempt(&mut self, engine: &D, count: usize) -> Result<StepOutput, SamplerError> {
         let total = self.total();
         if self.given == total {
             return Err(SamplerError::Over);
+        }
+        if self.behind {
+            self.begin_again(engine)?;
         }
         let end = total.min(self.given + count.max(1));
         let (Results { x0_hat, x_t }, made) = if self.is_apart() {
@@ -285,6 +254,8 @@ impl<D: Denoiser> Sampler<D> {
         if let Some(found) = x0_hat.iter().find(|v| !v.is_finite()) {
             return Err(SamplerError::Diverged { t, found: *found });
         }
+        // Both are kept, and x0_hat was not there before the first step.
+        room(self.spec.shape, 1)?;
         self.given = end;
         self.made = made;
         self.x_t.clone_from(&x_t);
@@ -306,7 +277,8 @@ impl<D: Denoiser> Sampler<D> {
     /// Puts x_t on the device, where it stays there between two steps.
     fn begin(&mut self, engine: &D) -> Result<(), EngineError> {
         if !self.is_apart() {
-            self.batch = Some(engine.begin(&self.spec, self.x_t.clone())?);
+            let x_t = copied(&self.x_t)?;
+            self.batch = Some(engine.begin(&self.spec, x_t)?);
         }
         Ok(())
     }
@@ -324,44 +296,10 @@ impl<D: Denoiser> Sampler<D> {
         Ok(results.await?)
     }
 
-    /// The same where x_t passes through the host between two steps, and what the last step made before its known part
-    /// was replaced.
-    async fn run_apart(
-        &mut self,
-        engine: &D,
-        end: usize,
-    ) -> Result<(Results, Option<Vec<f32>>), SamplerError> {
-        let mut results = Results {
-            x0_hat: Vec::new(),
-            x_t: self.x_t.clone(),
-        };
-        let mut made = None;
-        for index in self.given..end {
-            let noise = self.noise_of(index);
-            let step = &self.trajectory.steps[index];
-            if let Some(guided) = &self.guided {
-                results = guided.step(engine, step, results.x_t, noise).await?;
-            } else {
-                // The memory of one batch is enough.
-                self.batch = None;
-                let batch = self.batch.insert(engine.begin(&self.spec, results.x_t)?);
-                engine
-                    .step(batch, step.t, &step.coefficients, noise)
-                    .await?;
-                results = engine.results(batch).await?;
-            }
-            if let Some(known) = &mut self.known {
-                made = Some(results.x_t.clone());
-                let number = self.trajectory.before + index + 1;
-                known.keep(number, step.t_next, &mut results.x_t);
-            }
-        }
-        Ok((results, made))
-    }
-
     /// Tells the engine to make the next step.
     async fn start(&mut self, engine: &D) -> Result<(), EngineError> {
         let index = self.started;
+        room(self.spec.shape, 2)?;
         let noise = self.noise_of(index);
         let step = &self.trajectory.steps[index];
         engine
@@ -370,6 +308,19 @@ impl<D: Denoiser> Sampler<D> {
         self.started += 1;
         Ok(())
     }
+}
+
+/// What there is no memory for.
+const STATES: &str = "the states of a run";
+
+/// Checks that `count` states of `shape` `[B, C, H, W]` can be made next.
+fn room(shape: [usize; 4], count: u64) -> Result<(), EngineError> {
+    let numbers = allocate::volume(&shape).saturating_mul(count);
+    Ok(allocate::room(STATES, allocate::bytes::<f32>(numbers))?)
+}
+
+fn copied(state: &[f32]) -> Result<Vec<f32>, EngineError> {
+    Ok(allocate::copied(STATES, state)?)
 }
 
 fn begun<B>(batch: &mut Option<B>) -> Result<&mut B, EngineError> {

@@ -1,11 +1,11 @@
-//! A step of the CPU engine works in memory that was asked for before the first one.
+//! A step of the CPU engine works in memory that was asked for before the first one, and what is not there is refused.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser};
+use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser, EngineError};
 use ddim_web::step::{Clip, Method, Prediction, Step};
 use ddim_web::unet::config::UnetConfig;
 
@@ -17,10 +17,15 @@ struct Counting;
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static FREED: AtomicUsize = AtomicUsize::new(0);
+/// The most bytes that are given at once.
+static LARGEST: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-// SAFETY: all memory comes from the system's allocator and goes back there with the layout that it came with.
+// SAFETY: all memory comes from the system's allocator, or is refused, and goes back there with the layout that it came with.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() > LARGEST.load(Ordering::SeqCst) {
+            return std::ptr::null_mut();
+        }
         ALLOCATED.fetch_add(layout.size(), Ordering::SeqCst);
         // SAFETY: what the caller promises about `layout` is what is asked for here.
         unsafe { System.alloc(layout) }
@@ -142,7 +147,46 @@ fn a_prediction_asks_only_for_its_input_and_output() {
     assert!(bytes <= 2 * image + PER_STEP, "{bytes} bytes");
 }
 
-/// Twenty steps of training in the memory that the first ones asked for: one picture on all threads, and several.
+/// `work` where no more than some bytes are given at once: first 64 KiB, then twice as many, until it succeeds. How often
+/// it was refused, and what it made.
+fn refused<T>(mut work: impl FnMut() -> Result<T, EngineError>) -> (usize, T) {
+    for times in 0.. {
+        LARGEST.store(1 << (16 + times), Ordering::SeqCst);
+        let made = work();
+        LARGEST.store(usize::MAX, Ordering::SeqCst);
+        match made {
+            Ok(made) => return (times, made),
+            Err(EngineError::Memory(refused)) => assert!(refused.needed >= 1 << 16, "{refused}"),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    unreachable!("there is an end to what it needs")
+}
+
+#[test]
+fn a_batch_whose_memory_is_not_there_is_refused_and_the_engine_goes_on() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let config = UnetConfig::from_json(FASHION_MNIST).unwrap();
+    let engine = CpuEngine::load(FASHION_MNIST, &rule::weights(&config)).unwrap();
+    let spec = |side: usize| BatchSpec {
+        shape: [1, 1, side, side],
+        labels: None,
+    };
+    let predict = |side: usize| {
+        let x = vec![0.5; side * side];
+        pollster::block_on(engine.predict(&spec(side), x, &[500.0])).unwrap()
+    };
+    let expected = predict(32);
+    for side in [128, 256] {
+        let mut pictures = vec![vec![0.5; side * side]; 20];
+        let (times, _) = refused(|| engine.begin(&spec(side), pictures.pop().unwrap()));
+        assert!(times > 1, "pictures of {side}");
+    }
+    assert_eq!(predict(32), expected);
+}
+
+/// Twenty steps of training in the memory that the first ones asked for, which may be refused: one picture on all
+/// threads, and several.
 #[cfg(feature = "train")]
 #[test]
 fn training_steps_leave_memory_as_it_was() {
@@ -176,15 +220,17 @@ fn training_steps_leave_memory_as_it_was() {
             labels: None,
             drop_seed: 1,
         };
+        let update = |done| Update {
+            done,
+            lr: 1e-4,
+            clip: 1.0,
+            decay: 0.9,
+        };
+        let (times, _) = refused(|| pollster::block_on(learner.step(&batch, &update(0))));
+        assert!(times > 0, "{images} pictures");
         let mut step = |done| {
-            let update = Update {
-                done,
-                lr: 1e-4,
-                clip: 1.0,
-                decay: 0.9,
-            };
             let before = ALLOCATED.load(Ordering::SeqCst);
-            pollster::block_on(learner.step(&batch, &update)).unwrap();
+            pollster::block_on(learner.step(&batch, &update(done))).unwrap();
             ALLOCATED.load(Ordering::SeqCst) - before
         };
         (0..3).for_each(|done| {

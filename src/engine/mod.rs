@@ -37,6 +37,7 @@ pub use webgpu::GpuLearner;
 #[cfg(feature = "gpu")]
 pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
 
+use crate::allocate::OutOfMemory;
 use crate::step::StepCoefficients;
 use crate::unet::config::ConfigError;
 use crate::unet::input::InputError;
@@ -54,6 +55,9 @@ pub enum EngineError {
     /// The input does not fit the network.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// There is not enough memory.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// There is no usable GPU.
     #[error("GPU: {0}")]
     NoGpu(String),

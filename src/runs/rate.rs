@@ -7,6 +7,7 @@
 
 use super::model::BATCH;
 use super::strata::{Chosen, choose};
+use crate::allocate;
 use crate::bound::{Bound, BoundError, bits_per_dimension};
 use crate::engine::{BatchSpec, Denoiser, EngineError};
 use crate::gaussian::diffused;
@@ -158,6 +159,10 @@ impl Rate {
         }
         let [channels, height, width] = self.options.shape;
         let x_0 = &self.options.x_0;
+        // The noise of one state, all states twice, and x0_hat.
+        let numbers = x_0.len() as u64 * (2 * part.len() as u64 + 4);
+        allocate::room("the states of a picture", allocate::bytes::<f32>(numbers))
+            .map_err(EngineError::from)?;
         let mut eps = vec![0.0; x_0.len()];
         let mut x_t = Vec::with_capacity(part.len() * x_0.len());
         for &Chosen { index: t, .. } in part {

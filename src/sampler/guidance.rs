@@ -1,6 +1,7 @@
 //! Classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598, eq. 6).
 
 use super::SamplerError;
+use crate::allocate;
 use crate::engine::{BatchSpec, Denoiser, EngineError, Results};
 use crate::scheduler::TrajectoryStep;
 
@@ -69,13 +70,16 @@ impl Guided {
     ) -> Result<Results, EngineError> {
         let images = self.both.shape[0];
         let times = vec![step.t as f32; images];
+        super::room(self.both.shape, 1)?;
         let mut out = engine.predict(&self.both, x_t.repeat(2), &times).await?;
         let (with, without) = out.split_at_mut(x_t.len());
         let w = self.weight;
         for (with, without) in with.iter_mut().zip(without.iter()) {
             *with = (1.0 + w) * *with - w * without;
         }
-        let mut x0_hat = vec![0.0; x_t.len()];
+        let mut x0_hat = allocate::zeros(super::STATES, x_t.len() as u64)?;
+        // Thresholds sort the magnitudes of an image.
+        super::room(self.both.shape, 1)?;
         step.coefficients
             .apply(images / 2, &mut x_t, &mut x0_hat, with, noise.as_deref());
         Ok(Results { x0_hat, x_t })

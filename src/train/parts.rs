@@ -23,6 +23,7 @@ impl Trainer<AnyLearner> {
             )));
         }
         let edge = |i: usize| batch * i / parts;
+        self.room_for_batch()?;
         let images = self.seen(step).part(edge(part)..edge(part + 1));
         Ok(self.processor()?.part(&images)?)
     }

@@ -10,6 +10,7 @@ use super::loss::Objective;
 use super::options::TrainOptions;
 use super::rate::learning_rate;
 use super::{ema, init};
+use crate::allocate;
 use crate::engine::plan::Plan;
 use crate::engine::{
     EngineError, Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update,
@@ -81,6 +82,8 @@ impl<L: Learner> Trainer<L> {
     ) -> Result<Self, TrainError> {
         options.check()?;
         fits(config, &images, options.batch)?;
+        // Numbers and, for a moment, what they are drawn as.
+        room(&Plan::expected_tensors(config)?, 2)?;
         let values = init::values(config, options.seed)?;
         Self::begin(config, values, scheduler, options, images, make).await
     }
@@ -101,6 +104,7 @@ impl<L: Learner> Trainer<L> {
         options.check()?;
         fits(config, &images, options.batch)?;
         let specs = Plan::expected_tensors(config)?;
+        room(&specs, 1)?;
         let mut found = tensors(&specs, safetensors)?;
         let of = |spec: &TensorSpec| found.remove(&spec.name).unwrap_or_default();
         let values = specs.iter().map(of).collect();
@@ -115,6 +119,8 @@ impl<L: Learner> Trainer<L> {
         images: ImageSet,
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
+        // The average and both moments.
+        room(&Plan::expected_tensors(config)?, 3)?;
         let beginning = Checkpoint {
             config: config.clone(),
             scheduler,
@@ -197,11 +203,14 @@ impl<L: Learner> Trainer<L> {
         let step = self.step;
         let seen = match self.next.take().filter(|next| next.step == step) {
             Some(seen) => seen,
-            None => self.look(step),
+            None => {
+                self.room_for_batch()?;
+                self.look(step)
+            }
         };
         let numbers = self.learner.step(&seen.batch, &update);
         // The device is at work: time to draw what the next step sees.
-        if step + 1 < self.options.steps {
+        if step + 1 < self.options.steps && self.room_for_batch().is_ok() {
             self.next = Some(self.look(step + 1));
         }
         let numbers = numbers.await?;
@@ -266,6 +275,16 @@ impl<L: Learner> Trainer<L> {
                 ..self.objective.batch(image, x0, eps, &dealt.t)
             },
         }
+    }
+
+    /// Whether there is room for what a step sees: pictures, which grow while they are collected, and noise.
+    pub(super) fn room_for_batch(&self) -> Result<(), EngineError> {
+        let [channels, height, width] = self.images.shape();
+        let numbers = allocate::volume(&[4, self.options.batch, channels, height, width]);
+        Ok(allocate::room(
+            "a batch of pictures",
+            allocate::bytes::<f32>(numbers),
+        )?)
     }
 
     /// The batch of `step`, counted from 0.
@@ -369,7 +388,10 @@ impl<L: Learner> Trainer<L> {
     /// [`TrainError::Weights`] when one is not finite or too large for `precision`, [`TrainError::Device`] when the
     /// device fails.
     pub async fn weights(&mut self, precision: Precision) -> Result<Vec<u8>, TrainError> {
-        self.snapshot().await?.weights(precision)
+        let snapshot = self.snapshot().await?;
+        // The average as bytes, and the file.
+        room(self.learner.params(), 2)?;
+        snapshot.weights(precision)
     }
 
     /// The whole run as the bytes of a file that [`Checkpoint::from_bytes`] reads.
@@ -377,6 +399,19 @@ impl<L: Learner> Trainer<L> {
     /// # Errors
     /// [`TrainError::Checkpoint`] when a tensor is not finite, [`TrainError::Device`] when the device fails.
     pub async fn checkpoint(&mut self) -> Result<Vec<u8>, TrainError> {
-        Ok(self.snapshot().await?.to_bytes()?)
+        let snapshot = self.snapshot().await?;
+        // Files of four groups, one of them while it is made, and all of them in one.
+        room(self.learner.params(), 10)?;
+        Ok(snapshot.to_bytes()?)
     }
+}
+
+/// Checks that `times` as many numbers as `params` have can be asked for next.
+fn room(params: &[TensorSpec], times: u64) -> Result<(), EngineError> {
+    let numbers = params.iter().map(|param| param.numbers() as u64);
+    let numbers = numbers.fold(0, u64::saturating_add).saturating_mul(times);
+    Ok(allocate::room(
+        "a network in training",
+        allocate::bytes::<f32>(numbers),
+    )?)
 }

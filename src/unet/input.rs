@@ -118,6 +118,7 @@ pub fn check(
         }
     };
     fits("the input", &shape)?;
+    fits("the output", &[batch, config.out_channels, height, width])?;
     for (level, &features) in config.block_out_channels.iter().enumerate() {
         let (rows, columns) = (height >> level, width >> level);
         fits("a feature map", &[batch, features, rows, columns])?;
@@ -202,5 +203,28 @@ fn check_labels(
             },
             found: labels.map_or("none".into(), |l| format!("{l:?}")),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_that_no_browser_holds_is_refused() {
+        let config = r#"{
+            "sample_size": 8, "in_channels": 1, "out_channels": 64, "norm_num_groups": 1, "layers_per_block": 1,
+            "block_out_channels": [4], "down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"],
+            "add_attention": false
+        }"#;
+        let config = UnetConfig::from_json(config).unwrap();
+        assert_eq!(check(&config, [2, 1, 1024, 1024], None), Ok(()));
+        // 2^32 numbers, which 32 bits count as none.
+        let refused = check(&config, [64, 1, 1024, 1024], None);
+        let expected = InputError::TooLarge {
+            what: "the output",
+            shape: [64, 1, 1024, 1024],
+        };
+        assert_eq!(refused, Err(expected));
     }
 }

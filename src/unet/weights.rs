@@ -109,7 +109,7 @@ pub struct TensorSpec {
 impl TensorSpec {
     /// How many numbers it holds.
     pub fn numbers(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().copied().fold(1, usize::saturating_mul)
     }
 }
 

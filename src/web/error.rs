@@ -15,6 +15,7 @@ const TYPES: &str = r#"
  * - `weights`: the weights are damaged, or those of another network
  * - `options`: an option of the call cannot be used
  * - `input`: the numbers or the size do not fit the network
+ * - `memory`: there is not enough memory: a smaller batch or size may do. What was there before is as it was
  * - `device`: there is no usable graphics card, or it failed or has no room
  * - `lost`: the graphics card is gone and was not found again; another call may find it
  * - `diverged`: the network's answer holds numbers that are not finite
@@ -22,7 +23,7 @@ const TYPES: &str = r#"
  *
  * A panic throws nothing: see `on_panic`.
  */
-export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "device" | "lost" | "diverged" | "over";
+export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "memory" | "device" | "lost" | "diverged" | "over";
 "#;
 
 /// What went wrong: TypeScript's `ErrorKind`, which says what each means.
@@ -38,6 +39,8 @@ pub enum Kind {
     Options,
     /// The numbers that the network was given.
     Input,
+    /// There is not enough memory.
+    Memory,
     /// The graphics card cannot be had, or failed.
     Device,
     /// The graphics card is gone.
@@ -57,6 +60,7 @@ impl Kind {
             Self::Weights => "weights",
             Self::Options => "options",
             Self::Input => "input",
+            Self::Memory => "memory",
             Self::Device => "device",
             Self::Lost => "lost",
             Self::Diverged => "diverged",

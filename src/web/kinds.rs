@@ -1,6 +1,7 @@
 //! What kind each typed error of the layers below is.
 
 use super::error::{HasKind, Kind};
+use crate::allocate::OutOfMemory;
 use crate::bound::BoundError;
 #[cfg(feature = "gpu")]
 use crate::engine::UnknownStorage;
@@ -25,6 +26,12 @@ use crate::train::{CheckpointError, OptionError, TrainError};
 use crate::unet::config::ConfigError;
 use crate::unet::input::InputError;
 use crate::unet::weights::WeightsError;
+
+impl HasKind for OutOfMemory {
+    fn kind(&self) -> Kind {
+        Kind::Memory
+    }
+}
 
 impl HasKind for ConfigError {
     fn kind(&self) -> Kind {
@@ -63,6 +70,7 @@ impl HasKind for EngineError {
             Self::Config(error) => error.kind(),
             Self::Weights(error) => error.kind(),
             Self::Input(error) => error.kind(),
+            Self::Memory(_) => Kind::Memory,
             Self::NoGpu(_) | Self::Device(_) | Self::Kernel(_) => Kind::Device,
             Self::Lost(_) | Self::Gone(_) => Kind::Lost,
             Self::Absent(_) => Kind::Options,

@@ -11,6 +11,7 @@ mod error;
 #[cfg(feature = "figures")]
 mod figures;
 mod kinds;
+mod lists;
 #[cfg(feature = "network")]
 mod network;
 #[cfg(any(feature = "network", feature = "figures"))]

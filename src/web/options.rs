@@ -4,9 +4,10 @@ use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
 use super::checks::{MAX_SAFE, check_keys, integer};
+use super::lists::{check_length, float_option};
 use super::{WebError, js_error};
 use crate::runs::rules;
-use crate::sampler::{Guidance, Known, SampleOptions};
+use crate::sampler::{Guidance, Known, MAX_BATCH, SampleOptions};
 use crate::scheduler::{SchedulerConfig, TrajectoryOptions};
 use crate::step::Clip;
 use crate::timesteps::Tau;
@@ -74,7 +75,7 @@ extern "C" {
     pub type JsSampleOptions;
 }
 
-/// The options as JavaScript writes them: numbers are f64 until they are checked.
+/// The options as JavaScript writes them, without pictures: numbers are f64 until they are checked.
 #[derive(Deserialize)]
 pub struct Options {
     scheduler: String,
@@ -92,18 +93,15 @@ pub struct Options {
     clip: Option<bool>,
     labels: Option<Vec<f64>>,
     size: Option<[f64; 2]>,
-    latents: Option<Vec<f32>>,
     from: Option<f64>,
     to: Option<f64>,
     #[serde(default)]
     same_noise: bool,
-    known: Option<Vec<f32>>,
-    mask: Option<Vec<f32>>,
     guidance: Option<f64>,
     null_label: Option<f64>,
 }
 
-/// Names of the fields above.
+/// Names of the fields above, and of the pictures.
 const KEYS: [&str; 19] = [
     "scheduler",
     "steps",
@@ -137,6 +135,12 @@ impl Options {
     /// A JavaScript `Error` that names the option, what was expected and what was found.
     pub fn read(value: JsValue) -> Result<(SchedulerConfig, SampleOptions), WebError> {
         check_keys(&value, &KEYS)?;
+        check_length(&value, "labels", MAX_BATCH)?;
+        let [latents, known, mask] = [
+            float_option(&value, "latents")?,
+            float_option(&value, "known")?,
+            float_option(&value, "mask")?,
+        ];
         let options: Self = serde_wasm_bindgen::from_value(value)
             .map_err(|error| WebError::options(format!("options: {error}")))?;
         let scheduler = SchedulerConfig::from_json(&options.scheduler).map_err(js_error)?;
@@ -155,7 +159,7 @@ impl Options {
                 .map(|value| Ok(integer(name, value, f64::from(u32::MAX))? as usize))
                 .transpose()
         };
-        let known = rules::together(("known", options.known), ("mask", options.mask));
+        let known = rules::together(("known", known), ("mask", mask));
         let null_label = whole("null_label", options.null_label)?;
         let guidance = rules::together(("guidance", options.guidance), ("null_label", null_label));
         let steps = match options.steps {
@@ -192,7 +196,7 @@ impl Options {
             batch: integer("batch", options.batch, f64::from(u32::MAX))? as usize,
             size,
             labels,
-            latents: options.latents,
+            latents,
             known: known
                 .map_err(js_error)?
                 .map(|(x_0, mask)| Known { x_0, mask }),

@@ -33,7 +33,11 @@ function fill({ name, shape }) {
 
 /** The bytes of a .safetensors file with all weights of a network. @param {{name: string, shape: number[]}[]} expected  what `expected_tensors` of the package says */
 export function weightsOf(expected) {
-  const tensors = expected.map((tensor) => ({ ...tensor, values: fill(tensor) }));
+  return fileOf(expected.map((tensor) => ({ ...tensor, values: fill(tensor) })));
+}
+
+/** The bytes of a .safetensors file with these tensors. @param {{name: string, shape: number[], values: Float32Array}[]} tensors */
+export function fileOf(tensors) {
   let end = 0;
   const entries = tensors.map(({ name, shape, values }) => {
     const start = end;

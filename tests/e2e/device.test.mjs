@@ -187,17 +187,32 @@ test('a size that no browser has the memory for is refused in words', async (t) 
 
 // No input is known to make the engine panic, so what a panic leaves behind is imitated: the listener hears of it, and
 // a promise never settles. That the real package tells the listener is tested in tests/web.
-test('a panic, which never settles its promise, is told, and the model can be reloaded', async (t) => {
-  const demo = await open(t, { prepare: packageThat("panic('index out of bounds'); await new Promise(() => {});") });
+test('a panic, which never settles its promise, is told, and another instance takes the place of that one', async (t) => {
+  const broken = "if (globalThis.broken) throw new Error('asked again'); if (options.steps === 7) { globalThis.broken = true; panic('index out of bounds'); await new Promise(() => {}); }";
+  const demo = await open(t, { hash: 'device=cpu&steps=7&batch=1', prepare: packageThat(broken) });
   await demo.until('ready');
   await demo.get('generate').click();
   await demo.until('error');
-  assert.equal(await demo.status(), 'The engine crashed (index out of bounds). Reload the model to go on.');
-  await demo.page.context().unrouteAll();
-  await demo.get('reload').click();
-  await demo.recovers('ready');
-  await demo.generate();
+  assert.equal(await demo.status(), 'The engine crashed (index out of bounds); a new one takes its place for the next run.');
+  assert.ok(await demo.get('reload').isHidden());
+  await demo.get('steps').fill('2');
+  await demo.get('generate').click();
+  await demo.recovers('done');
 });
+
+for (const [what, trap] of [
+  ['a trap', "throw new WebAssembly.RuntimeError('unreachable')"],
+  ['a panic', "panic('unreachable'); await new Promise(() => {})"],
+]) {
+  test(`${what} on the graphics card: on Automatic the model is loaded on the CPU by another instance`, async (t) => {
+    const loading = `if (globalThis.broken) throw new Error('asked again'); if (device === 'webgpu') { globalThis.broken = true; ${trap}; }`;
+    const demo = await open(t, { flags: 'swiftShader', hash: 'device=auto&steps=2&batch=1', prepare: packageThat('', loading) });
+    await demo.until('ready');
+    assert.match((await demo.notices()).join(), /^The graphics card could not take the model \(it stopped without a word, as it does without memory\), so the CPU is used\.\s/);
+    await demo.generate();
+    assert.equal(demo.page.workers().length, 1);
+  });
+}
 
 test('burn: a graphics device lost during a run is told, and the CPU takes over when asked to', async (t) => {
   const demo = await open(t, { flags: 'swiftShader', hash: 'device=webgpu&engine=burn&steps=500&batch=1' });

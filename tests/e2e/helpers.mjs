@@ -59,7 +59,7 @@ export const before = (code) => (/** @type {Context} */ context) =>
  * @param {string} body  what `next()` of a sampler or a curve does, with its `options`, with `step`, the one that it makes,
  *   and with `panic`, which says what the real package says when it panics
  */
-export const packageThat = (body) => (/** @type {Context} */ context) =>
+export const packageThat = (body, loading = '') => (/** @type {Context} */ context) =>
   context.route(PACKAGE_SCRIPTS, (route) =>
     route.fulfill({
       contentType: 'text/javascript',
@@ -70,7 +70,7 @@ export const packageThat = (body) => (/** @type {Context} */ context) =>
         export const is_software_adapter = () => false;
         export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [] });
         export class Denoiser {
-          static async load(config, weights, device) { return Object.assign(new Denoiser(), { device }); }
+          static async load(config, weights, device) { ${loading} return Object.assign(new Denoiser(), { device }); }
           tuning() {}
           info() {
             return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [] };

@@ -278,7 +278,7 @@ test('a trainer that breaks or diverges in the middle: one sentence, and it goes
   await fail('crash');
   await demo.get('train-run').click();
   await demo.recovers('error');
-  assert.equal(await demo.status(), 'The training broke off (unreachable); it can go on from where it was kept last.');
+  assert.equal(await demo.status(), 'The training broke off (it stopped without a word, as it does without memory); it can go on from where it was kept last.');
   await demo.get('train-run').click();
   await demo.recovers('done');
   assert.equal(await demo.status(), 'Trained: 4 steps on 4 pictures.');

@@ -1,6 +1,7 @@
 // The library's front door: downloads what a model needs, loads it in a worker, and spreads a batch over several of
-// them on the CPU. Another model, device or engine means another client: that gives back all memory, and it is the one
-// way out after a crash. It knows no page: what it has to say, it says to a listener.
+// them on the CPU. Another model, device or engine means another client: that gives back all memory. A worker that has
+// crashed is never asked again: another one takes its place for what comes next. It knows no page: what it has to say, it
+// says to a listener.
 
 import { Failure } from './errors.js';
 import { fetchModule, packageFor } from './package.js';
@@ -132,6 +133,9 @@ export class Client {
   #package = null;
   /** What it loads then. @type {import('./remote.js').Files|null} */
   #files = null;
+  /** Whether another worker can take the place of one that crashes: once the model is loaded, or where it can be elsewhere. */
+  #replaceable = false;
+  #loaded = false;
 
   /** @param {(event: Remark) => void} listener */
   constructor(listener) {
@@ -172,18 +176,35 @@ export class Client {
     this.listener({ type: 'phase', phase: 'model' });
     this.#files = { module, config, scheduler, weights: weights.blob };
     let loaded;
+    this.#replaceable = device === 'auto' && adapter !== '';
     try {
       loaded = await first.load({ ...this.#files, tuning: keptTuning(adapter) });
     } catch (error) {
+      const { kind, message } = Failure.from(error);
       // With another copy of them all may be well.
-      if (Failure.from(error).kind === 'weights') await weights.forget();
-      throw error;
+      if (kind === 'weights') await weights.forget();
+      if (kind !== 'crash' || !this.#replaceable) throw error;
+      loaded = await this.#loadOnCpu(message);
     }
     keepTuning(adapter, loaded.tuning);
     await weights.keep();
     this.#insist();
     this.#device = loaded.info.device;
+    this.#replaceable = true;
+    this.#loaded = true;
     return loaded;
+  }
+
+  /** In a worker of its own, because that of the graphics card has crashed. @param {string} reason @returns {Promise<Loaded>} */
+  async #loadOnCpu(reason) {
+    this.#insist();
+    this.#replaceable = false;
+    const worker = this.#newWorker();
+    this.#workers = [worker];
+    const loaded = await this.#fill(worker, 'cpu');
+    const why = `The graphics card could not take the model (${reason}), so the CPU is used.`;
+    this.listener({ type: 'notice', topic: 'device', text: why });
+    return { ...loaded, why };
   }
 
   /**
@@ -277,15 +298,23 @@ export class Client {
   #newWorker() {
     const worker = new Remote((event) => {
       if (event.type !== 'crashed') this.listener(event);
-      else if (this.#workers.includes(worker)) {
-        // Without one of its workers a run cannot end well.
-        const failure = new Failure(event.kind, event.message);
-        this.terminate(failure);
-        this.listener({ type: 'crashed', failure });
-      }
+      else if (this.#workers.includes(worker)) this.#lose(worker, new Failure(event.kind, event.message));
     });
     this.#all.add(worker);
     return worker;
+  }
+
+  /** What was under way in the worker fails, and without it its runs cannot end well. @param {Remote} worker @param {Failure} failure */
+  #lose(worker, failure) {
+    if (failure.kind !== 'crash' || !this.#replaceable) {
+      this.terminate(failure);
+      this.listener({ type: 'crashed', failure });
+      return;
+    }
+    this.#all.delete(worker);
+    this.#workers = this.#workers.filter((other) => other !== worker);
+    if (this.#underWay > 0 || !this.#loaded) return; // it is told with what fails
+    this.listener({ type: 'notice', topic: 'lost', text: `The engine crashed (${failure.message}); a new one takes its place.` });
   }
 
   /**
@@ -293,12 +322,12 @@ export class Client {
    * @returns {Promise<Remote[]>} those that a run of so many pictures is spread over, which have the least to do
    */
   async #workersFor(batch) {
-    if (this.#device !== 'cpu') return this.#workers;
-    const cores = navigator.hardwareConcurrency;
+    const cores = this.#device === 'cpu' ? navigator.hardwareConcurrency : 1;
     // Room for the other runs, too.
     const wanted = workersFor(batch + this.#underWay - 1, cores);
-    this.#growing = this.#growing.then(() => this.#grow(wanted));
-    await this.#growing;
+    const grown = this.#growing.then(() => this.#grow(wanted));
+    this.#growing = grown.catch(() => {});
+    await grown;
     return [...this.#workers].sort((a, b) => a.requests - b.requests).slice(0, workersFor(batch, cores));
   }
 
@@ -311,16 +340,22 @@ export class Client {
     const added = await Promise.allSettled(Array.from({ length: missing }, () => this.#another()));
     this.#insist();
     const failed = added.find((end) => end.status === 'rejected');
+    if (failed && this.#workers.length === 0) throw failed.reason;
     if (failed) this.listener({ type: 'cores', used: this.#workers.length, wanted, failure: Failure.from(failed.reason) });
+  }
+
+  /** Loads the model in a worker once more. @param {Remote} worker @param {'cpu'|'webgpu'} device @returns {Promise<Loaded>} */
+  async #fill(worker, device) {
+    if (!this.#package || !this.#files) throw new Failure('options', 'load a model first');
+    await worker.open({ ...this.#package, device });
+    return worker.load(this.#files);
   }
 
   /** One more worker with the model that is loaded. */
   async #another() {
-    if (!this.#package || !this.#files) throw new Failure('options', 'load a model first');
     const worker = this.#newWorker();
     try {
-      await worker.open({ ...this.#package, device: this.#device });
-      await worker.load(this.#files);
+      await this.#fill(worker, this.#device);
       this.#workers.push(worker);
     } catch (error) {
       worker.terminate();

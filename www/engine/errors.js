@@ -58,3 +58,12 @@ export function oneLine(error) {
   const message = error instanceof Error ? error.message : String(error);
   return brief(message.replace(/\s+/g, ' ').trim());
 }
+
+/**
+ * Why an instance of WebAssembly has ended, in one line. One that runs out of memory traps without a word of its own.
+ * @param {unknown} reason @returns {string}
+ */
+export function lastWords(reason) {
+  const said = oneLine(reason) || 'no reason given';
+  return /^(Uncaught RuntimeError: |RuntimeError: )?unreachable/i.test(said) ? 'it stopped without a word, as it does without memory' : said;
+}

@@ -14,7 +14,7 @@
 //       {type: 'crashed', kind, message}   it is of no further use, and answers no more
 
 import { chooseDevice, findAdapter } from './device.js';
-import { Failure, oneLine } from './errors.js';
+import { Failure, lastWords, oneLine } from './errors.js';
 import { otherMessages } from './messages.js';
 import { workersFor } from './pool.js';
 import { Requests } from './requests.js';
@@ -47,9 +47,13 @@ function say(message, transfer = []) {
   postMessage(message, transfer);
 }
 
+/** Whether the instance is of no further use: whatever is asked of it from then on, it does not answer. */
+let dead = false;
+
 /** @param {import('./errors.js').Kind} kind @param {unknown} reason */
 function crash(kind, reason) {
-  say({ type: 'crashed', kind, message: oneLine(reason) || 'no reason given' });
+  dead = true;
+  say({ type: 'crashed', kind, message: lastWords(reason) });
 }
 
 /** @param {unknown} error @throws {Failure} always */
@@ -216,6 +220,7 @@ function numbersOf(value) {
 /** @param {{type: string, request: number}} data */
 async function answer(data) {
   const { type, request } = data;
+  if (dead) return;
   try {
     const value = await requests[type](data);
     say({ type: 'answer', request, value }, numbersOf(value));

@@ -112,15 +112,41 @@ export class Trainer {
 }
 
 /**
- * @param {object} message @param {(event: Remark) => void} [listener]
+ * @param {{type: string, device?: string} & Record<string, unknown>} message @param {(event: Remark) => void} [listener]
  * @returns {Promise<Trainer>}
  */
 async function begin(message, listener = () => {}) {
   const { script, wasm } = trainingPackage();
-  const worker = new Requests(new URL('./trainer-worker.js', import.meta.url), listener);
+  const module = await fetchModule(wasm, (loaded, total) => listener({ type: 'bytes', loaded, total })).catch((error) => {
+    throw Failure.from(error);
+  });
+  const whole = { ...message, script: script.href, module };
   try {
-    const module = await fetchModule(wasm, (loaded, total) => listener({ type: 'bytes', loaded, total }));
-    return new Trainer(worker, await worker.request({ ...message, script: script.href, module }).answer);
+    return await beginIn(whole, listener);
+  } catch (error) {
+    const { kind, message: reason } = Failure.from(error);
+    if (kind !== 'crash' || (message.device ?? 'auto') !== 'auto') throw error;
+    // What has trapped is not asked again.
+    const trainer = await beginIn({ ...whole, device: 'cpu' }, listener);
+    listener({ type: 'notice', topic: 'device', text: `The engine crashed (${reason}), so the CPU is used.` });
+    return trainer;
+  }
+}
+
+/**
+ * In a worker of its own, whose crash is told once it has begun.
+ * @param {object} message @param {(event: Remark) => void} listener
+ * @returns {Promise<Trainer>}
+ */
+async function beginIn(message, listener) {
+  let begun = false;
+  const worker = new Requests(new URL('./trainer-worker.js', import.meta.url), (event) => {
+    if (begun || event.type !== 'crashed') listener(event);
+  });
+  try {
+    const info = await worker.request(message).answer;
+    begun = true;
+    return new Trainer(worker, info);
   } catch (error) {
     worker.terminate();
     throw Failure.from(error);

@@ -12,7 +12,7 @@
 //       {type: 'crashed', kind, message}   it is of no further use, and answers no more
 
 import { chooseDevice, findAdapter, watchForLostDevice } from './device.js';
-import { Failure, oneLine } from './errors.js';
+import { Failure, lastWords, oneLine } from './errors.js';
 import { toGreyLevels } from './levels.js';
 import { otherMessages } from './messages.js';
 
@@ -50,9 +50,13 @@ function say(message, transfer = []) {
   postMessage(message, transfer);
 }
 
+/** Whether the instance is of no further use: whatever is asked of it from then on, it does not answer. */
+let dead = false;
+
 /** @param {Kind} kind @param {unknown} reason */
 function crash(kind, reason) {
-  say({ type: 'crashed', kind, message: oneLine(reason) || 'no reason given' });
+  dead = true;
+  say({ type: 'crashed', kind, message: lastWords(reason) });
 }
 
 /** The plan's engine takes a new device by itself; burn's never finishes a call that waits for a lost one. @param {GPUDeviceLostInfo} lost */
@@ -116,7 +120,8 @@ async function loadDenoiser() {
   try {
     return await denoiserOn(choice.device);
   } catch (error) {
-    if (wanted.device !== 'auto' || choice.device === 'cpu') throw error;
+    // What has trapped is not asked again: the page finds another worker.
+    if (dead || error instanceof WebAssembly.RuntimeError || wanted.device !== 'auto' || choice.device === 'cpu') throw error;
     const onCpu = await denoiserOn('cpu');
     explain(`The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`);
     return onCpu;
@@ -153,6 +158,7 @@ let turn = Promise.resolve();
  */
 function inTurn(work) {
   const timed = turn.then(async () => {
+    if (dead) throw new Failure('crash', 'the engine has crashed');
     const began = performance.now();
     const made = await work();
     return { made, ms: performance.now() - began };
@@ -241,6 +247,7 @@ const requests = { open, load, sample, rate };
 /** @param {{type: string, request: number}} data */
 async function answer(data) {
   const { type, request } = data;
+  if (dead) return;
   try {
     say({ type: 'answer', request, value: await requests[type](data) });
   } catch (error) {

@@ -60,6 +60,7 @@ export function sentenceOf(error, during) {
     const what = kind === 'lost' ? 'The graphics card stopped working for this page' : 'The engine crashed';
     return `${what} (${message}). Reload the model to go on.`;
   }
+  if (kind === 'crash' && during === 'run') return `The engine crashed (${message}); a new one takes its place for the next run.`;
   if (kind === 'webgpu') return `${message} Choose the device Automatic or CPU instead.`;
   if (during === 'run' || kind === 'browser' || kind === 'download') return message;
   const advice = kind === 'weights' ? '; reload it to download its files again' : '';

@@ -7,6 +7,7 @@ use super::memory::{Memory, Room};
 use super::pack::{group, grouped_length};
 use super::program::Image;
 use super::threads;
+use crate::allocate::OutOfMemory;
 use crate::engine::plan::View;
 
 /// What does not change from step to step.
@@ -31,33 +32,36 @@ pub struct AttentionTask {
 
 impl AttentionTask {
     /// Between `pixels` pixels.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
     pub fn new(
         pixels: usize,
         heads: usize,
         head_dim: usize,
         kernels: Kernels,
         room: &mut Room,
-    ) -> Self {
+    ) -> Result<Self, OutOfMemory> {
         let pitch = pixels.next_multiple_of(kernels.lanes);
         // A thread shares its part only with those that help it.
         let mut part = Room::new(1);
-        let scores = part.take(pixels * pitch);
+        let scores = part.take(&[pixels, pitch]);
         let keys = grouped_length(kernels.rows, pixels, head_dim);
         let values = grouped_length(kernels.rows, head_dim, pixels);
-        let packed = part.take(keys.max(values));
-        Self {
+        let packed = part.take(&[keys.max(values)]);
+        Ok(Self {
             heads,
             head_dim,
             pixels,
             pitch,
-            score_pixels: vectors([1, pitch], pitch, kernels.lanes, [pitch, 1], 0),
-            mixed_pixels: vectors([1, pixels], pixels, kernels.lanes, [pixels, 1], 0),
+            score_pixels: vectors([1, pitch], pitch, kernels.lanes, [pitch, 1], 0)?,
+            mixed_pixels: vectors([1, pixels], pixels, kernels.lanes, [pixels, 1], 0)?,
             zeros: vec![0.0; pixels.max(head_dim)],
-            first: room.take(heads.min(room.threads) * part.length),
+            first: room.take(&[heads.min(room.threads), part.length]),
             part: part.length,
             scores,
             packed,
-        }
+        })
     }
 }
 

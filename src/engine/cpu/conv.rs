@@ -7,6 +7,7 @@ use super::pack::{ProductWeights, upsamples};
 use super::program::Image;
 use super::staging::Staged;
 use super::threads;
+use crate::allocate::OutOfMemory;
 use crate::engine::plan::{Conv, Plan, Resample, Residual, Source};
 
 /// What does not change from step to step.
@@ -21,8 +22,16 @@ pub struct ConvTask {
 
 impl ConvTask {
     /// `conv` with vectors of `lanes` numbers.
-    pub fn new(plan: &Plan, conv: &Conv, lanes: usize, room: &mut Room) -> Self {
-        let geometry = Geometry::new(plan, conv, lanes);
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(
+        plan: &Plan,
+        conv: &Conv,
+        lanes: usize,
+        room: &mut Room,
+    ) -> Result<Self, OutOfMemory> {
+        let geometry = Geometry::new(plan, conv, lanes)?;
         let mut source = conv.source;
         if upsamples(conv) {
             // The small kernels read the picture as it was.
@@ -30,12 +39,12 @@ impl ConvTask {
         }
         let layout = geometry.residual(plan, conv);
         let residual = residual_source(conv).zip(layout);
-        Self {
+        Ok(Self {
             source: Staged::new(plan, source, geometry.layout, room),
             residual: residual.map(|(source, layout)| Staged::new(plan, source, layout, room)),
-            sums: room.take(conv.output.channels),
+            sums: room.take(&[conv.output.channels]),
             geometry,
-        }
+        })
     }
 }
 

@@ -1,7 +1,11 @@
 //! The memory of one image: its buffers, and the room that single operations need for themselves.
 
 use super::kernels::lane::MAX_LANES;
+use crate::allocate::{self, OutOfMemory, Zero};
 use crate::engine::plan::{Buffer, Plan, View, arrange};
+
+/// What a [`Workspace`] is, for whoever there is no memory for.
+const IMAGE: &str = "what lies between the operations for one image";
 
 /// Where everything lies in a [`Workspace`].
 #[derive(Debug)]
@@ -16,7 +20,10 @@ pub struct Places {
 
 impl Places {
     /// For the buffers of `plan`, and a room of `rooms[i]` numbers that is alive during operation `i` only.
-    pub fn new(plan: &Plan, rooms: &[usize]) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when no memory is as long.
+    pub fn new(plan: &Plan, rooms: &[usize]) -> Result<Self, OutOfMemory> {
         let mut alive = vec![(usize::MAX, 0); plan.buffers.len()];
         let mut touch = |view: View, at: usize| {
             let (first, last) = &mut alive[view.buffer];
@@ -34,7 +41,14 @@ impl Places {
     }
 
     /// For the buffers of `plan` alive as `alive` says, and a room of `rooms[i]` numbers that is alive at `i` only.
-    pub fn arranged(plan: &Plan, mut alive: Vec<(usize, usize)>, rooms: &[usize]) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when no memory is as long.
+    pub fn arranged(
+        plan: &Plan,
+        mut alive: Vec<(usize, usize)>,
+        rooms: &[usize],
+    ) -> Result<Self, OutOfMemory> {
         alive.extend((0..rooms.len()).map(|at| (at, at)));
         let lengths = plan.buffers.iter().map(Buffer::len);
         // Vectors at the end of a plane are read beyond it: into memory that no thread writes meanwhile, because no
@@ -44,18 +58,22 @@ impl Places {
             .map(|length| Buffer {
                 height: 1,
                 width: 1,
-                channels: length + MAX_LANES,
+                channels: length.saturating_add(MAX_LANES),
                 offset: 0,
             })
             .collect();
-        let length = arrange(&mut places, &alive);
+        let length = arrange(&mut places, &alive).ok_or_else(|| {
+            let all = places.iter().map(|place| place.len() as u64);
+            let all = all.fold(0, u64::saturating_add);
+            OutOfMemory::new(IMAGE, allocate::bytes::<f32>(all))
+        })?;
         let mut buffers: Vec<usize> = places.iter().map(|place| place.offset).collect();
         let rooms = buffers.split_off(plan.buffers.len());
-        Self {
+        Ok(Self {
             buffers,
             rooms,
             length,
-        }
+        })
     }
 
     /// The first number of buffer `index`.
@@ -69,12 +87,14 @@ impl Places {
     }
 
     /// Memory for one image.
-    pub fn workspace(&self) -> Workspace {
-        Workspace(Numbers::zeros(self.length))
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn workspace(&self) -> Result<Workspace, OutOfMemory> {
+        Ok(Workspace(Numbers::zeros(IMAGE, self.length as u64)?))
     }
 
     /// Numbers of one image's memory.
-    #[cfg(feature = "train")]
     pub fn length(&self) -> usize {
         self.length
     }
@@ -106,22 +126,19 @@ pub struct Numbers {
 #[expect(dead_code, reason = "it is read as numbers, not as a line")]
 struct Line([f32; 16]);
 
-impl Numbers {
-    /// `length` zeros.
-    pub fn zeros(length: usize) -> Self {
-        Self {
-            lines: vec![Line([0.0; 16]); length.div_ceil(16)],
-            length,
-        }
-    }
+// SAFETY: numbers that are 0.
+unsafe impl Zero for Line {}
 
-    /// The same, or nothing where there is not so much memory: asking for too much would end the program.
-    #[cfg(feature = "train")]
-    pub fn try_zeros(length: usize) -> Option<Self> {
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(length.div_ceil(16)).ok()?;
-        lines.resize(length.div_ceil(16), Line([0.0; 16]));
-        Some(Self { lines, length })
+impl Numbers {
+    /// `length` zeros, of which an error says `what` they were for.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn zeros(what: &'static str, length: u64) -> Result<Self, OutOfMemory> {
+        let lines = allocate::zeros(what, length.div_ceil(16))?;
+        // As many as there are in lines, which have addresses.
+        let length = length as usize;
+        Ok(Self { lines, length })
     }
 
     /// All of them, for as long as nobody else uses them.
@@ -229,10 +246,16 @@ impl Room {
         Self { length: 0, threads }
     }
 
-    /// The offset of `length` numbers and of [`MAX_LANES`] more, which may be read.
-    pub fn take(&mut self, length: usize) -> usize {
+    /// The offset of as many numbers as the product of `sides`, and of [`MAX_LANES`] more, which may be read. What no
+    /// memory holds makes the room as long as no memory is, which [`Places`] refuses.
+    pub fn take(&mut self, sides: &[usize]) -> usize {
         let offset = self.length;
-        self.length += (length + MAX_LANES).next_multiple_of(MAX_LANES);
+        let length = usize::try_from(allocate::volume(sides))
+            .ok()
+            .and_then(|length| length.checked_add(MAX_LANES))
+            .and_then(|length| length.checked_next_multiple_of(MAX_LANES))
+            .unwrap_or(usize::MAX);
+        self.length = offset.saturating_add(length);
         offset
     }
 }

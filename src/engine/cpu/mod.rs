@@ -13,10 +13,10 @@ mod program;
 mod staging;
 mod task;
 #[cfg(all(test, not(target_arch = "wasm32")))]
-mod tests;
+pub(super) mod tests;
 mod threads;
 #[cfg(feature = "train")]
-mod train;
+pub(super) mod train;
 mod vector;
 mod winograd;
 
@@ -31,10 +31,14 @@ pub use train::CpuLearner;
 
 use super::plan::Plan;
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
-use crate::step::StepCoefficients;
+use crate::allocate;
+use crate::step::{Clip, StepCoefficients};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
 use crate::unet::input;
 use crate::unet::weights;
+
+/// What there is no memory for.
+const BATCH: &str = "a batch of images";
 
 /// A network on the CPU.
 pub struct CpuEngine {
@@ -93,8 +97,12 @@ impl CpuEngine {
         let config = UnetConfig::from_json(config_json)?;
         // Which of two ways to compute a convolution is the faster one depends on the size.
         let plan = Plan::trained(&config)?;
+        allocate::room(
+            pack::WEIGHTS,
+            allocate::bytes::<f32>(plan.parameters() as u64),
+        )?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
-        let packed = Arc::new(pack::pack(&plan, &tensors, kernels.rows));
+        let packed = Arc::new(pack::pack(&plan, &tensors, kernels.rows)?);
         let frequencies = tensors
             .remove("time_proj.weight")
             .filter(|_| config.time_embedding == TimeEmbedding::Fourier);
@@ -124,8 +132,10 @@ impl CpuEngine {
         {
             return Ok(program.clone());
         }
+        // Its memory is free before the next one's is asked for, unless a batch still runs on it.
+        *last = None;
         let plan = Plan::new(&self.config, size)?;
-        let program = Arc::new(Program::new(plan, self.packed.clone(), self.kernels));
+        let program = Arc::new(Program::new(plan, self.packed.clone(), self.kernels)?);
         *last = Some(program.clone());
         Ok(program)
     }
@@ -173,11 +183,16 @@ impl Denoiser for CpuEngine {
     }
 
     fn check(&self, spec: &BatchSpec) -> Result<(), EngineError> {
-        Ok(input::check(
-            &self.config,
-            spec.shape,
-            spec.labels.as_deref(),
-        )?)
+        let labels = spec.labels.as_deref();
+        input::check(&self.config, spec.shape, labels)?;
+        let [count, channels, height, width] = spec.shape;
+        let program = self.program([height, width])?;
+        let workspaces = program.missing(count.min(threads::available()));
+        // x_t, x0_hat and the network's output.
+        let outputs = allocate::volume(&[count, self.config.out_channels, height, width]);
+        let inputs = allocate::volume(&[2, count, channels, height, width]);
+        let batch = allocate::bytes::<f32>(inputs.saturating_add(outputs));
+        Ok(allocate::room(BATCH, workspaces.saturating_add(batch))?)
     }
 
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<CpuBatch, EngineError> {
@@ -185,13 +200,14 @@ impl Denoiser for CpuEngine {
         input::check_length(spec.shape, x_t.len())?;
         let [count, _, height, width] = spec.shape;
         let program = self.program([height, width])?;
+        let numbers = allocate::volume(&[count, self.config.out_channels, height, width]);
         Ok(CpuBatch {
             workspaces: (0..count.min(threads::available()))
                 .map(|_| program.workspace())
-                .collect(),
+                .collect::<Result<_, _>>()?,
             program,
-            out: vec![0.0; count * self.config.out_channels * height * width],
-            x0_hat: x_t.clone(),
+            out: allocate::zeros(BATCH, numbers)?,
+            x0_hat: allocate::copied(BATCH, &x_t)?,
             x_t,
             spec: spec.clone(),
         })
@@ -212,6 +228,10 @@ impl Denoiser for CpuEngine {
         let CpuBatch {
             x_t, x0_hat, out, ..
         } = batch;
+        if let Clip::Dynamic { .. } = c.clip {
+            // The magnitudes of one image are sorted.
+            allocate::room(BATCH, allocate::bytes::<f32>((x_t.len() / count) as u64))?;
+        }
         c.apply(count, x_t, x0_hat, out, noise.as_deref());
         Ok(())
     }
@@ -220,10 +240,12 @@ impl Denoiser for CpuEngine {
         &self,
         batch: &mut CpuBatch,
     ) -> impl Future<Output = Result<Results, EngineError>> + use<> {
-        std::future::ready(Ok(Results {
-            x0_hat: batch.x0_hat.clone(),
-            x_t: batch.x_t.clone(),
-        }))
+        let copied = |numbers| allocate::copied("the results of a step", numbers);
+        let results = copied(&batch.x0_hat).and_then(|x0_hat| {
+            let x_t = copied(&batch.x_t)?;
+            Ok(Results { x0_hat, x_t })
+        });
+        std::future::ready(results.map_err(EngineError::from))
     }
 
     async fn predict(

@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use super::kernels::lane::MAX_LANES;
 use super::{kernels, winograd};
+use crate::allocate::{self, OutOfMemory};
 use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual};
+
+/// What there is no memory for.
+pub const WEIGHTS: &str = "the network's weights";
 
 /// The weights of one operation.
 #[derive(Debug)]
@@ -74,7 +78,14 @@ pub fn upsamples(conv: &Conv) -> bool {
 }
 
 /// The weights of every operation of `plan`, out of `tensors`, which has all of [`Plan::params`], in groups of `rows`.
-pub fn pack(plan: &Plan, tensors: &HashMap<String, Vec<f32>>, rows: usize) -> Vec<Packed> {
+///
+/// # Errors
+/// [`OutOfMemory`].
+pub fn pack(
+    plan: &Plan,
+    tensors: &HashMap<String, Vec<f32>>,
+    rows: usize,
+) -> Result<Vec<Packed>, OutOfMemory> {
     let tensor = |param: Param| tensors[&plan.params[param.0].name].as_slice();
     // What is made of the timestep's features alone is a vector, not a feature map, whatever the image's size.
     let mut vectors = vec![plan.features.buffer];
@@ -86,52 +97,54 @@ pub fn pack(plan: &Plan, tensors: &HashMap<String, Vec<f32>>, rows: usize) -> Ve
         if single {
             vectors.push(op.writes().buffer);
         }
-        let mut packed = Packed::new(plan, op, single, rows);
+        let mut packed = Packed::new(plan, op, single, rows)?;
         packed.fill(op, rows, tensor);
-        packed
+        Ok(packed)
     };
     plan.ops.iter().map(one).collect()
 }
 
 impl Packed {
     /// Zeros, as many as `op` has weights; `single` where it makes a vector of a vector.
-    pub fn new(plan: &Plan, op: &Op, single: bool, rows: usize) -> Self {
-        let zeros = |length: usize| vec![0.0; length];
-        let numbers = |param: Param| plan.params[param.0].shape.iter().product::<usize>();
-        match op {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(plan: &Plan, op: &Op, single: bool, rows: usize) -> Result<Self, OutOfMemory> {
+        let zeros = |sides: &[usize]| allocate::zeros(WEIGHTS, allocate::volume(sides));
+        let numbers = |param: Param| plan.params[param.0].numbers();
+        Ok(match op {
             Op::Attention { .. } => Self::None,
             Op::Normalise { input, .. } => Self::Norm(Norm {
-                weight: zeros(input.channels),
-                bias: zeros(input.channels),
+                weight: zeros(&[input.channels])?,
+                bias: zeros(&[input.channels])?,
             }),
             Op::Conv(conv) => {
                 let (inputs, outputs) = (conv.source.view.channels, conv.output.channels);
-                let bias = zeros(outputs);
+                let bias = zeros(&[outputs])?;
                 if single {
                     let table = match conv.residual {
-                        Residual::Class(table) => Some(zeros(numbers(table))),
+                        Residual::Class(table) => Some(zeros(&[numbers(table)])?),
                         Residual::None | Residual::Add(_) | Residual::Project { .. } => None,
                     };
-                    return Self::Single(Single {
-                        weight: zeros(inputs * outputs + MAX_LANES),
+                    return Ok(Self::Single(Single {
+                        weight: zeros(&[inputs * outputs + MAX_LANES])?,
                         bias,
                         table,
-                    });
+                    }));
                 }
                 let more = match conv.residual {
                     Residual::Project { weight, .. } => numbers(weight) / outputs,
                     Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
                 };
-                let grouped = |depth: usize| zeros(grouped_length(rows, outputs, depth));
+                let grouped = |depth: usize| zeros(&[grouped_length(rows, outputs, depth)]);
                 if winograd::pays(plan, conv) {
-                    return Self::Winograd(WinogradWeights {
-                        weights: zeros(
-                            kernels::winograd::POSITIONS * grouped_length(rows, outputs, inputs),
-                        ),
-                        shortcut: grouped(more),
-                        zeros: zeros(outputs),
+                    let position = grouped_length(rows, outputs, inputs);
+                    return Ok(Self::Winograd(WinogradWeights {
+                        weights: zeros(&[kernels::winograd::POSITIONS, position])?,
+                        shortcut: grouped(more)?,
+                        zeros: zeros(&[outputs])?,
                         bias,
-                    });
+                    }));
                 }
                 let (kernels, positions) = if upsamples(conv) {
                     (4, 4)
@@ -140,12 +153,14 @@ impl Packed {
                 };
                 let depth = positions * inputs + more;
                 Self::Product(ProductWeights {
-                    weights: (0..kernels).map(|_| grouped(depth)).collect(),
+                    weights: (0..kernels)
+                        .map(|_| grouped(depth))
+                        .collect::<Result<_, _>>()?,
                     depth,
                     bias,
                 })
             }
-        }
+        })
     }
 
     /// Puts the weights of `op`, which these are for, into the same places again; `rows` must be the same.

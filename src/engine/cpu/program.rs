@@ -7,6 +7,7 @@ use super::memory::{Memory, Places, Room, Workspace};
 use super::pack::Packed;
 use super::task::Task;
 use super::threads;
+use crate::allocate::{OutOfMemory, bytes, volume};
 use crate::engine::plan::{Plan, View};
 
 /// One network for one image size.
@@ -40,30 +41,47 @@ pub(super) struct Image<'a> {
 
 impl Program {
     /// `plan` with the weights that were packed for its network.
-    pub fn new(plan: Plan, packed: Arc<Vec<Packed>>, kernels: Kernels) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(
+        plan: Plan,
+        packed: Arc<Vec<Packed>>,
+        kernels: Kernels,
+    ) -> Result<Self, OutOfMemory> {
         let threads = threads::available();
         let mut rooms = Vec::new();
         let mut tasks = Vec::new();
         for (op, packed) in plan.ops.iter().zip(packed.iter()) {
             let mut room = Room::new(threads);
-            tasks.push(Task::new(&plan, op, packed, kernels, &mut room));
+            tasks.push(Task::new(&plan, op, packed, kernels, &mut room)?);
             rooms.push(room.length);
         }
-        Self {
-            places: Places::new(&plan, &rooms),
+        Ok(Self {
+            places: Places::new(&plan, &rooms)?,
             plan,
             packed,
             tasks,
             kernels,
             threads,
             spare: Mutex::default(),
-        }
+        })
     }
 
     /// Memory for one image: some that was given back, if there is any.
-    pub fn workspace(&self) -> Workspace {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn workspace(&self) -> Result<Workspace, OutOfMemory> {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.pop().unwrap_or_else(|| self.places.workspace())
+        spare.pop().map_or_else(|| self.places.workspace(), Ok)
+    }
+
+    /// Bytes that `count` workspaces take beside those that were given back.
+    pub fn missing(&self, count: usize) -> u64 {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = count.saturating_sub(spare.len());
+        bytes::<f32>(volume(&[missing, self.places.length()]))
     }
 
     /// Keeps `workspaces`, which were this program's, for [`Self::workspace`]: as many as there are threads.

@@ -28,10 +28,10 @@ impl Staged {
             activated: 0,
         };
         if let Layout::Staged(planes) = layout {
-            staged.copies = room.take(planes.plane() * source.view.channels);
+            staged.copies = room.take(&[planes.plane(), source.view.channels]);
             if !staged.straight(planes) {
                 let from = plan.buffer(source.view);
-                staged.activated = room.take(room.threads * from.height * from.width);
+                staged.activated = room.take(&[room.threads, from.height, from.width]);
             }
         }
         staged

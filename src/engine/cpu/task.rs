@@ -7,6 +7,7 @@ use super::memory::{Memory, Room};
 use super::pack::Packed;
 use super::program::Image;
 use super::winograd::WinogradTask;
+use crate::allocate::OutOfMemory;
 use crate::engine::plan::{Op, Plan};
 
 /// What an operation needs besides its weights.
@@ -24,13 +25,22 @@ pub enum Task {
 
 impl Task {
     /// That of `op`, with its part of `room`.
-    pub fn new(plan: &Plan, op: &Op, packed: &Packed, kernels: Kernels, room: &mut Room) -> Self {
-        match (op, packed) {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(
+        plan: &Plan,
+        op: &Op,
+        packed: &Packed,
+        kernels: Kernels,
+        room: &mut Room,
+    ) -> Result<Self, OutOfMemory> {
+        Ok(match (op, packed) {
             (Op::Conv(conv), Packed::Product(_)) => {
-                Self::Conv(ConvTask::new(plan, conv, kernels.lanes, room))
+                Self::Conv(ConvTask::new(plan, conv, kernels.lanes, room)?)
             }
             (Op::Conv(conv), Packed::Winograd(_)) => {
-                Self::Winograd(WinogradTask::new(plan, conv, kernels, room))
+                Self::Winograd(WinogradTask::new(plan, conv, kernels, room)?)
             }
             (
                 Op::Attention {
@@ -42,15 +52,15 @@ impl Task {
                 _,
             ) => {
                 let pixels = plan.buffer(*qkv).height * plan.buffer(*qkv).width;
-                let task = AttentionTask::new(pixels, *heads, *head_dim, kernels, room);
+                let task = AttentionTask::new(pixels, *heads, *head_dim, kernels, room)?;
                 Self::Attention(task)
             }
             (Op::Conv(conv), _) => {
-                room.take(conv.source.view.channels);
+                room.take(&[conv.source.view.channels]);
                 Self::Vector
             }
             (Op::Normalise { .. }, _) => Self::Vector,
-        }
+        })
     }
 }
 

@@ -10,14 +10,15 @@ use crate::step::{Clip, EpsFrom};
 
 /// Normalised, activated and halved sources, and attention with more heads than one: everything that gives threads
 /// parts of a room.
-const CONFIG: &str = r#"{
+pub(in crate::engine) const CONFIG: &str = r#"{
     "sample_size": 16, "in_channels": 3, "out_channels": 3, "norm_num_groups": 4,
     "block_out_channels": [8, 16],
     "layers_per_block": 1, "attention_head_dim": 2, "downsample_type": "resnet", "upsample_type": "resnet",
     "down_block_types": ["AttnDownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "AttnUpBlock2D"]
 }"#;
 
-fn engine() -> CpuEngine {
+/// A file of weights for [`CONFIG`].
+pub(in crate::engine) fn weights() -> Vec<u8> {
     let config = UnetConfig::from_json(CONFIG).unwrap();
     let params = Plan::expected_tensors(&config).unwrap();
     let bytes: Vec<Vec<u8>> = (0..)
@@ -33,8 +34,11 @@ fn engine() -> CpuEngine {
         let view = TensorView::new(Dtype::F32, param.shape.clone(), bytes);
         (&param.name, view.unwrap())
     });
-    let file = safetensors::serialize(views, None).unwrap();
-    CpuEngine::load(CONFIG, &file).unwrap()
+    safetensors::serialize(views, None).unwrap()
+}
+
+fn engine() -> CpuEngine {
+    CpuEngine::load(CONFIG, &weights()).unwrap()
 }
 
 /// One step along x_prev = out.
@@ -88,5 +92,6 @@ fn a_program_takes_no_workspace_of_another() {
     let [small, large] = [[8, 8], [16, 16]].map(|size| engine.program(size).unwrap());
     let features = vec![0.0; large.plan.features.channels];
     let (x, mut out) = (vec![0.0; 3 * 16 * 16], vec![0.0; 3 * 16 * 16]);
-    large.run(&mut small.workspace(), &features, None, &x, &mut out, 1);
+    let mut workspace = small.workspace().unwrap();
+    large.run(&mut workspace, &features, None, &x, &mut out, 1);
 }

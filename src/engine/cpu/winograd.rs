@@ -10,6 +10,7 @@ use super::pack::WinogradWeights;
 use super::program::Image;
 use super::staging::Staged;
 use super::threads;
+use crate::allocate::OutOfMemory;
 use crate::engine::plan::{Conv, Plan, Resample, Residual};
 
 /// Numbers of all tiles that are worked on at once: 512 KiB, so that they stay in a second-level cache.
@@ -52,7 +53,15 @@ pub struct WinogradTask {
 
 impl WinogradTask {
     /// `conv` with the register tile of `kernels`.
-    pub fn new(plan: &Plan, conv: &Conv, kernels: Kernels, room: &mut Room) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(
+        plan: &Plan,
+        conv: &Conv,
+        kernels: Kernels,
+        room: &mut Room,
+    ) -> Result<Self, OutOfMemory> {
         let output = plan.buffer(conv.output);
         let size @ [height, width] = [output.height, output.width];
         let planes = Planes::tiles(size);
@@ -62,7 +71,7 @@ impl WinogradTask {
             kernels.lanes,
             [2 * width, 2],
             0,
-        );
+        )?;
         let outputs = conv.output.channels.next_multiple_of(kernels.rows);
         let inputs = conv.source.view.channels;
         let of_vector = POSITIONS * kernels.lanes * (inputs + outputs);
@@ -72,18 +81,18 @@ impl WinogradTask {
             let layout = dense_layout(&source, size);
             Staged::new(plan, source, layout, room)
         });
-        Self {
+        Ok(Self {
             source: Staged::new(plan, conv.source, Layout::Staged(planes), room),
             planes,
             residual,
-            pixels: vectors(size, width, kernels.lanes, [width, 1], 0),
-            inputs: room.take(POSITIONS * step(block, inputs, kernels)),
-            products: room.take(POSITIONS * step(block, outputs, kernels)),
-            sums: room.take(conv.output.channels),
+            pixels: vectors(size, width, kernels.lanes, [width, 1], 0)?,
+            inputs: room.take(&[POSITIONS, step(block, inputs, kernels)]),
+            products: room.take(&[POSITIONS, step(block, outputs, kernels)]),
+            sums: room.take(&[conv.output.channels]),
             tiles,
             block,
             outputs,
-        }
+        })
     }
 }
 

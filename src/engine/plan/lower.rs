@@ -29,11 +29,8 @@ impl Plan {
     /// [`InputError`] when the network cannot run on that size.
     pub fn new(config: &UnetConfig, size: [usize; 2]) -> Result<Self, InputError> {
         let labels = config.num_class_embeds.map(|_| vec![0]);
-        input::check(
-            config,
-            [1, config.in_channels, size[0], size[1]],
-            labels.as_deref(),
-        )?;
+        let shape = [1, config.in_channels, size[0], size[1]];
+        input::check(config, shape, labels.as_deref())?;
         let mut l = Lowering {
             config,
             params: Vec::new(),
@@ -47,6 +44,10 @@ impl Plan {
         };
         let [features, input, output] = l.network(size);
         let arena = memory::place(&mut l.buffers, &l.ops, &[features, input], output);
+        let arena = arena.ok_or(InputError::TooLarge {
+            what: "all feature maps at once",
+            shape,
+        })?;
         Ok(Self {
             config: config.clone(),
             size,

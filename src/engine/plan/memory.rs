@@ -36,13 +36,14 @@ impl Op {
 }
 
 /// Gives every buffer its offset; no two that are alive at once overlap.
-/// `from_outside` are written before the first operation, `kept` is read after the last. The arena's length.
+/// `from_outside` are written before the first operation, `kept` is read after the last. The arena's length; `None` where
+/// no memory is as long.
 pub(super) fn place(
     buffers: &mut [Buffer],
     ops: &[Op],
     from_outside: &[View],
     kept: View,
-) -> usize {
+) -> Option<usize> {
     let mut alive = vec![(usize::MAX, 0); buffers.len()];
     let mut touch = |view: View, at: usize| {
         let (first, last) = &mut alive[view.buffer];
@@ -61,8 +62,13 @@ pub(super) fn place(
 }
 
 /// Gives every buffer its offset, largest first, each at the lowest place that is free as long as it is alive: from
-/// the operation `alive[i].0` to `alive[i].1`, both included. The arena's length.
-pub(in crate::engine) fn arrange(buffers: &mut [Buffer], alive: &[(usize, usize)]) -> usize {
+/// the operation `alive[i].0` to `alive[i].1`, both included. The arena's length; `None` where no memory is as long.
+pub(in crate::engine) fn arrange(
+    buffers: &mut [Buffer],
+    alive: &[(usize, usize)],
+) -> Option<usize> {
+    let rooms: Vec<usize> = buffers.iter().map(room).collect::<Option<_>>()?;
+    let mut arena = 0;
     let mut order: Vec<usize> = (0..buffers.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(buffers[*i].len()));
     let mut placed: Vec<usize> = Vec::new();
@@ -71,27 +77,61 @@ pub(in crate::engine) fn arrange(buffers: &mut [Buffer], alive: &[(usize, usize)
         let mut taken: Vec<(usize, usize)> = placed
             .iter()
             .filter(overlaps)
-            .map(|j| (buffers[*j].offset, room(&buffers[*j])))
+            .map(|j| (buffers[*j].offset, rooms[*j]))
             .collect();
         taken.sort_unstable();
-        let needed = room(&buffers[i]);
-        let mut offset = 0;
+        let mut offset: usize = 0;
         for (start, length) in taken {
-            if start >= offset + needed {
+            if start >= offset.checked_add(rooms[i])? {
                 break;
             }
+            // What was placed ends within the arena.
             offset = offset.max(start + length);
         }
         buffers[i].offset = offset;
+        arena = arena.max(offset.checked_add(rooms[i])?);
         placed.push(i);
     }
-    buffers
-        .iter()
-        .map(|b| b.offset + room(b))
-        .max()
-        .unwrap_or(0)
+    Some(arena)
 }
 
-fn room(buffer: &Buffer) -> usize {
-    buffer.len().next_multiple_of(ALIGNMENT)
+fn room(buffer: &Buffer) -> Option<usize> {
+    buffer.len().checked_next_multiple_of(ALIGNMENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(height: usize, width: usize, channels: usize) -> Buffer {
+        Buffer {
+            height,
+            width,
+            channels,
+            offset: 0,
+        }
+    }
+
+    #[test]
+    fn what_no_memory_holds_is_refused_and_not_counted_around() {
+        let half = usize::MAX / 2 + 1;
+        let many = buffer(half, 2, 1);
+        assert_eq!(many.len(), usize::MAX);
+        assert_eq!(arrange(&mut [many], &[(0, 0)]), None);
+        // Each has a place, both at once have none.
+        let mut two = [buffer(half, 1, 1), buffer(half, 1, 1)];
+        assert_eq!(arrange(&mut two.clone(), &[(0, 0), (0, 0)]), None);
+        assert_eq!(arrange(&mut two, &[(0, 0), (1, 1)]), Some(half));
+        // The last whole piece is beyond the last address.
+        let mut last = [buffer(usize::MAX - 1, 1, 1)];
+        assert_eq!(arrange(&mut last, &[(0, 0)]), None);
+    }
+
+    #[test]
+    fn buffers_share_a_place_when_they_are_not_alive_at_once() {
+        let mut buffers = [buffer(8, 8, 2), buffer(8, 8, 1), buffer(1, 1, 1)];
+        let length = arrange(&mut buffers, &[(0, 1), (2, 3), (1, 3)]);
+        assert_eq!(length, Some(192));
+        assert_eq!(buffers.map(|b| b.offset), [0, 0, 128]);
+    }
 }

@@ -74,9 +74,11 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Numbers in it.
+    /// Numbers in it; `usize::MAX` where no memory has as many, which is in no plan.
     pub fn len(&self) -> usize {
-        self.height * self.width * self.channels
+        self.height
+            .saturating_mul(self.width)
+            .saturating_mul(self.channels)
     }
 
     /// Whether it holds nothing, which a plan's buffers never do.
@@ -234,7 +236,8 @@ impl Plan {
 
     /// Number of trained numbers in the network.
     pub fn parameters(&self) -> usize {
-        self.params.iter().map(TensorSpec::numbers).sum()
+        let numbers = self.params.iter().map(TensorSpec::numbers);
+        numbers.fold(0, usize::saturating_add)
     }
 
     /// The tensors that a weights file for `config` holds, in the order of [`Plan::params`].

@@ -212,11 +212,12 @@ impl TrainingPlan {
     }
 
     /// Numbers that one image needs when buffers that are never alive together share their place, and numbers when
-    /// nothing does.
+    /// nothing does; `usize::MAX` are more than any memory has.
     pub fn memory(&self) -> [usize; 2] {
         let mut buffers = self.plan.buffers.clone();
-        let shared = arrange(&mut buffers, &self.lifetimes());
-        [shared, buffers.iter().map(super::Buffer::len).sum()]
+        let shared = arrange(&mut buffers, &self.lifetimes()).unwrap_or(usize::MAX);
+        let lengths = buffers.iter().map(super::Buffer::len);
+        [shared, lengths.fold(0, usize::saturating_add)]
     }
 
     /// Every view that a step reads, and every one that it writes.

@@ -7,6 +7,7 @@ use super::program::Program;
 use super::readback::{Filled, Readback};
 use super::state::Shape;
 use super::storage::bytes;
+use crate::allocate;
 use crate::engine::{BatchSpec, EngineError, Results};
 
 /// A batch whose x_t is on the device.
@@ -40,7 +41,7 @@ impl GpuBatch {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_DST
             | wgpu::BufferUsages::COPY_SRC;
-        let state = gpu.buffer("a batch", 4 * shape.len(), usage)?;
+        let state = gpu.buffer("a batch", 4 * shape.len() as u64, usage)?;
         let groups = network
             .weights
             .iter()
@@ -108,7 +109,8 @@ impl GpuBatch {
         let reading = filled.map(|filled| self.readback.read(filled));
         async move {
             let mut x_t = reading?.await?;
-            let x0_hat = x_t.split_off(inputs);
+            let x0_hat = allocate::copied("the results of a step", &x_t[inputs..])?;
+            x_t.truncate(inputs);
             Ok(Results { x0_hat, x_t })
         }
     }

@@ -187,6 +187,19 @@ impl Gpu {
         self.0.fault.set("it was destroyed".into(), true);
     }
 
+    /// Whether it is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        let fault = self.0.fault.0.lock();
+        let fault = fault.unwrap_or_else(PoisonError::into_inner);
+        matches!(&*fault, Some(EngineError::Lost(_)))
+    }
+
+    /// That it is gone, which was found out before it was told.
+    pub(super) fn lose(&self, message: String) -> EngineError {
+        self.0.fault.set(message.clone(), true);
+        EngineError::Lost(message)
+    }
+
     /// What was measured on it, or given to [`Self::open_tuned`].
     pub fn tuning(&self) -> Option<Tuning> {
         self.0.tuning.get().copied()
@@ -271,6 +284,39 @@ impl Gpu {
         pipeline
     }
 
+    /// The most bytes of one buffer. Kernels count its numbers, the smallest of which have two bytes, in 32 bits.
+    pub(super) fn most(&self) -> u64 {
+        let limits = self.limits();
+        limits
+            .max_buffer_size
+            .min(limits.max_storage_buffer_binding_size)
+            .min(2 << 32)
+    }
+
+    /// Checks that a buffer of `size` bytes for `what` can be asked for.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] says how much there may be.
+    pub(super) fn fits(&self, what: &str, size: u64) -> Result<(), EngineError> {
+        if size <= self.most() {
+            return Ok(());
+        }
+        Err(self.refusal(what, size))
+    }
+
+    /// That there is no room for `size` bytes for `what`; `u64::MAX` are more than any device has.
+    pub(super) fn refusal(&self, what: &str, size: u64) -> EngineError {
+        let size = match size {
+            u64::MAX => "more than any device has".to_string(),
+            size => format!("{} MiB", size.div_ceil(1 << 20)),
+        };
+        EngineError::Device(format!(
+            "{what} needs {size} in one piece, and {} offers {} MiB; use a smaller batch or size",
+            self.0.name,
+            self.most() >> 20
+        ))
+    }
+
     /// A buffer of `size` bytes, which are 0.
     ///
     /// # Errors
@@ -278,22 +324,10 @@ impl Gpu {
     pub(super) fn buffer(
         &self,
         what: &str,
-        size: usize,
+        size: u64,
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer, EngineError> {
-        let limits = self.limits();
-        let most = limits
-            .max_buffer_size
-            .min(limits.max_storage_buffer_binding_size);
-        let size = size as u64;
-        if size > most {
-            return Err(EngineError::Device(format!(
-                "{what} needs {} MiB in one piece, and {} offers {}; use a smaller batch or size",
-                size >> 20,
-                self.0.name,
-                most >> 20
-            )));
-        }
+        self.fits(what, size)?;
         let buffer = self.0.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(what),
             size,

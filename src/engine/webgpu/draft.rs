@@ -6,6 +6,7 @@ use super::state::Shape;
 use super::storage::Storage;
 use super::template::{Template, template};
 use super::tuning::Tuning;
+use crate::allocate::volume;
 use crate::engine::EngineError;
 use crate::engine::plan::{ALIGNMENT, Conv, Op, Plan, Resample, Residual, View};
 use crate::unet::config::Activation;
@@ -136,8 +137,8 @@ pub struct Drafter<'a> {
 
 impl Drafter<'_> {
     /// Vectors in the arena.
-    pub fn vectors(&self) -> usize {
-        ZEROS + self.batch * self.places.image
+    pub fn vectors(&self) -> u64 {
+        volume(&[self.batch, self.places.image]).saturating_add(ZEROS as u64)
     }
 
     /// The input, the operations, of which an attention is two kernels, and the sampler's step.

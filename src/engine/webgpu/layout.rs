@@ -98,8 +98,8 @@ pub struct Places {
 }
 
 impl Places {
-    /// Those of `plan`.
-    pub fn new(plan: &Plan, lanes: &Lanes) -> Self {
+    /// Those of `plan`; `None` where no memory is as long.
+    pub fn new(plan: &Plan, lanes: &Lanes) -> Option<Self> {
         let mut buffers = plan.buffers.clone();
         for (i, buffer) in buffers.iter_mut().enumerate() {
             let whole = View {
@@ -162,12 +162,12 @@ impl Places {
             }
         }
         touch(plan.output.buffer, plan.ops.len());
-        let numbers = arrange(&mut buffers, &alive);
-        Self {
+        let numbers = arrange(&mut buffers, &alive)?;
+        Some(Self {
             buffers,
             scores,
             image: numbers / 4,
-        }
+        })
     }
 
     /// The vector at which the buffer of a view begins.

@@ -214,8 +214,8 @@ impl<'a> Trial<'a> {
         }
         let usage = wgpu::BufferUsages::STORAGE;
         let numbers = 4 * (blocks + 9 * 4 * blocks * blocks);
-        let weights = gpu.buffer("weights", style.storage.size() * numbers, usage)?;
-        let state = gpu.buffer("a batch", 4 * program.shape.len(), usage)?;
+        let weights = gpu.buffer("weights", (style.storage.size() * numbers) as u64, usage)?;
+        let state = gpu.buffer("a batch", 4 * program.shape.len() as u64, usage)?;
         let groups = [gpu.bind([&program.arena, &weights, &program.parameters, &state])];
         gpu.check()?;
         Ok(Self {

@@ -34,6 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use batch::GpuBatch;
 pub use device::Gpu;
 use network::Network;
+use signal::Signal;
 use state::{Part, scalars};
 pub use storage::{Storage, UnknownStorage};
 #[cfg(feature = "train")]
@@ -64,6 +65,8 @@ pub struct GpuEngine {
     safetensors: Vec<u8>,
     info: EngineInfo,
     network: Mutex<Arc<Network>>,
+    /// While somebody recovers, who waits for the end of it.
+    recovering: Mutex<Option<Vec<Signal<()>>>>,
     submissions: AtomicU64,
 }
 
@@ -110,6 +113,7 @@ impl GpuEngine {
             storage,
             safetensors,
             network: Mutex::new(Arc::new(network)),
+            recovering: Mutex::default(),
             submissions: AtomicU64::new(0),
         })
     }
@@ -189,6 +193,36 @@ impl GpuEngine {
     }
 }
 
+/// Whoever has it recovers; who waits hears of its end.
+struct Turn<'a>(&'a Mutex<Option<Vec<Signal<()>>>>);
+
+impl<'a> Turn<'a> {
+    /// The turn, or what tells that it is over.
+    fn take(recovering: &'a Mutex<Option<Vec<Signal<()>>>>) -> Result<Self, Signal<()>> {
+        let mut waiting = recovering.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *waiting {
+            Some(waiting) => {
+                waiting.push(Signal::new());
+                Err(waiting[waiting.len() - 1].clone())
+            }
+            None => {
+                *waiting = Some(Vec::new());
+                Ok(Self(recovering))
+            }
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waiting
+            .into_iter()
+            .flatten()
+            .for_each(|signal| signal.send(()));
+    }
+}
+
 impl Denoiser for GpuEngine {
     type Batch = GpuBatch;
 
@@ -244,6 +278,16 @@ impl Denoiser for GpuEngine {
     }
 
     async fn recover(&self) -> Result<(), EngineError> {
+        // Of several runs that lost it the first one makes it anew for all.
+        let _turn = loop {
+            if !self.network().gpu.is_lost() {
+                return Ok(());
+            }
+            match Turn::take(&self.recovering) {
+                Ok(turn) => break turn,
+                Err(other) => other.receive().await,
+            }
+        };
         let gpu = Gpu::open_tuned(self.tuning())
             .await
             .map_err(|error| match error {

@@ -9,6 +9,8 @@ use super::measure;
 use super::pack::{self, Slot};
 use super::program::{self, Program};
 use super::storage::Storage;
+use crate::allocate;
+use crate::engine::cpu::pack::WEIGHTS;
 use crate::engine::plan::Plan;
 use crate::engine::{EngineError, Progress};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
@@ -50,14 +52,12 @@ impl Network {
             )));
         }
         let plan = Plan::trained(config)?;
+        allocate::room(WEIGHTS, allocate::bytes::<f32>(plan.parameters() as u64))?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;
         let lanes = Lanes::new(&plan);
-        let limits = gpu.limits();
-        let most = limits
-            .max_buffer_size
-            .min(limits.max_storage_buffer_binding_size)
-            / storage.size() as u64;
-        let packed = pack::pack(&plan, &lanes, &tensors, most as usize);
+        let most = gpu.most() / storage.size() as u64;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let packed = pack::pack(&plan, &lanes, &tensors, most)?;
         let frequencies = tensors
             .remove("time_proj.weight")
             .filter(|_| config.time_embedding == TimeEmbedding::Fourier);
@@ -70,7 +70,7 @@ impl Network {
             .iter()
             .map(|piece| {
                 let bytes = storage.encode(piece)?;
-                let buffer = gpu.buffer("weights", bytes.len(), usage)?;
+                let buffer = gpu.buffer("weights", bytes.len() as u64, usage)?;
                 gpu.queue().write_buffer(&buffer, 0, &bytes);
                 Ok(buffer)
             })

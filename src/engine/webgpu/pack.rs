@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::layout::Lanes;
-use crate::engine::cpu::pack::{four, upsamples};
+use crate::allocate::{self, OutOfMemory};
+use crate::engine::cpu::pack::{WEIGHTS, four, upsamples};
 use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual};
 
 /// The weights of all operations.
@@ -44,12 +45,15 @@ struct Parts {
 
 /// The weights of every operation of `plan`, out of `tensors`, which has all of [`Plan::params`]; no piece has more
 /// than `most` numbers unless a single operation does.
+///
+/// # Errors
+/// [`OutOfMemory`].
 pub fn pack(
     plan: &Plan,
     lanes: &Lanes,
     tensors: &HashMap<String, Vec<f32>>,
     most: usize,
-) -> Packed {
+) -> Result<Packed, OutOfMemory> {
     let packer = Packer {
         plan,
         lanes,
@@ -62,6 +66,7 @@ pub fn pack(
     // What is made of the timestep's features alone is a vector, not a feature map, whatever the image's size.
     let mut vectors = vec![plan.features.buffer];
     for op in &plan.ops {
+        packer.room(op)?;
         let parts = match op {
             Op::Attention { .. } => {
                 packed.ops.push(Slot::default());
@@ -86,21 +91,22 @@ pub fn pack(
         let piece = &mut packed.pieces[index];
         let mut put = |numbers: &[f32]| {
             let at = piece.len() / 4;
-            piece.extend_from_slice(numbers);
-            piece.resize(piece.len().next_multiple_of(4), 0.0);
-            at
+            allocate::extend(WEIGHTS, piece, numbers)?;
+            let more = piece.len().next_multiple_of(4) - piece.len();
+            allocate::extend(WEIGHTS, piece, &[0.0; 3][..more])?;
+            Ok(at)
         };
         packed.ops.push(Slot {
             piece: index,
-            bias: put(&parts.bias),
-            weight: put(&parts.weight),
-            table: put(&parts.table),
+            bias: put(&parts.bias)?,
+            weight: put(&parts.weight)?,
+            table: put(&parts.table)?,
             second: 0,
             phase: parts.weight.len() / (4 * parts.phases),
             single: parts.single,
         });
     }
-    packed
+    Ok(packed)
 }
 
 /// Whether groups of a view's channels begin and end with blocks of four lanes.
@@ -116,6 +122,19 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
+    /// Whether the weights of `op` can be copied: as they are, as four kernels, and in the order of the lanes while that
+    /// grows.
+    fn room(&self, op: &Op) -> Result<(), OutOfMemory> {
+        let Op::Conv(conv) = op else { return Ok(()) };
+        let more = match conv.residual {
+            Residual::Project { weight, .. } | Residual::Class(weight) => Some(weight),
+            Residual::None | Residual::Add(_) => None,
+        };
+        let tensors = conv.weights.iter().copied().chain(more);
+        let numbers = tensors.map(|param| self.tensor(param).len() as u64);
+        allocate::room(WEIGHTS, allocate::bytes::<[f32; 8]>(numbers.sum()))
+    }
+
     fn tensor(&self, param: Param) -> &[f32] {
         self.tensors[&self.plan.params[param.0].name].as_slice()
     }

@@ -12,6 +12,9 @@ use super::tuning::FEW;
 use crate::engine::plan::Plan;
 use crate::engine::{EngineError, Progress};
 
+/// What a device may have no room for.
+const ARENA: &str = "a network's intermediate results";
+
 /// One network for one size of images and batch: everything that does not change from step to step.
 pub struct Program {
     /// The list.
@@ -47,6 +50,7 @@ impl Program {
         style: Style,
     ) -> Result<Self, EngineError> {
         let places = Places::new(&plan, lanes);
+        let places = places.ok_or_else(|| gpu.refusal(ARENA, u64::MAX))?;
         let drafter = Drafter {
             plan: &plan,
             lanes,
@@ -55,6 +59,10 @@ impl Program {
             style,
             masters: false,
         };
+        let size = drafter
+            .vectors()
+            .saturating_mul(4 * style.storage.size() as u64);
+        gpu.fits(ARENA, size)?;
         let drafts = drafter.all(ops);
         let most = gpu.limits().max_compute_workgroups_per_dimension as usize;
         if let Some(draft) = drafts.iter().find(|d| d.groups.iter().any(|n| *n > most)) {
@@ -65,11 +73,10 @@ impl Program {
             )));
         }
         let storage = wgpu::BufferUsages::STORAGE;
-        let size = 4 * style.storage.size() * drafter.vectors();
-        let arena = gpu.buffer("a network's intermediate results", size, storage)?;
+        let arena = gpu.buffer(ARENA, size, storage)?;
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let stride = STRIDE as usize;
-        let parameters = gpu.buffer("parameters", drafts.len() * stride, uniform)?;
+        let parameters = gpu.buffer("parameters", drafts.len() as u64 * STRIDE, uniform)?;
         let mut bytes = vec![0; drafts.len() * stride];
         for (draft, bytes) in drafts.iter().zip(bytes.chunks_exact_mut(stride)) {
             for (value, bytes) in draft.parameters().zip(bytes.chunks_exact_mut(4)) {
@@ -138,6 +145,7 @@ pub async fn compile(
     progress: Progress<'_>,
 ) -> Result<(), EngineError> {
     let places = Places::new(plan, lanes);
+    let places = places.ok_or_else(|| gpu.refusal(ARENA, u64::MAX))?;
     // Those of one image, and those of a batch in which no feature map is small.
     let codes: Result<BTreeSet<String>, EngineError> = [1, FEW + 1]
         .into_iter()

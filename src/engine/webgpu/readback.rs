@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::device::Gpu;
 use super::signal::Signal;
+use crate::allocate;
 use crate::engine::EngineError;
 
 /// Buffers of one size.
@@ -47,7 +48,7 @@ impl Readback {
             Some(buffer) => Ok(buffer),
             None => self
                 .gpu
-                .buffer("a batch's results", 4 * self.numbers, usage),
+                .buffer("a batch's results", 4 * self.numbers as u64, usage),
         }
     }
 
@@ -73,18 +74,20 @@ impl Readback {
             let mapped = done.receive().await;
             this.gpu.check()?;
             // A buffer that is free and large enough can always be mapped, unless its device is gone.
-            mapped.map_err(|error| EngineError::Lost(error.to_string()))?;
+            mapped.map_err(|error| this.gpu.lose(error.to_string()))?;
             let view = buffer
                 .get_mapped_range(..)
                 .map_err(|error| EngineError::Device(error.to_string()))?;
-            let numbers = view
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
+            let numbers = allocate::reserved("the results of a step", view.len() as u64 / 4);
+            let numbers = numbers.map(|mut numbers: Vec<f32>| {
+                let read = view.chunks_exact(4);
+                numbers.extend(read.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
+                numbers
+            });
             drop(view);
             buffer.unmap();
             this.give(buffer);
-            Ok(numbers)
+            Ok(numbers?)
         }
     }
 }

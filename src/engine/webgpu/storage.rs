@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use half::f16;
 
+use crate::allocate;
 use crate::engine::EngineError;
+use crate::engine::cpu::pack::WEIGHTS;
 
 /// The format of weights and feature maps on the GPU. Sums are f32 with either, and so are the sampler's own numbers:
 /// x_t, x0_hat, noise and the timestep's features.
@@ -60,19 +62,25 @@ impl Storage {
     ///
     /// # Errors
     /// [`EngineError::Device`] when one is too large for the format.
-    pub(super) fn encode(self, numbers: &[f32]) -> Result<Vec<u8>, EngineError> {
+    ///
+    /// [`EngineError::Memory`] when there is no room for a copy.
+    pub(super) fn encode(self, numbers: &[f32]) -> Result<Cow<'_, [u8]>, EngineError> {
         if self == Self::F32 {
-            return Ok(bytes(numbers).into_owned());
+            return Ok(bytes(numbers));
         }
-        let halves: Vec<f16> = numbers.iter().map(|v| f16::from_f32(*v)).collect();
-        let beyond = |(v, half): &(&f32, &f16)| v.is_finite() && !half.is_finite();
-        if let Some((found, _)) = numbers.iter().zip(&halves).find(beyond) {
-            return Err(EngineError::Device(format!(
-                "storage: f16 holds numbers up to {}, and the weights have {found}: choose f32",
-                f16::MAX
-            )));
+        let count = numbers.len() as u64;
+        let mut encoded = allocate::reserved(WEIGHTS, allocate::bytes::<f16>(count))?;
+        for number in numbers {
+            let half = f16::from_f32(*number);
+            if number.is_finite() && !half.is_finite() {
+                return Err(EngineError::Device(format!(
+                    "storage: f16 holds numbers up to {}, and the weights have {number}: choose f32",
+                    f16::MAX
+                )));
+            }
+            encoded.extend_from_slice(&half.to_le_bytes());
         }
-        Ok(halves.iter().flat_map(|half| half.to_le_bytes()).collect())
+        Ok(Cow::Owned(encoded))
     }
 }
 
@@ -102,11 +110,11 @@ mod tests {
 
     #[test]
     fn what_f16_cannot_hold_is_refused() {
-        assert_eq!(Storage::F16.encode(&[1.0, -2.0]).unwrap(), [0, 60, 0, 192]);
+        assert_eq!(*Storage::F16.encode(&[1.0, -2.0]).unwrap(), [0, 60, 0, 192]);
         assert!(Storage::F16.encode(&[65504.0, -65519.0]).is_ok());
         assert!(Storage::F16.encode(&[0.0, 65520.0]).is_err());
         // What was not a number before is not the format's fault.
         assert!(Storage::F16.encode(&[f32::INFINITY]).is_ok());
-        assert_eq!(Storage::F32.encode(&[1.0]).unwrap(), [0, 0, 128, 63]);
+        assert_eq!(*Storage::F32.encode(&[1.0]).unwrap(), [0, 0, 128, 63]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::Float32Array;
+use js_sys::{Float32Array, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -15,6 +15,7 @@ use crate::sampler::{MAX_BATCH, SamplerError};
 use crate::unet::config::UnetConfig;
 use crate::unet::input::InputError;
 use crate::web::checks::integer;
+use crate::web::lists::{check_list, file, float_array, floats};
 use crate::web::options::{JsSampleOptions, Options};
 use crate::web::values::plain_object;
 use crate::web::{WebError, js_error};
@@ -48,6 +49,12 @@ extern "C" {
     /// TypeScript's `{name: string, shape: number[]}[]`.
     #[wasm_bindgen(typescript_type = "{name: string, shape: number[]}[]")]
     pub type JsTensorSpecs;
+    /// TypeScript's `Float32Array`.
+    #[wasm_bindgen(typescript_type = "Float32Array")]
+    pub type JsPictures;
+    /// TypeScript's `Uint32Array`.
+    #[wasm_bindgen(typescript_type = "Uint32Array")]
+    pub type JsLabels;
 }
 
 /// A network on a device.
@@ -75,12 +82,13 @@ impl WebDenoiser {
     /// .safetensors file on `device`, "webgpu" or "cpu".
     pub async fn load(
         config_json: String,
-        weights: Vec<u8>,
+        weights: Uint8Array,
         device: String,
         options: Option<JsLoadOptions>,
     ) -> Result<WebDenoiser, WebError> {
         let request = Request::read(&device, options)?;
         let mut progress = |done, total| request.tell(done, total);
+        let weights = file(&weights, "weights")?;
         let engine = Engine::load(&config_json, weights, &request.options, &mut progress)
             .await
             .map_err(js_error)?;
@@ -122,10 +130,10 @@ impl WebDenoiser {
     /// sample_size) and time step `t`; `labels` has one class per image of a conditional model.
     pub async fn predict(
         &self,
-        x: Vec<f32>,
+        x: JsPictures,
         batch: f64,
         t: f32,
-        labels: Option<Vec<usize>>,
+        labels: Option<JsLabels>,
     ) -> Result<Float32Array, WebError> {
         let engine = self.engine.clone();
         let info = engine.info();
@@ -134,18 +142,24 @@ impl WebDenoiser {
             .sample_size
             .ok_or(SamplerError::NoSize)
             .map_err(js_error)?;
+        let shape = [batch, info.in_channels, height, width];
+        let labels = labels
+            .map(|labels| {
+                check_list(&labels, "labels", MAX_BATCH)?;
+                serde_wasm_bindgen::from_value(labels.into())
+                    .map_err(|error| WebError::options(format!("labels: {error}")))
+            })
+            .transpose()?;
+        let x = floats(&x, "x")?;
         if x.iter().any(|v| !v.is_finite()) {
             return Err(js_error(InputError::NotFinite));
         }
-        let spec = BatchSpec {
-            shape: [batch, info.in_channels, height, width],
-            labels,
-        };
+        let spec = BatchSpec { shape, labels };
         let output = engine
             .predict(&spec, x, &vec![t; batch])
             .await
             .map_err(js_error)?;
-        Ok(Float32Array::from(output.as_slice()))
+        float_array(&output)
     }
 
     /// Prepares a run; nothing is computed before its `next()`.

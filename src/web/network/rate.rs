@@ -11,6 +11,7 @@ use crate::sampler::SamplerError;
 use crate::scheduler::SchedulerConfig;
 use crate::unet::input::{InputError, check_length};
 use crate::web::checks::{MAX_SAFE, check_keys, integer};
+use crate::web::lists::float_option;
 use crate::web::values::plain_object;
 use crate::web::{WebError, js_error};
 
@@ -56,7 +57,6 @@ extern "C" {
 #[derive(Deserialize)]
 struct Options {
     scheduler: String,
-    image: Vec<f32>,
     terms: Option<f64>,
     #[serde(default)]
     seed: f64,
@@ -78,6 +78,8 @@ impl WebRate {
     pub(super) fn start(engine: Rc<Engine>, options: JsRateOptions) -> Result<Self, WebError> {
         let value: JsValue = options.into();
         check_keys(&value, &KEYS)?;
+        let image = float_option(&value, "image")?
+            .ok_or_else(|| WebError::options("image: expected a Float32Array".into()))?;
         let options: Options = serde_wasm_bindgen::from_value(value)
             .map_err(|error| WebError::options(format!("options: {error}")))?;
         let scheduler = SchedulerConfig::from_json(&options.scheduler).map_err(js_error)?;
@@ -96,14 +98,14 @@ impl WebRate {
             .ok_or(SamplerError::NoSize)
             .map_err(js_error)?;
         let shape = [info.in_channels, height, width];
-        check_length([1, shape[0], height, width], options.image.len()).map_err(js_error)?;
-        if options.image.iter().any(|v| !v.is_finite()) {
+        check_length([1, shape[0], height, width], image.len()).map_err(js_error)?;
+        if image.iter().any(|v| !v.is_finite()) {
             return Err(js_error(InputError::NotFinite));
         }
         let rate = Rate::new(
             &scheduler,
             RateOptions {
-                x_0: options.image,
+                x_0: image,
                 shape,
                 class: class.map(|class| class as usize),
                 terms,

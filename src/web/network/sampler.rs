@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
+use crate::allocate;
 use crate::engine::Engine;
 use crate::sampler::{SampleOptions, Sampler};
 use crate::scheduler::SchedulerConfig;
 use crate::web::checks::integer;
+use crate::web::lists::float_array;
 use crate::web::values::object;
 use crate::web::{WebError, js_error};
 
@@ -121,17 +122,23 @@ impl WebSampler {
             ("done", step.done.into()),
             ("index", (step.index as u32).into()),
             ("t", (step.t as u32).into()),
-            ("x0_hat", Float32Array::from(step.x0_hat.as_slice()).into()),
-            ("x_t", Float32Array::from(step.x_t.as_slice()).into()),
+            ("x0_hat", float_array(&step.x0_hat)?.into()),
+            ("x_t", float_array(&step.x_t)?.into()),
         ])
         .unchecked_into())
     }
 
     /// The last step that `next` gave, as the three terms that it adds up (DDIM, eq. 12); nothing before the first.
-    pub fn dissect(&mut self) -> Option<JsDissection> {
-        let found = self.run.dissect()?;
+    pub fn dissect(&mut self) -> Result<Option<JsDissection>, WebError> {
+        // The noise, twice where it is shared, what is made of it, and the four parts.
+        let numbers = allocate::volume(&self.run.shape()).saturating_mul(7);
+        let bytes = allocate::bytes::<f32>(numbers);
+        allocate::room("what a step adds up", bytes).map_err(js_error)?;
+        let Some(found) = self.run.dissect() else {
+            return Ok(None);
+        };
         let c = found.coefficients;
-        let images = |values: &[f32]| JsValue::from(Float32Array::from(values));
+        let images = |values: &[f32]| float_array(values).map(JsValue::from);
         let dissection = object([
             ("index", (found.index as u32).into()),
             ("t", (found.t as u32).into()),
@@ -142,11 +149,11 @@ impl WebSampler {
             ("a", c.a.into()),
             ("b", c.b.into()),
             ("sigma", c.sigma.into()),
-            ("x0_hat", images(&found.x0_hat)),
-            ("predicted", images(&found.predicted)),
-            ("direction", images(&found.direction)),
-            ("noise", images(&found.noise)),
+            ("x0_hat", images(&found.x0_hat)?),
+            ("predicted", images(&found.predicted)?),
+            ("direction", images(&found.direction)?),
+            ("noise", images(&found.noise)?),
         ]);
-        Some(dissection.unchecked_into())
+        Ok(Some(dissection.unchecked_into()))
     }
 }

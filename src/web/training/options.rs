@@ -1,6 +1,6 @@
 //! Reading the options of a run in training from JavaScript.
 
-use js_sys::{Reflect, Uint8Array};
+use js_sys::Reflect;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
@@ -8,6 +8,7 @@ use crate::engine::{DeviceKind, EngineKind, LoadOptions};
 use crate::images::ImageSet;
 use crate::train::TrainOptions;
 use crate::web::checks::{MAX_SAFE, check_keys, integer};
+use crate::web::lists::file;
 use crate::web::{WebError, js_error};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -233,28 +234,13 @@ fn change(given: &JsValue, options: &mut TrainOptions) -> Result<(), WebError> {
 }
 
 /// The bytes in the option `name`.
-fn bytes(given: &JsValue, name: &str) -> Result<Option<Vec<u8>>, WebError> {
+fn bytes(given: &JsValue, name: &'static str) -> Result<Option<Vec<u8>>, WebError> {
     // What throws when it is looked at is not there.
     let value = Reflect::get(given, &name.into()).unwrap_or(JsValue::UNDEFINED);
     if value.is_undefined() || value.is_null() {
         return Ok(None);
     }
-    match value.dyn_into::<Uint8Array>() {
-        Ok(bytes) => copied(&bytes, name).map(Some),
-        Err(_) => Err(WebError::options(format!("{name}: expected an Uint8Array"))),
-    }
-}
-
-/// The numbers of `from`: more than there is memory for would end the module without a word.
-fn copied(from: &Uint8Array, name: &str) -> Result<Vec<u8>, WebError> {
-    let length = from.length() as usize;
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(length)
-        .map_err(|_| WebError::options(format!("{name}: there is no memory for {length} bytes")))?;
-    bytes.resize(length, 0);
-    from.copy_to(&mut bytes);
-    Ok(bytes)
+    file(&value, name).map(Some)
 }
 
 fn images(

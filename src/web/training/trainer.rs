@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use super::options::{self, JsResumeOptions, JsTrainingOptions, Request};
+use crate::allocate;
 use crate::engine::{AnyLearner, DeviceKind, EngineError, Learner, Level, LoadOptions, TrainBatch};
 use crate::scheduler::SchedulerConfig;
+use crate::train::options::MAX_BATCH;
 use crate::train::{Checkpoint, OptionError, Setup, StepReport, TrainError, Trainer};
 use crate::unet::config::UnetConfig;
 use crate::unet::weights::{Precision, to_bytes};
 use crate::web::checks::{check_keys, integer};
+use crate::web::lists::{byte_array, check_length, file, float_array, float_option, floats};
 use crate::web::values::{object, plain_object};
 use crate::web::{WebError, js_error};
 
@@ -134,8 +137,6 @@ fn shape(config: &UnetConfig) -> [Option<usize>; 3] {
 
 #[derive(Deserialize)]
 struct Batch {
-    x0: Vec<f32>,
-    eps: Vec<f32>,
     t: Vec<f64>,
     levels: Option<Vec<WebLevel>>,
 }
@@ -186,9 +187,12 @@ impl WebTrainer {
     /// Goes on from the bytes that `checkpoint()` gave, with the pictures that the run began with: it goes on as if it had
     /// not been interrupted.
     pub async fn resume(
-        checkpoint: Vec<u8>,
+        checkpoint: Uint8Array,
         options: JsResumeOptions,
     ) -> Result<WebTrainer, WebError> {
+        let checkpoint = file(&checkpoint, "checkpoint")?;
+        // Its numbers, and lists of their names.
+        allocate::room("a network in training", 2 * checkpoint.len() as u64).map_err(js_error)?;
         let mut checkpoint = Checkpoint::from_bytes(&checkpoint).map_err(js_error)?;
         let [channels, height, width] = checkpoint.data.shape;
         let shape = [channels, height, width].map(Some);
@@ -259,7 +263,7 @@ impl WebTrainer {
         Ok(object([
             ("config", self.trainer.config().to_json().into()),
             ("scheduler", scheduler.into()),
-            ("weights", Uint8Array::from(weights.as_slice()).into()),
+            ("weights", byte_array(&weights)?.into()),
         ])
         .unchecked_into())
     }
@@ -273,10 +277,14 @@ impl WebTrainer {
         self.part = None;
         let found = self.trainer.gradients(&batch).await.map_err(js_error)?;
         let params = self.trainer.learner().params();
+        // The gradients as bytes, and the file.
+        let numbers = found.gradients.iter().map(|tensor| tensor.len() as u64);
+        let bytes = allocate::bytes::<[f32; 2]>(numbers.sum());
+        allocate::room("the gradients", bytes).map_err(js_error)?;
         let file = to_bytes(params, &found.gradients, Precision::F32).map_err(js_error)?;
         Ok(object([
             ("loss", found.loss.into()),
-            ("gradients", Uint8Array::from(file.as_slice()).into()),
+            ("gradients", byte_array(&file)?.into()),
         ])
         .unchecked_into())
     }
@@ -284,7 +292,7 @@ impl WebTrainer {
     /// Everything that the run needs to go on: a .safetensors file.
     pub async fn checkpoint(&mut self) -> Result<Uint8Array, WebError> {
         let bytes = self.trainer.checkpoint().await.map_err(js_error)?;
-        Ok(Uint8Array::from(bytes.as_slice()))
+        byte_array(&bytes)
     }
 
     /// The loss and the gradients of part `index` of `parts` of the batch of `step`, counted from 0, on the CPU: for
@@ -299,7 +307,7 @@ impl WebTrainer {
         let (loss, gradients) = self.trainer.part(step, index, parts).map_err(js_error)?;
         let gradients = match index {
             0 => Float32Array::new_with_length(0),
-            _ => Float32Array::from(gradients),
+            _ => float_array(gradients)?,
         };
         if index == 0 {
             self.part = Some((step, loss));
@@ -321,7 +329,8 @@ impl WebTrainer {
                 ));
             }
         };
-        let others: Vec<Vec<f32>> = gradients.iter().map(Float32Array::to_vec).collect();
+        let others = gradients.iter().map(|part| floats(part, "gradients"));
+        let others: Vec<Vec<f32>> = others.collect::<Result<_, _>>()?;
         let others = losses.into_iter().zip(others.iter().map(Vec::as_slice));
         let report = self.trainer.finish(first, others).map_err(js_error)?;
         Ok(reported(&report, f64::from(report.loss), 0.0))
@@ -329,17 +338,26 @@ impl WebTrainer {
 
     /// The weights, all parameters one after the other: for the workers that make a step together.
     pub fn values(&mut self) -> Result<Float32Array, WebError> {
-        Ok(Float32Array::from(self.trainer.values().map_err(js_error)?))
+        float_array(self.trainer.values().map_err(js_error)?)
     }
 
     /// Takes the weights that another worker's `values()` gave.
-    pub fn set_values(&mut self, values: Vec<f32>) -> Result<(), WebError> {
+    pub fn set_values(&mut self, values: &Float32Array) -> Result<(), WebError> {
+        let values = floats(values, "values")?;
         self.trainer.set_values(&values).map_err(js_error)
     }
 
     fn batch(&self, options: JsValue) -> Result<TrainBatch, WebError> {
         check_keys(&options, &["x0", "eps", "t", "levels"])?;
-        let Batch { x0, eps, t, levels } = serde_wasm_bindgen::from_value(options)
+        for name in ["t", "levels"] {
+            check_length(&options, name, MAX_BATCH)?;
+        }
+        let pictures = |name| {
+            let found = float_option(&options, name)?;
+            found.ok_or_else(|| WebError::options(format!("{name}: expected a Float32Array")))
+        };
+        let (x0, eps) = (pictures("x0")?, pictures("eps")?);
+        let Batch { t, levels } = serde_wasm_bindgen::from_value(options)
             .map_err(|error| WebError::options(format!("options: {error}")))?;
         let objective = self.trainer.objective();
         let level = |t: &f64| {

@@ -181,7 +181,7 @@ fn find(
         None => Ok(values),
         Some(classifier) => {
             let shape = [values.len() / image, channels, height, width];
-            let features = classifier.network.features(values, shape);
+            let features = classifier.network.features(&values, shape);
             features.map_err(CliError::failed)
         }
     };

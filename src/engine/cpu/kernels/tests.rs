@@ -109,7 +109,7 @@ fn a_product_is_the_sum_that_it_says() {
                 residual: Some((residual.as_ptr(), pixels)),
                 scale: 0.5,
             };
-            let places = vectors([rows, columns], pitch, kernels.lanes, [columns, 1], 0);
+            let places = vectors([rows, columns], pitch, kernels.lanes, [columns, 1], 0).unwrap();
             // SAFETY: x, y and the residual go on for `MAX_LANES` numbers after their planes, which `vectors` lays out
             // within `pitch`; weights are packed in groups of `kernels.rows`, bias and `out` are for `outputs`.
             unsafe { (kernels.product)(&product, 0..outputs, &places) };
@@ -161,7 +161,7 @@ fn a_convolution_over_tiles_is_the_sum_over_its_kernel() {
                 x[c * planes.plane() + place] = image[(c * height + row) * width + column];
             }
             let count = [height.div_ceil(2), width.div_ceil(2)];
-            let tiles = vectors(count, planes.pitch, kernels.lanes, [2 * width, 2], 0);
+            let tiles = vectors(count, planes.pitch, kernels.lanes, [2 * width, 2], 0).unwrap();
             let packed = over_tiles(kernels.rows, outputs, &weight);
             let filled = outputs.next_multiple_of(kernels.rows);
             let step = tiles.len() * inputs * kernels.lanes;

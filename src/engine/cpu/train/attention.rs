@@ -11,6 +11,7 @@ use super::super::memory::{Memory, Room};
 use super::super::pack::{group, grouped_length};
 use super::super::program::Image;
 use super::super::threads;
+use crate::allocate::OutOfMemory;
 use crate::engine::plan::View;
 
 /// What does not change from step to step.
@@ -29,24 +30,27 @@ pub struct AttentionGradientTask {
 
 impl AttentionGradientTask {
     /// Between `pixels` pixels.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
     pub fn new(
         pixels: usize,
         heads: usize,
         head_dim: usize,
         kernels: Kernels,
         room: &mut Room,
-    ) -> Self {
-        let forward = AttentionTask::new(pixels, heads, head_dim, kernels, room);
+    ) -> Result<Self, OutOfMemory> {
+        let forward = AttentionTask::new(pixels, heads, head_dim, kernels, room)?;
         let mut part = Room::new(1);
-        let slopes = part.take(pixels * forward.pitch);
-        let turned = part.take(pixels * forward.pitch);
-        Self {
+        let slopes = part.take(&[pixels, forward.pitch]);
+        let turned = part.take(&[pixels, forward.pitch]);
+        Ok(Self {
             forward,
-            first: room.take(heads.min(room.threads) * part.length),
+            first: room.take(&[heads.min(room.threads), part.length]),
             part: part.length,
             slopes,
             turned,
-        }
+        })
     }
 }
 

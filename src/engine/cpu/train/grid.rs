@@ -53,7 +53,7 @@ impl Grid {
             [0; 2]
         } else {
             [from.height * from.width, lanes * size[0] * size[1]]
-                .map(|plane| room.take(room.threads * plane))
+                .map(|plane| room.take(&[room.threads, plane]))
         };
         Self {
             source,

@@ -18,7 +18,7 @@ use super::reduce::Gradients;
 use super::sums;
 use super::tensors::{Layout, Tensors};
 use super::weights::{Shape, WeightTask};
-use crate::engine::EngineError;
+use crate::allocate::{self, OutOfMemory};
 use crate::engine::learner::TrainBatch;
 use crate::engine::plan::{Back, Param, Step, TrainingPlan, View, drop_seed};
 
@@ -76,13 +76,16 @@ enum Sum {
 
 impl List {
     /// `plan` for a batch of `images`, for as many threads as there are.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
     pub fn new(
         plan: TrainingPlan,
         layout: &Layout,
         packed: &[Weights],
         images: usize,
         kernels: Kernels,
-    ) -> Self {
+    ) -> Result<Self, OutOfMemory> {
         let threads = threads::available();
         let within = if threads::side_by_side(threads, images) {
             1
@@ -105,7 +108,7 @@ impl List {
                         &packed[*op],
                         kernels,
                         &mut room,
-                    );
+                    )?;
                     stretch.items.push(Item::Op(*op, Box::new(task)));
                 }
                 Step::Back(Back::Weights {
@@ -125,7 +128,7 @@ impl List {
                         weights,
                     };
                     let task =
-                        WeightTask::new(&plan.plan, layout, &shape, images, kernels, &mut room);
+                        WeightTask::new(&plan.plan, layout, &shape, images, kernels, &mut room)?;
                     for (length, needed) in lengths[1..].iter_mut().zip(task.lengths()) {
                         *length = needed.max(*length);
                     }
@@ -158,7 +161,7 @@ impl List {
                             let pixels = buffer.height * buffer.width;
                             let task = AttentionGradientTask::new(
                                 pixels, *heads, *head_dim, kernels, &mut room,
-                            );
+                            )?;
                             Some(task)
                         }
                         _ => None,
@@ -174,48 +177,45 @@ impl List {
         if let Some(stretch) = stretches.last_mut() {
             stretch.sums.extend(pending.into_iter().map(|(_, sum)| sum));
         }
-        Self {
-            places: Places::arranged(&plan.plan, alive, &[]),
+        Ok(Self {
+            places: Places::arranged(&plan.plan, alive, &[])?,
             plan,
             images,
             threads,
             kernels,
             stretches,
             lengths,
-        }
+        })
     }
 
     /// Memory for a batch.
     ///
     /// # Errors
-    /// [`EngineError::Device`] when there is not so much.
-    pub fn memory(&self) -> Result<BatchMemory, EngineError> {
+    /// [`OutOfMemory`].
+    pub fn memory(&self) -> Result<BatchMemory, OutOfMemory> {
         let [room, grids, sums, sum_room] = self.lengths;
-        let rooms = if threads::side_by_side(self.threads, self.images) {
-            self.threads
-        } else {
-            1
+        let zeros = |count: usize, length: usize| {
+            Numbers::zeros(
+                "a training step's batch",
+                allocate::volume(&[count, length]),
+            )
         };
-        let zeros = |count: usize, length: usize| self.zeros(count, length);
         Ok(BatchMemory {
             images: zeros(self.images, self.places.length())?,
-            rooms: zeros(rooms, room)?,
+            rooms: zeros(self.workers(self.threads), room)?,
             grids: zeros(1, grids)?,
             sums: zeros(1, sums)?,
             sum_rooms: zeros(self.threads, sum_room)?,
         })
     }
 
-    /// `count * length` zeros: a batch may take more than a browser's module can ever have.
-    fn zeros(&self, count: usize, length: usize) -> Result<Numbers, EngineError> {
-        let zeros = count.checked_mul(length).and_then(Numbers::try_zeros);
-        zeros.ok_or_else(|| {
-            let megabytes = 4.0 * count as f64 * length as f64 / 1e6;
-            EngineError::Device(format!(
-                "a batch of {} needs {megabytes:.0} MB in one piece, which there is not: choose a smaller one",
-                self.images
-            ))
-        })
+    /// How many of `threads` threads have a room of their own.
+    fn workers(&self, threads: usize) -> usize {
+        if threads::side_by_side(threads, self.images) {
+            threads
+        } else {
+            1
+        }
     }
 
     /// The loss of `batch`, whose shape must be this list's; the gradient of every parameter into `gradients`.
@@ -228,7 +228,9 @@ impl List {
         batch: &TrainBatch,
         gradients: &mut [f32],
     ) -> f64 {
-        let threads = threads::available().min(self.threads);
+        // However many there are by now: rooms were cut for these.
+        let threads = self.threads;
+        assert!(memory.rooms.len() >= self.workers(threads) * self.lengths[0]);
         let sum_places = sums::Places {
             grids: memory.grids.memory(),
             sums: memory.sums.memory(),

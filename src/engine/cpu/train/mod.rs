@@ -11,6 +11,8 @@ mod pixels;
 mod reduce;
 mod sums;
 mod tensors;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 mod through;
 mod tiles;
 mod weights;
@@ -21,15 +23,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use adam::State;
 use list::{BatchMemory, List};
 use operation::Weights;
+pub use tensors::STATE;
 use tensors::{Layout, Tensors};
 
 use super::kernels::Kernels;
 use super::threads;
+use crate::allocate::{self, OutOfMemory};
 use crate::engine::learner::{Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update};
 use crate::engine::plan::{Op, Plan, TrainingPlan};
 use crate::engine::{DeviceKind, EngineError, EngineInfo, EngineKind};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
-use crate::unet::input::{self, InputError};
 use crate::unet::weights::{TensorSpec, WeightsError};
 
 /// A network in training on the CPU.
@@ -111,12 +114,12 @@ impl CpuLearner {
             kernels,
             info,
             state: State {
-                values: layout.flat(&state.values),
-                average: layout.flat(&state.average),
-                moment_1: layout.flat(&state.moment_1),
-                moment_2: layout.flat(&state.moment_2),
+                values: layout.flat(&state.values)?,
+                average: layout.flat(&state.average)?,
+                moment_1: layout.flat(&state.moment_1)?,
+                moment_2: layout.flat(&state.moment_2)?,
             },
-            gradients: vec![0.0; layout.length],
+            gradients: allocate::zeros(STATE, layout.length as u64)?,
             squares: Vec::new(),
             layout,
             params: plan.params,
@@ -125,27 +128,10 @@ impl CpuLearner {
         })
     }
 
-    /// Whether the network can be trained on `batch`.
-    fn check(&self, batch: &TrainBatch) -> Result<(), EngineError> {
-        input::check(&self.config, batch.shape, batch.labels.as_deref())?;
-        if self.config.out_channels != self.config.in_channels {
-            // What it should put out is made of pictures like those it reads.
-            return Err(EngineError::Input(InputError::Shape {
-                channels: self.config.out_channels,
-                found: batch.shape,
-            }));
-        }
-        input::check_length(batch.shape, batch.x0.len())?;
-        input::check_length(batch.shape, batch.eps.len())?;
-        let images = batch.shape[0];
-        input::check_timesteps(&self.config, images, &batch.timesteps)?;
-        if batch.levels.len() != images {
-            return Err(EngineError::Input(InputError::Timesteps {
-                expected: images,
-                found: batch.levels.len(),
-            }));
-        }
-        Ok(())
+    /// Whether all weights can be handed out `times` times.
+    fn room(&self, times: u64) -> Result<(), OutOfMemory> {
+        let bytes = allocate::bytes::<f32>(self.layout.length as u64);
+        allocate::room(STATE, bytes.saturating_mul(times))
     }
 
     /// The list for `batch`, with the weights as they are now.
@@ -169,8 +155,8 @@ impl CpuLearner {
                 };
                 Weights::new(&plan.plan, op, single, self.kernels)
             };
-            let packed: Vec<Weights> = plan.plan.ops.iter().map(one).collect();
-            let list = List::new(plan, &self.layout, &packed, images, self.kernels);
+            let packed: Vec<Weights> = plan.plan.ops.iter().map(one).collect::<Result<_, _>>()?;
+            let list = List::new(plan, &self.layout, &packed, images, self.kernels)?;
             self.current = Some(Current {
                 memory: list.memory()?,
                 list,
@@ -183,10 +169,15 @@ impl CpuLearner {
 
     /// The loss of `batch`; its gradients into `self.gradients`.
     fn run(&mut self, batch: &TrainBatch) -> Result<f64, EngineError> {
-        self.check(batch)?;
+        batch.check(&self.config)?;
         self.prepare(batch)?;
+        Ok(self.carry_out(batch))
+    }
+
+    /// The same for a batch that was prepared for.
+    fn carry_out(&mut self, batch: &TrainBatch) -> f64 {
         let Some(current) = &mut self.current else {
-            unreachable!("it was made in the line above");
+            unreachable!("it was prepared");
         };
         let tensors = Tensors {
             layout: &self.layout,
@@ -209,7 +200,7 @@ impl CpuLearner {
             TimeEmbedding::Positional { .. } => None,
         };
         let (kernels, gradients) = (self.kernels, &mut self.gradients);
-        Ok(threads::inside(|| {
+        threads::inside(|| {
             if !*fresh {
                 let ops = &list.plan.plan.ops;
                 threads::each_mut(packed, |at, packed| {
@@ -218,7 +209,7 @@ impl CpuLearner {
                 *fresh = true;
             }
             list.run(memory, packed, tensors, frequencies, batch, gradients)
-        }))
+        })
     }
 
     fn make_step(
@@ -303,6 +294,7 @@ impl Learner for CpuLearner {
 
     async fn gradients(&mut self, batch: &TrainBatch) -> Result<Gradients, EngineError> {
         let loss = self.run(batch)? as f32;
+        self.room(1)?;
         Ok(Gradients {
             loss,
             gradients: self.layout.split(&self.gradients),
@@ -326,6 +318,7 @@ impl Learner for CpuLearner {
     }
 
     async fn state(&mut self) -> Result<LearnerState, EngineError> {
+        self.room(4)?;
         let state = &self.state;
         Ok(LearnerState {
             values: self.layout.split(&state.values),

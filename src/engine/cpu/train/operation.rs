@@ -7,6 +7,7 @@ use super::super::program::Image;
 use super::super::task::Task;
 use super::pixels::{self, PixelTask, PixelWeights};
 use super::tiles::{self, TileTask, TileWeights};
+use crate::allocate::OutOfMemory;
 use crate::engine::plan::{Op, Param, Plan};
 
 /// The weights of one operation.
@@ -33,16 +34,19 @@ pub enum OpTask {
 
 impl Weights {
     /// Zeros, as many as `op` has weights; `single` where it makes a vector of a vector.
-    pub fn new(plan: &Plan, op: &Op, single: bool, kernels: Kernels) -> Self {
-        match op {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(plan: &Plan, op: &Op, single: bool, kernels: Kernels) -> Result<Self, OutOfMemory> {
+        Ok(match op {
             Op::Conv(conv) if !single && tiles::pays(plan, conv) => {
-                Self::Tiles(TileWeights::new(conv, kernels))
+                Self::Tiles(TileWeights::new(conv, kernels)?)
             }
             Op::Conv(conv) if !single && pixels::pays(plan, conv) => {
-                Self::Pixels(PixelWeights::new(conv, kernels))
+                Self::Pixels(PixelWeights::new(conv, kernels)?)
             }
-            _ => Self::Packed(Packed::new(plan, op, single, kernels.rows)),
-        }
+            _ => Self::Packed(Packed::new(plan, op, single, kernels.rows)?),
+        })
     }
 
     /// Puts the weights of `op`, which these are for, into the same places again.
@@ -58,10 +62,19 @@ impl Weights {
 
 impl OpTask {
     /// That of `op`, with its part of `room`.
-    pub fn new(plan: &Plan, op: &Op, weights: &Weights, kernels: Kernels, room: &mut Room) -> Self {
-        match (op, weights) {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(
+        plan: &Plan,
+        op: &Op,
+        weights: &Weights,
+        kernels: Kernels,
+        room: &mut Room,
+    ) -> Result<Self, OutOfMemory> {
+        Ok(match (op, weights) {
             (_, Weights::Packed(packed)) => {
-                Self::Packed(Task::new(plan, op, packed, kernels, room))
+                Self::Packed(Task::new(plan, op, packed, kernels, room)?)
             }
             (Op::Conv(conv), Weights::Tiles(_)) => {
                 Self::Tiles(TileTask::new(plan, conv, kernels, room))
@@ -70,7 +83,7 @@ impl OpTask {
                 Self::Pixels(PixelTask::new(plan, conv, kernels, room))
             }
             _ => unreachable!("only convolutions have such weights"),
-        }
+        })
     }
 }
 

@@ -6,11 +6,12 @@ use super::super::geometry::dense_layout;
 use super::super::kernels::Kernels;
 use super::super::kernels::tiles::{Collect, Panel};
 use super::super::memory::{Memory, Numbers, Room, Shared};
-use super::super::pack::{biases, each_kernel};
+use super::super::pack::{WEIGHTS, biases, each_kernel};
 use super::super::program::Image;
 use super::super::staging::Staged;
 use super::super::threads;
 use super::grid::Grid;
+use crate::allocate::{OutOfMemory, volume};
 use crate::engine::plan::{Conv, Param, Plan, Residual, Source};
 
 /// Numbers of the sums that are worked on at once: 128 KiB.
@@ -36,9 +37,12 @@ pub struct Lines(pub Numbers);
 
 impl Lines {
     /// Zeros for `inputs` and `outputs`.
-    pub fn new(inputs: usize, outputs: usize, lanes: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(inputs: usize, outputs: usize, lanes: usize) -> Result<Self, OutOfMemory> {
         let [wide, high] = [inputs, outputs].map(|n| n.next_multiple_of(lanes));
-        Self(Numbers::zeros(wide * high))
+        Ok(Self(Numbers::zeros(WEIGHTS, volume(&[wide, high]))?))
     }
 
     /// Puts the weight of one pair of channels where it belongs.
@@ -58,12 +62,15 @@ pub struct PixelWeights {
 
 impl PixelWeights {
     /// Zeros, as many as `conv` has weights.
-    pub fn new(conv: &Conv, kernels: Kernels) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(conv: &Conv, kernels: Kernels) -> Result<Self, OutOfMemory> {
         let (inputs, outputs) = (conv.source.view.channels, conv.output.channels);
-        Self {
-            lines: Lines::new(inputs, outputs, kernels.lanes),
+        Ok(Self {
+            lines: Lines::new(inputs, outputs, kernels.lanes)?,
             bias: vec![0.0; outputs],
-        }
+        })
     }
 
     /// Puts the weights of `conv`, which these are for, into the same places again.
@@ -112,16 +119,16 @@ impl PixelTask {
             Staged::new(plan, source, layout, room)
         });
         let mut part = Room::new(1);
-        part.take(outputs * block * lanes);
+        part.take(&[outputs, block, lanes]);
         Self {
             residual,
             outputs,
             pixels,
             block,
             // The last group may read as many pixels after the last.
-            input: room.take(grid.length() + at_once * lanes),
-            sums: room.take(conv.output.channels),
-            first: room.take(room.threads * part.length),
+            input: room.take(&[grid.length() + at_once * lanes]),
+            sums: room.take(&[conv.output.channels]),
+            first: room.take(&[room.threads, part.length]),
             part: part.length,
             grid,
         }

@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
+use crate::allocate::{OutOfMemory, reserved};
 use crate::engine::plan::Param;
 use crate::unet::weights::TensorSpec;
+
+/// What there is no memory for.
+pub const STATE: &str = "a network in training";
 
 /// Where each parameter lies.
 #[derive(Debug)]
@@ -34,8 +38,15 @@ impl Layout {
     }
 
     /// `tensors` in one piece.
-    pub fn flat(&self, tensors: &[Vec<f32>]) -> Vec<f32> {
-        tensors.concat()
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn flat(&self, tensors: &[Vec<f32>]) -> Result<Vec<f32>, OutOfMemory> {
+        let mut flat = reserved(STATE, self.length as u64)?;
+        tensors
+            .iter()
+            .for_each(|tensor| flat.extend_from_slice(tensor));
+        Ok(flat)
     }
 
     /// `flat` in pieces.

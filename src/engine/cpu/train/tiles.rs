@@ -9,12 +9,13 @@ use super::super::kernels::lane::MAX_LANES;
 use super::super::kernels::tiles::{Collect, Panel, ToPixels};
 use super::super::kernels::winograd::POSITIONS;
 use super::super::memory::{Memory, Numbers, Room, Shared};
-use super::super::pack::biases;
+use super::super::pack::{WEIGHTS, biases};
 use super::super::program::Image;
 use super::super::staging::Staged;
 use super::super::threads;
 use super::grid::Grid;
 use super::pixels::Lines;
+use crate::allocate::{OutOfMemory, volume};
 use crate::engine::plan::{Conv, Param, Plan, Resample, Residual};
 
 /// Numbers of the sums that are worked on at once: 512 KiB, a part of a second-level cache.
@@ -47,18 +48,21 @@ pub struct TileWeights {
 
 impl TileWeights {
     /// Zeros, as many as `conv` has weights.
-    pub fn new(conv: &Conv, kernels: Kernels) -> Self {
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(conv: &Conv, kernels: Kernels) -> Result<Self, OutOfMemory> {
         let (inputs, outputs) = (conv.source.view.channels, conv.output.channels);
         let [wide, high] = [inputs, outputs].map(|n| n.next_multiple_of(kernels.lanes));
         let more = match conv.residual {
             Residual::Project { source, .. } => source.view.channels,
             Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
         };
-        Self {
-            weights: Numbers::zeros(POSITIONS * wide * high),
-            shortcut: Lines::new(more, outputs, kernels.lanes),
+        Ok(Self {
+            weights: Numbers::zeros(WEIGHTS, volume(&[POSITIONS, wide, high]))?,
+            shortcut: Lines::new(more, outputs, kernels.lanes)?,
             bias: vec![0.0; outputs],
-        }
+        })
     }
 
     /// Puts the weights of `conv`, which these are for, into the same places again.
@@ -161,16 +165,16 @@ impl TileTask {
                 let grid = Grid::new(plan, source, 0, even, 1, lanes, room);
                 // The last group may read as many pixels after the last.
                 let slack = kernels.training.tiles * lanes;
-                projected = Some((grid, room.take(grid.length() + slack)));
+                projected = Some((grid, room.take(&[grid.length() + slack])));
             }
             Residual::None | Residual::Class(_) => {}
         }
         let in_rows = (0..rows).flat_map(|y| (0..tiles[1]).map(move |x| (y, x)));
         let places = in_rows.map(|(y, x)| 2 * y * grid.pitch() + 2 * x * lanes);
         let mut part = Room::new(1);
-        let source_tiles = part.take(4 * grid.vectors * vector);
-        let products = part.take(POSITIONS * outputs * vector);
-        let pixels = part.take(outputs * 4 * vector);
+        let source_tiles = part.take(&[4, grid.vectors, vector]);
+        let products = part.take(&[POSITIONS, outputs, vector]);
+        let pixels = part.take(&[outputs, 4, vector]);
         Self {
             residual,
             projected,
@@ -180,9 +184,9 @@ impl TileTask {
             rows,
             places: places.collect(),
             vector,
-            input: room.take(grid.length()),
-            sums: room.take(conv.output.channels),
-            first: room.take(room.threads * part.length),
+            input: room.take(&[grid.length()]),
+            sums: room.take(&[conv.output.channels]),
+            first: room.take(&[room.threads, part.length]),
             part: part.length,
             source_tiles,
             products,

@@ -12,10 +12,14 @@ use super::super::memory::Room;
 use super::super::pack::merged;
 use super::grid::Grid;
 use super::tensors::Layout;
+use crate::allocate::{self, OutOfMemory, bytes, volume};
 use crate::engine::plan::{Param, Plan, Resample, Source, View};
 
 /// Pixels that a sum runs over before it is put down, as long as both factors stay in a first-level cache.
 const PIXELS: usize = 128;
+
+/// What there is no memory for.
+const PLACES: &str = "where the pixels of a batch lie";
 
 /// Numbers of the tiles that are worked on at once: 512 KiB, a part of a second-level cache.
 const TILES: usize = 1 << 17;
@@ -80,6 +84,9 @@ pub struct Shape<'a> {
 
 impl WeightTask {
     /// `shape` for a batch of `images`; `room` is for laying one image out.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
     pub fn new(
         plan: &Plan,
         layout: &Layout,
@@ -87,7 +94,7 @@ impl WeightTask {
         images: usize,
         kernels: Kernels,
         room: &mut Room,
-    ) -> Self {
+    ) -> Result<Self, OutOfMemory> {
         let lanes = kernels.lanes;
         let buffer = plan.buffer(shape.gradient);
         let to = [buffer.height, buffer.width];
@@ -118,6 +125,9 @@ impl WeightTask {
                     .map(|(i, y, x)| i * grid.image() + 2 * y * grid.pitch() + 2 * x * lanes)
                     .collect()
             };
+            // A list that grows has twice as much for a moment.
+            let tiles = volume(&[images, tiles[0], tiles[1]]);
+            allocate::room(PLACES, bytes::<[usize; 6]>(tiles))?;
             let of_tile = 4 * lanes * (x.vectors + y.vectors);
             way = Way::Tiles {
                 block: (TILES / of_tile).max(FEWEST_TILES),
@@ -169,6 +179,9 @@ impl WeightTask {
                     (0..count).map(|tap| vec![tap]).collect(),
                 )
             };
+            // A run for each row at most, and for each piece of one; a block of them has a list of its own.
+            let pieces = volume(&[images, size[0], size[1].div_ceil(PIXELS)]);
+            allocate::room(PLACES, bytes::<[Run; 12]>(pieces))?;
             let rows = (0..images).flat_map(|i| (0..size[0]).map(move |row| (i, row)));
             let rows = rows.map(|(i, row)| Run {
                 x: i * x.image() + row * shape.stride * x.pitch(),
@@ -188,7 +201,7 @@ impl WeightTask {
             first += plan.params[param.0].shape[0];
             target
         };
-        Self {
+        Ok(Self {
             targets: shape.weights.iter().map(target).collect(),
             x,
             y,
@@ -196,7 +209,7 @@ impl WeightTask {
             outputs,
             way,
             taps,
-        }
+        })
     }
 
     /// x and y of the batch, in this order.

@@ -226,7 +226,7 @@ impl Maker {
     ) -> Vec<f32> {
         let batch = inputs.labels.len();
         let lanes = Lanes::new(&self.plan);
-        let packed = pack(&self.plan, &lanes, &self.tensors, usize::MAX);
+        let packed = pack(&self.plan, &lanes, &self.tensors, usize::MAX).unwrap();
         let plan = self.plan.clone();
         let program = Program::new(gpu, plan, batch, &lanes, &packed.ops, style).unwrap();
         let shape = program.shape;
@@ -235,9 +235,13 @@ impl Maker {
             | wgpu::BufferUsages::COPY_SRC;
         // A binding is never empty.
         let numbers = style.storage.encode(&packed.pieces[0]).unwrap();
-        let weights = gpu.buffer("weights", numbers.len().max(16), usage).unwrap();
+        let weights = gpu
+            .buffer("weights", numbers.len().max(16) as u64, usage)
+            .unwrap();
         gpu.queue().write_buffer(&weights, 0, &numbers);
-        let state = gpu.buffer("a batch", 4 * shape.len(), usage).unwrap();
+        let state = gpu
+            .buffer("a batch", 4 * shape.len() as u64, usage)
+            .unwrap();
         let put = |at: usize, numbers: &[f32]| {
             gpu.queue()
                 .write_buffer(&state, 4 * at as u64, &bytes(numbers));

@@ -1,5 +1,7 @@
 //! Every kernel alone against plain loops, in every tile and format.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod device;
 mod maker;
 mod templates;
 

@@ -121,8 +121,8 @@ fn drafts() -> impl Iterator<Item = Draft> {
         .enumerate()
         .flat_map(|(i, (plan, tensors))| {
             let lanes = Lanes::new(&plan);
-            let places = Places::new(&plan, &lanes);
-            let packed = pack(&plan, &lanes, &tensors, usize::MAX);
+            let places = Places::new(&plan, &lanes).unwrap();
+            let packed = pack(&plan, &lanes, &tensors, usize::MAX).unwrap();
             let mut drafts = Vec::new();
             for (j, tile) in TILES.iter().enumerate() {
                 let storage = [Storage::F32, Storage::F16][(i + j) % 2];

@@ -26,8 +26,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// That of `training`.
-    pub fn new(training: &TrainingPlan) -> Self {
+    /// That of `training`; `None` where no memory is as long.
+    pub fn new(training: &TrainingPlan) -> Option<Self> {
         let plan = &training.plan;
         let lanes = lanes(training);
         let after = after(training);
@@ -80,12 +80,12 @@ impl Layout {
                 Step::Back(_) => {}
             }
         }
-        let numbers = arrange(&mut buffers, &alive);
+        let numbers = arrange(&mut buffers, &alive)?;
         let products = pairs
             .into_iter()
             .map(|(at, pair)| (at, pair.map(|buffer| buffers[buffer].offset / 4)))
             .collect();
-        Self {
+        Some(Self {
             lanes,
             places: Places {
                 buffers,
@@ -94,7 +94,7 @@ impl Layout {
             },
             after,
             products,
-        }
+        })
     }
 }
 

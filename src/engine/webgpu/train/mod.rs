@@ -21,13 +21,15 @@ use super::device::{Gpu, Kind};
 use super::measure;
 use super::readback::Readback;
 use super::storage::bytes;
+use crate::allocate;
+use crate::engine::cpu::train::STATE;
 use crate::engine::plan::{Plan, TrainingPlan};
 use crate::engine::{
     DeviceKind, EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, StepNumbers,
     TrainBatch, Update,
 };
 use crate::unet::config::{TimeEmbedding, UnetConfig};
-use crate::unet::input::{self, InputError};
+use crate::unet::input::InputError;
 use crate::unet::weights::{TensorSpec, WeightsError};
 use layout::Layout;
 use masters::Masters;
@@ -71,12 +73,11 @@ impl GpuLearner {
             check(&params, tensors)?;
         }
         let training = TrainingPlan::new(config, plan.size)?;
-        let limits = gpu.limits();
-        let most = limits
-            .max_buffer_size
-            .min(limits.max_storage_buffer_binding_size) as usize;
         let layout = Layout::new(&training);
-        let masters = Masters::new(&training, &layout.lanes, most / (16 * COPIES) - 16);
+        let layout = layout.ok_or_else(|| gpu.refusal(program::ARENA, u64::MAX))?;
+        let most = (gpu.most() / (16 * COPIES as u64)).saturating_sub(16);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let masters = Masters::new(&training, &layout.lanes, most);
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_DST
             | wgpu::BufferUsages::COPY_SRC;
@@ -86,13 +87,13 @@ impl GpuLearner {
         };
         for size in &masters.pieces {
             // With the flag that stops steps.
-            let all = 16 * (COPIES * pitch(*size) + 1);
+            let all = 16 * (COPIES as u64 * pitch(*size) as u64 + 1);
             trained
                 .all
                 .push(gpu.buffer("weights in training", all, usage)?);
             trained
                 .gradients
-                .push(gpu.buffer("gradients", 16 * size, usage)?);
+                .push(gpu.buffer("gradients", 16 * *size as u64, usage)?);
         }
         let style = measure::style_of_training(gpu, &plan).await?;
         let info = EngineInfo::new(
@@ -124,7 +125,7 @@ impl GpuLearner {
             },
             program: None,
         };
-        this.load(state);
+        this.load(state)?;
         gpu.check()?;
         Ok(this)
     }
@@ -159,14 +160,15 @@ impl GpuLearner {
         self.making.style.tuning
     }
 
-    fn load(&self, state: &LearnerState) {
+    fn load(&self, state: &LearnerState) -> Result<(), EngineError> {
         for (copy, tensors) in parts(state).into_iter().enumerate() {
             for (piece, size) in self.masters.pieces.iter().enumerate() {
-                let mut numbers = vec![0.0; 4 * size];
+                let mut numbers = allocate::zeros(STATE, 4 * *size as u64)?;
                 for (tensor, values) in self.masters.tensors.iter().zip(tensors) {
                     let Some(tensor) = tensor.as_ref().filter(|t| t.piece == piece) else {
                         continue;
                     };
+                    allocate::room(STATE, allocate::bytes::<usize>(values.len() as u64))?;
                     for (at, value) in tensor.places().into_iter().zip(values) {
                         numbers[at] = *value;
                     }
@@ -176,6 +178,15 @@ impl GpuLearner {
                 queue.write_buffer(&self.trained.all[piece], at as u64, &bytes(&numbers));
             }
         }
+        Ok(())
+    }
+
+    /// Whether all numbers can be handed out `times` times, with places for one tensor more.
+    fn room(&self, times: u64) -> Result<(), EngineError> {
+        let numbers = self.info.parameters as u64;
+        let bytes = allocate::bytes::<f32>(numbers).saturating_mul(times);
+        let places = allocate::bytes::<usize>(numbers);
+        Ok(allocate::room(STATE, bytes.saturating_add(places))?)
     }
 
     /// The tensors in `pieces`, each from `first` vectors on.
@@ -241,24 +252,9 @@ impl GpuLearner {
         Ok(pieces)
     }
 
-    fn check(&self, batch: &TrainBatch) -> Result<(), EngineError> {
-        input::check(&self.config, batch.shape, batch.labels.as_deref())?;
-        for values in [&batch.x0, &batch.eps] {
-            input::check_length(batch.shape, values.len())?;
-        }
-        input::check_timesteps(&self.config, batch.shape[0], &batch.timesteps)?;
-        if batch.levels.len() != batch.shape[0] {
-            return Err(EngineError::Input(InputError::Timesteps {
-                expected: batch.shape[0],
-                found: batch.levels.len(),
-            }));
-        }
-        Ok(())
-    }
-
     /// The program for `batch`.
     fn prepare(&mut self, batch: &TrainBatch) -> Result<(), EngineError> {
-        self.check(batch)?;
+        batch.check(&self.config)?;
         let [count, _, height, width] = batch.shape;
         let shape = ([height, width], count);
         if self.program.as_ref().is_some_and(|p| p.shape == shape) {
@@ -333,6 +329,7 @@ impl Learner for GpuLearner {
         let (program, filled) = self.submit(batch, Then::Stay)?;
         let loss = program.read(filled).await?[0];
         let pieces = self.download(&self.trained.gradients).await?;
+        self.room(1)?;
         let gradients = self.tensors(&pieces, |_| 0);
         Ok(Gradients {
             loss,
@@ -351,6 +348,7 @@ impl Learner for GpuLearner {
 
     async fn state(&mut self) -> Result<LearnerState, EngineError> {
         let pieces = self.download(&self.trained.all).await?;
+        self.room(COPIES as u64)?;
         let part = |copy: usize, values: bool| {
             let tensors = self.tensors(&pieces, |size| copy * pitch(size));
             self.filled(tensors, values)

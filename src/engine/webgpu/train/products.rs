@@ -124,7 +124,7 @@ impl Steps<'_> {
         let (outputs, inputs) = (lanes.blocks(*gradient), lanes.blocks(source.view));
         let tiles = inputs.div_ceil(cut.along * cut.inputs);
         let taps = kernel * kernel;
-        let parts = self.drafter.vectors();
+        let parts = self.drafter.vectors() as usize;
         let (piece, to) = self.masters.at(weights[0]);
         let fields = [
             ("gradient", at),

@@ -12,8 +12,12 @@ use super::state::{RESULTS, TrainState};
 use super::steps::{SQUARES, Steps};
 use super::sums;
 use super::task::{Bound, Task};
+use crate::allocate;
 use crate::engine::plan::{Plan, TrainingPlan};
 use crate::engine::{EngineError, TrainBatch, Update};
+
+/// What a device may have no room for.
+pub const ARENA: &str = "a training step's intermediate results";
 
 /// What is trained, on the device: a buffer for each piece.
 pub struct Trained {
@@ -84,6 +88,7 @@ impl Program {
         making: Making,
     ) -> Result<Self, EngineError> {
         let layout = Layout::new(&training);
+        let layout = layout.ok_or_else(|| gpu.refusal(ARENA, u64::MAX))?;
         let steps = |images: usize| {
             let plan = &training.plan;
             let [height, width] = plan.size;
@@ -115,16 +120,20 @@ impl Program {
             }
         };
         let limits = gpu.limits();
-        let most = limits
-            .max_buffer_size
-            .min(limits.max_storage_buffer_binding_size)
-            .min(making.memory) as usize
-            / 16;
+        let most = gpu.most().min(making.memory) / 16;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         let spare = most.saturating_sub(ZEROS + steps(batch).scratch());
         let at_once = (spare / layout.places.image).clamp(1, batch);
         let groups = batch.div_ceil(at_once);
         let steps = steps(batch.div_ceil(groups));
         let state = steps.state;
+        // Before kernels are told places, which they count in 32 bits.
+        let size = steps
+            .drafter
+            .vectors()
+            .saturating_add(steps.scratch() as u64);
+        let size = size.saturating_mul(16);
+        gpu.fits(ARENA, size)?;
         let runs = [
             steps.gradients()?,
             steps.update(false)?,
@@ -144,15 +153,17 @@ impl Program {
         }
         let storage = wgpu::BufferUsages::STORAGE;
         let copied = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let size = 16 * (steps.drafter.vectors() + steps.scratch());
-        let arena = gpu.buffer("a training step's intermediate results", size, storage)?;
-        let numbers = gpu.buffer("a training batch", 4 * state.len(), storage | copied)?;
+        let arena = gpu.buffer(ARENA, size, storage)?;
+        let numbers = gpu.buffer("a training batch", 4 * state.len() as u64, storage | copied)?;
         let table = 4 * state.table() as u64;
         gpu.queue()
             .write_buffer(&numbers, table, &bytes(&steps.table()));
         let uploads = match groups {
             1 => None,
-            _ => Some(gpu.buffer("a training batch", 4 * groups * state.uploaded(), copied)?),
+            _ => {
+                let size = allocate::volume(&[4, groups, state.uploaded()]);
+                Some(gpu.buffer("a training batch", size, copied)?)
+            }
         };
         let (parameters, runs) = compiled(gpu, runs)?;
         let bindings = trained.all.iter().zip(&trained.gradients);
@@ -213,6 +224,8 @@ impl Program {
         let length = 4 * self.state.uploaded() as u64;
         for group in 0..self.groups {
             let first = group * self.state.shape.batch;
+            let numbers = self.state.uploaded() as u64;
+            allocate::room("a training batch", allocate::bytes::<f32>(numbers))?;
             let upload = self
                 .state
                 .upload(&self.plan, frequencies, batch, update, first);
@@ -324,7 +337,7 @@ fn compiled(
         tasks.into_iter().map(dispatch).collect()
     });
     let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-    let parameters = gpu.buffer("parameters", all.len(), uniform)?;
+    let parameters = gpu.buffer("parameters", all.len() as u64, uniform)?;
     gpu.queue().write_buffer(&parameters, 0, &all);
     Ok((parameters, runs))
 }

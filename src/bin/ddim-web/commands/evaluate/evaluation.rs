@@ -187,7 +187,7 @@ impl Evaluation {
         let go_on = || !self.loaded.stop.requested();
         let chunks = parallel::map(count, CHUNK, &go_on, &|range| {
             let shape = [range.len(), channels, height, width];
-            network.features(images(range), shape)
+            network.features(&images(range), shape)
         });
         let chunks: Result<Vec<_>, _> = chunks.ok_or(CliError::Stopped)?.into_iter().collect();
         Ok(chunks.map_err(CliError::failed)?.concat())

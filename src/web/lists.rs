@@ -1,0 +1,140 @@
+//! Lists on their way from JavaScript and to it.
+//!
+//! What JavaScript hands over as a list would be put into this module's memory before anybody looks at it, and one that is
+//! too long for that ends the module. So lists come as JavaScript's own and are copied here.
+
+use js_sys::{Array, Float32Array, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use super::{WebError, js_error};
+use crate::allocate::{OutOfMemory, reserved, zeros};
+
+#[cfg(any(feature = "network", feature = "training"))]
+#[wasm_bindgen]
+extern "C" {
+    /// `Float32Array`, whose constructor throws where there is no memory.
+    #[wasm_bindgen(js_name = Float32Array, extends = js_sys::Object)]
+    type Floats;
+    #[wasm_bindgen(constructor, catch, js_class = "Float32Array")]
+    fn new(length: u32) -> Result<Floats, JsValue>;
+    /// `Uint8Array`, the same.
+    #[wasm_bindgen(js_name = Uint8Array, extends = js_sys::Object)]
+    type Bytes;
+    #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
+    fn new(length: u32) -> Result<Bytes, JsValue>;
+}
+
+/// That JavaScript has no memory for so many bytes.
+#[cfg(any(feature = "network", feature = "training"))]
+fn refused(bytes: u64) -> WebError {
+    WebError {
+        kind: super::Kind::Memory,
+        message: format!(
+            "memory: the result needs {} MiB, more than this browser gives; use a smaller batch or size",
+            bytes.div_ceil(1 << 20)
+        ),
+    }
+}
+
+/// `numbers` as an array of JavaScript's.
+///
+/// # Errors
+/// Where there is no memory for it.
+#[cfg(any(feature = "network", feature = "training"))]
+pub fn float_array(numbers: &[f32]) -> Result<Float32Array, WebError> {
+    let array = Floats::new(numbers.len() as u32).map_err(|_| refused(4 * numbers.len() as u64))?;
+    let array: Float32Array = JsValue::from(array).unchecked_into();
+    array.copy_from(numbers);
+    Ok(array)
+}
+
+/// `file` as an array of JavaScript's.
+///
+/// # Errors
+/// Where there is no memory for it.
+#[cfg(feature = "training")]
+pub fn byte_array(file: &[u8]) -> Result<Uint8Array, WebError> {
+    let array = Bytes::new(file.len() as u32).map_err(|_| refused(file.len() as u64))?;
+    let array: Uint8Array = JsValue::from(array).unchecked_into();
+    array.copy_from(file);
+    Ok(array)
+}
+
+/// The bytes of `from`, which is called `name`.
+///
+/// # Errors
+/// Where it is no array of bytes, or there is no memory for them.
+#[cfg(any(feature = "network", feature = "training"))]
+pub fn file(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
+    let Some(from) = from.dyn_ref::<Uint8Array>() else {
+        return Err(WebError::options(format!("{name}: expected an Uint8Array")));
+    };
+    let mut bytes = zeros(name, u64::from(from.length())).map_err(js_error)?;
+    from.copy_to(&mut bytes);
+    Ok(bytes)
+}
+
+/// The numbers of `from`, which is called `name`: an array of 32-bit floats or bytes, or any other of numbers.
+///
+/// # Errors
+/// Where it is none, or there is no memory for them.
+pub fn floats(from: &JsValue, name: &'static str) -> Result<Vec<f32>, WebError> {
+    let list = |length: u32| -> Result<Vec<f32>, OutOfMemory> { reserved(name, length.into()) };
+    let zeros = |length: u32| zeros(name, length.into()).map_err(js_error);
+    if let Some(from) = from.dyn_ref::<Float32Array>() {
+        let mut numbers = zeros(from.length())?;
+        from.copy_to(&mut numbers);
+        return Ok(numbers);
+    }
+    let expected = || WebError::options(format!("{name}: expected a Float32Array"));
+    if let Some(bytes) = from.dyn_ref::<Uint8Array>() {
+        let mut numbers = list(bytes.length()).map_err(js_error)?;
+        numbers.extend((0..bytes.length()).map(|i| f32::from(bytes.get_index(i))));
+        return Ok(numbers);
+    }
+    let Some(from) = from.dyn_ref::<Array>() else {
+        return Err(expected());
+    };
+    let mut numbers = list(from.length()).map_err(js_error)?;
+    for i in 0..from.length() {
+        let number = from.get(i).as_f64().ok_or_else(expected)?;
+        numbers.push(number as f32);
+    }
+    Ok(numbers)
+}
+
+/// The numbers of the option `name` of `options`, if it is given.
+///
+/// # Errors
+/// As for [`floats`].
+pub fn float_option(options: &JsValue, name: &'static str) -> Result<Option<Vec<f32>>, WebError> {
+    // What throws when it is looked at is not there.
+    let value = Reflect::get(options, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    floats(&value, name).map(Some)
+}
+
+/// Refuses a list in the option `name` of `options` that has more than `most` items.
+///
+/// # Errors
+/// A JavaScript `Error` that names the option.
+pub fn check_length(options: &JsValue, name: &str, most: usize) -> Result<(), WebError> {
+    let value = Reflect::get(options, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    check_list(&value, name, most)
+}
+
+/// Refuses a `list`, which is called `name`, that has more than `most` items.
+///
+/// # Errors
+/// A JavaScript `Error` that names it.
+pub fn check_list(list: &JsValue, name: &str, most: usize) -> Result<(), WebError> {
+    let length = Reflect::get(list, &"length".into()).ok();
+    match length.and_then(|length| length.as_f64()) {
+        Some(length) if length > most as f64 => Err(WebError::options(format!(
+            "{name}: expected at most {most}, found {length}"
+        ))),
+        _ => Ok(()),
+    }
+}
