@@ -29,6 +29,17 @@ import { mount as generate } from './views/generate.js';
  * @property {() => Promise<{mount: (root: HTMLElement, session: Session) => View}>} load
  */
 
+/** Style sheets of views, by name; settled when they are there. @type {Map<string, Promise<unknown>>} */
+const sheets = new Map();
+
+/** @param {string} name  of a view */
+function sheetOf(name) {
+  const sheet = element('link', { rel: 'stylesheet', href: new URL(`./style/views/${name}.css`, import.meta.url).href });
+  document.head.append(sheet);
+  // Without it the view is plain, but it works.
+  return new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
+}
+
 /**
  * The code of a view, together with its own style sheet.
  * @template T
@@ -36,10 +47,8 @@ import { mount as generate } from './views/generate.js';
  * @returns {Promise<T>}
  */
 async function room(name, code) {
-  const sheet = element('link', { rel: 'stylesheet', href: new URL(`./style/views/${name}.css`, import.meta.url).href });
-  // Without it the view is plain, but it works.
-  const styled = new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
-  document.head.append(sheet);
+  const styled = sheets.get(name) ?? sheetOf(name);
+  sheets.set(name, styled);
   await styled;
   return code;
 }
@@ -178,7 +187,14 @@ function quiet(session) {
   });
 }
 
+/** Fetches the view that the address names, which is shown a little later: that tells whether it could be had. */
+function fetchEarly() {
+  const name = new URLSearchParams(location.hash.replace(/^#/, '')).get('view') ?? '';
+  if (Object.hasOwn(VIEWS, name)) VIEWS[name].load().catch(() => {});
+}
+
 async function start() {
+  fetchEarly();
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
   onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
   const [list, own] = await Promise.all([fetchJsonText(new URL('index.json', FOLDER)), ownModels()]);
