@@ -30,6 +30,17 @@ import { mount as generate } from './views/generate.js';
  * @property {() => Promise<{mount: (root: HTMLElement, session: Session) => View}>} load
  */
 
+/** Style sheets of views, by name; settled when they are there. @type {Map<string, Promise<unknown>>} */
+const sheets = new Map();
+
+/** @param {string} name  of a view */
+function sheetOf(name) {
+  const sheet = element('link', { rel: 'stylesheet', href: new URL(`./style/views/${name}.css`, import.meta.url).href });
+  document.head.append(sheet);
+  // Without it the view is plain, but it works.
+  return new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
+}
+
 /**
  * The code of a view, together with its own style sheet.
  * @template T
@@ -37,10 +48,8 @@ import { mount as generate } from './views/generate.js';
  * @returns {Promise<T>}
  */
 async function room(name, code) {
-  const sheet = element('link', { rel: 'stylesheet', href: new URL(`./style/views/${name}.css`, import.meta.url).href });
-  // Without it the view is plain, but it works.
-  const styled = new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
-  document.head.append(sheet);
+  const styled = sheets.get(name) ?? sheetOf(name);
+  sheets.set(name, styled);
   await styled;
   return code;
 }
@@ -121,7 +130,9 @@ class Views {
     this.#roots.set(name, root);
     if (!this.#mounted.has(name)) {
       const { mount } = await load();
+      await turn();
       if (!this.#mounted.has(name)) this.#mounted.set(name, mount(root, this.session));
+      await turn();
     }
     // Another one may have been asked for meanwhile.
     if (settings.get('view') !== name) return;
@@ -142,7 +153,8 @@ class Views {
       if (tab === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
-    reveal(this.nav, /** @type {HTMLElement} */ (this.#tabs.get(name)));
+    // With the layout that the frame has anyhow.
+    requestAnimationFrame(() => reveal(this.nav, /** @type {HTMLElement} */ (this.#tabs.get(name))));
     this.current?.enter?.();
   }
 }
@@ -155,6 +167,9 @@ function mayPlay() {
   const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
   return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
+
+/** Code is read, a view is made, and the page laid out: one after the other, so that what waits gets its turn. */
+const turn = () => new Promise((resolve) => setTimeout(resolve));
 
 /** A page that nobody looks at is not painted; it does not wait longer for that, in ms. */
 const UNPAINTED = 100;
@@ -175,7 +190,14 @@ function quiet(session) {
   });
 }
 
+/** Fetches the view that the address names, which is shown a little later: that tells whether it could be had. */
+function fetchEarly() {
+  const name = new URLSearchParams(location.hash.replace(/^#/, '')).get('view') ?? '';
+  if (Object.hasOwn(VIEWS, name)) VIEWS[name].load().catch(() => {});
+}
+
 async function start() {
+  fetchEarly();
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
   onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
   const [list, own] = await Promise.all([fetchJsonText(new URL('index.json', FOLDER)), ownModels()]);

@@ -59,6 +59,10 @@ export class Session extends Emitter {
   #run = null;
   #requests = 0;
   #silent = false;
+  /** The view whose work the status is about. */
+  #owner = '';
+  /** What the last work of the other views came to. @type {Map<string, Status>} */
+  #ends = new Map();
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #patience;
 
@@ -74,6 +78,7 @@ export class Session extends Emitter {
     this.connect = connect;
     settings.on('change', (keys) => {
       if (CHOICE.some((key) => keys.includes(key))) this.load();
+      else if (keys.includes('view')) this.#turnTo(settings.get('view'));
     });
   }
 
@@ -200,6 +205,21 @@ export class Session extends Emitter {
     this.emit('clear', topics);
   }
 
+  /** Each view says what came of its own work. What is under way, or that there is no model, concerns all of them. @param {string} view */
+  #turnTo(view) {
+    if (this.busy || !this.loaded || view === this.#owner) return;
+    this.#handTo(view);
+    Object.assign(this.status, this.#ends.get(view) ?? this.#ready(this.loaded));
+    this.emit('status', this.status);
+  }
+
+  /** @param {string} view  whose work the status is about from now on */
+  #handTo(view) {
+    if (view === this.#owner) return;
+    this.#ends.set(this.#owner, { ...this.status });
+    this.#owner = view;
+  }
+
   #next() {
     const task = this.#queue.shift();
     this.#current = task ?? null;
@@ -282,8 +302,15 @@ export class Session extends Emitter {
     this.clear('weights');
     const notes = [...info.notes, ...scheduler.notes];
     if (notes.length > 0) this.tell('weights', `${notes.join('; ')}.`);
+    this.#ends.clear();
     this.emit('loaded', loaded);
-    this.#enter('ready', 'Ready.', { figures: `${(info.parameters / 1e6).toFixed(1)} million parameters` });
+    const { state, text, figures } = this.#ready(loaded);
+    this.#enter(state, text, { figures });
+  }
+
+  /** What there is to say before a view has done anything. @param {Loaded} loaded @returns {Status} */
+  #ready({ info }) {
+    return { state: 'ready', text: 'Ready.', figures: `${(info.parameters / 1e6).toFixed(1)} million parameters`, progress: null, step: null };
   }
 
   #expectNothing() {
@@ -308,6 +335,8 @@ export class Session extends Emitter {
 
   /** @param {State} state @param {string} text @param {Partial<Status>} [more] */
   #enter(state, text, more = {}) {
+    // What has begun in one view ends there, whichever is on show by then.
+    if (this.status.state !== 'running') this.#handTo(this.settings.get('view'));
     Object.assign(this.status, more, { state, text });
     this.emit('status', this.status);
   }

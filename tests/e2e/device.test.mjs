@@ -12,7 +12,7 @@ test('auto without an adapter takes the CPU and says so', async (t) => {
   await demo.until('ready');
   const notices = await demo.notices();
   assert.equal(notices.length, 1);
-  assert.match(notices[0], /WebGPU.*CPU is used instead/);
+  assert.match(notices[0], /WebGPU.*CPU is used, which is slower/);
   assert.match(await demo.get('adapter').innerText(), /CPU/);
   await demo.generate();
 });

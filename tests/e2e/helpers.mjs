@@ -121,7 +121,11 @@ export const packageThat = (body, loading = '') => (/** @type {Context} */ conte
 export async function open(t, { hash = 'device=cpu&steps=2&batch=1', flags = 'noWebGpu', context: options = {}, prepare, url } = {}) {
   const browser = await browserWith(flags);
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
-  t.after(() => context.close());
+  t.after(async () => {
+    // Files may still be on their way through a route.
+    await Promise.all([context, ...context.pages()].map((each) => each.unrouteAll({ behavior: 'ignoreErrors' })));
+    await context.close();
+  });
   await prepare?.(context);
   const demo = new Demo(await context.newPage());
   const paced = hash === '' || /(^|&)pace=/.test(hash) ? hash : `${hash}&pace=fast`;

@@ -2,15 +2,13 @@
 // taken from the page's own tabs, so that one that is added is tested here without a word.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { initSync, expected_tensors as expectedTensors } from '../../pkg/ddim_web.js';
 import { SETTINGS } from '../../www/state.js';
-import { weightsOf } from '../browsers/weights.js';
 import { Demo, ROOT } from './demo.mjs';
 import { address, before, cores, open, packageThat } from './helpers.mjs';
+import { networkOf } from './networks.mjs';
 
 /** @typedef {import('playwright-core').BrowserContext} Context @typedef {import('node:test').TestContext} Test */
 
@@ -48,7 +46,7 @@ const enabled = (demo, testId) =>
 async function runSmall(demo, view) {
   if (view === 'model') return; // It uses a model, and that is in use.
   await enabled(demo, button(view, 'run'));
-  await demo.get(button(view, 'run')).click();
+  await demo.press(button(view, 'run'));
   if (view === 'device') {
     await demo.untilStep(1);
     await demo.get('device-stop').click();
@@ -367,7 +365,7 @@ for (const [what, impoverish] of Object.entries(POOR)) {
     }
     await demo.page.locator('[data-testid="device-storage"]', { hasText: /does not tell/ }).waitFor();
     await go(demo, 'model', SMALL);
-    assert.equal(await demo.get('status').getAttribute('data-state'), 'done');
+    assert.equal(await demo.get('status').getAttribute('data-state'), 'ready');
     assert.deepEqual(await demo.notices(), []);
     assert.deepEqual(demo.errors, []);
   });
@@ -441,25 +439,11 @@ const LABELS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', '
 
 /** For `prepare`: three models more, of one network with classes: with names for them and a class for none in the list, in class_labels.json, and without. @param {Context} context */
 async function conditional(context) {
-  const config = await readFile(join(ROOT, 'tests/fixtures/unet/classes.json'), 'utf8');
-  initSync({ module: await readFile(join(ROOT, 'pkg/ddim_web_bg.wasm')) });
-  const weights = Buffer.from(weightsOf(expectedTensors(config)));
-  await context.route('**/www/models/index.json', async (route) => {
-    const response = await route.fetch();
-    const named = { id: 'named', name: 'Named', path: 'classes/', note: '', labels: LABELS, null_label: 9 };
-    const others = ['bare', 'filed', 'wrong'].map((id) => ({ id, name: id, path: `classes/${id}/`, note: '' }));
-    await route.fulfill({ response, json: [...(await response.json()), named, ...others] });
-  });
-  await context.route('**/www/models/classes/**', async (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname.endsWith('/config.json')) return route.fulfill({ contentType: 'application/json', body: config });
-    if (pathname.endsWith('.safetensors')) return route.fulfill({ contentType: 'application/octet-stream', body: weights });
-    if (pathname.endsWith('/filed/class_labels.json')) return route.fulfill({ json: { label2id: { cat: 0, five: 5 }, null_class_id: 9 } });
-    if (pathname.endsWith('/wrong/class_labels.json')) return route.fulfill({ json: { label2id: { cat: 10 } } });
-    if (pathname.endsWith('/class_labels.json')) return route.fulfill({ status: 404 });
-    if (pathname.endsWith('/scheduler_config.json')) return route.fulfill({ path: join(ROOT, 'www/models/fashion-mnist/scheduler_config.json') });
-    return route.fulfill({ path: join(ROOT, 'www/models/avatars/preview.png') });
-  });
+  const others = ['bare', 'filed', 'wrong'].map((id) => ({ id, name: id, path: `classes/${id}/` }));
+  await networkOf('classes', [{ id: 'named', name: 'Named', labels: LABELS, null_label: 9 }, ...others], {}, {
+    'classes/filed/': { label2id: { cat: 0, five: 5 }, null_class_id: 9 },
+    'classes/wrong/': { label2id: { cat: 10 } },
+  })(context);
   await context.addInitScript(() => {
     /** @type {object[]} */
     const asked = [];

@@ -16,7 +16,7 @@ import { setModels, setViews } from '../../www/state.js';
 
 const MODELS = [{ id: 'grey', name: 'Grey', path: 'grey/', note: '' }];
 setModels(MODELS);
-setViews(['generate']);
+setViews(['generate', 'compare']);
 
 /** @type {Loaded} */
 const LOADED = {
@@ -232,6 +232,38 @@ test('a crash ends every request, and is told once, with a way out', async () =>
   assert.equal(session.status.text, 'The engine crashed (out of ink). Reload the model to go on.');
   assert.ok(session.reloadable);
   assert.deepEqual(states, ['loading', 'ready', 'running', 'error']);
+});
+
+test('each view says what came of its own run, and what is under way is told in all of them', async (t) => {
+  // The address is written where there is one.
+  Object.assign(globalThis, { location: { hash: '' }, history: { replaceState() {} } });
+  const { session, clients } = sessionWith();
+  t.after(() => session.fail('over'));
+  const { settings, status } = session;
+  settings.set('view', 'generate');
+  await session.load();
+  const said = () => [status.state, status.text];
+  const first = ask(session, 1);
+  settings.set('view', 'compare');
+  assert.deepEqual(said(), ['running', 'Making 1…'], 'a run goes on');
+  clients[0].asked[0].resolve({ stopped: false });
+  await first.ended;
+  settings.set('view', 'generate');
+  assert.deepEqual(said(), ['done', '1 done'], 'it was begun here');
+  settings.set('view', 'compare');
+  assert.deepEqual(said(), ['ready', 'Ready.']);
+  assert.equal(status.figures, '1.0 million parameters');
+  await settle();
+  const second = ask(session, 2);
+  clients[0].asked[1].reject(new Failure('options', 'seed: 2 is not to my taste'));
+  await assert.rejects(second.ended);
+  settings.set('view', 'generate');
+  assert.deepEqual(said(), ['done', '1 done']);
+  settings.set('view', 'compare');
+  assert.deepEqual(said(), ['error', 'seed: 2 is not to my taste']);
+  await session.load();
+  settings.set('view', 'generate');
+  assert.deepEqual(said(), ['ready', 'Ready.'], 'what another model made is over');
 });
 
 test('a run before a model is loaded is refused', async () => {

@@ -17,6 +17,7 @@ import { readModels } from '../../www/models.js';
 import { OWN_TAU, SETTINGS, defaults, parse, samplerOptions, setModels, setViews, settingOf, settingsOf } from '../../www/state.js';
 import { Film } from '../../www/ui/film.js';
 import { columnsFor } from '../../www/ui/pixels.js';
+import { Reel } from '../../www/ui/reel.js';
 import { ignored, sentenceOf } from '../../www/ui/words.js';
 
 const MODELS = [
@@ -458,4 +459,18 @@ test('index.html announces exactly the modules that main.js imports', async () =
   const links = (await readFile(page, 'utf8')).matchAll(/<link rel="modulepreload" href="(.*?)">/g);
   const announced = [...links].map(([, href]) => new URL(href, page).href);
   assert.deepEqual(announced.sort(), [...(await importsOf(new URL('www/main.js', page)))].sort());
+});
+
+test('a reel keeps states that are evenly spread, and always the newest', () => {
+  for (const [total, kept] of [[3, 3], [120, 120], [121, 61], [1000, 112]]) {
+    const reel = new Reel(total);
+    for (let step = 1; step <= total; step++) {
+      reel.add(Uint8ClampedArray.of(step % 256));
+      assert.deepEqual(reel.frames.at(-1), Uint8ClampedArray.of(step % 256), `${step} of ${total}`);
+    }
+    assert.equal(reel.frames.length, kept, `of ${total}`);
+    assert.equal(reel.length, total);
+    assert.deepEqual(reel.at(total)?.step, total);
+    assert.ok(Array.from({ length: total }, (_, i) => i + 1).every((step) => Math.abs((reel.at(step)?.step ?? Infinity) - step) < reel.stride));
+  }
 });

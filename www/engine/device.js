@@ -47,7 +47,7 @@ export async function findAdapter(wanted, gpu, engine) {
   /** @param {string} reason @returns {Found} */
   const without = (reason) => {
     if (wanted === 'webgpu') throw new Failure('webgpu', reason);
-    return { adapter: '', notice: `${reason} The CPU is used instead; it is slower, and its pictures differ by rounding only.` };
+    return { adapter: '', notice: `${reason} The CPU is used, which is slower.` };
   };
 
   if (!gpu) return without('This browser has no WebGPU (it needs a secure address: https or localhost).');
@@ -57,7 +57,7 @@ export async function findAdapter(wanted, gpu, engine) {
   } catch (error) {
     return without(`WebGPU failed to look for a graphics adapter (${oneLine(error)}).`);
   }
-  if (!adapter) return without('WebGPU found no graphics adapter on this computer.');
+  if (!adapter) return without('WebGPU found no graphics adapter.');
   const told = descriptionOf(adapter);
   const name = nameOf(told);
   if (engine === 'burn' && !adapter.features.has('timestamp-query')) {

@@ -46,9 +46,9 @@ export const OF_VIEWS = [
     kind: 'text',
     label: 'Corners',
     default: '1,2',
-    pattern: /^\d{1,15},\d{1,15}(,\d{1,15},\d{1,15})?$/,
-    patternText: 'the seeds of two or four corners with commas between them, such as 1,2',
-    help: 'The seeds whose first noises stand at the corners.',
+    pattern: /^(s\d{1,2}|\d{1,15}),(s\d{1,2}|\d{1,15})((,(s\d{1,2}|\d{1,15})){2})?$/,
+    patternText: 'two or four corners with commas between them, each a seed or a sample of the model: such as 1,2 or s0,s3',
+    help: 'What stands at the corners: the first noise of a seed, or the noise that a sample of the model would have come from (s0, s1 …).',
   },
   {
     key: 'at',

@@ -2,6 +2,7 @@
 
 import { formatHash } from '../../hash.js';
 import { hasView, settingOf } from '../../state.js';
+import { dialogWith } from '../../ui/dialog.js';
 import { element } from '../../ui/dom.js';
 import { contextOf } from '../../ui/pixels.js';
 import { milliseconds } from '../../ui/words.js';
@@ -30,13 +31,9 @@ export class Enlarged {
 
   /** @param {HTMLElement} place */
   constructor(place) {
-    this.root = element('dialog', { className: 'large', 'data-testid': 'compare-dialog', 'aria-labelledby': 'compare-large-title' },
+    this.root = dialogWith({ className: 'large', 'data-testid': 'compare-dialog', 'aria-labelledby': 'compare-large-title' },
       element('div', { className: 'sheet' }, this.#canvas, element('div', { className: 'about' }, this.#title, this.#numbers, this.#foot, this.#close)));
     this.#close.addEventListener('click', () => this.root.close());
-    // A click beside the sheet is one on the dialog itself.
-    this.root.addEventListener('click', ({ target }) => target === this.root && this.root.close());
-    // Esc and Ctrl+Enter mean something else for the page behind it.
-    this.root.addEventListener('keydown', (event) => event.stopPropagation());
     this.root.addEventListener('close', () => (this.#view = null));
     place.append(this.root);
   }
