@@ -25,7 +25,7 @@ export class Source {
   #credit = element('p', { className: 'credit quiet' });
   #rows = element('tbody', {});
   #kinds = element('table', { className: 'kinds', hidden: true, 'data-testid': 'train-kinds' },
-    element('caption', {}, 'A folder each; the network is told which one a picture is from, unless the setting Classes says otherwise'),
+    element('caption', {}, 'A class for each folder'),
     element('thead', {}, element('tr', {}, element('th', { scope: 'col' }, 'Class'), element('th', { scope: 'col' }, 'Pictures'))), this.#rows);
   #painting = 0;
   /** @type {Map<Picture, HTMLButtonElement>} */
