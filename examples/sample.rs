@@ -1,7 +1,7 @@
 //! Draws four pictures with a model, and tells every step: the library without the command line.
 //!
 //! ```sh
-//! cargo run --release --no-default-features --example sample -- www/models/avatars faces.ppm
+//! cargo run --release --no-default-features --features cpu --example sample -- www/models/avatars faces.ppm
 //! ```
 
 use std::error::Error;

@@ -2,7 +2,7 @@
 //! that diffusers, the page and `ddim-web sample --model` read: the library without the command line.
 //!
 //! ```sh
-//! cargo run --release --no-default-features --features train --example train -- discs 2000
+//! cargo run --release --no-default-features --features cpu,train --example train -- discs 2000
 //! ```
 
 use std::error::Error;
