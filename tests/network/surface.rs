@@ -15,10 +15,19 @@ use crate::rule;
 async fn denoiser() -> WebDenoiser {
     ddim_web::web::start();
     let weights = rule::weights(&GREY_28.unet_config());
-    WebDenoiser::load(GREY_28.config.into(), weights, "cpu".into(), None)
-        .await
-        .map_err(message)
-        .unwrap()
+    WebDenoiser::load(
+        GREY_28.config.into(),
+        weights.as_slice().into(),
+        "cpu".into(),
+        None,
+    )
+    .await
+    .map_err(message)
+    .unwrap()
+}
+
+fn pictures<T: JsCast>(values: &[f32]) -> T {
+    Float32Array::from(values).unchecked_into()
 }
 
 fn message(error: WebError) -> String {
@@ -43,7 +52,7 @@ async fn info_is_a_plain_object() {
     let text = String::from(JSON::stringify(&info).unwrap());
     assert_eq!(
         text,
-        r#"{"engine":"plan","device":"cpu","adapter":"SIMD128","parameters":1112801,"in_channels":1,"out_channels":1,"sample_size":[28,28],"classes":null,"unknown_keys":[]}"#
+        r#"{"engine":"plan","device":"cpu","adapter":"SIMD128","parameters":1112801,"in_channels":1,"out_channels":1,"sample_size":[28,28],"classes":null,"unknown_keys":[],"notes":[]}"#
     );
 }
 
@@ -53,7 +62,7 @@ async fn predict_equals_diffusers() {
     let (_, x) = GREY_28.tensor("x1");
     let (_, expected) = GREY_28.tensor("out1");
     let found = model
-        .predict(x, 1.0, 981.0, None)
+        .predict(pictures(&x), 1.0, 981.0, None)
         .await
         .map_err(message)
         .unwrap();
@@ -123,7 +132,7 @@ async fn a_step_is_taken_apart_into_the_terms_of_equation_12() {
         .sampler(options(text).into())
         .map_err(message)
         .unwrap();
-    assert!(run.dissect().is_none());
+    assert!(run.dissect().map_err(message).unwrap().is_none());
     let before: JsValue = run.next(None).await.map_err(message).unwrap().into();
     let step: JsValue = run.next(None).await.map_err(message).unwrap().into();
     let found: JsValue = run.dissect().unwrap().into();
@@ -372,7 +381,7 @@ async fn nonsense_is_an_error_that_names_the_option() {
     assert!(load(GREY_28.config, b"", "tpu").await.contains("device"));
     assert!(
         model
-            .predict(vec![0.0; 7], 1.0, 1.0, None)
+            .predict(pictures(&[0.0; 7]), 1.0, 1.0, None)
             .await
             .map_err(message)
             .err()
@@ -381,7 +390,7 @@ async fn nonsense_is_an_error_that_names_the_option() {
     );
     assert!(
         model
-            .predict(vec![0.0; 784], 1.0, f32::NAN, None)
+            .predict(pictures(&[0.0; 784]), 1.0, f32::NAN, None)
             .await
             .map_err(message)
             .err()
@@ -390,7 +399,7 @@ async fn nonsense_is_an_error_that_names_the_option() {
     );
     assert!(
         model
-            .predict(vec![0.0; 784], 1.5, 1.0, None)
+            .predict(pictures(&[0.0; 784]), 1.5, 1.0, None)
             .await
             .map_err(message)
             .err()
