@@ -8,7 +8,16 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** Folder of pkg/ -> features of the crate that it is built with; the same as in scripts/build. */
-const PACKAGES = { 'pkg/, pkg/relaxed/': 'network,gpu', 'pkg/burn/': 'network,burn-gpu', 'pkg/training/': 'training,gpu', 'pkg/figures/': 'figures' };
+const PACKAGES = {
+  'pkg/': 'network,cpu,gpu',
+  'pkg/cpu/': 'network,cpu',
+  'pkg/webgpu/': 'network,gpu',
+  'pkg/burn/': 'network,cpu,burn-gpu',
+  'pkg/training/': 'training,cpu,gpu',
+  'pkg/training/cpu/': 'training,cpu',
+  'pkg/training/webgpu/': 'training,gpu',
+  'pkg/figures/': 'figures',
+};
 
 /** @typedef {{id: string, name: string, version: string, license: string|null, manifest_path: string}} Crate */
 

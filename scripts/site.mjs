@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -12,14 +12,16 @@ import { findShrink } from './shrink.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** What the page consists of. */
-const PARTS = ['index.html', 'www', 'pkg'];
+/**
+ * What the page consists of, where the service worker's code is, which works at the top of a site only, and which files it
+ * keeps: by their ending, without those apart, and `later` once they have been used (large, or for other pages). Weights are kept by
+ * www/engine/weights.js. `ddim-web publish` goes by the same rules.
+ * @type {{parts: string[], worker: string, kept: string[], apart: string[], later: string[]}}
+ */
+const { parts: PARTS, worker: WORKER, kept: KEPT, apart: APART, later: LATER } = JSON.parse(await readFile(join(ROOT, 'src/site/rules.json'), 'utf8'));
 
-/** The service worker's code, which works at the top of the site only. */
-const WORKER = 'www/sw.js';
-
-/** What the page needs without a network. Weights are kept by www/engine/weights.js. */
-const KEPT = /\.(html|js|css|svg|png|json|wasm|md|webmanifest|woff2)$/;
+/** @param {string} path */
+const keeps = (path) => KEPT.includes(extname(path).slice(1)) && !APART.includes(path);
 
 /** The picture for those who show a link. */
 const CARD = 'www/style/card.png';
@@ -27,9 +29,6 @@ const CARD = 'www/style/card.png';
 /** The style sheets that index.html names one after the other, and the one that they become: each would be waited for. */
 const SHEETS = /(?:^ *<link rel="stylesheet" href="www\/style\/[\w-]+\.css">\n){2,}/m;
 const SHEET = 'www/style/all.css';
-
-/** Kept once used: large, and few ask for it. */
-const LATER = ['pkg/burn/', 'pkg/training/', 'pkg/NOTICES.txt'];
 
 /** @param {string} folder @returns {Promise<string[]>} paths of its files, with slashes, sorted */
 async function filesUnder(folder) {
@@ -43,7 +42,8 @@ const checksum = (data) => `sha256-${createHash('sha256').update(data).digest('b
 
 /** @param {string} html @param {string|undefined} url  where it will be, with a slash at its end */
 function published(html, url) {
-  const tags = ['<meta name="service-worker" content="sw.js">'];
+  const worker = '<meta name="service-worker" content="sw.js">';
+  const tags = html.includes(worker) ? [] : [worker];
   let page = html;
   if (url) {
     page = page.replaceAll(`content="${CARD}"`, `content="${url}${CARD}"`);
@@ -83,10 +83,11 @@ async function makeRoom(out) {
 
 /**
  * @param {string} out  a new folder, or one that this made before
- * @param {{url?: string, root?: string}} [options]  where it will be published; where the page is
+ * @param {{url?: string, root?: string, plain?: boolean}} [options]  where it will be published; where the page is; whether
+ *   its scripts and style sheets stay as they are
  * @returns {Promise<{version: string, files: Record<string, string>, small: boolean}>}  whether scripts and style sheets are small
  */
-export async function makeSite(out, { url, root = ROOT } = {}) {
+export async function makeSite(out, { url, root = ROOT, plain = false } = {}) {
   const folder = resolve(out);
   const address = url && new URL(url.endsWith('/') ? url : `${url}/`).href;
   await makeRoom(folder);
@@ -96,14 +97,14 @@ export async function makeSite(out, { url, root = ROOT } = {}) {
   await rm(join(folder, WORKER));
   const index = join(folder, 'index.html');
   await writeFile(index, published(await readFile(index, 'utf8'), address));
-  await joinSheets(folder);
-  const shrink = await findShrink();
+  if (!plain) await joinSheets(folder);
+  const shrink = plain ? null : await findShrink();
   if (shrink) await shrinkAll(folder, shrink);
 
   /** @type {Record<string, string>} */
   const files = {};
   for (const path of await filesUnder(folder)) {
-    if (KEPT.test(path) && path !== CARD) files[path === 'index.html' ? './' : path] = checksum(await readFile(join(folder, path)));
+    if (keeps(path)) files[path === 'index.html' ? './' : path] = checksum(await readFile(join(folder, path)));
   }
   const code = await readFile(join(root, WORKER), 'utf8');
   const version = createHash('sha256').update(JSON.stringify(files)).update(code).digest('hex').slice(0, 16);

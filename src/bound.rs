@@ -20,6 +20,7 @@ use crate::step::{Clip, Method, Prediction, Step, StepError, Variance};
 
 /// Why a term cannot be computed.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum BoundError {
     /// x_0, x_t and the network's output differ in length.
     #[error(

@@ -14,6 +14,7 @@ const SUM_TOLERANCE: f64 = 1e-4;
 
 /// Why there is no such distribution.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum DiscreteError {
     /// A level outside its range.
     #[error("{field}: expected a number {expected}, found {found}")]

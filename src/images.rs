@@ -1,5 +1,9 @@
 //! Sets of images: 8-bit pixels in memory, and the IDX format of MNIST.
 
+mod labels;
+
+pub use labels::labels_from_idx;
+
 /// The largest height or width accepted.
 pub const MAX_SIDE: usize = 4096;
 
@@ -10,6 +14,7 @@ const HEADER: usize = 16;
 
 /// Why bytes are not a set of images.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// The bytes do not begin like an IDX file of images.
     #[error("IDX: expected an image file, which begins with 00000803, found {0}")]
@@ -18,6 +23,17 @@ pub enum ImageError {
     #[error("IDX: expected a header of {HEADER} bytes, found {found} bytes")]
     Header {
         /// Length of the file.
+        found: usize,
+    },
+    /// The bytes do not begin like an IDX file of labels.
+    #[error("IDX: expected a file of labels, which begins with 00000801, found {0}")]
+    LabelMagic(String),
+    /// The labels are not as many as announced.
+    #[error("IDX: expected {expected} labels and at least 1, found {found} bytes")]
+    LabelCount {
+        /// Labels announced.
+        expected: usize,
+        /// Bytes there are.
         found: usize,
     },
     /// The pixels do not fill the announced shape.
@@ -38,6 +54,14 @@ pub enum ImageError {
         /// Bytes there are.
         found: u64,
     },
+    /// There is not as much memory as the images take.
+    #[error(
+        "images: {bytes} bytes of memory are needed, and there are not as many: use fewer or smaller ones"
+    )]
+    Room {
+        /// What is needed.
+        bytes: usize,
+    },
     /// A number that no set of images can have.
     #[error("images: {what}: expected {expected}, found {found}")]
     Size {
@@ -51,6 +75,16 @@ pub enum ImageError {
 }
 
 /// Images of one shape, 8 bits per value.
+///
+/// ```
+/// use ddim_web::images::ImageSet;
+///
+/// // Two grey pictures of 2×2.
+/// let images = ImageSet::new(2, 1, 2, 2, vec![0, 85, 170, 255, 9, 9, 9, 9])?;
+/// assert_eq!(images.image(1), [9, 9, 9, 9]);
+/// assert_eq!(images.scaled(&[0])[3], 1.0);
+/// # Ok::<(), ddim_web::images::ImageError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSet {
     count: usize,
@@ -123,8 +157,8 @@ impl ImageSet {
     ///
     /// # Errors
     /// [`ImageError`] says what is wrong with the header or the length.
-    pub fn from_idx(bytes: &[u8]) -> Result<Self, ImageError> {
-        match bytes {
+    pub fn from_idx(mut bytes: Vec<u8>) -> Result<Self, ImageError> {
+        match bytes[..] {
             [0x1F, 0x8B, ..] => {
                 return Err(ImageError::Magic(
                     "gzip-compressed data: unpack it first".into(),
@@ -149,7 +183,10 @@ impl ImageSet {
                 .iter()
                 .fold(0usize, |word, byte| word << 8 | usize::from(*byte))
         };
-        Self::new(word(4), 1, word(8), word(12), bytes[HEADER..].to_vec())
+        let [count, height, width] = [4, 8, 12].map(word);
+        // In place: there may be no room for another copy.
+        bytes.drain(..HEADER);
+        Self::new(count, 1, height, width, bytes)
     }
 
     /// The same images in the middle of a square whose side is a multiple of `multiple`, with black around them.
@@ -171,16 +208,21 @@ impl ImageSet {
             });
         }
         let (top, left) = ((side - self.height) / 2, (side - self.width) / 2);
-        let mut pixels = vec![0; planes * side * side];
-        for (from, to) in self
-            .pixels
-            .chunks_exact(self.height * self.width)
-            .zip(pixels.chunks_exact_mut(side * side))
-        {
-            for (y, row) in from.chunks_exact(self.width).enumerate() {
-                let start = (top + y) * side + left;
-                to[start..start + self.width].copy_from_slice(row);
+        let (area, width) = (self.height * self.width, self.width);
+        // In place, from the end on, where nothing is written over before it has moved.
+        let mut pixels = self.pixels;
+        room(&mut pixels, planes * (side * side - area))?;
+        pixels.resize(planes * side * side, 0);
+        for plane in (0..planes).rev() {
+            let to = plane * side * side;
+            for y in (0..self.height).rev() {
+                let (from, start) = (plane * area + y * width, to + (top + y) * side + left);
+                pixels.copy_within(from..from + width, start);
+                pixels[start + width..to + (top + y + 1) * side].fill(0);
+                pixels[to + (top + y) * side..start].fill(0);
             }
+            pixels[to..to + top * side].fill(0);
+            pixels[to + (top + self.height) * side..to + side * side].fill(0);
         }
         Self::new(self.count, self.channels, side, side, pixels)
     }
@@ -248,6 +290,94 @@ impl ImageSet {
         let shape = [self.count, self.channels, self.height, self.width];
         let shape = shape.map(|n| (n as u64).to_le_bytes());
         fnv1a([shape.as_flattened(), &self.pixels].into_iter())
+    }
+}
+
+/// Room for `more` bytes behind `pixels`, and for no others.
+fn room(pixels: &mut Vec<u8>, more: usize) -> Result<(), ImageError> {
+    pixels
+        .try_reserve_exact(more)
+        .map_err(|_| ImageError::Room {
+            bytes: pixels.len().saturating_add(more),
+        })
+}
+
+/// Pictures of one size that come one by one and become a set, which holds each pixel once at any time.
+pub struct Collector {
+    height: usize,
+    width: usize,
+    /// `[images, 3, pixels]`.
+    pixels: Vec<u8>,
+    grey: bool,
+}
+
+impl Collector {
+    /// For about `expected` pictures of this height and width, for which room is asked for at once.
+    ///
+    /// # Errors
+    /// [`ImageError::Room`] where there is none, [`ImageError::Size`] for more than [`MAX_BYTES`].
+    pub fn new(expected: usize, height: usize, width: usize) -> Result<Self, ImageError> {
+        let bytes = [height, width]
+            .into_iter()
+            .fold(expected.saturating_mul(3), usize::saturating_mul);
+        if bytes as u64 > MAX_BYTES {
+            return Err(ImageError::Size {
+                what: "bytes",
+                expected: format!("at most {MAX_BYTES}"),
+                found: bytes as u64,
+            });
+        }
+        let mut pixels = Vec::new();
+        room(&mut pixels, bytes)?;
+        Ok(Self {
+            height,
+            width,
+            pixels,
+            grey: true,
+        })
+    }
+
+    /// Adds a picture: red, green and blue of each pixel, row by row.
+    ///
+    /// # Errors
+    /// [`ImageError::Length`] when these are not the bytes of one picture.
+    pub fn push(&mut self, rgb: &[u8]) -> Result<(), ImageError> {
+        let (height, width) = (self.height, self.width);
+        if rgb.len() != 3 * height * width {
+            return Err(ImageError::Length {
+                count: 1,
+                channels: 3,
+                height,
+                width,
+                expected: (3 * height * width) as u64,
+                found: rgb.len() as u64,
+            });
+        }
+        room(&mut self.pixels, rgb.len())?;
+        self.grey &= rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]);
+        for channel in 0..3 {
+            let plane = rgb.iter().skip(channel).step_by(3);
+            self.pixels.extend(plane);
+        }
+        Ok(())
+    }
+
+    /// The set: with one channel where every picture is grey.
+    ///
+    /// # Errors
+    /// Those of [`ImageSet::new`].
+    pub fn finish(self) -> Result<ImageSet, ImageError> {
+        let (area, mut pixels) = (self.height * self.width, self.pixels);
+        let count = pixels.len() / (3 * area).max(1);
+        let channels = if self.grey { 1 } else { 3 };
+        if self.grey {
+            for image in 0..count {
+                pixels.copy_within(3 * image * area..(3 * image + 1) * area, image * area);
+            }
+            pixels.truncate(count * area);
+        }
+        pixels.shrink_to_fit();
+        ImageSet::new(count, channels, self.height, self.width, pixels)
     }
 }
 

@@ -46,7 +46,36 @@ pub fn object(text: &str) -> Result<Map<String, Value>, String> {
     }
     serde_json::from_str(text)
         .or_else(|error| serde_json::from_str(&with_quoted_numbers(text)).map_err(|_| error))
-        .map_err(|error| error.to_string())
+        .map_err(|error| brief(&error.to_string()))
+}
+
+/// As much of a foreign text as a message has room for, in one line.
+pub(crate) fn brief(text: &str) -> String {
+    cut(text, 120)
+}
+
+/// At most `longest` characters of `text`, in one line.
+pub(crate) fn cut(text: &str, longest: usize) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(longest)
+        .collect();
+    match text.chars().nth(longest) {
+        Some(_) => line + "…",
+        None => line,
+    }
+}
+
+/// The first few of a list that may be as long as a file wants it, and how many more there are.
+pub(crate) fn few(list: &[String]) -> String {
+    const NAMED: usize = 3;
+    let first: Vec<String> = list.iter().take(NAMED).map(|name| brief(name)).collect();
+    let first = first.join(", ");
+    match list.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// `text` with quotes around `NaN`, `Infinity` and `-Infinity` outside of strings.
@@ -100,12 +129,13 @@ impl<'a> Fields<'a> {
 
     /// The keys that nobody asked for, with their values.
     pub fn rest(&self) -> Map<String, Value> {
-        let rest = self
-            .object
-            .iter()
-            .filter(|(key, _)| !self.read.contains(key.as_str()));
-        rest.map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
+        let mut rest = Map::new();
+        for (key, value) in self.object {
+            if !self.read.contains(key.as_str()) {
+                rest.insert(key.clone(), value.clone());
+            }
+        }
+        rest
     }
 
     /// Names of the [`Fields::rest`], sorted. Keys that start with `_` are the

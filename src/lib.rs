@@ -11,15 +11,17 @@
 //! 3. [`engine`]: runs one network on one device.
 //! 4. [`sampler`]: the loop from x_T to x_0.
 //! 5. [`runs`]: what one does with a sampler: batches, encoding and decoding, paths, and what is refused.
+//!    [`site`]: the page as a folder to publish, as text.
 //! 6. `train` (with that feature): L_simple and other weights of L_gamma, Adam, averaged weights,
 //!    checkpoints.
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
 //! 8. `web` (on wasm32, with the features `network`, `figures` and `training`): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.
 //!
-//! Features: `gpu` is the engine on the graphics card, `burn` (and
+//! Features: `gpu` is the engine on the graphics card, `cpu` the one on the processor where a build can do without (on
+//! wasm32: other builds always have it), `burn` (and
 //! `burn-gpu`) the one that ours is tested against, `train` and `evaluate`
 //! the two modules, `cli` the program and everything it needs (the default). With `default-features = false` the crate
-//! samples on the CPU.
+//! samples on the CPU, on wasm32 with `cpu`.
 
 pub mod allocate;
 pub mod bound;
@@ -28,6 +30,7 @@ pub mod engine;
 pub mod gaussian;
 pub mod images;
 pub mod json;
+pub mod model_files;
 pub mod noise;
 pub mod normality;
 pub mod random;
@@ -36,6 +39,7 @@ pub mod sample_file;
 pub mod sampler;
 pub mod schedule;
 pub mod scheduler;
+pub mod site;
 pub mod step;
 pub mod timesteps;
 pub mod unet;

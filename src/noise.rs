@@ -16,6 +16,7 @@ pub const MAX_GRID_SIDE: usize = 64;
 
 /// Why two noises cannot be joined.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum NoiseError {
     /// The two noises differ in length.
     #[error("slerp: expected noises of one length, found {a} and {b} values")]

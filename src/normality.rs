@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// Why there are no such statistics.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum NormalityError {
     /// The values are not a whole number of pictures, or there are none.
     #[error(

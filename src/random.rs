@@ -19,6 +19,8 @@ pub enum Purpose {
     Noise = 4,
     /// The seed of dropout, one stream per training step.
     Dropout = 5,
+    /// Which images are not told their class, one stream per training step.
+    Labels = 6,
     /// Images of a sample drawn with replacement, one stream per resample.
     Resamples = 33,
     /// Which real images are in which half.
@@ -41,6 +43,11 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> ChaCha8Rng {
 /// A number from 0 to `bound - 1`; the bias is below `bound / 2^64`.
 pub fn below(bits: &mut ChaCha8Rng, bound: usize) -> usize {
     ((u128::from(bits.next_u64()) * bound as u128) >> 64) as usize
+}
+
+/// A number in `[0, 1)`.
+pub fn unit(bits: &mut ChaCha8Rng) -> f64 {
+    (bits.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// A number in `[-1, 1)`.

@@ -7,20 +7,23 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use thiserror::Error;
 
+use crate::json::{brief, few};
+
 /// Why bytes are not such a file, or numbers do not make one. One line each.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SampleFileError {
     /// Not a `.safetensors` file, or a damaged one.
     #[error("expected a .safetensors file: {0}")]
     File(String),
     /// No tensor of that name.
-    #[error("expected a tensor named sample, found {found:?}")]
+    #[error("expected a tensor named sample, found {}", few(found))]
     Absent {
         /// The names there are.
         found: Vec<String>,
     },
     /// Not the four dimensions of pictures.
-    #[error("sample: expected [batch, channels, height, width], found {found:?}")]
+    #[error("sample: expected [batch, channels, height, width], found {}", brief(&format!("{found:?}")))]
     Shape {
         /// The dimensions.
         found: Vec<usize>,

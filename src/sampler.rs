@@ -29,6 +29,26 @@ use crate::unet::input::{self, InputError};
 pub const MAX_BATCH: usize = 1024;
 
 /// One run on one engine.
+///
+/// ```no_run
+/// # async fn run(config: &str, scheduler: &str, weights: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+/// use ddim_web::engine::CpuEngine;
+/// use ddim_web::sampler::{SampleOptions, Sampler};
+/// use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
+/// use ddim_web::step::Method;
+///
+/// let engine = CpuEngine::load(config, weights)?;
+/// let scheduler = SchedulerConfig::from_json(scheduler)?;
+/// let trajectory = TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, 20);
+/// let options = SampleOptions::new(trajectory, 0, 4);
+/// let mut sampler = Sampler::new(&engine, &scheduler, options)?;
+/// for _ in 0..sampler.total() {
+///     let step = sampler.next(&engine).await?;
+///     println!("t = {}: x0_hat[0] = {}", step.t, step.x0_hat[0]);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Sampler<D: Denoiser> {
     /// `None` where the device was lost before the first step.
     batch: Option<D::Batch>,

@@ -17,6 +17,7 @@ const MAX_BETA: f64 = 0.999;
 
 /// Why a schedule cannot be built.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum ScheduleError {
     /// No schedule has this name.
     #[error("beta_schedule: expected one of {accepted}, found {found}", accepted = BetaSchedule::accepted())]
@@ -169,6 +170,15 @@ impl FromStr for BetaSchedule {
 ///
 /// Holds `1 > alpha_bar(0) > alpha_bar(1) > … > alpha_bar(T-1) >= 0`; only the last may be 0
 /// (zero terminal SNR).
+///
+/// ```
+/// use ddim_web::schedule::{BetaSchedule, NoiseSchedule};
+///
+/// let schedule = NoiseSchedule::new(BetaSchedule::Linear, 1000, 1e-4, 0.02)?;
+/// let (signal, noise) = schedule.signal_and_noise(999);
+/// assert!((signal.powi(2) + noise.powi(2) - 1.0).abs() < 1e-12 && noise > 0.99);
+/// # Ok::<(), ddim_web::schedule::ScheduleError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoiseSchedule {
     betas: Vec<f64>,

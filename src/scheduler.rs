@@ -25,6 +25,7 @@ use crate::{
 
 /// Why a configuration cannot be read or used.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum SchedulerError {
     /// The text is not a JSON object; holds the parser's message.
     #[error("scheduler_config.json: not a JSON object: {0}")]
@@ -131,10 +132,22 @@ impl VarianceType {
 ///
 /// [`SchedulerConfig::from_json`] checks every number, [`SchedulerConfig::trajectory`] those that it uses, so a
 /// value set by hand in between is checked too.
+///
+/// ```
+/// use ddim_web::scheduler::SchedulerConfig;
+///
+/// let json = r#"{"_class_name": "DDIMScheduler", "beta_schedule": "squaredcos_cap_v2"}"#;
+/// let scheduler = SchedulerConfig::from_json(json)?;
+/// assert_eq!(scheduler.num_train_timesteps, 1000);
+/// assert_eq!(scheduler.schedule()?.len(), 1000);
+/// # Ok::<(), ddim_web::scheduler::SchedulerError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchedulerConfig {
     /// `_class_name`.
     pub class: SchedulerClass,
+    /// The file's `_class_name` where that is another one, in whose place DDIM samples.
+    pub stands_for: Option<&'static str>,
     /// The length T of the training chain, 1 to [`MAX_TRAIN_TIMESTEPS`](crate::schedule::MAX_TRAIN_TIMESTEPS).
     pub num_train_timesteps: usize,
     /// Where the betas start, in the schedules that use it; above 0 and below 1.
@@ -176,6 +189,7 @@ impl SchedulerConfig {
     pub fn new(class: SchedulerClass) -> Self {
         Self {
             class,
+            stands_for: None,
             num_train_timesteps: 1000,
             beta_start: 0.0001,
             beta_end: 0.02,
@@ -201,6 +215,14 @@ impl SchedulerConfig {
     pub fn unknown_keys(&self) -> Vec<String> {
         let unknown = self.extra.keys().filter(|key| !key.starts_with('_'));
         unknown.cloned().collect()
+    }
+
+    /// What is worth knowing of how the file was read, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let told = self.stands_for.map(|class| {
+            format!("scheduler_config.json: {class} is not part of this program; its noise levels are sampled with DDIM")
+        });
+        told.into_iter().collect()
     }
 
     /// The noise schedule, rescaled to zero terminal SNR where the configuration says so.

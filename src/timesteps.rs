@@ -25,6 +25,7 @@ use crate::schedule::{MAX_TRAIN_TIMESTEPS, linspace, quoted};
 
 /// Why a list of timesteps cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TimestepsError {
     /// None of the text forms in the [module documentation](self).
     #[error(

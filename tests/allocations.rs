@@ -27,6 +27,7 @@ unsafe impl GlobalAlloc for Counting {
             return std::ptr::null_mut();
         }
         ALLOCATED.fetch_add(layout.size(), Ordering::SeqCst);
+        MOST.fetch_max(in_use(), Ordering::SeqCst);
         // SAFETY: what the caller promises about `layout` is what is asked for here.
         unsafe { System.alloc(layout) }
     }
@@ -59,9 +60,14 @@ const PER_STEP: usize = 4096;
 /// The counters are those of the whole program: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// The most bytes that were in use at once since it was set to those in use.
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
 /// Bytes that are in use.
 fn in_use() -> usize {
-    ALLOCATED.load(Ordering::SeqCst) - FREED.load(Ordering::SeqCst)
+    // Another thread may have freed what was asked for after the first look.
+    let allocated = ALLOCATED.load(Ordering::SeqCst);
+    allocated.saturating_sub(FREED.load(Ordering::SeqCst))
 }
 
 /// After three steps, `steps` more ask for next to nothing each, and leave no more memory in use than before.
@@ -122,6 +128,55 @@ fn a_step_of_the_fashion_mnist_model_allocates_next_to_nothing() {
 #[test]
 fn two_hundred_steps_with_attention_between_all_pixels_leave_memory_as_it_was() {
     steps_in_the_memory_it_has(ATTENTION, 200);
+}
+
+/// Every pixel is in memory once, from the first picture that is read to the padded set.
+#[test]
+fn a_set_of_pictures_is_held_once_while_it_is_read() {
+    use ddim_web::images::{Collector, ImageSet};
+
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (count, side) = (500, 60);
+    let bytes = count * 3 * side * side;
+    for grey in [true, false] {
+        let picture: Vec<u8> = (0..3 * side * side)
+            .map(|i| (if grey { i / 3 } else { i } % 251) as u8)
+            .collect();
+        let before = in_use();
+        MOST.store(before, Ordering::SeqCst);
+        let mut collector = Collector::new(count, side, side).unwrap();
+        for _ in 0..count {
+            collector.push(&picture).unwrap();
+        }
+        let set = collector.finish().unwrap();
+        assert_eq!(set.shape(), [if grey { 1 } else { 3 }, side, side]);
+        let step = if grey { 3 } else { 1 };
+        for channel in 0..set.shape()[0] {
+            let plane: Vec<u8> = picture.iter().skip(channel).step_by(3).copied().collect();
+            assert_eq!(
+                &set.image(count - 1)[channel * side * side..][..side * side],
+                plane
+            );
+        }
+        let most = MOST.load(Ordering::SeqCst) - before;
+        assert!(
+            most <= bytes + bytes / 10 + bytes / step,
+            "{most} of {bytes} bytes"
+        );
+    }
+
+    let pixels = count * side * side;
+    let mut file = [0x803, count as u32, side as u32, side as u32]
+        .iter()
+        .flat_map(|n| n.to_be_bytes())
+        .collect::<Vec<u8>>();
+    file.resize(16 + pixels, 7);
+    let before = in_use();
+    MOST.store(before, Ordering::SeqCst);
+    let set = ImageSet::from_idx(file).unwrap();
+    let most = MOST.load(Ordering::SeqCst) - before;
+    assert!(most <= pixels / 10, "{most} more for {pixels} bytes");
+    assert_eq!(set.image(count - 1), vec![7; side * side]);
 }
 
 /// Memory for a single prediction is kept for the next one.

@@ -17,6 +17,8 @@ mod discrete;
 mod forward;
 #[path = "maths/gaussian.rs"]
 mod gaussian;
+#[path = "maths/labels.rs"]
+mod labels;
 #[path = "maths/levels.rs"]
 mod levels;
 #[path = "maths/noise.rs"]

@@ -5,47 +5,23 @@
 //     node tools/make_avatars.mjs --out data/avatars-test --first 50000 --count 5000    # unseen in training
 //
 // Picture number N is drawn from a seed made of N, so the same versions of the packages give the same set everywhere.
-// Colours are picked by the seed too, but from the ramps below: between two of them there is always a third, so that
-// a face can change into another without leaving what the model has seen.
+// Colours are picked by the seed too, but from the ramps of dicebear.mjs.
 //
 // Beside 00000.png, 00001.png, … stands labels.json: {style, size, first, attribute, names, labels}. It tells one
 // attribute of every picture, in the order of the files, as an index into names; a classifier can be trained from it.
 
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { createAvatar } from '@dicebear/core';
 import * as dylan from '@dicebear/dylan';
 import * as toonHead from '@dicebear/toon-head';
-import { Resvg } from '@resvg/resvg-js';
 
-/** Numbers have five digits, so that file names sort as they do. */
-const NUMBERS = 100_000;
-const MAX_SIZE = 1024;
+import { COLOURS, MAX_SIZE, NUMBERS, creditOf, draw, makeFolder, messageOf, nameOf, rendered, whole, writeWhole } from './dicebear.mjs';
+
 /** Pictures between two lines of progress. */
 const PROGRESS = 2000;
-
-/** `steps` colours on the straight lines between the stops, both ends included. Colours are six hexadecimal digits. @param {string[]} stops @param {number} steps */
-function ramp(stops, steps) {
-  const rgb = stops.map((stop) => [0, 2, 4].map((at) => Number.parseInt(stop.slice(at, at + 2), 16)));
-  return Array.from({ length: steps }, (_, step) => {
-    const along = (step / (steps - 1)) * (stops.length - 1);
-    const from = Math.min(Math.floor(along), stops.length - 2);
-    return rgb[from].map((value, channel) => {
-      const mixed = value + (rgb[from + 1][channel] - value) * (along - from);
-      return Math.round(mixed).toString(16).padStart(2, '0');
-    }).join('');
-  });
-}
-
-const COLOURS = {
-  backgroundColor: ['b6e3f4', 'd1d4f9', 'ffd5dc', 'c9ecc8', 'ffe9b0'],
-  skinColor: ramp(['ffe0d0', 'f0b48c', 'c87f55', '96563a'], 64),
-  hairColor: ramp(['17110f', '5c3622', 'c4512d', 'f0bd4c', 'faf3e6'], 64),
-};
 
 /**
  * Styles with a free licence whose faces look at the viewer and stay readable at few pixels. `options` are DiceBear's;
@@ -80,13 +56,8 @@ function fail(message, code) {
   process.exit(code);
 }
 
-/** @param {unknown} error @returns {string} */
-function messageOf(error) {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** The command line as it is written. */
-function read() {
+function commandLine() {
   try {
     return parseArgs({
       options: {
@@ -107,7 +78,7 @@ function read() {
 
 /** @returns {Chosen} */
 function options() {
-  const values = read();
+  const values = commandLine();
   if (values.help) {
     process.stdout.write(USAGE);
     process.exit(0);
@@ -116,39 +87,22 @@ function options() {
   const { style } = values;
   if (!isStyle(style)) fail(`--style: expected ${Object.keys(STYLES).join(' or ')}, found ${style}`, 2);
   /** @param {'count'|'first'|'size'} name @param {number} least @param {number} most */
-  const whole = (name, least, most) => {
-    const value = Number(values[name]);
-    if (!/^\d+$/.test(values[name]) || value < least || value > most) {
-      fail(`--${name}: expected a whole number from ${least} to ${most}, found ${values[name]}`, 2);
+  const read = (name, least, most) => {
+    try {
+      return whole(name, values[name], least, most);
+    } catch (error) {
+      return fail(messageOf(error), 2);
     }
-    return value;
   };
   const chosen = {
     out: values.out,
     style,
-    count: whole('count', 1, NUMBERS),
-    first: whole('first', 0, NUMBERS - 1),
-    size: whole('size', 8, MAX_SIZE),
+    count: read('count', 1, NUMBERS),
+    first: read('first', 0, NUMBERS - 1),
+    size: read('size', 8, MAX_SIZE),
   };
   if (chosen.first + chosen.count > NUMBERS) fail(`--first and --count: expected at most ${NUMBERS} together`, 2);
   return chosen;
-}
-
-/** Makes `folder` and those above it. Not with `recursive`, which never comes back below /proc (Node 20). @param {string} folder */
-async function makeFolder(folder) {
-  if (existsSync(folder)) return;
-  if (dirname(folder) !== folder) await makeFolder(dirname(folder));
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  }
-}
-
-/** A file is there whole or not at all: what an interrupted run leaves behind is never taken for a picture. @param {string} path @param {string|Buffer} content */
-async function writeWhole(path, content) {
-  await writeFile(`${path}.partial`, content);
-  await rename(`${path}.partial`, path);
 }
 
 /** Refuses a folder whose pictures are not the ones to be drawn, or some of them. @param {Chosen} chosen */
@@ -175,11 +129,9 @@ async function checkFolder({ out, style, size, first, count }) {
 }
 
 /** @param {Style} style @param {number} number */
-function draw(style, number) {
-  // DiceBear's generator gives seeds that differ in one digit alike faces; those of hashes have nothing in common.
-  const seed = createHash('sha256').update(String(number)).digest('hex');
+function drawn(style, number) {
   const { style: drawing, options } = STYLES[style];
-  return createAvatar(/** @type {import('@dicebear/core').Style<object>} */ (drawing), { ...options, seed });
+  return draw(/** @type {import('./dicebear.mjs').Drawing} */ (drawing), options, number);
 }
 
 /** All that the attribute of a style can be, by the style's own schema. @param {Style} style */
@@ -197,7 +149,7 @@ function labels({ style, size, first, count }) {
   const { attribute } = STYLES[style];
   const names = namesOf(style);
   const indices = Array.from({ length: count }, (_, index) => {
-    const shown = draw(style, first + index).toJson().extra[attribute];
+    const shown = drawn(style, first + index).toJson().extra[attribute];
     const label = names.findIndex((name) => name === shown);
     if (label < 0) throw new Error(`picture ${first + index}: ${attribute} is ${shown}, which ${style} does not list`);
     return label;
@@ -214,23 +166,19 @@ async function main() {
 
   const present = new Set(await readdir(out));
   const started = performance.now();
-  let drawn = 0;
+  let made = 0;
   for (let index = 0; index < count; index += 1) {
-    const name = `${String(first + index).padStart(5, '0')}.png`;
+    const name = nameOf(first + index);
     if (!present.has(name)) {
-      const svg = draw(style, first + index).toString();
-      const picture = new Resvg(svg, { fitTo: { mode: 'width', value: size }, font: { loadSystemFonts: false } });
-      await writeWhole(join(out, name), picture.render().asPng());
-      drawn += 1;
+      await writeWhole(join(out, name), rendered(drawn(style, first + index).toString(), size));
+      made += 1;
     }
-    if ((index + 1) % PROGRESS === 0 && drawn > 0) {
-      const left = ((performance.now() - started) / drawn) * (count - index - 1) / 1000;
+    if ((index + 1) % PROGRESS === 0 && made > 0) {
+      const left = ((performance.now() - started) / made) * (count - index - 1) / 1000;
       process.stderr.write(`${index + 1} of ${count} pictures, ${Math.ceil(left)} s left\n`);
     }
   }
-  const { title, creator, license, source } = STYLES[style].style.meta;
-  process.stderr.write(`${out}: ${count} pictures, ${drawn} of them new\n`);
-  process.stderr.write(`"${title}" by ${creator}, ${license?.name} (${license?.url}), ${source}\n`);
+  process.stderr.write(`${creditOf(/** @type {import('./dicebear.mjs').Drawing} */ (STYLES[style].style))}\n`);
 }
 
 main().catch((error) => fail(messageOf(error), 1));

@@ -2,7 +2,7 @@
 
 import { shorten } from './engine/errors.js';
 import { Emitter } from './events.js';
-import { SETTINGS, defaults, parse, settingsOf } from './state.js';
+import { SETTINGS, defaults, hasView, parse, settingsOf } from './state.js';
 
 /** @typedef {import('./state.js').Values} Values */
 
@@ -106,9 +106,9 @@ export class Settings extends Emitter {
     else this.#timer = setTimeout(() => this.flush(), wait);
   }
 
-  /** Shows another view; the way back leads to the one before. @param {string} view */
+  /** Shows another view, if the page has it; the way back leads to the one before. @param {string} view */
   visit(view) {
-    if (view === this.#values.view) return;
+    if (view === this.#values.view || !hasView(view)) return;
     this.flush();
     history.pushState(history.state, '', `#${formatHash({ ...this.#values, view })}`);
     this.#assign({ ...this.#values, view });

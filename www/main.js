@@ -7,6 +7,7 @@ import { FOLDER, readModels } from './models.js';
 import { keepOffline, onNewVersion } from './offline.js';
 import { ownModels } from './own.js';
 import { Session } from './session.js';
+import { NAME, viewsOf } from './site.js';
 import { setModels, setViews } from './state.js';
 import { element } from './ui/dom.js';
 import { followInvitations } from './ui/invitations.js';
@@ -29,6 +30,17 @@ import { mount as generate } from './views/generate.js';
  * @property {() => Promise<{mount: (root: HTMLElement, session: Session) => View}>} load
  */
 
+/** Style sheets of views, by name; settled when they are there. @type {Map<string, Promise<unknown>>} */
+const sheets = new Map();
+
+/** @param {string} name  of a view */
+function sheetOf(name) {
+  const sheet = element('link', { rel: 'stylesheet', href: new URL(`./style/views/${name}.css`, import.meta.url).href });
+  document.head.append(sheet);
+  // Without it the view is plain, but it works.
+  return new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
+}
+
 /**
  * The code of a view, together with its own style sheet.
  * @template T
@@ -36,16 +48,14 @@ import { mount as generate } from './views/generate.js';
  * @returns {Promise<T>}
  */
 async function room(name, code) {
-  const sheet = element('link', { rel: 'stylesheet', href: new URL(`./style/views/${name}.css`, import.meta.url).href });
-  // Without it the view is plain, but it works.
-  const styled = new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
-  document.head.append(sheet);
+  const styled = sheets.get(name) ?? sheetOf(name);
+  sheets.set(name, styled);
   await styled;
   return code;
 }
 
 /**
- * The views by name, as in `#view=NAME`; the first one is the default. The others load their own code when opened.
+ * The views by name, as in `#view=NAME`; the first one that the site has is the default. The others load their own code when opened.
  * @type {Record<string, Room>}
  */
 const VIEWS = {
@@ -58,6 +68,8 @@ const VIEWS = {
   model: { tab: 'Model', title: 'The models', load: () => room('model', import('./views/model.js')) },
   device: { tab: 'Device', title: 'This device', load: () => room('device', import('./views/device.js')) },
 };
+
+const OFFERED = viewsOf(Object.keys(VIEWS));
 
 /** Shows one view at a time. A view that is not on show is no part of the document, but keeps what it has. */
 class Views {
@@ -75,8 +87,8 @@ class Views {
     this.session = session;
     this.statusLine = statusLine;
     const nav = /** @type {HTMLElement} */ (document.getElementById('tabs'));
-    for (const [name, { tab }] of Object.entries(VIEWS)) {
-      const link = element('a', { 'data-testid': `tab-${name}` }, tab);
+    for (const name of OFFERED) {
+      const link = element('a', { 'data-testid': `tab-${name}` }, VIEWS[name].tab);
       link.addEventListener('click', (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
@@ -118,7 +130,9 @@ class Views {
     this.#roots.set(name, root);
     if (!this.#mounted.has(name)) {
       const { mount } = await load();
+      await turn();
       if (!this.#mounted.has(name)) this.#mounted.set(name, mount(root, this.session));
+      await turn();
     }
     // Another one may have been asked for meanwhile.
     if (settings.get('view') !== name) return;
@@ -133,13 +147,14 @@ class Views {
     const slot = root.querySelector('[data-slot="status"]');
     if (!slot) throw new Error(`The view ${name} has no place for the status line.`);
     slot.append(this.statusLine);
-    document.title = `${title} · ddim-web`;
+    document.title = `${title} · ${NAME}`;
     document.body.dataset.view = name;
     for (const [tab, link] of this.#tabs) {
       if (tab === name) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
-    reveal(this.nav, /** @type {HTMLElement} */ (this.#tabs.get(name)));
+    // With the layout that the frame has anyhow.
+    requestAnimationFrame(() => reveal(this.nav, /** @type {HTMLElement} */ (this.#tabs.get(name))));
     this.current?.enter?.();
   }
 }
@@ -152,6 +167,9 @@ function mayPlay() {
   const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
   return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
+
+/** Code is read, a view is made, and the page laid out: one after the other, so that what waits gets its turn. */
+const turn = () => new Promise((resolve) => setTimeout(resolve));
 
 /** A page that nobody looks at is not painted; it does not wait longer for that, in ms. */
 const UNPAINTED = 100;
@@ -172,7 +190,14 @@ function quiet(session) {
   });
 }
 
+/** Fetches the view that the address names, which is shown a little later: that tells whether it could be had. */
+function fetchEarly() {
+  const name = new URLSearchParams(location.hash.replace(/^#/, '')).get('view') ?? '';
+  if (Object.hasOwn(VIEWS, name)) VIEWS[name].load().catch(() => {});
+}
+
 async function start() {
+  fetchEarly();
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
   onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
   const [list, own] = await Promise.all([fetchJsonText(new URL('index.json', FOLDER)), ownModels()]);
@@ -182,7 +207,7 @@ async function start() {
   // Whatever is in the list, these are the visitor's.
   models.push(...own.filter(({ id }) => models.every((model) => model.id !== id)));
   setModels(models);
-  setViews(Object.keys(VIEWS));
+  setViews(OFFERED);
 
   const settings = new Settings();
   settings.on('problems', (sentences) => {

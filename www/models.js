@@ -20,6 +20,7 @@ import { brief, shorten } from './engine/errors.js';
  * @property {import('./engine/client.js').OwnFiles} files
  * @property {string} preview  address of a picture, empty where there is none
  * @property {number} bytes  of the weights
+ * @property {string} [classLabels]  the text of class_labels.json, of one with classes
  *
  * @typedef {object} Samples  pictures that the model was not trained on
  * @property {string} path  of a PNG that has them side by side, each as large as the model's

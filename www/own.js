@@ -12,6 +12,9 @@ import { settingOf } from './state.js';
  * @property {string} scheduler  that of scheduler_config.json
  * @property {Blob} weights
  * @property {Blob|null} preview  pictures that it made
+ * @property {string[]} [labels]  what its classes are called, where it has some
+ * @property {number} [nullLabel]  the class that stands for none
+ * @property {string} [classLabels]  the text of class_labels.json
  */
 
 /** The first one of a visitor has this id, the others a number after it. */
@@ -21,12 +24,17 @@ const ID = 'mine';
 const previews = new Map();
 
 /** @param {Record} record @returns {import('./models.js').Model} */
-export function modelOf({ id, name, note, config, scheduler, weights, preview }) {
+export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels }) {
   const before = previews.get(id);
   if (before) URL.revokeObjectURL(before);
   const address = preview ? URL.createObjectURL(preview) : '';
   previews.set(id, address);
-  return { id, name, note, path: `own/${id}/`, own: { files: { config, scheduler, weights }, preview: address, bytes: weights.size } };
+  return {
+    id, name, note, path: `own/${id}/`,
+    ...(labels && { labels }),
+    ...(nullLabel !== undefined && { nullLabel }),
+    own: { files: { config, scheduler, weights }, preview: address, bytes: weights.size, ...(classLabels && { classLabels }) },
+  };
 }
 
 /** @returns {Promise<import('./models.js').Model[]>} none where the browser keeps none */

@@ -1,6 +1,7 @@
 // One engine for all views: the client with the model that is loaded, the queue of runs, and what the status line
 // says. Views ask it and listen to it; it knows none of them, and nothing of the document.
 
+import { nameClasses } from './classes.js';
 import { Client } from './engine/client.js';
 import { Failure } from './engine/errors.js';
 import { Emitter } from './events.js';
@@ -58,6 +59,10 @@ export class Session extends Emitter {
   #run = null;
   #requests = 0;
   #silent = false;
+  /** The view whose work the status is about. */
+  #owner = '';
+  /** What the last work of the other views came to. @type {Map<string, Status>} */
+  #ends = new Map();
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #patience;
 
@@ -73,6 +78,7 @@ export class Session extends Emitter {
     this.connect = connect;
     settings.on('change', (keys) => {
       if (CHOICE.some((key) => keys.includes(key))) this.load();
+      else if (keys.includes('view')) this.#turnTo(settings.get('view'));
     });
   }
 
@@ -136,6 +142,12 @@ export class Session extends Emitter {
       const loaded = await client.load(sourceOf(model), { ...this.settings.all(), sha256: model.sha256 });
       this.#insist(client);
       checkShowable(loaded.info);
+      this.clear('classes');
+      if (loaded.info.classes) {
+        const problem = await nameClasses(model, loaded.info.classes);
+        this.#insist(client);
+        if (problem) this.tell('classes', problem);
+      }
       this.loaded = loaded;
     } catch (error) {
       // Another load has begun, or the crash has been told.
@@ -191,6 +203,21 @@ export class Session extends Emitter {
   /** @param {...string} topics */
   clear(...topics) {
     this.emit('clear', topics);
+  }
+
+  /** Each view says what came of its own work. What is under way, or that there is no model, concerns all of them. @param {string} view */
+  #turnTo(view) {
+    if (this.busy || !this.loaded || view === this.#owner) return;
+    this.#handTo(view);
+    Object.assign(this.status, this.#ends.get(view) ?? this.#ready(this.loaded));
+    this.emit('status', this.status);
+  }
+
+  /** @param {string} view  whose work the status is about from now on */
+  #handTo(view) {
+    if (view === this.#owner) return;
+    this.#ends.set(this.#owner, { ...this.status });
+    this.#owner = view;
   }
 
   #next() {
@@ -272,8 +299,18 @@ export class Session extends Emitter {
       this.clear(file);
       if (keys.length > 0) this.tell(file, ignored(file, keys));
     }
+    this.clear('weights');
+    const notes = [...info.notes, ...scheduler.notes];
+    if (notes.length > 0) this.tell('weights', `${notes.join('; ')}.`);
+    this.#ends.clear();
     this.emit('loaded', loaded);
-    this.#enter('ready', 'Ready.', { figures: `${(info.parameters / 1e6).toFixed(1)} million parameters` });
+    const { state, text, figures } = this.#ready(loaded);
+    this.#enter(state, text, { figures });
+  }
+
+  /** What there is to say before a view has done anything. @param {Loaded} loaded @returns {Status} */
+  #ready({ info }) {
+    return { state: 'ready', text: 'Ready.', figures: `${(info.parameters / 1e6).toFixed(1)} million parameters`, progress: null, step: null };
   }
 
   #expectNothing() {
@@ -298,6 +335,8 @@ export class Session extends Emitter {
 
   /** @param {State} state @param {string} text @param {Partial<Status>} [more] */
   #enter(state, text, more = {}) {
+    // What has begun in one view ends there, whichever is on show by then.
+    if (this.status.state !== 'running') this.#handTo(this.settings.get('view'));
     Object.assign(this.status, more, { state, text });
     this.emit('status', this.status);
   }

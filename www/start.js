@@ -2,8 +2,10 @@
 // neither from a disk nor from a server that sends them as another type.
 
 {
-  // A link to another view: the one that stands in the page is not to be seen before it.
-  const view = /[#&]view=(\w+)/.exec(location.hash)?.[1] ?? 'generate';
+  // A link to another view, or a site that begins with another: the one that stands in the page is not to be seen before it.
+  const views = document.querySelector('meta[name="views"]')?.getAttribute('content')?.split(' ') ?? [];
+  const asked = /[#&]view=(\w+)/.exec(location.hash)?.[1];
+  const view = (asked && (views.length === 0 || views.includes(asked)) ? asked : views[0]) ?? 'generate';
   if (!['generate', 'x0', 'xt'].includes(view)) document.documentElement.dataset.opens = view;
 
   /** @param {string} sentence */

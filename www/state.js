@@ -50,6 +50,7 @@ export { FROM_NOTHING, OPEN_CHOSEN, OWN_SCHEDULE } from './settings/views.js';
  * @property {string} size
  * @property {'auto'|'grey'|'colour'} colours
  * @property {'none'|'mirror'} flips
+ * @property {'folders'|'none'} kinds
  * @property {number} train_batch
  * @property {number} lr
  * @property {number} train_steps
@@ -112,6 +113,12 @@ function fill(key, choices) {
 /** Puts the names of the views into the table; the first one is the default. @param {string[]} names */
 export function setViews(names) {
   fill('view', names.map((name) => [name, name]));
+}
+
+/** Whether the page has the view: a site may have some of them only. @param {string} name */
+export function hasView(name) {
+  const setting = settingOf('view');
+  return setting.kind === 'choice' && setting.choices.some(([view]) => view === name);
 }
 
 /** Puts the list of models into the table; the first one is the default. @param {{id: string, name: string}[]} models  at least one */

@@ -69,7 +69,7 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     threads,
     ...(device === 'gpu' && { storage }),
     run: (runs) =>
-      output('cargo', ['bench', '--quiet', '--bench', 'forward', '--', architecture, `${batch}`, `${runs}`, device, engine, storage]),
+      output('cargo', ['bench', '--quiet', '--features', 'burn-gpu', '--bench', 'forward', '--', architecture, `${batch}`, `${runs}`, device, engine, storage]),
   });
   // Threads of WebAssembly need the isolation headers; ddim-web asks for none and takes workers.
   /** @param {'cpu'|'webgpu'} device @param {number} peerThreads @param {number} [batch] @returns {Forward} */

@@ -1,7 +1,12 @@
-// A network of ddim-web's with random weights, from one of the three builds in pkg/.
+// A network of ddim-web's with random weights, from one of the packages in pkg/.
 import { uniform } from './measure.js';
 
-const BUILDS = { plain: '../../pkg/', relaxed: '../../pkg/relaxed/', burn: '../../pkg/burn/' };
+/** By build and device. */
+const BUILDS = {
+  plain: { cpu: 'cpu/', webgpu: 'webgpu/' },
+  relaxed: { cpu: 'cpu/relaxed/', webgpu: 'webgpu/' },
+  burn: { cpu: 'burn/', webgpu: 'burn/' },
+};
 
 /**
  * @typedef {{in_channels: number, sample_size: number}} Config  what a bench reads of a config.json
@@ -47,7 +52,7 @@ function randomWeights(tensors) {
  */
 export async function loadNetwork({ config, device, build }) {
   const start = performance.now();
-  const { default: init, Denoiser, expected_tensors: expectedTensors } = await import(`${BUILDS[build]}ddim_web.js`);
+  const { default: init, Denoiser, expected_tensors: expectedTensors } = await import(`../../pkg/${BUILDS[build][device]}ddim_web.js`);
   const { memory } = await init();
   const initMs = performance.now() - start;
   const json = JSON.stringify(config);

@@ -9,7 +9,7 @@ const round = (value) => (typeof value === 'number' ? /** @type {T & number} */ 
 
 /** Bytes of the files that a browser downloads, for each of the builds. @returns {object[]} */
 export function transferSizes() {
-  return ['', 'relaxed/', 'burn/', 'figures/'].map((folder) => {
+  return ['', 'cpu/', 'cpu/relaxed/', 'webgpu/', 'burn/', 'training/', 'training/cpu/', 'training/cpu/relaxed/', 'training/webgpu/', 'figures/'].map((folder) => {
     const names = ['ddim_web_bg.wasm', 'ddim_web.js'].map((name) => `pkg/${folder}${name}`);
     const files = names.map((name) => readFileSync(new URL(`../../${name}`, import.meta.url)));
     /** @param {number[]} sizes */

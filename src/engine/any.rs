@@ -2,6 +2,7 @@
 
 #[cfg(feature = "burn")]
 use super::burn::{BurnBatch, BurnEngine};
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 use super::cpu::{CpuBatch, CpuEngine};
 #[cfg(feature = "gpu")]
 use super::webgpu::{GpuBatch, GpuEngine, GpuOptions, Tuning};
@@ -11,6 +12,7 @@ use crate::step::StepCoefficients;
 /// A network on any device.
 pub enum Engine {
     /// The plan on the processor.
+    #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
     Cpu(Box<CpuEngine>),
     /// The plan on the graphics card.
     #[cfg(feature = "gpu")]
@@ -23,6 +25,7 @@ pub enum Engine {
 /// A batch of [`Engine`].
 pub enum Batch {
     /// The plan on the processor.
+    #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
     Cpu(CpuBatch),
     /// The plan on the graphics card.
     #[cfg(feature = "gpu")]
@@ -63,6 +66,7 @@ impl Engine {
         progress: Progress<'_>,
     ) -> Result<Self, EngineError> {
         match (options.engine, options.device) {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
             (EngineKind::Plan, DeviceKind::Cpu) => {
                 #[cfg(not(target_arch = "wasm32"))]
                 let engine = match options.instructions {
@@ -81,10 +85,8 @@ impl Engine {
                     GpuEngine::load(config_json, safetensors, options.gpu, progress).await?;
                 Ok(Self::Gpu(Box::new(engine)))
             }
-            #[cfg(not(feature = "gpu"))]
-            (EngineKind::Plan, DeviceKind::Gpu) => Err(EngineError::NoGpu(
-                "this build has no engine for it; choose the CPU".into(),
-            )),
+            #[cfg(not(all(feature = "gpu", any(feature = "cpu", not(target_arch = "wasm32")))))]
+            (EngineKind::Plan, device) => Err(EngineError::AbsentOn(device)),
             #[cfg(feature = "burn")]
             (EngineKind::Burn, device) => {
                 let engine = BurnEngine::load(config_json, &safetensors, device).await?;
@@ -97,6 +99,7 @@ impl Engine {
 
     /// Which kernels were the fastest on this graphics card, where that was measured.
     #[cfg(feature = "gpu")]
+    #[allow(unreachable_patterns, reason = "of one engine alone")]
     pub fn tuning(&self) -> Option<Tuning> {
         match self {
             Self::Gpu(engine) => engine.tuning(),
@@ -109,6 +112,7 @@ impl Engine {
 macro_rules! each {
     ($engine:expr, |$e:ident| $call:expr) => {
         match $engine {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
             Engine::Cpu($e) => $call,
             #[cfg(feature = "gpu")]
             Engine::Gpu($e) => $call,
@@ -118,7 +122,6 @@ macro_rules! each {
     };
 }
 
-#[cfg(any(feature = "burn", feature = "gpu"))]
 fn foreign() -> EngineError {
     EngineError::Device("this batch was begun on another engine".into())
 }
@@ -136,6 +139,7 @@ impl Denoiser for Engine {
 
     fn begin(&self, spec: &BatchSpec, x_t: Vec<f32>) -> Result<Batch, EngineError> {
         Ok(match self {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
             Self::Cpu(engine) => Batch::Cpu(engine.begin(spec, x_t)?),
             #[cfg(feature = "gpu")]
             Self::Gpu(engine) => Batch::Gpu(Box::new(engine.begin(spec, x_t)?)),
@@ -144,6 +148,7 @@ impl Denoiser for Engine {
         })
     }
 
+    #[allow(unreachable_patterns, reason = "of one engine alone")]
     async fn step(
         &self,
         batch: &mut Batch,
@@ -152,28 +157,29 @@ impl Denoiser for Engine {
         noise: Option<Vec<f32>>,
     ) -> Result<(), EngineError> {
         match (self, batch) {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
             (Self::Cpu(e), Batch::Cpu(b)) => e.step(b, t, coefficients, noise).await,
             #[cfg(feature = "gpu")]
             (Self::Gpu(e), Batch::Gpu(b)) => e.step(b, t, coefficients, noise).await,
             #[cfg(feature = "burn")]
             (Self::Burn(e), Batch::Burn(b)) => e.step(b, t, coefficients, noise).await,
-            #[cfg(any(feature = "burn", feature = "gpu"))]
             _ => Err(foreign()),
         }
     }
 
+    #[allow(unreachable_patterns, reason = "of one engine alone")]
     fn results(
         &self,
         batch: &mut Batch,
     ) -> impl Future<Output = Result<Results, EngineError>> + use<> {
         type Pending = std::pin::Pin<Box<dyn Future<Output = Result<Results, EngineError>>>>;
         let pending: Pending = match (self, batch) {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
             (Self::Cpu(e), Batch::Cpu(b)) => Box::pin(e.results(b)),
             #[cfg(feature = "gpu")]
             (Self::Gpu(e), Batch::Gpu(b)) => Box::pin(e.results(b)),
             #[cfg(feature = "burn")]
             (Self::Burn(e), Batch::Burn(b)) => Box::pin(e.results(b)),
-            #[cfg(any(feature = "burn", feature = "gpu"))]
             _ => Box::pin(std::future::ready(Err(foreign()))),
         };
         pending

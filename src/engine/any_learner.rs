@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 #[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
 use super::burn::BurnLearner;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 use super::cpu::CpuLearner;
 #[cfg(feature = "gpu")]
 use super::webgpu::{Gpu, GpuLearner};
@@ -17,6 +18,7 @@ use crate::unet::weights::TensorSpec;
 /// A network in training on any device.
 pub enum AnyLearner {
     /// The plan on the processor.
+    #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
     Cpu(Box<CpuLearner>),
     /// The plan on the graphics card.
     #[cfg(feature = "gpu")]
@@ -37,6 +39,7 @@ impl AnyLearner {
         state: LearnerState,
     ) -> Result<Self, EngineError> {
         match (options.engine, options.device) {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
             (EngineKind::Plan, DeviceKind::Cpu) => {
                 #[cfg(not(target_arch = "wasm32"))]
                 let learner = match options.instructions {
@@ -53,10 +56,8 @@ impl AnyLearner {
                 let learner = GpuLearner::new(&gpu, config, &state).await?;
                 Ok(Self::Gpu(Box::new(learner)))
             }
-            #[cfg(not(feature = "gpu"))]
-            (EngineKind::Plan, DeviceKind::Gpu) => Err(EngineError::NoGpu(
-                "this build has no engine for it; choose the CPU".into(),
-            )),
+            #[cfg(not(all(feature = "gpu", any(feature = "cpu", not(target_arch = "wasm32")))))]
+            (EngineKind::Plan, device) => Err(EngineError::AbsentOn(device)),
             #[cfg(all(feature = "burn", not(target_arch = "wasm32")))]
             (EngineKind::Burn, device) => {
                 let learner = BurnLearner::new(config, state, device).await?;
@@ -68,6 +69,7 @@ impl AnyLearner {
     }
 }
 
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 impl AnyLearner {
     /// The one on the processor, which can do a step in parts.
     pub fn cpu(&mut self) -> Option<&mut CpuLearner> {
@@ -83,6 +85,7 @@ impl AnyLearner {
 macro_rules! each {
     ($learner:expr, |$l:ident| $call:expr) => {
         match $learner {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
             AnyLearner::Cpu($l) => $call,
             #[cfg(feature = "gpu")]
             AnyLearner::Gpu($l) => $call,

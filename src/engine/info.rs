@@ -14,6 +14,15 @@ pub enum DeviceKind {
     Gpu,
 }
 
+impl fmt::Display for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "the CPU",
+            Self::Gpu => "the graphics card",
+        })
+    }
+}
+
 /// Which program runs the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineKind {

@@ -4,11 +4,21 @@
 //! no tensors. A step is linear in three tensors ([`StepCoefficients`]), so the mathematics stays
 //! in scalars and `x_t` stays on the device from one step to the next.
 
+#[cfg(any(
+    feature = "cpu",
+    feature = "gpu",
+    feature = "burn",
+    not(target_arch = "wasm32")
+))]
 mod any;
-#[cfg(feature = "train")]
+#[cfg(all(
+    feature = "train",
+    any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32"))
+))]
 mod any_learner;
 #[cfg(feature = "burn")]
 mod burn;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 mod cpu;
 mod info;
 #[cfg(feature = "train")]
@@ -17,15 +27,25 @@ pub mod plan;
 #[cfg(feature = "gpu")]
 mod webgpu;
 
+#[cfg(any(
+    feature = "cpu",
+    feature = "gpu",
+    feature = "burn",
+    not(target_arch = "wasm32")
+))]
 pub use any::{Engine, LoadOptions, Progress};
-#[cfg(feature = "train")]
+#[cfg(all(
+    feature = "train",
+    any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32"))
+))]
 pub use any_learner::AnyLearner;
 #[cfg(feature = "burn")]
 pub use burn::BurnEngine;
 #[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
 pub use burn::BurnLearner;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 pub use cpu::CpuEngine;
-#[cfg(feature = "train")]
+#[cfg(all(feature = "train", any(feature = "cpu", not(target_arch = "wasm32"))))]
 pub use cpu::CpuLearner;
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 #[cfg(feature = "train")]
@@ -43,8 +63,18 @@ use crate::unet::config::ConfigError;
 use crate::unet::input::InputError;
 use crate::unet::weights::WeightsError;
 
+/// What there may be no memory for.
+#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
+const WEIGHTS: &str = "the network's weights";
+#[cfg(all(
+    feature = "train",
+    any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32"))
+))]
+const STATE: &str = "a network in training";
+
 /// Why an engine could not be made or could not run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EngineError {
     /// `config.json` was refused.
     #[error(transparent)]
@@ -78,6 +108,9 @@ pub enum EngineError {
     /// This program was built without the engine that was asked for.
     #[error("engine: {0} is not part of this build")]
     Absent(EngineKind),
+    /// This program was built without our engine for the device that was asked for.
+    #[error("device: this build has no engine for {0}")]
+    AbsentOn(DeviceKind),
 }
 
 /// A batch of images in flight: shape, and one class per image for a conditional model.

@@ -6,10 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::activation::relu;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use nalgebra::{DMatrix, DVector};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
@@ -21,6 +18,7 @@ const MAX_LAYERS: usize = 64;
 
 /// Why a file is no such network, or images do not fit it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NetworkError {
     /// Not a .safetensors file, or numbers of a wrong kind.
     #[error(transparent)]
@@ -75,26 +73,69 @@ pub enum NetworkError {
         /// Numbers given.
         found: usize,
     },
-    /// The device failed while it was working.
-    #[error("device: {0}")]
-    Device(String),
 }
 
-/// A classifier on a device.
+/// A classifier.
 #[derive(Debug)]
 pub struct FeatureNetwork {
     convolutions: Vec<Convolution>,
-    weight: Tensor<2>, // [classes, dimension]
-    bias: Tensor<2>,   // [1, classes]
-    device: Device,
+    weight: DMatrix<f32>, // [dimension, classes]
+    bias: DVector<f32>,
     metadata: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
 struct Convolution {
-    weight: Tensor<4>, // [out, in, 3, 3]
-    bias: Tensor<1>,
+    weight: DMatrix<f32>, // [in * 9, out]
+    bias: DVector<f32>,
     stride: usize,
+}
+
+/// The feature maps of one image: `[height * width, channels]`, column after column.
+struct Maps {
+    values: DMatrix<f32>,
+    height: usize,
+    width: usize,
+}
+
+impl Convolution {
+    fn inputs(&self) -> usize {
+        self.weight.nrows() / 9
+    }
+
+    /// The 3×3 convolution with padding 1, and its ReLU.
+    fn apply(&self, maps: &Maps) -> Maps {
+        let Maps { values, .. } = maps;
+        let [height, width] = [maps.height, maps.width].map(|side| (side - 1) / self.stride + 1);
+        let mut columns = DMatrix::zeros(height * width, self.weight.nrows());
+        for (index, mut column) in columns.column_iter_mut().enumerate() {
+            let (map, dy, dx) = (values.column(index / 9), index % 9 / 3, index % 3);
+            // One row and one column of zeros lie around the map.
+            let rows = column.as_mut_slice().chunks_exact_mut(width);
+            for (row, out) in rows.enumerate() {
+                let y = row * self.stride + dy;
+                if (1..=maps.height).contains(&y) {
+                    let first = usize::from(dx == 0);
+                    let from = (y - 1) * maps.width + first * self.stride + dx - 1;
+                    // A map that is narrower than a stride has nothing there.
+                    let source = map.as_slice().get(from..y * maps.width);
+                    let taken = source.unwrap_or_default().iter().step_by(self.stride);
+                    for (value, source) in out[first..].iter_mut().zip(taken) {
+                        *value = *source;
+                    }
+                }
+            }
+        }
+        let mut values = columns * &self.weight;
+        for (mut map, bias) in values.column_iter_mut().zip(&self.bias) {
+            map.apply(|value| *value = (*value + bias).max(0.0));
+        }
+        Maps {
+            values,
+            height,
+            width,
+        }
+    }
 }
 
 impl FeatureNetwork {
@@ -103,14 +144,13 @@ impl FeatureNetwork {
     ///
     /// # Errors
     /// [`NetworkError`] names the tensor that is wrong.
-    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self, NetworkError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NetworkError> {
         let file = weights::parse(bytes)?;
         let metadata = metadata(bytes);
         let strides = strides(metadata.get("strides"))?;
         let mut tensors = Tensors {
             found: file.iter().collect(),
             layers: strides.len(),
-            device,
         };
         let (mut convolutions, mut inputs) = (Vec::new(), None);
         for (layer, stride) in strides.into_iter().enumerate() {
@@ -124,24 +164,23 @@ impl FeatureNetwork {
             convolutions,
             weight,
             bias,
-            device: device.clone(),
             metadata,
         })
     }
 
     /// Channels of the images.
     pub fn in_channels(&self) -> usize {
-        self.convolutions[0].weight.dims()[1]
+        self.convolutions[0].inputs()
     }
 
     /// Features of one image.
     pub fn dimension(&self) -> usize {
-        self.weight.dims()[1]
+        self.weight.nrows()
     }
 
     /// Number of classes.
     pub fn classes(&self) -> usize {
-        self.weight.dims()[0]
+        self.weight.ncols()
     }
 
     /// What the file says about itself: `architecture`, `accuracy`, `data`, `command`, `strides`, …
@@ -153,50 +192,52 @@ impl FeatureNetwork {
     ///
     /// # Errors
     /// [`NetworkError::Images`] when they do not fit the network.
-    pub fn features(&self, images: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, NetworkError> {
-        read(self.forward(images, shape)?)
+    pub fn features(&self, images: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, NetworkError> {
+        self.of_each(images, shape, |features| features)
     }
 
     /// The logits of the classes for `images` `[B, C, H, W]` in -1…1: `[B, classes]`, row-major.
     ///
     /// # Errors
     /// [`NetworkError::Images`] when they do not fit the network.
-    pub fn logits(&self, images: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, NetworkError> {
-        let features = self.forward(images, shape)?;
-        read(features.matmul(self.weight.clone().transpose()) + self.bias.clone())
+    pub fn logits(&self, images: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, NetworkError> {
+        self.of_each(images, shape, |features| {
+            self.weight.tr_mul(&features) + &self.bias
+        })
     }
 
-    fn forward(&self, images: Vec<f32>, shape: [usize; 4]) -> Result<Tensor<2>, NetworkError> {
-        let (channels, expected) = (self.in_channels(), shape.iter().product());
-        if shape[1] != channels || expected == 0 || images.len() != expected {
+    /// What `result` makes of the features of every image, one after the other.
+    fn of_each(
+        &self,
+        images: &[f32],
+        shape: [usize; 4],
+        result: impl Fn(DVector<f32>) -> DVector<f32>,
+    ) -> Result<Vec<f32>, NetworkError> {
+        let [_, channels, height, width] = shape;
+        let expected = shape.iter().product();
+        if channels != self.in_channels() || expected == 0 || images.len() != expected {
             return Err(NetworkError::Images {
-                channels,
+                channels: self.in_channels(),
                 expected,
                 shape,
                 found: images.len(),
             });
         }
-        let images = Tensor::<4>::from_data(TensorData::new(images, shape), &self.device);
-        let last = self.convolutions.iter().fold(images, |x, layer| {
-            let options = ConvOptions::new([layer.stride; 2], [1, 1], [1, 1], 1);
-            relu(conv2d(
-                x,
-                layer.weight.clone(),
-                Some(layer.bias.clone()),
-                options,
-            ))
-        });
-        let [batch, dimension, height, width] = last.dims();
-        let mean = last.reshape([batch, dimension, height * width]).mean_dim(2); // [B, D, 1]
-        Ok(mean.reshape([batch, dimension]))
+        let each = images.chunks_exact(channels * height * width);
+        Ok(each
+            .flat_map(|image| {
+                let first = Maps {
+                    values: DMatrix::from_column_slice(height * width, channels, image),
+                    height,
+                    width,
+                };
+                let layers = self.convolutions.iter();
+                let last = layers.fold(first, |maps, layer| layer.apply(&maps));
+                let features = last.values.row_mean().transpose();
+                Vec::from(result(features).data)
+            })
+            .collect())
     }
-}
-
-fn read(tensor: Tensor<2>) -> Result<Vec<f32>, NetworkError> {
-    tensor
-        .into_data()
-        .try_into_vec()
-        .map_err(|error| NetworkError::Device(format!("{error:?}")))
 }
 
 fn metadata(bytes: &[u8]) -> BTreeMap<String, String> {
@@ -223,7 +264,6 @@ fn strides(text: Option<&String>) -> Result<Vec<usize>, NetworkError> {
 struct Tensors<'a> {
     found: BTreeMap<&'a str, TensorView<'a>>,
     layers: usize,
-    device: &'a Device,
 }
 
 impl Tensors<'_> {
@@ -233,7 +273,7 @@ impl Tensors<'_> {
         &mut self,
         name: &str,
         expected: [Option<usize>; D],
-    ) -> Result<(Tensor<D>, [usize; D]), NetworkError> {
+    ) -> Result<(Vec<f32>, [usize; D]), NetworkError> {
         let view = self.found.remove(name).ok_or(NetworkError::Missing {
             name: name.into(),
             layers: self.layers,
@@ -250,10 +290,7 @@ impl Tensors<'_> {
                 found: view.shape().to_vec(),
             })?;
         let values = weights::floats(name, &view)?;
-        Ok((
-            Tensor::from_data(TensorData::new(values, shape), self.device),
-            shape,
-        ))
+        Ok((values, shape))
     }
 
     fn convolution(
@@ -263,22 +300,25 @@ impl Tensors<'_> {
         stride: usize,
     ) -> Result<(Convolution, usize), NetworkError> {
         let name = format!("conv.{layer}.weight");
-        let (weight, [outputs, ..]) = self.take(&name, [None, inputs, Some(3), Some(3)])?;
+        let (weight, [outputs, inputs, ..]) = self.take(&name, [None, inputs, Some(3), Some(3)])?;
         let (bias, _) = self.take(&format!("conv.{layer}.bias"), [Some(outputs)])?;
         Ok((
             Convolution {
-                weight,
-                bias,
+                weight: DMatrix::from_vec(inputs * 9, outputs, weight),
+                bias: bias.into(),
                 stride,
             },
             outputs,
         ))
     }
 
-    fn linear(&mut self, inputs: Option<usize>) -> Result<(Tensor<2>, Tensor<2>), NetworkError> {
-        let (weight, [classes, _]) = self.take("linear.weight", [None, inputs])?;
-        let (bias, _) = self.take::<1>("linear.bias", [Some(classes)])?;
-        Ok((weight, bias.reshape([1, classes])))
+    fn linear(
+        &mut self,
+        inputs: Option<usize>,
+    ) -> Result<(DMatrix<f32>, DVector<f32>), NetworkError> {
+        let (weight, [classes, inputs]) = self.take("linear.weight", [None, inputs])?;
+        let (bias, _) = self.take("linear.bias", [Some(classes)])?;
+        Ok((DMatrix::from_vec(inputs, classes, weight), bias.into()))
     }
 
     fn nothing_left(&self) -> Result<(), NetworkError> {

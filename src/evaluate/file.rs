@@ -6,6 +6,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::statistics::{FeatureSet, StatisticsError};
+use crate::json::{brief, few};
 use crate::unet::weights::{self, WeightsError};
 
 /// Name of the real images' features.
@@ -13,18 +14,19 @@ pub const REAL: &str = "real";
 
 /// Why a file of features was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FeatureFileError {
     /// Not a .safetensors file, or numbers of a wrong kind.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// The features of the real images are not there.
-    #[error("expected a tensor {REAL} [images, features], found {found:?}")]
+    #[error("expected a tensor {REAL} [images, features], found {}", few(found))]
     NoReal {
         /// Names of the tensors that are there.
         found: Vec<String>,
     },
     /// A tensor is not a matrix.
-    #[error("{name}: expected [images, features], found {found:?}")]
+    #[error("{}: expected [images, features], found {}", brief(name), brief(&format!("{found:?}")))]
     Shape {
         /// The tensor.
         name: String,

@@ -10,6 +10,7 @@ const BLOCK: usize = 1024;
 
 /// Why numbers are no usable set of features.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StatisticsError {
     /// Not a matrix with rows of features.
     #[error(

@@ -8,6 +8,7 @@ use crate::scheduler::{SchedulerConfig, SchedulerError, TrajectoryOptions};
 
 /// Why there are no such points.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MarginalError {
     /// The schedule cannot be built or walked like this.
     #[error(transparent)]

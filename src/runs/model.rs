@@ -2,7 +2,7 @@
 
 use super::rules::{self, Refusal};
 use crate::engine::{BatchSpec, Denoiser, EngineError, EngineInfo};
-use crate::sampler::{SampleOptions, Sampler, SamplerError, StepOutput};
+use crate::sampler::{Guidance, SampleOptions, Sampler, SamplerError, StepOutput};
 use crate::scheduler::{SchedulerConfig, TrajectoryOptions};
 use crate::unet::input::{self, InputError};
 
@@ -10,6 +10,19 @@ use crate::unet::input::{self, InputError};
 pub(super) const BATCH: usize = 16;
 
 /// A network on a device, and the schedule that it was trained with.
+///
+/// ```no_run
+/// # async fn run(engine: ddim_web::engine::CpuEngine) -> Result<(), Box<dyn std::error::Error>> {
+/// use ddim_web::runs::{Event, Job, Model};
+/// use ddim_web::scheduler::{SchedulerClass, SchedulerConfig, TrajectoryOptions};
+/// use ddim_web::step::Method;
+///
+/// let model = Model::new(engine, SchedulerConfig::new(SchedulerClass::Ddim));
+/// let job = Job::new(TrajectoryOptions::new(Method::Ddim { eta: 0.0 }, 50), 0, 100);
+/// let images = model.run(&job, &mut |_: &Event| {}).await?; // [100, C, H, W], about -1 to 1
+/// # Ok(())
+/// # }
+/// ```
 pub struct Model<D> {
     engine: D,
     scheduler: SchedulerConfig,
@@ -32,6 +45,8 @@ pub struct Job {
     pub size: Option<[usize; 2]>,
     /// Class of every image, for a conditional model.
     pub class: Option<usize>,
+    /// How much further than to the images of `class` the run goes.
+    pub guidance: Option<Guidance>,
     /// x_T `[count, C, H, W]` in place of seeded noise.
     pub latents: Option<Vec<f32>>,
 }
@@ -47,6 +62,7 @@ impl Job {
             count,
             size: None,
             class: None,
+            guidance: None,
             latents: None,
         }
     }
@@ -82,6 +98,7 @@ impl<F: FnMut(&Event)> Watch for F {
 
 /// Why a run gave no images.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The settings make no sense.
     #[error(transparent)]
@@ -172,7 +189,7 @@ impl<D: Denoiser> Model<D> {
     /// settings that make no sense; what the sampler and the network report.
     pub async fn run(&self, job: &Job, watch: &mut dyn Watch) -> Result<Vec<f32>, RunError> {
         let image = self.check_job(job)?;
-        let mut images = vec![0.0; rules::values(job.count, image)?];
+        let mut images = rules::images(job.count, image)?;
         for first in (0..job.count).step_by(BATCH) {
             let mut sampler = self.sampler(job, first)?;
             let batch = sampler.shape()[0];
@@ -222,7 +239,7 @@ impl<D: Denoiser> Model<D> {
             labels: job.class.map(|class| vec![class; batch]),
             latents: job.latents.as_ref().map(of_batch),
             known: None,
-            guidance: None,
+            guidance: job.guidance,
         };
         Ok(Sampler::new(&self.engine, &self.scheduler, options)?)
     }

@@ -2,6 +2,7 @@
 
 /// Why the nearest pictures cannot be found.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NearestError {
     /// The values are not a whole number of pictures.
     #[error("{what}: expected a multiple of the {width} values of one picture, found {found}")]

@@ -35,6 +35,7 @@ impl<'a, D: Denoiser> Ode<'a, D> {
                 ..like.trajectory.clone()
             },
             latents: None,
+            guidance: None,
             ..like.clone()
         };
         let ode = Self {

@@ -5,12 +5,13 @@
 //! ([`TrajectoryOptions::from`](crate::scheduler::TrajectoryOptions)).
 
 use super::rules::{self, Refusal};
-use crate::gaussian::diffused;
+use crate::gaussian::{Posterior, diffused};
 use crate::noise::gaussian;
 use crate::scheduler::{SchedulerConfig, SchedulerError, check_level};
 
 /// Why pictures cannot be noised or mixed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PartialError {
     /// The schedule cannot be built, or has no such time step.
     #[error(transparent)]
@@ -24,7 +25,7 @@ pub enum PartialError {
         found: usize,
     },
     /// Two pictures of different sizes.
-    #[error("mix: expected two pictures of one size, found {a} and {b} values")]
+    #[error("expected two pictures of one size, found {a} and {b} values")]
     Lengths {
         /// Values of the first.
         a: usize,
@@ -68,6 +69,31 @@ pub fn noised(
         diffused(&schedule, t, x_0, &eps)
     });
     Ok(noisy.collect())
+}
+
+/// The mean of q(x_{t-1} | x_t, x_0) (DDPM, eq. 7), value by value: x_0 itself at t = 0.
+///
+/// # Errors
+/// [`PartialError`] for a time step that is not below T, and for pictures of different sizes.
+pub fn posterior_mean(
+    scheduler: &SchedulerConfig,
+    t: usize,
+    x_t: &[f32],
+    x_0: &[f32],
+) -> Result<Vec<f32>, PartialError> {
+    let schedule = scheduler.schedule()?;
+    check_level("t", t, schedule.len())?;
+    if x_t.len() != x_0.len() {
+        return Err(PartialError::Lengths {
+            a: x_t.len(),
+            b: x_0.len(),
+        });
+    }
+    let posterior = Posterior::ddpm(&schedule, t);
+    let values = x_t.iter().zip(x_0);
+    Ok(values
+        .map(|(x_t, x_0)| posterior.mean((*x_0).into(), (*x_t).into()) as f32)
+        .collect())
 }
 
 /// `frames` mixtures of two noised pictures, both ends among them: `(1 - weight) a + weight b` (DDPM, section 4.3). The

@@ -4,6 +4,7 @@ use crate::noise::{NoiseError, slerp, slerp_corners, slerp_grid};
 
 /// Why there is no path.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PathError {
     /// Neither two ends nor four corners.
     #[error("ends: expected 2 for a row or 4 for a grid, found {found}")]

@@ -23,6 +23,7 @@ const LEVELS_PER_UNIT: f64 = 127.5;
 
 /// Why the terms of an image cannot be had.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RateError {
     /// Too few terms, or more than there are.
     #[error("terms: expected 2 to {most} (one for each time step), found {found}")]

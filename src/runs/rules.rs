@@ -17,6 +17,7 @@ const MAX_VALUES: usize = if cfg!(target_arch = "wasm32") {
 
 /// Why settings are refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The method or its eta is none that there is.
     #[error(transparent)]
@@ -82,6 +83,14 @@ pub enum Refusal {
         image: usize,
         /// What was asked for.
         found: usize,
+    },
+    /// More than memory holds.
+    #[error(
+        "count: {megabytes} MB of memory are needed for the images, which is more than there is: make fewer"
+    )]
+    Room {
+        /// What they take.
+        megabytes: usize,
     },
     /// Half of a setting.
     #[error("{given}: needs {missing} beside it")]
@@ -200,4 +209,20 @@ pub fn values(found: usize, image: usize) -> Result<usize, Refusal> {
             image,
             found,
         })
+}
+
+/// Memory for `found` images of `image` values, all 0, asked for before they are made.
+///
+/// # Errors
+/// [`Refusal::Values`], and [`Refusal::Room`] where there is not as much.
+pub fn images(found: usize, image: usize) -> Result<Vec<f32>, Refusal> {
+    let values = values(found, image)?;
+    let mut images = Vec::new();
+    images
+        .try_reserve_exact(values)
+        .map_err(|_| Refusal::Room {
+            megabytes: values * size_of::<f32>() / 1_000_000,
+        })?;
+    images.resize(values, 0.0);
+    Ok(images)
 }

@@ -6,6 +6,7 @@ use crate::scheduler::SchedulerError;
 
 /// Why a run could not start or go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SamplerError {
     /// The engine refused or failed.
     #[error(transparent)]

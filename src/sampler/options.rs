@@ -28,6 +28,24 @@ pub struct SampleOptions {
     pub guidance: Option<Guidance>,
 }
 
+impl SampleOptions {
+    /// `batch` images of an unconditional model along `trajectory`, of its own size and from the noise of `seed`.
+    pub fn new(trajectory: TrajectoryOptions, seed: u64, batch: usize) -> Self {
+        Self {
+            trajectory,
+            seed,
+            first_image: 0,
+            same_noise: false,
+            batch,
+            size: None,
+            labels: None,
+            latents: None,
+            known: None,
+            guidance: None,
+        }
+    }
+}
+
 /// What one step gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutput {

@@ -10,10 +10,32 @@ use crate::{
     timesteps::Tau,
 };
 
+/// diffusers' other classes with betas of a DDPM chain: other ways to walk what the same network has learned.
+const OTHERS: [&str; 17] = [
+    "PNDMScheduler",
+    "LMSDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "KDPM2DiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "DPMSolverSDEScheduler",
+    "DEISMultistepScheduler",
+    "UniPCMultistepScheduler",
+    "SASolverScheduler",
+    "DDPMParallelScheduler",
+    "DDIMParallelScheduler",
+    "RePaintScheduler",
+    "DPMSolverMultistepInverseScheduler",
+];
+
 impl SchedulerConfig {
     /// Reads the text of a `scheduler_config.json`.
     ///
-    /// Missing keys have diffusers' defaults and a missing `_class_name` means `DDIMScheduler`. A value of the
+    /// Missing keys have diffusers' defaults and a missing `_class_name` means `DDIMScheduler`, which also stands for
+    /// other classes with such betas ([`SchedulerConfig::stands_for`]). A value of the
     /// wrong type, an unknown name and an impossible number are errors that name the key; unknown keys are
     /// kept ([`SchedulerConfig::unknown_keys`]).
     pub fn from_json(text: &str) -> Result<Self, SchedulerError> {
@@ -30,14 +52,21 @@ impl SchedulerConfig {
     }
 
     fn from_fields(keys: &mut Fields) -> Result<Self, FieldError> {
-        let class = keys.one_of(
-            "_class_name",
-            Some(SchedulerClass::Ddim.name()),
-            &SchedulerClass::ALL.map(|class| (class.name(), class)),
-        )?;
+        let other = keys
+            .value("_class_name")
+            .and_then(|name| OTHERS.into_iter().find(|other| name == other));
+        let class = match other {
+            Some(_) => SchedulerClass::Ddim,
+            None => keys.one_of(
+                "_class_name",
+                Some(SchedulerClass::Ddim.name()),
+                &SchedulerClass::ALL.map(|class| (class.name(), class)),
+            )?,
+        };
         let default = Self::new(class);
         Ok(Self {
             class,
+            stands_for: other,
             num_train_timesteps: count(keys, "num_train_timesteps", default.num_train_timesteps)?,
             beta_start: number(keys, "beta_start", default.beta_start)?,
             beta_end: number(keys, "beta_end", default.beta_end)?,

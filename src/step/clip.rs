@@ -63,19 +63,30 @@ pub fn dynamic_threshold_scale(x0: &[f32], ratio: f64, max: f64) -> f32 {
     if x0.iter().any(|x| x.is_nan()) {
         return f32::NAN;
     }
-    let mut magnitudes: Vec<f32> = x0.iter().map(|x| x.abs()).collect();
-    let quantile = match magnitudes.len() {
+    // The k-th smallest magnitude, from 0, by halving the range of bits: those of numbers without a sign are in their order.
+    let smallest = |k: usize| {
+        let (mut low, mut high) = (0, f32::INFINITY.to_bits());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let up_to = x0.iter().filter(|x| x.abs().to_bits() <= middle).count();
+            if up_to > k {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        f64::from(f32::from_bits(low))
+    };
+    let quantile = match x0.len() {
         0 => 0.0,
         len => {
             let rank = ratio.clamp(0.0, 1.0) * (len - 1) as f64;
             let below = rank as usize;
-            let (_, low, rest) = magnitudes.select_nth_unstable_by(below, f32::total_cmp);
-            let low = f64::from(*low);
-            match rest.iter().copied().min_by(f32::total_cmp) {
-                Some(high) if rank > below as f64 => {
-                    low + (f64::from(high) - low) * (rank - below as f64)
-                }
-                _ => low,
+            let low = smallest(below);
+            if rank > below as f64 {
+                low + (smallest(below + 1) - low) * (rank - below as f64)
+            } else {
+                low
             }
         }
     };

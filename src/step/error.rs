@@ -8,6 +8,7 @@ use super::{Clip, Prediction, Step};
 
 /// Why a step cannot be computed.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum StepError {
     /// No [`Prediction`] has this name.
     #[error("prediction_type: expected epsilon, sample or v_prediction, found {found}")]

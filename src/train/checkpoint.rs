@@ -2,8 +2,9 @@
 //!
 //! Tensors: `weights.*`, `ema.*`, `moment_1.*` and `moment_2.*` (each with diffusers' names and PyTorch's
 //! shapes, f32) and `losses`. One metadata entry, because the order of several is left to chance and equal runs
-//! should have equal files, holds the two configurations, the options, the step, the data's fingerprint, and a
-//! hash of all tensors, so that a damaged file is an error and not a strange run.
+//! should have equal files, holds a hash, and after it the two configurations, the options, the step and the data's
+//! fingerprint as JSON. The hash is of that text and all tensors, so that a damaged file is an error and not a strange
+//! run. Files of format 1 have the hash of the tensors alone within the JSON; they are read too.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,29 +13,36 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
+use super::labels::TrainingSet;
 use super::option_error::OptionError;
 use super::options::TrainOptions;
 use crate::engine::LearnerState;
 use crate::engine::plan::Plan;
-use crate::images::{ImageSet, fnv1a};
+use crate::images::fnv1a;
+use crate::json::brief;
 use crate::scheduler::{SchedulerConfig, SchedulerError};
 use crate::unet::config::{ConfigError, UnetConfig};
 use crate::unet::input::InputError;
+use crate::unet::labels::{ClassLabels, LabelsError};
 use crate::unet::weights::{Precision, TensorSpec, WeightsError, checked, to_bytes};
 
 /// The metadata entry; the number changes with the format.
-const ENTRY: &str = "ddim-web checkpoint 1";
+const ENTRY: &str = "ddim-web checkpoint 2";
+const ENTRY_1: &str = "ddim-web checkpoint 1";
+/// Hexadecimal digits of the hash, which stand before the JSON.
+const DIGITS: usize = 16;
 const GROUPS: [&str; 4] = ["weights", "ema", "moment_1", "moment_2"];
 const LOSSES: &str = "losses";
 
 /// Why bytes are not a checkpoint.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CheckpointError {
     /// The bytes are not safetensors, or not of this program.
     #[error("checkpoint: expected a checkpoint of ddim-web, found {0}")]
     NotACheckpoint(String),
     /// The tensors are not those that were written.
-    #[error("checkpoint: damaged: the tensors do not have the hash that was written with them")]
+    #[error("checkpoint: damaged: its contents do not have the hash that was written with them")]
     Hash,
     /// The list of losses does not fit the step.
     #[error("checkpoint: losses: expected {expected} numbers (one per step), found {found}")]
@@ -61,6 +69,9 @@ pub enum CheckpointError {
     /// The schedule's configuration was refused.
     #[error("checkpoint: {0}")]
     Scheduler(#[from] SchedulerError),
+    /// The names of the classes were refused.
+    #[error("checkpoint: {0}")]
+    Classes(#[from] LabelsError),
     /// An option was refused.
     #[error("checkpoint: {0}")]
     Options(#[from] OptionError),
@@ -76,17 +87,21 @@ pub struct DataId {
     pub count: usize,
     /// `[channels, height, width]`.
     pub shape: [usize; 3],
-    /// [`ImageSet::fingerprint`].
+    /// [`ImageSet::fingerprint`](crate::images::ImageSet::fingerprint).
     pub fingerprint: u64,
+    /// [`Labels::fingerprint`](super::labels::Labels::fingerprint), where there are labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<u64>,
 }
 
 impl DataId {
-    /// The identity of `images`.
-    pub fn of(images: &ImageSet) -> Self {
+    /// The identity of `set`.
+    pub fn of(set: &TrainingSet) -> Self {
         Self {
-            count: images.count(),
-            shape: images.shape(),
-            fingerprint: images.fingerprint(),
+            count: set.images.count(),
+            shape: set.images.shape(),
+            fingerprint: set.images.fingerprint(),
+            labels: set.labels.as_ref().map(|labels| labels.fingerprint()),
         }
     }
 }
@@ -96,9 +111,13 @@ impl std::fmt::Display for DataId {
         let [channels, height, width] = self.shape;
         write!(
             f,
-            "{} images of {channels} × {height} × {width} (fingerprint {:016x})",
+            "{} images of {channels} × {height} × {width} (fingerprint {:016x}",
             self.count, self.fingerprint
-        )
+        )?;
+        match self.labels {
+            Some(labels) => write!(f, ", labels {labels:016x})"),
+            None => f.write_str(", no labels)"),
+        }
     }
 }
 
@@ -110,6 +129,16 @@ struct Header {
     step: u32,
     options: TrainOptions,
     data: DataId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    class_labels: Option<String>,
+}
+
+/// The header of format 1.
+#[derive(Debug, Deserialize)]
+struct Header1 {
+    #[serde(flatten)]
+    header: Header,
+    /// Of the tensors.
     hash: u64,
 }
 
@@ -126,6 +155,8 @@ pub struct Checkpoint {
     pub step: u32,
     /// What it learned from.
     pub data: DataId,
+    /// What the network's classes are called, where it has some.
+    pub classes: Option<ClassLabels>,
     /// The loss of every step done.
     pub losses: Vec<f32>,
     /// The parameters, their average and Adam's moments, in the order of [`Plan::expected_tensors`].
@@ -181,11 +212,12 @@ impl Checkpoint {
             step: self.step,
             options: self.options.clone(),
             data: self.data.clone(),
-            hash: hash(&tensors),
+            class_labels: self.classes.as_ref().map(ClassLabels::to_json),
         };
         let header =
             serde_json::to_string(&header).map_err(|e| CheckpointError::Write(e.to_string()))?;
-        let metadata = HashMap::from([(ENTRY.to_string(), header)]);
+        let hash = hash(&header, &tensors);
+        let metadata = HashMap::from([(ENTRY.to_string(), format!("{hash:0DIGITS$x}{header}"))]);
         safetensors::serialize(tensors, Some(metadata)).map_err(write)
     }
 
@@ -195,32 +227,50 @@ impl Checkpoint {
     /// [`CheckpointError`] names the part that is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let foreign = |what: String| CheckpointError::NotACheckpoint(what);
-        let damaged = |e| {
+        let damaged = |e: safetensors::SafeTensorError| {
             foreign(format!(
-                "{} bytes that are no whole .safetensors file ({e})",
-                bytes.len()
+                "{} bytes that are no whole .safetensors file ({})",
+                bytes.len(),
+                brief(&e.to_string())
             ))
         };
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let entry = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|entries| entries.get(ENTRY));
-        let entry = entry
-            .ok_or_else(|| foreign(format!("a .safetensors file without the entry {ENTRY:?}")))?;
-        let header: Header = serde_json::from_str(entry)
-            .map_err(|e| foreign(format!("an unreadable header ({e})")))?;
         let tensors: BTreeMap<String, TensorView> = file
             .iter()
             .map(|(name, view)| (name.to_string(), view))
             .collect();
-        if hash(&tensors) != header.hash {
-            return Err(CheckpointError::Hash);
-        }
+        let unreadable = |e: serde_json::Error| {
+            foreign(format!("an unreadable header ({})", brief(&e.to_string())))
+        };
+        let entries = metadata.metadata().as_ref();
+        let entry = |name| entries.and_then(|entries| entries.get(name));
+        let header: Header = if let Some(entry) = entry(ENTRY) {
+            let (digits, text) = entry.split_at_checked(DIGITS).unwrap_or_default();
+            if u64::from_str_radix(digits, 16) != Ok(hash(text, &tensors)) {
+                return Err(CheckpointError::Hash);
+            }
+            serde_json::from_str(text).map_err(unreadable)?
+        } else if let Some(entry) = entry(ENTRY_1) {
+            let found: Header1 = serde_json::from_str(entry).map_err(unreadable)?;
+            if found.hash != hash("", &tensors) {
+                return Err(CheckpointError::Hash);
+            }
+            found.header
+        } else {
+            return Err(foreign(format!(
+                "a .safetensors file without the entry {ENTRY:?}"
+            )));
+        };
         header.options.check()?;
         let config = UnetConfig::from_json(&header.config)?;
         let scheduler = SchedulerConfig::from_json(&header.scheduler)?;
+        let classes = (header.class_labels.as_deref())
+            .map(ClassLabels::from_json)
+            .transpose()?;
+        if let Some(classes) = &classes {
+            classes.check(config.num_class_embeds.unwrap_or(0))?;
+        }
         let losses = losses(tensors.get(LOSSES), header.step)?;
         let specs = Plan::expected_tensors(&config)?;
         let group = |group| {
@@ -245,15 +295,18 @@ impl Checkpoint {
             options,
             step,
             data,
+            classes,
             losses,
             state,
         })
     }
 }
 
-fn hash(tensors: &BTreeMap<String, TensorView>) -> u64 {
-    let pieces = tensors.iter();
-    fnv1a(pieces.flat_map(|(name, view)| [name.as_bytes(), view.data()]))
+fn hash(header: &str, tensors: &BTreeMap<String, TensorView>) -> u64 {
+    let pieces = tensors
+        .iter()
+        .flat_map(|(name, view)| [name.as_bytes(), view.data()]);
+    fnv1a(std::iter::once(header.as_bytes()).chain(pieces))
 }
 
 fn losses(view: Option<&TensorView>, step: u32) -> Result<Vec<f32>, CheckpointError> {

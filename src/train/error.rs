@@ -5,10 +5,12 @@ use super::option_error::OptionError;
 use crate::engine::EngineError;
 use crate::scheduler::SchedulerError;
 use crate::unet::input::InputError;
+use crate::unet::labels::LabelsError;
 use crate::unet::weights::WeightsError;
 
 /// Why a run cannot begin or go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// An option was refused.
     #[error(transparent)]
@@ -35,6 +37,17 @@ pub enum TrainError {
         /// What it is.
         found: String,
     },
+    /// The labels are not those of these images, or not those of this network.
+    #[error("labels: expected {expected}, found {found}")]
+    Labels {
+        /// What they have to be.
+        expected: String,
+        /// What they are.
+        found: String,
+    },
+    /// The names of the classes were refused.
+    #[error(transparent)]
+    Classes(#[from] LabelsError),
     /// The images are not those that the run began with.
     #[error("data: the run began with {expected}, found {found}")]
     Data {

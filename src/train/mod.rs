@@ -10,6 +10,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod ema;
 pub mod init;
+pub mod labels;
 pub mod loss;
 pub mod options;
 pub mod rate;
@@ -18,11 +19,13 @@ pub mod weighting;
 mod error;
 mod fits;
 mod option_error;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 mod parts;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::TrainError;
+pub use labels::{Labels, TrainingSet};
 pub use option_error::OptionError;
 pub use options::TrainOptions;
 pub use trainer::{Setup, StepReport, Trainer};

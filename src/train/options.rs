@@ -31,6 +31,10 @@ pub struct TrainOptions {
     /// What is minimised. Checkpoints from before there was a choice have none.
     #[serde(default)]
     pub loss: Loss,
+    /// The share of the images whose class is not told, so that the network can be guided (Ho & Salimans 2022):
+    /// `None` is [`LABEL_DROPOUT`](super::labels::LABEL_DROPOUT) where the network has a class that stands for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_dropout: Option<f64>,
 }
 
 impl Default for TrainOptions {
@@ -45,6 +49,7 @@ impl Default for TrainOptions {
             clip: 1.0,
             seed: 0,
             loss: Loss::Simple,
+            label_dropout: None,
         }
     }
 }
@@ -94,6 +99,16 @@ impl TrainOptions {
                 "clip",
                 "a finite number, at least 0".into(),
                 self.clip.to_string(),
+            );
+        }
+        if let Some(share) = self
+            .label_dropout
+            .filter(|share| !(0.0..1.0).contains(share))
+        {
+            return refuse(
+                "label-dropout",
+                "a number from 0 to below 1".into(),
+                share.to_string(),
             );
         }
         self.loss.check()

@@ -47,7 +47,8 @@ impl Trainer<AnyLearner> {
         }
         let numbers = learner.finish(loss, &update);
         let step = self.steps_done();
-        let epoch = self.epoch(step);
+        // The pass over the images in which the batch begins.
+        let epoch = u64::from(step) * self.options().batch as u64 / self.images() as u64;
         self.keep(epoch, &update, numbers)
     }
 

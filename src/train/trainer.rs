@@ -6,7 +6,9 @@ use super::batch::Batches;
 use super::checkpoint::{Checkpoint, DataId};
 use super::error::TrainError;
 use super::fits::fits;
+use super::labels::{LABEL_DROPOUT, TrainingSet};
 use super::loss::Objective;
+use super::option_error::OptionError;
 use super::options::TrainOptions;
 use super::rate::learning_rate;
 use super::{ema, init};
@@ -15,10 +17,10 @@ use crate::engine::plan::Plan;
 use crate::engine::{
     EngineError, Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update,
 };
-use crate::images::ImageSet;
-use crate::random::{Purpose, stream};
+use crate::random::{Purpose, stream, unit};
 use crate::scheduler::SchedulerConfig;
 use crate::unet::config::UnetConfig;
+use crate::unet::labels::ClassLabels;
 use crate::unet::weights::{Precision, TensorSpec, tensors};
 
 /// What one step did.
@@ -46,13 +48,35 @@ pub struct Setup {
 }
 
 /// A run.
+///
+/// ```no_run
+/// # async fn run(
+/// #     config: ddim_web::unet::config::UnetConfig,
+/// #     images: ddim_web::images::ImageSet,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// use ddim_web::engine::CpuLearner;
+/// use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
+/// use ddim_web::train::{Setup, TrainOptions, Trainer};
+///
+/// let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
+/// let options = TrainOptions { steps: 1000, ..TrainOptions::default() };
+/// let learner = async |setup: Setup| CpuLearner::new(setup.config, &setup.state);
+/// let mut trainer = Trainer::new(&config, scheduler, options, images, learner).await?;
+/// while !trainer.is_over() {
+///     println!("loss {}", trainer.step().await?.loss);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Trainer<L> {
     learner: L,
     config: UnetConfig,
     objective: Objective,
     batches: Batches,
-    images: ImageSet,
+    set: TrainingSet,
     data: DataId,
+    /// The class that stands for none, and the share of the images that are told it.
+    forgotten: Option<(usize, f64)>,
     scheduler: SchedulerConfig,
     options: TrainOptions,
     step: u32,
@@ -77,15 +101,16 @@ impl<L: Learner> Trainer<L> {
         config: &UnetConfig,
         scheduler: SchedulerConfig,
         options: TrainOptions,
-        images: ImageSet,
+        set: impl Into<TrainingSet>,
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         options.check()?;
-        fits(config, &images, options.batch)?;
+        let set = set.into();
+        fits(config, &set, options.batch)?;
         // Numbers and, for a moment, what they are drawn as.
         room(&Plan::expected_tensors(config)?, 2)?;
         let values = init::values(config, options.seed)?;
-        Self::begin(config, values, scheduler, options, images, make).await
+        Self::begin(config, values, scheduler, options, set, make).await
     }
 
     /// A new run that begins with the weights in `safetensors`. What they predicted so far does not matter: from now on
@@ -98,17 +123,18 @@ impl<L: Learner> Trainer<L> {
         safetensors: &[u8],
         scheduler: SchedulerConfig,
         options: TrainOptions,
-        images: ImageSet,
+        set: impl Into<TrainingSet>,
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         options.check()?;
-        fits(config, &images, options.batch)?;
+        let set = set.into();
+        fits(config, &set, options.batch)?;
         let specs = Plan::expected_tensors(config)?;
         room(&specs, 1)?;
         let mut found = tensors(&specs, safetensors)?;
         let of = |spec: &TensorSpec| found.remove(&spec.name).unwrap_or_default();
         let values = specs.iter().map(of).collect();
-        Self::begin(config, values, scheduler, options, images, make).await
+        Self::begin(config, values, scheduler, options, set, make).await
     }
 
     async fn begin(
@@ -116,7 +142,7 @@ impl<L: Learner> Trainer<L> {
         values: Vec<Vec<f32>>,
         scheduler: SchedulerConfig,
         options: TrainOptions,
-        images: ImageSet,
+        set: TrainingSet,
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         // The average and both moments.
@@ -126,40 +152,46 @@ impl<L: Learner> Trainer<L> {
             scheduler,
             options,
             step: 0,
-            data: DataId::of(&images),
+            data: DataId::of(&set),
+            classes: set.labels.as_ref().map(|labels| labels.classes.clone()),
             losses: Vec::new(),
             state: LearnerState::new(values),
         };
-        Self::go_on(beginning, images, make).await
+        Self::go_on(beginning, set, make).await
     }
 
-    /// Goes on from `checkpoint`, with the images it began with, on the learner that `make` makes.
+    /// Goes on from `checkpoint`, with the images and labels it began with, on the learner that `make` makes. What the
+    /// classes are called is known from the checkpoint.
     ///
-    /// Of its options `steps`, `lr`, `warmup`, `decay_steps`, `ema` and `clip` may have been changed;
-    /// `batch` and `seed` decide which images a step sees and `loss` what the losses are, and must not be.
+    /// Of its options `steps`, `lr`, `warmup`, `decay_steps`, `ema` and `clip` may have been changed; `batch`, `seed` and
+    /// `label_dropout` decide what a step sees and `loss` what the losses are, and must not be.
     ///
     /// # Errors
     /// [`TrainError::Data`] for other images; [`TrainError`] for the rest.
     pub async fn resume(
         checkpoint: Checkpoint,
-        images: ImageSet,
+        set: impl Into<TrainingSet>,
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         checkpoint.options.check()?;
-        let found = DataId::of(&images);
+        let mut set = set.into();
+        let found = DataId::of(&set);
         if found != checkpoint.data {
             return Err(TrainError::Data {
                 expected: checkpoint.data,
                 found,
             });
         }
-        fits(&checkpoint.config, &images, checkpoint.options.batch)?;
-        Self::go_on(checkpoint, images, make).await
+        if let (Some(labels), Some(classes)) = (&mut set.labels, &checkpoint.classes) {
+            labels.classes.clone_from(classes);
+        }
+        fits(&checkpoint.config, &set, checkpoint.options.batch)?;
+        Self::go_on(checkpoint, set, make).await
     }
 
     async fn go_on(
         checkpoint: Checkpoint,
-        images: ImageSet,
+        set: TrainingSet,
         make: impl AsyncFnOnce(Setup) -> Result<L, EngineError>,
     ) -> Result<Self, TrainError> {
         let Checkpoint {
@@ -168,9 +200,13 @@ impl<L: Learner> Trainer<L> {
             options,
             step,
             data,
+            classes: _,
             losses,
             state,
         } = checkpoint;
+        let labels = set.labels.as_ref();
+        let null_class = labels.and_then(|labels| labels.classes.null_class());
+        let forgotten = forgotten(&options, null_class)?;
         let objective = Objective::new(&scheduler, options.loss)?;
         let setup = Setup {
             config: config.clone(),
@@ -182,9 +218,10 @@ impl<L: Learner> Trainer<L> {
             learner,
             config,
             objective,
-            batches: Batches::new(options.seed, images.count(), options.batch, timesteps),
-            images,
+            batches: Batches::new(options.seed, set.images.count(), options.batch, timesteps),
+            set,
             data,
+            forgotten,
             scheduler,
             options,
             step,
@@ -262,9 +299,9 @@ impl<L: Learner> Trainer<L> {
 
     /// What `step` sees: a function of it and the seed.
     fn look(&mut self, step: u32) -> Seen {
-        let image = self.images.shape();
+        let image = self.set.images.shape();
         let dealt = self.batches.at(step);
-        let x0 = self.images.scaled(&dealt.images);
+        let x0 = self.set.images.scaled(&dealt.images);
         let eps = self.batches.eps(step, image.iter().product());
         let drop_seed = stream(self.options.seed, Purpose::Dropout, u64::from(step)).next_u32();
         Seen {
@@ -272,14 +309,30 @@ impl<L: Learner> Trainer<L> {
             epoch: dealt.epoch,
             batch: TrainBatch {
                 drop_seed,
+                labels: self.told(step, &dealt.images),
                 ..self.objective.batch(image, x0, eps, &dealt.t)
             },
         }
     }
 
+    /// The classes of `images` as `step` is told them.
+    fn told(&self, step: u32, images: &[usize]) -> Option<Vec<usize>> {
+        let labels = self.set.labels.as_ref()?;
+        let mut told: Vec<usize> = images.iter().map(|i| labels.of_images[*i]).collect();
+        if let Some((null_class, share)) = self.forgotten {
+            let mut bits = stream(self.options.seed, Purpose::Labels, u64::from(step));
+            for label in &mut told {
+                if unit(&mut bits) < share {
+                    *label = null_class;
+                }
+            }
+        }
+        Some(told)
+    }
+
     /// Whether there is room for what a step sees: pictures, which grow while they are collected, and noise.
     pub(super) fn room_for_batch(&self) -> Result<(), EngineError> {
-        let [channels, height, width] = self.images.shape();
+        let [channels, height, width] = self.set.images.shape();
         let numbers = allocate::volume(&[4, self.options.batch, channels, height, width]);
         Ok(allocate::room(
             "a batch of pictures",
@@ -290,11 +343,6 @@ impl<L: Learner> Trainer<L> {
     /// The batch of `step`, counted from 0.
     pub fn seen(&mut self, step: u32) -> TrainBatch {
         self.look(step).batch
-    }
-
-    /// Number of the pass over the images in which the batch of `step` begins.
-    pub(super) fn epoch(&self, step: u32) -> u64 {
-        u64::from(step) * self.options.batch as u64 / self.images.count() as u64
     }
 
     /// The loss and the gradients of `batch`; nothing changes.
@@ -342,6 +390,7 @@ impl<L: Learner> Trainer<L> {
     }
 
     /// What trains it, to do parts of a step.
+    #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
     pub(super) fn learner_mut(&mut self) -> &mut L {
         &mut self.learner
     }
@@ -353,12 +402,17 @@ impl<L: Learner> Trainer<L> {
 
     /// `[channels, height, width]` of the images.
     pub fn image_shape(&self) -> [usize; 3] {
-        self.images.shape()
+        self.set.images.shape()
     }
 
     /// Number of images.
     pub fn images(&self) -> usize {
-        self.images.count()
+        self.set.images.count()
+    }
+
+    /// What the network's classes are called, where it has some.
+    pub fn classes(&self) -> Option<&ClassLabels> {
+        self.set.labels.as_ref().map(|labels| &labels.classes)
     }
 
     /// The schedule and the meaning of the network's output.
@@ -377,6 +431,7 @@ impl<L: Learner> Trainer<L> {
             options: self.options.clone(),
             step: self.step,
             data: self.data.clone(),
+            classes: self.classes().cloned(),
             losses: self.losses.clone(),
             state: self.learner.state().await?,
         })
@@ -403,6 +458,23 @@ impl<L: Learner> Trainer<L> {
         // Files of four groups, one of them while it is made, and all of them in one.
         room(self.learner.params(), 10)?;
         Ok(snapshot.to_bytes()?)
+    }
+}
+
+/// Which class stands for none, and which share of the images is told it.
+fn forgotten(
+    options: &TrainOptions,
+    null_class: Option<usize>,
+) -> Result<Option<(usize, f64)>, OptionError> {
+    match (null_class, options.label_dropout) {
+        (Some(class), share) => Ok(Some((class, share.unwrap_or(LABEL_DROPOUT)))),
+        (None, None | Some(0.0)) => Ok(None),
+        (None, Some(share)) => Err(OptionError {
+            option: "label-dropout",
+            expected: "0, because the network has no class that stands for none (null_class_id)"
+                .into(),
+            found: share.to_string(),
+        }),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::json::{self, FieldError, Fields};
 
 /// Why a `config.json` was refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The text is not a JSON object.
     #[error("config.json: not a JSON object: {0}")]
@@ -91,6 +92,18 @@ pub enum TimeInjection {
 }
 
 /// A checked `UNet2DModel` configuration. Field names are diffusers' own.
+///
+/// ```
+/// use ddim_web::unet::config::UnetConfig;
+///
+/// let config = UnetConfig::from_json(
+///     r#"{"sample_size": 32, "in_channels": 3, "out_channels": 3, "block_out_channels": [32, 64],
+///         "down_block_types": ["DownBlock2D", "AttnDownBlock2D"],
+///         "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}"#,
+/// )?;
+/// assert_eq!(config.sample_size, Some([32, 32]));
+/// # Ok::<(), ddim_web::unet::config::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnetConfig {
     /// Height and width of the images the model was trained on, where the file says so.
@@ -197,6 +210,17 @@ impl UnetConfig {
         let levels = block_out_channels.len();
         if !(1..=MAX_LEVELS).contains(&levels) {
             return Err(f.reject("block_out_channels", "1 to 8 integers from 1 to 8192"));
+        }
+        // diffusers would fail at the first step only.
+        let factor = 1 << (levels - 1);
+        if sample_size.is_some_and(|size| size.iter().any(|side| side % factor != 0)) {
+            let halvings = levels - 1;
+            return Err(f.reject(
+                "sample_size",
+                &format!(
+                    "multiples of {factor}, because the network halves its images {halvings} times"
+                ),
+            ));
         }
         let down_blocks = blocks(
             f,
@@ -484,6 +508,8 @@ fn blocks(
     );
     let kinds = f.list(name, &expected, |v| {
         let text = v.as_str()?;
+        // What blocks were called in the first releases of diffusers.
+        let text = text.strip_prefix("UNetRes").unwrap_or(text);
         known
             .iter()
             .find(|(n, _)| *n == text)

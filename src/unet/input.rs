@@ -8,6 +8,7 @@ pub const MAX_NUMBERS: usize = 1 << 27;
 
 /// Why the network cannot run on an input.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InputError {
     /// The values do not fill the shape.
     #[error(

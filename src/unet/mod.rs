@@ -1,10 +1,11 @@
 //! The network: diffusers' `UNet2DModel` (the UNet of Ho et al. 2020, appendix B).
 //!
-//! What it is made of ([`config`]), what it can run on ([`input`]) and its weights ([`weights`]); the network itself is
-//! lowered by [`crate::engine::plan`], and written layer by layer in burn by `Unet` (feature `burn`).
+//! What it is made of ([`config`]), what it can run on ([`input`]), its weights ([`weights`]) and what its classes are
+//! called ([`labels`]); the network itself is lowered by [`crate::engine::plan`], and written layer by layer in burn by `Unet` (feature `burn`).
 
 pub mod config;
 pub mod input;
+pub mod labels;
 pub mod weights;
 
 pub(crate) mod sinusoids;

@@ -8,8 +8,11 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 
+use crate::json::{brief, cut};
+
 /// Why a weights file was refused. Every message names the file's part that is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WeightsError {
     /// The bytes are not safetensors.
     #[error("weights: expected a .safetensors file, found {0}")]
@@ -52,6 +55,9 @@ pub enum WeightsError {
     },
 }
 
+/// Of what does not fit; with what stands around it, a line has 500 characters at most.
+const LONGEST: usize = 400;
+
 fn describe(
     missing: &[String],
     extra: &[String],
@@ -72,7 +78,7 @@ fn describe(
         });
         parts.push(format!("wrong shape: {}", some(list)));
     }
-    parts.join("; ")
+    cut(&parts.join("; "), LONGEST)
 }
 
 /// The first few of a list that may be as long as a file wants it, and how many more there are.
@@ -127,8 +133,34 @@ fn current_name(name: &str) -> String {
         .fold(name.to_string(), |name, (old, new)| name.replace(old, new))
 }
 
+/// What every tensor of a wrapped network has before its name, such as `module.` (`DataParallel`) and `_orig_mod.`
+/// (`torch.compile`). The network's first layer tells it; `None` where there is none, or not all names have it.
+fn prefix<'a>(names: &[&'a str]) -> Option<&'a str> {
+    const FIRST: &str = "conv_in.weight";
+    let prefix = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(FIRST))
+        .find(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+        .filter(|prefix| !prefix.is_empty())?;
+    (names.iter().all(|name| name.starts_with(prefix))).then_some(prefix)
+}
+
+/// What is worth knowing of how the weights in `bytes` are read, a sentence each; nothing where they are no
+/// `.safetensors` file.
+pub fn remarks(bytes: &[u8]) -> Vec<String> {
+    let Ok(file) = parse(bytes) else {
+        return Vec::new();
+    };
+    let prefix = prefix(&file.names());
+    let told = prefix.map(|prefix| {
+        let prefix = shortened(prefix);
+        format!("weights: all tensors have the prefix {prefix} before their names; it is left out")
+    });
+    told.into_iter().collect()
+}
+
 /// The tensors that a network needs from the bytes of a `.safetensors` file (f32, f16 or bf16; current or old
-/// attention names), by name, row-major in PyTorch's shapes.
+/// attention names; a prefix that all names share is left out), by name, row-major in PyTorch's shapes.
 ///
 /// # Errors
 /// [`WeightsError`]: all tensors that are missing, unknown or misshapen are named at once.
@@ -137,11 +169,14 @@ pub fn tensors(
     bytes: &[u8],
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
     let file = parse(bytes)?;
+    let prefix = prefix(&file.names()).unwrap_or_default();
     let mut found: BTreeMap<String, TensorView> = BTreeMap::new();
-    for (name, view) in file.iter() {
+    for (full, view) in file.iter() {
+        let name = &full[prefix.len()..];
         let current = current_name(name);
+        let is_there = |name: &str| file.tensor(&format!("{prefix}{name}")).is_ok();
         // A tensor under its old and its new name at once: the old one is left over.
-        let kept = if name != current && file.tensor(&current).is_ok() {
+        let kept = if name != current && is_there(&current) {
             name.to_string()
         } else {
             current
@@ -183,7 +218,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
                     bytes.len()
                 )
             }
-            other => format!("a damaged one ({other})"),
+            other => format!("a damaged one ({})", brief(&other.to_string())),
         })
     })
 }

@@ -8,6 +8,8 @@ use crate::engine::UnknownStorage;
 use crate::engine::{EngineError, UnknownEngine};
 #[cfg(feature = "train")]
 use crate::images::ImageError;
+#[cfg(feature = "figures")]
+use crate::model_files::{ModelError, layout::LayoutError};
 use crate::noise::NoiseError;
 use crate::normality::NormalityError;
 use crate::runs::marginals::MarginalError;
@@ -25,6 +27,7 @@ use crate::timesteps::TimestepsError;
 use crate::train::{CheckpointError, OptionError, TrainError};
 use crate::unet::config::ConfigError;
 use crate::unet::input::InputError;
+use crate::unet::labels::LabelsError;
 use crate::unet::weights::WeightsError;
 
 impl HasKind for OutOfMemory {
@@ -39,6 +42,20 @@ impl HasKind for ConfigError {
     }
 }
 
+#[cfg(feature = "figures")]
+impl HasKind for ModelError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Config(error) => error.kind(),
+            Self::Scheduler(error) => error.kind(),
+            Self::Weights(error) => error.kind(),
+            Self::Layout(LayoutError::NoConfig) | Self::Family(_) => Kind::Config,
+            Self::Layout(_) | Self::Torch { .. } | Self::Shards { .. } => Kind::Weights,
+            Self::Open { .. } | Self::Zip(_) => Kind::Input,
+        }
+    }
+}
+
 impl HasKind for WeightsError {
     fn kind(&self) -> Kind {
         Kind::Weights
@@ -48,6 +65,20 @@ impl HasKind for WeightsError {
 impl HasKind for InputError {
     fn kind(&self) -> Kind {
         Kind::Input
+    }
+}
+
+impl HasKind for LabelsError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Unknown { .. } => Kind::Options,
+            Self::Json(_)
+            | Self::Field(_)
+            | Self::Name { .. }
+            | Self::Twice { .. }
+            | Self::Same { .. }
+            | Self::Class { .. } => Kind::Config,
+        }
     }
 }
 
@@ -73,7 +104,7 @@ impl HasKind for EngineError {
             Self::Memory(_) => Kind::Memory,
             Self::NoGpu(_) | Self::Device(_) | Self::Kernel(_) => Kind::Device,
             Self::Lost(_) | Self::Gone(_) => Kind::Lost,
-            Self::Absent(_) => Kind::Options,
+            Self::Absent(_) | Self::AbsentOn(_) => Kind::Options,
         }
     }
 }
@@ -134,6 +165,7 @@ impl HasKind for Refusal {
             | Self::Step { .. }
             | Self::Count { .. }
             | Self::Values { .. }
+            | Self::Room { .. }
             | Self::Alone { .. } => Kind::Options,
         }
     }
@@ -270,6 +302,7 @@ impl HasKind for CheckpointError {
             Self::Config(error) => error.kind(),
             Self::Network(error) => error.kind(),
             Self::Scheduler(error) => error.kind(),
+            Self::Classes(error) => error.kind(),
             Self::Options(error) => error.kind(),
         }
     }
@@ -284,7 +317,8 @@ impl HasKind for TrainError {
             Self::Scheduler(error) => error.kind(),
             Self::Weights(error) => error.kind(),
             Self::Input(error) => error.kind(),
-            Self::Network { .. } | Self::Data { .. } => Kind::Input,
+            Self::Network { .. } | Self::Labels { .. } | Self::Data { .. } => Kind::Input,
+            Self::Classes(error) => error.kind(),
             Self::NotFinite { .. } => Kind::Diverged,
             Self::Device(error) => error.kind(),
             Self::Over { .. } => Kind::Over,

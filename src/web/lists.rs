@@ -49,7 +49,7 @@ fn refused(bytes: u64) -> WebError {
 ///
 /// # Errors
 /// Where there is no memory for it.
-#[cfg(any(feature = "network", feature = "training"))]
+#[cfg(any(feature = "network", all(feature = "training", feature = "cpu")))]
 pub fn float_array(numbers: &[f32]) -> Result<Float32Array, WebError> {
     let array = Floats::new(numbers.len() as u32).map_err(|_| refused(4 * numbers.len() as u64))?;
     let array: Float32Array = JsValue::from(array).unchecked_into();

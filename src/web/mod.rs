@@ -2,11 +2,14 @@
 //!
 //! Types here convert and forward; errors become JavaScript `Error`s with the Rust message and a `kind`. Each file has the
 //! TypeScript of its own types, so that a package has those of what is in it: `network` (the feature of that name) is what
-//! `pkg/` has, `figures` what `pkg/figures/` has, `training` what `pkg/training/` has.
+//! `pkg/` has, `figures` what `pkg/figures/` has, `training` what `pkg/training/` has. The features `cpu` and `gpu` are
+//! their engines.
 
 #[cfg(all(feature = "gpu", any(feature = "network", feature = "training")))]
 mod adapter;
 mod checks;
+#[cfg(any(feature = "network", feature = "training"))]
+mod device;
 mod error;
 #[cfg(feature = "figures")]
 mod figures;
@@ -18,12 +21,16 @@ mod network;
 mod options;
 mod panic;
 mod scheduler;
+#[cfg(all(
+    feature = "cpu",
+    feature = "gpu",
+    any(feature = "network", feature = "training")
+))]
+mod software;
 #[cfg(feature = "training")]
 mod training;
 mod values;
 
-#[cfg(all(feature = "gpu", any(feature = "network", feature = "training")))]
-pub use adapter::is_software_adapter;
 use error::js_error;
 pub use error::{Kind, WebError};
 #[cfg(feature = "figures")]
@@ -32,6 +39,12 @@ pub use figures::*;
 pub use network::*;
 pub use panic::on_panic;
 pub use scheduler::scheduler_info;
+#[cfg(all(
+    feature = "cpu",
+    feature = "gpu",
+    any(feature = "network", feature = "training")
+))]
+pub use software::is_software_adapter;
 #[cfg(feature = "training")]
 pub use training::WebTrainer;
 

@@ -17,6 +17,8 @@ export interface SchedulerInfo {
   timestep_spacing: string;
   /** Keys of scheduler_config.json that are ignored. */
   unknown_keys: string[];
+  /** What is worth knowing of how it was read, a sentence each. */
+  notes: string[];
 }
 "#;
 
@@ -35,12 +37,14 @@ pub fn scheduler_info(scheduler_json: &str) -> Result<JsSchedulerInfo, WebError>
         num_train_timesteps: usize,
         timestep_spacing: String,
         unknown_keys: Vec<String>,
+        notes: Vec<String>,
     }
     let scheduler = SchedulerConfig::from_json(scheduler_json).map_err(js_error)?;
     let info = Info {
         num_train_timesteps: scheduler.num_train_timesteps,
         timestep_spacing: scheduler.timestep_spacing.to_string(),
         unknown_keys: scheduler.unknown_keys(),
+        notes: scheduler.notes(),
     };
     Ok(plain_object(&info)?.unchecked_into())
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::process::Output;
 
 use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{AnimationDecoder, DynamicImage, Frame, RgbImage};
@@ -134,6 +135,17 @@ fn the_film_of_an_interpolation_ends_with_its_sheet() {
     assert!(film[2].0 == folder.picture("interpolation.png"));
 }
 
+/// Refused after the model was loaded, which says what it is on lines of its own.
+fn refused_late(output: &Output, word: &str) {
+    let told = String::from_utf8_lossy(&output.stderr);
+    let last = told.lines().last().unwrap_or_default();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        last.starts_with("ddim-web: ") && last.contains(word),
+        "{told}"
+    );
+}
+
 #[test]
 fn films_that_make_no_sense_are_refused_before_any_work() {
     let folder = Folder::new("film-usage");
@@ -160,4 +172,14 @@ fn films_that_make_no_sense_are_refused_before_any_work() {
         "config.json/a.gif",
     ];
     refused(&folder.run("sample", &arguments), 1, "a.gif");
+    // Enlarged until two rows can be seen, this has more columns than the format; no step is made for that.
+    let arguments = ["--steps", "1", "--size", "2", "512", "--count"];
+    let with = |more: &[&'static str]| [&arguments as &[&str], more].concat();
+    refused_late(
+        &folder.run("sample", &with(&["1", "--animate", "a.webp"])),
+        "animate",
+    );
+    // 128 × 128 of them are more than memory holds.
+    refused_late(&folder.run("sample", &with(&["16384"])), "MB of memory");
+    assert_eq!(folder.names().len(), 3, "{:?}", folder.names());
 }

@@ -2,8 +2,10 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod animate;
+mod classes;
 mod compare;
 mod dissect;
+mod examples;
 mod files;
 mod interpolate;
 mod invert;
@@ -11,9 +13,11 @@ mod mix;
 mod nearest;
 mod pictures;
 mod plan;
+mod publish;
 #[path = "../network/rule.rs"]
 mod rule;
 mod sample;
+mod serve;
 mod steps;
 mod support;
 mod variations;

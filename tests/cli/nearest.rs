@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use burn::tensor::Device;
 use ddim_web::evaluate::FeatureNetwork;
 use image::{Rgb, RgbImage};
 
@@ -119,11 +118,11 @@ fn without_images_the_model_makes_those_of_sample() {
 fn features_of_a_classifier_can_take_the_place_of_pixels() {
     let folder = folder("features");
     fs::write(folder.path("network.safetensors"), CLASSIFIER).unwrap();
-    let network = FeatureNetwork::from_bytes(CLASSIFIER, &Device::flex()).unwrap();
+    let network = FeatureNetwork::from_bytes(CLASSIFIER).unwrap();
     let values = pictures(&folder).concat();
     let shape = [PICTURES, 3, 8, 8];
     assert_eq!(values.len(), PICTURES * IMAGE);
-    let features = network.features(values, shape).unwrap();
+    let features = network.features(&values, shape).unwrap();
     let rows = features.chunks_exact(network.dimension());
     let all: Vec<Vec<f32>> = rows.map(Into::into).collect();
     let data = ["--data", "data", "--network", "network.safetensors"];

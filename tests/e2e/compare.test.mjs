@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { SETTINGS, defaults } from '../../www/state.js';
 import { PRESETS, groupsOf, planOf, settle } from '../../www/views/compare/plan.js';
 import { open, packageThat } from './helpers.mjs';
+import { networkOf } from './networks.mjs';
 
 /** @typedef {import('./demo.mjs').Demo} Demo @typedef {import('../../www/state.js').Values} Values */
 
@@ -31,7 +32,7 @@ async function opened(t, hash, more = {}) {
 
 /** @param {Demo} demo */
 async function run(demo) {
-  await demo.get('compare-run').click();
+  await demo.press('compare-run');
   await demo.until('done');
 }
 
@@ -73,6 +74,18 @@ test('a cell is the picture that Generate makes with the settings of its link', 
   assert.equal(await demo.get('steps').inputValue(), '4');
   await demo.generate();
   assert.deepEqual((await demo.pixels())[1], fourth);
+});
+
+test('in 1000 steps the column η = 0 is what Generate makes in 1000 steps', async (t) => {
+  const demo = await opened(t, 'model=tiny&preset=custom&columns=eta&rows=1000&across=0,1&seed=3', { prepare: networkOf('no-middle', [{ id: 'tiny', name: 'Tiny' }]) });
+  await run(demo);
+  const [still, random] = await pictures(demo);
+  assert.notDeepEqual(still, random);
+  await demo.page.evaluate(() => (location.hash = 'view=generate&model=tiny&device=cpu&steps=1000&eta=0&batch=1&seed=3&pace=fast'));
+  await demo.get('generate').waitFor();
+  await demo.generate();
+  assert.match(await demo.status(), /^Done: 1 picture in 1,?000 steps/);
+  assert.deepEqual(await demo.pixels(), [still]);
 });
 
 test('all draws of a row begin with one x_t, the first of them being the picture of the seed itself', async (t) => {
@@ -151,9 +164,17 @@ test('the address makes the same pictures again, and what is touched is no prese
   assert.ok(await demo.get('preset-custom').isChecked());
   await demo.get('across').fill('ddim, ddpm_fixed_small');
   await run(demo);
-  const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.get('compare-save').click()]);
-  assert.equal(download.suggestedFilename(), 'fashion-mnist-compare-method-seed1.png');
+  assert.equal((await demo.save('compare-save', 'Table PNG')).name, 'fashion-mnist-compare-method-seed1.png');
   const shown = await pictures(demo);
+  const saved = await demo.save('compare-save', 'Film, exact');
+  assert.equal(saved.name, 'fashion-mnist-compare-method-seed1-film.png');
+  // The last picture of the last row: half a letter from the edges, a line of text and a half below each row.
+  const scale = 8;
+  const [gap, line] = [6.5, 19.5];
+  const frames = await demo.film(saved.bytes, 'image/png', { left: Math.round(-1 - gap - 32 * scale), top: 1 + Math.round(gap + line + 32 * scale + line + gap), scale });
+  assert.equal(frames.length, 3, 'one for each step of the longest run');
+  assert.deepEqual(frames[2], (shown.at(-1) ?? []).filter((_, i) => i % 4 === 0));
+  assert.notDeepEqual(frames[1], frames[2]);
   await demo.page.waitForURL(/rows=2,3&columns=method&across=ddim/);
   const again = await open(t, { hash: new URL(demo.page.url()).hash.slice(1) });
   await again.until('ready');

@@ -1,5 +1,6 @@
 // The page as a test sees it, and how Chromium is started for it.
 
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
@@ -125,8 +126,24 @@ export class Demo {
     return this.get('notice').allInnerTexts();
   }
 
+  /**
+   * Presses the button of a view that begins something, and waits until the status speaks of that: until then it may
+   * still say `done` or `stopped`, of the run before.
+   * @param {string} testId
+   */
+  async press(testId) {
+    const heard = await this.page.evaluateHandle(() => {
+      const heard = { change: false };
+      const status = /** @type {HTMLElement} */ (document.querySelector('[data-testid="status"]'));
+      new MutationObserver(() => (heard.change = true)).observe(status, { attributeFilter: ['data-state'], childList: true });
+      return heard;
+    });
+    await this.get(testId).click();
+    await this.page.waitForFunction(({ change }) => change, heard, POLLING);
+  }
+
   async generate() {
-    await this.get('generate').click();
+    await this.press('generate');
     return this.until('done');
   }
 
@@ -163,6 +180,44 @@ export class Demo {
   /** @returns {Promise<Recorded[]>} */
   recordedSteps() {
     return this.page.evaluate('recorded');
+  }
+
+  /**
+   * Saves by an entry of a menu.
+   * @param {string} testId  of the menu's button @param {string|RegExp} entry
+   * @returns {Promise<{name: string, bytes: Buffer}>}
+   */
+  async save(testId, entry) {
+    await this.get(testId).click();
+    const [download] = await Promise.all([this.page.waitForEvent('download'), this.page.getByRole('menuitem', { name: entry }).click()]);
+    return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+  }
+
+  /**
+   * What the browser sees in a film of one picture of 32 × 32 pixels, or at one place of it.
+   * @param {Buffer} bytes @param {string} type
+   * @param {{left: number, top: number, scale: number}} place  of the picture; negative ones count from the right
+   * @returns {Promise<number[][]>}  frame by frame the red of every pixel, out of the middle of its magnified one
+   */
+  film(bytes, type, place) {
+    return this.page.evaluate(
+      async ({ base64, type, left, top, scale }) => {
+        const decoder = new ImageDecoder({ data: Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)), type });
+        await Promise.all([decoder.completed, decoder.tracks.ready]);
+        const frames = [];
+        for (let i = 0; i < (decoder.tracks.selectedTrack?.frameCount ?? 0); i++) {
+          const { image } = await decoder.decode({ frameIndex: i });
+          const { displayWidth: width, displayHeight: height } = image;
+          const rgba = new Uint8Array(4 * width * height);
+          await image.copyTo(rgba, { format: 'RGBA' });
+          image.close();
+          const start = (left < 0 ? width + left : left) + scale / 2;
+          frames.push(Array.from({ length: 1024 }, (_, i) => rgba[4 * ((Math.floor(top + scale / 2) + Math.floor(i / 32) * scale) * width + Math.floor(start) + (i % 32) * scale)]));
+        }
+        return frames;
+      },
+      { base64: bytes.toString('base64'), type, ...place },
+    );
   }
 
   /** Moves a slider as a hand would, with its events. @param {string} testId @param {number} value */

@@ -12,7 +12,7 @@ test('auto without an adapter takes the CPU and says so', async (t) => {
   await demo.until('ready');
   const notices = await demo.notices();
   assert.equal(notices.length, 1);
-  assert.match(notices[0], /WebGPU.*CPU is used instead/);
+  assert.match(notices[0], /WebGPU.*CPU is used, which is slower/);
   assert.match(await demo.get('adapter').innerText(), /CPU/);
   await demo.generate();
 });
@@ -121,6 +121,41 @@ test('burn is downloaded only when it is selected, and gives the same picture on
   assert.ok(worstDifference(plan, burn) <= 2, `grey levels differ by up to ${worstDifference(plan, burn)}`);
 });
 
+/** The folders of the packages that a page has downloaded. @param {Demo} demo */
+const packagesOf = (demo) => demo.requests.flatMap((request) => request.match(/(?<=\/pkg\/).*(?=ddim_web_bg\.wasm$)/) ?? []);
+
+/** A software adapter passes for a graphics card, of which `GPUAdapter.prototype` has what `code` gives it. */
+const cardThat = (code = '') => before(`if (typeof GPUAdapter !== 'undefined') {
+  Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => ({ vendor: 'some', architecture: 'card', device: '', description: '' }) });
+  ${code}
+}`);
+
+test('whoever has a graphics card downloads the package for it and no other, and the CPU takes over with its own', async (t) => {
+  const hash = 'device=auto&steps=1&batch=1';
+  const card = await open(t, { flags: 'swiftShader', hash, prepare: cardThat() });
+  await card.until('ready');
+  assert.match(await card.get('adapter').innerText(), /WebGPU.*some card/);
+  assert.deepEqual(packagesOf(card), ['webgpu/']);
+  await card.generate();
+  assert.deepEqual(packagesOf(card), ['webgpu/']);
+
+  const refusing = cardThat("GPUAdapter.prototype.requestDevice = async () => { throw new Error('out of chips'); };");
+  const fallen = await open(t, { flags: 'swiftShader', hash, prepare: refusing });
+  await fallen.until('ready');
+  assert.deepEqual(packagesOf(fallen), ['webgpu/', 'cpu/relaxed/']);
+  const notices = (await fallen.notices()).join(' ');
+  assert.match(notices, /The graphics card could not take the model \(.*out of chips.*\), so the CPU is used\./);
+  await fallen.generate();
+  assert.doesNotMatch(await fallen.get('adapter').innerText(), /WebGPU/);
+  assert.deepEqual(packagesOf(fallen), ['webgpu/', 'cpu/relaxed/'], 'its other workers have what the first one has');
+
+  // Asked for by name, it is not replaced.
+  const named = await open(t, { flags: 'swiftShader', hash: 'device=webgpu&steps=1&batch=1', prepare: refusing });
+  await named.until('error');
+  assert.match(await named.status(), /out of chips/);
+  assert.deepEqual(packagesOf(named), ['webgpu/']);
+});
+
 test('the package with relaxed SIMD is for browsers that have it, and the pictures are the same within 1 grey level', async (t) => {
   const relaxed = await open(t, { hash: 'device=cpu&steps=2&batch=1&seed=11' });
   await relaxed.until('ready');
@@ -130,9 +165,8 @@ test('the package with relaxed SIMD is for browsers that have it, and the pictur
     prepare: before('const { validate } = WebAssembly; WebAssembly.validate = (bytes) => !bytes.join().includes("253,133,2") && validate(bytes);'),
   });
   await plain.until('ready');
-  const wasmOf = (/** @type {Demo} */ demo) => demo.requests.filter((request) => request.endsWith('.wasm')).map((request) => request.replace(/^.*\/pkg\//, ''));
-  assert.deepEqual(wasmOf(relaxed), ['relaxed/ddim_web_bg.wasm']);
-  assert.deepEqual(wasmOf(plain), ['ddim_web_bg.wasm']);
+  assert.deepEqual(packagesOf(relaxed), ['cpu/relaxed/']);
+  assert.deepEqual(packagesOf(plain), ['cpu/']);
   await relaxed.generate();
   await plain.generate();
   const worst = worstDifference(await relaxed.pixels(), await plain.pixels());

@@ -153,7 +153,7 @@ test('steps, posterior and weights are those of the equations', async (t) => {
 test('a run measures the bound, term by term, and what it says is the sum of what it plots', async (t) => {
   const demo = await open(t, { hash: VIEW });
   await ready(demo);
-  await demo.get('forward-run').click();
+  await demo.press('forward-run');
   await demo.until('done');
   const bound = await tableOf(demo, 'forward-plot-bound', 50);
   assert.deepEqual(bound.t, [...bound.t].sort((a, b) => a - b));
@@ -172,7 +172,7 @@ test('a picture that the model makes: a run makes it and measures it, and its li
   const demo = await open(t, { hash: link });
   await demo.until('ready');
   await demo.page.getByText('This picture is made by the model: press the button.').waitFor();
-  await demo.get('forward-run').click();
+  await demo.press('forward-run');
   await demo.until('done');
   await arrives(demo);
   const first = await pixels(demo);

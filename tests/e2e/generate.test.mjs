@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { open, schedulerWith } from './helpers.mjs';
+import { before, open, schedulerWith } from './helpers.mjs';
+import { networkOf } from './networks.mjs';
 
 test('the canvas shows another picture at every step that there is time to paint, and the last one at the end', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=4&batch=1&seed=1' });
@@ -232,25 +233,18 @@ test('every sampler of the controls makes a picture of its own', async (t) => {
   assert.deepEqual(same, []);
 });
 
-/** Takes an entry of the menu. @param {import('./demo.mjs').Demo} demo @param {RegExp} name @returns the download that comes of it */
-async function save(demo, name) {
-  await demo.get('save').click();
-  const [download] = await Promise.all([demo.page.waitForEvent('download'), demo.page.getByRole('menuitem', { name }).click()]);
-  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
-}
-
 test('the film and the numbers of a run can be saved, and each file says how to make it again', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=3&batch=2&seed=7' });
   await demo.until('ready');
   await demo.generate();
   const link = 'view=generate&model=fashion-mnist&device=cpu&steps=3';
-  const gif = await save(demo, /^Film GIF/);
+  const gif = await demo.save('save', /^Film GIF/);
   assert.equal(gif.name, 'fashion-mnist-seed7-steps3-eta0-model-ddim-x0-film.gif');
   assert.equal(gif.bytes.toString('latin1', 0, 6), 'GIF89a');
-  const apng = await save(demo, /exact/);
+  const apng = await demo.save('save', /exact/);
   assert.equal(apng.bytes.readUInt32BE(apng.bytes.indexOf('acTL') + 4), 3, 'frames');
-  const latents = await save(demo, /^First noise/);
-  const result = await save(demo, /^Result/);
+  const latents = await demo.save('save', /^First noise/);
+  const result = await demo.save('save', /^Result/);
   for (const { name, bytes } of [apng, latents, result]) assert.ok(bytes.includes(link), `${name} has no link in it`);
   // In a GIF a comment comes in pieces of up to 255 bytes, each with its length before it.
   let comment = '';
@@ -269,8 +263,16 @@ test('the saved PNG is the grid on show, magnified, under a name that says what 
   const demo = await open(t, { hash: 'device=cpu&steps=2&batch=4&seed=7' });
   await demo.until('ready');
   await demo.generate();
+  const enlarged = async () => {
+    await demo.get('canvas').first().click();
+    const caption = await demo.get('enlarge-caption').innerText();
+    await demo.get('enlarge-close').click();
+    return caption.split(' · ')[0];
+  };
+  assert.equal(await enlarged(), 'Step 2 of 2');
   await demo.slide('scrub', 0);
-  const { name, bytes: png } = await save(demo, /^Picture/);
+  assert.equal(await enlarged(), 'Step 1 of 2');
+  const { name, bytes: png } = await demo.save('save', /^Picture/);
   assert.equal(name, 'fashion-mnist-seed7-steps2-eta0-model-ddim-x0-step1.png');
   assert.equal(png.toString('latin1', 1, 4), 'PNG');
   const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];
@@ -310,4 +312,41 @@ test('every model of the list draws pictures, in grey or colour', async (t) => {
     assert.ok(new Set(picture).size > 10, `the picture of ${id} is not blank`);
   }
   assert.deepEqual(demo.errors, []);
+});
+
+test('2,000 steps leave memory flat: the engine takes no more, and the page gives back what the run before had', async (t) => {
+  const demo = await open(t, {
+    hash: 'model=tiny&device=cpu&steps=2000&batch=1&eta=1',
+    prepare: async (context) => {
+      await networkOf('no-middle', [{ id: 'tiny', name: 'Tiny' }], { num_train_timesteps: 2000 })(context);
+      await before(`
+        const { instantiate } = WebAssembly;
+        WebAssembly.instantiate = async (...all) => {
+          const made = await instantiate(...all);
+          globalThis.memory = (made.instance ?? made).exports.memory;
+          return made;
+        };`)(context);
+    },
+  });
+  await demo.until('ready');
+  const session = await demo.page.context().newCDPSession(demo.page);
+  await session.send('Performance.enable');
+  const measured = async () => {
+    await session.send('HeapProfiler.collectGarbage');
+    const { metrics } = await session.send('Performance.getMetrics');
+    const [worker] = demo.page.workers();
+    return { page: metrics.find(({ name }) => name === 'JSHeapUsedSize')?.value ?? NaN, engine: Number(await worker.evaluate('memory.buffer.byteLength')) };
+  };
+  await demo.get('steps').fill('100');
+  await demo.generate();
+  const { engine } = await measured();
+  await demo.get('steps').fill('2000');
+  await demo.generate();
+  const first = await measured();
+  await demo.generate();
+  const second = await measured();
+  assert.match(await demo.status(), /^Done: 1 picture in 2,?000 steps/);
+  assert.ok(engine > 0);
+  assert.deepEqual([first.engine, second.engine], [engine, engine]);
+  assert.ok(second.page - first.page < 0.5e6, `${((second.page - first.page) / 1e6).toFixed(2)} MB more on the page`);
 });

@@ -40,8 +40,8 @@ export const schedulerWith = (changes) => (/** @type {Context} */ context) =>
   });
 
 /** Scripts and wasm of the packages in pkg/ that have a network, for routes. */
-export const PACKAGE_SCRIPTS = /\/pkg\/(relaxed\/|burn\/)?ddim_web\.js$/;
-export const PACKAGE_WASM = /\/pkg\/(relaxed\/|burn\/)?ddim_web_bg\.wasm$/;
+export const PACKAGE_SCRIPTS = /\/pkg\/(cpu\/|cpu\/relaxed\/|webgpu\/|burn\/)ddim_web\.js$/;
+export const PACKAGE_WASM = /\/pkg\/(cpu\/|cpu\/relaxed\/|webgpu\/|burn\/)ddim_web_bg\.wasm$/;
 
 /** For `prepare`: the page sees a computer with so many cores. @param {number} count */
 export const cores = (count) => (/** @type {Context} */ context) =>
@@ -67,13 +67,12 @@ export const packageThat = (body, loading = '') => (/** @type {Context} */ conte
         export default async function init() {}
         let panic = () => {};
         export const on_panic = (listener) => (panic = listener);
-        export const is_software_adapter = () => false;
-        export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [] });
+        export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [], notes: [] });
         export class Denoiser {
           static async load(config, weights, device) { ${loading} return Object.assign(new Denoiser(), { device }); }
           tuning() {}
           info() {
-            return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [] };
+            return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [], notes: [] };
           }
           sampler(options) {
             const picture = () => new Float32Array(options.batch * 1024);
@@ -122,7 +121,11 @@ export const packageThat = (body, loading = '') => (/** @type {Context} */ conte
 export async function open(t, { hash = 'device=cpu&steps=2&batch=1', flags = 'noWebGpu', context: options = {}, prepare, url } = {}) {
   const browser = await browserWith(flags);
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
-  t.after(() => context.close());
+  t.after(async () => {
+    // Files may still be on their way through a route.
+    await Promise.all([context, ...context.pages()].map((each) => each.unrouteAll({ behavior: 'ignoreErrors' })));
+    await context.close();
+  });
   await prepare?.(context);
   const demo = new Demo(await context.newPage());
   const paced = hash === '' || /(^|&)pace=/.test(hash) ? hash : `${hash}&pace=fast`;

@@ -3,8 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { Task } from '../../www/run.js';
+import { defaults } from '../../www/state.js';
 import { Latest } from '../../www/ui/latest.js';
+import { Maker } from '../../www/views/interpolate/maker.js';
 import { open } from './helpers.mjs';
+import { file, png } from './pictures.mjs';
 
 /** @typedef {import('./demo.mjs').Demo} Demo */
 
@@ -30,7 +34,7 @@ const farthest = (a, b) => Math.max(...a.map((v, i) => Math.abs(v - b[i])));
 
 /** Fills the map. @param {Demo} demo */
 async function fill(demo) {
-  await demo.get('interpolate-run').click();
+  await demo.press('interpolate-run');
   await demo.until('done');
 }
 
@@ -148,8 +152,7 @@ test('at a corner there is the picture that Generate makes of its seed; a link g
   assert.deepEqual(await picture(elsewhere), between);
 
   await elsewhere.page.evaluate(() => (location.hash = 'view=generate&device=cpu&steps=3&seed=5&batch=1'));
-  await elsewhere.get('generate').click();
-  await elsewhere.until('done');
+  await elsewhere.generate();
   assert.deepEqual((await levels(elsewhere, 'canvas'))[0], corner);
 });
 
@@ -237,6 +240,92 @@ test('four corners stand at the corners of a square; its two sliders and the map
   await hashHolds(demo, 'at=0,0');
   await demo.page.waitForFunction(() => document.querySelector('[data-testid="interpolate-note"]')?.textContent === '3 steps');
   assert.deepEqual(await picture(demo), corners[0]);
+});
+
+test('pictures at the corners become noise and come back as Reconstruct brings them; the link names samples, and says what it cannot carry', async (t) => {
+  const demo = await open(t, { hash: `${VIEW}&steps=4&frames=3&corners=s0,s2`, context: { permissions: ['clipboard-read', 'clipboard-write'] } });
+  await demo.until('ready');
+  await fill(demo);
+  const [frames, corners] = [await levels(demo, 'interpolate-frame'), await levels(demo, 'interpolate-corner')];
+  assert.equal(await demo.get('interpolate-name-1').innerText(), 'sample 2');
+  assert.ok(farthest(frames[0], corners[0]) > 0, 'four steps lose something');
+  assert.ok(Math.min(farthest(frames[1], frames[0]), farthest(frames[1], frames[2])) > 50, 'in the middle is another picture');
+
+  const there = await open(t, { hash: 'view=reconstruct&device=cpu&steps=4&picture=2' });
+  await there.until('ready');
+  await there.press('reconstruct-run');
+  await there.until('done');
+  const [given, back] = await Promise.all(['picture', 'back'].map((name) => there.page.evaluate((of) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(`[data-cell="${of}"] canvas`));
+    const { data } = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d')).getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from(data).filter((_, i) => i % 4 === 0);
+  }, name)));
+  assert.deepEqual(corners[1], given);
+  assert.ok(farthest(frames[2], back) <= 1, `${farthest(frames[2], back)} levels from what Reconstruct makes`);
+
+  // A picture of one's own in the place of sample 2, and a sample in that of the first.
+  await demo.get('interpolate-picture-1').click();
+  await demo.get('interpolate-files').setInputFiles(file('one.png', png(1, 1, { row: Buffer.of(99) })));
+  await demo.page.waitForFunction(() => document.querySelector('[data-testid="interpolate-remark"]')?.textContent === 'B: your picture, scaled to 32 × 32, in grey.');
+  assert.ok(!(await demo.get('interpolate-picker').isVisible()));
+  assert.deepEqual(new Set((await levels(demo, 'interpolate-corner'))[1]), new Set([99]));
+  await demo.until('done');
+  await demo.get('interpolate-picture-0').click();
+  await demo.get('interpolate-sample-3').click();
+  await hashHolds(demo, 'corners=s3,s2');
+  await demo.get('interpolate-copy').click();
+  await demo.page.waitForFunction(() => [...document.querySelectorAll('[data-testid="notice"]')].some(({ textContent }) => textContent?.includes('but not your own picture at B: it opens with sample 2 in its place.')));
+  // Mixed as they are, they need no noise of their own.
+  await demo.get('interpolate-mix').check();
+  await demo.slide('interpolate-v', 0);
+  await demo.until('done');
+  await fill(demo);
+  const [mixed, ends] = [await levels(demo, 'interpolate-frame'), await levels(demo, 'interpolate-corner')];
+  assert.equal(mixed.length, 15);
+  assert.deepEqual([farthest(mixed[12], ends[0]), farthest(mixed[14], ends[1])], [0, 0], 'the bottom row ends at the pictures themselves');
+  await demo.get('interpolate-picture-1').click();
+  await demo.get('interpolate-to-seed').click();
+  await hashHolds(demo, 'corners=s3,2');
+  assert.equal(await demo.get('interpolate-seed-1').inputValue(), '2');
+  assert.deepEqual(demo.errors, []);
+});
+
+test('samples that the model does not have give way to seeds; a file that is no picture changes nothing', async (t) => {
+  const demo = await open(t, { hash: `${VIEW}&steps=2&corners=s98,7` });
+  await demo.until('ready');
+  await hashHolds(demo, 'corners=1,7');
+  assert.match((await demo.notices()).join(), /There is no sample 98: Fashion-MNIST, 32×32 comes with those from 0 to \d+\. Seeds take their place\./);
+  await demo.get('interpolate-picture-0').click();
+  await demo.get('interpolate-files').setInputFiles(file('a.png', 'just a text'));
+  await demo.page.waitForFunction(() => [...document.querySelectorAll('[data-testid="notice"]')].some(({ textContent }) => textContent?.includes('is no picture that can be read')));
+  assert.ok(await demo.get('interpolate-picker').isVisible());
+  await demo.page.keyboard.press('Escape');
+  await fill(demo);
+});
+
+test('a drag that begins while runs of the corners wait for their turn leaves them without a step', async () => {
+  /** How each run was stopped: whether even before its first step. @type {boolean[]} */
+  const stopped = [];
+  const client = /** @type {import('../../www/session.js').AnyClient} */ (/** @type {unknown} */ ({
+    sample: () => {
+      let end = (/** @type {{stopped: boolean}} */ _) => {};
+      const ended = new Promise((/** @type {(end: {stopped: boolean}) => void} */ resolve) => (end = resolve));
+      const stop = (atOnce = false) => {
+        stopped.push(atOnce);
+        end({ stopped: true });
+      };
+      return { ended, stop, taken() {} };
+    },
+  }));
+  const values = defaults();
+  const session = /** @type {import('../../www/session.js').Session} */ (/** @type {unknown} */ ({ options: () => ({ batch: 1 }) }));
+  const ends = /** @type {import('../../www/views/interpolate/ends.js').Ends} */ (/** @type {unknown} */ ({ of: () => [1, 2].map((seed) => ({ key: String(seed), seed, name: '', picture: null })) }));
+  const maker = new Maker(session, ends);
+  const task = new Task(1, { text: '', work: async () => '' }, client);
+  const making = maker.corners(task, values, { long: true, onStep() {}, onCorner() {} });
+  maker.stopLong();
+  assert.deepEqual(stopped, [true, true]);
+  assert.equal(await making, null);
 });
 
 test('nonsense in a link is named and replaced; nonsense in a field is refused; another corner makes another picture', async (t) => {

@@ -84,8 +84,7 @@ test('step by step, back and forth, and on to the end: the same pictures as in o
   assert.equal(await demo.picture(), film[0]);
   await demo.get('step').click();
   assert.equal(await demo.picture(), film[1], 'forward again through what there is');
-  await demo.get('generate').click();
-  await demo.until('done');
+  await demo.generate();
   assert.equal(await demo.picture(), film[3]);
 });
 

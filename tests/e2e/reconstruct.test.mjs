@@ -29,7 +29,7 @@ const cell = (demo, name) =>
 
 /** @param {Demo} demo */
 async function run(demo) {
-  await demo.get('reconstruct-run').click();
+  await demo.press('reconstruct-run');
   return demo.until('done');
 }
 
@@ -40,6 +40,9 @@ const untilRemark = (demo, remark) =>
     remark.source,
     { polling: 20 },
   );
+
+/** @param {string} name */
+const fixture = (name) => readFile(new URL(name, FIXTURES));
 
 /** @param {Demo} demo @param {number} [count] */
 async function untilNotice(demo, count = 1) {
@@ -57,6 +60,12 @@ test('nothing touched: sample 0 goes to noise and comes back, with its numbers',
   assert.notDeepEqual(noise, picture);
   const meanDistance = picture.reduce((sum, level, i) => sum + Math.abs(level - back[i]), 0) / picture.length;
   assert.ok(meanDistance > 0 && meanDistance < 20, `${meanDistance} levels on average`);
+  const saved = await demo.save('reconstruct-save', 'Film, exact');
+  assert.equal(saved.name, 'fashion-mnist-seed1-reconstruct-encode-film.png');
+  // Alone on its sheet, magnified to 512 pixels at most, with one white pixel round it.
+  const frames = await demo.film(saved.bytes, 'image/png', { left: 15, top: 15, scale: 15 });
+  assert.equal(frames.length, 40, 'to noise and back');
+  assert.deepEqual([frames[19], frames[39]], [noise, back]);
   const table = await demo.get('reconstruct-statistics').innerText();
   assert.equal(table.match(/−?\d+\.\d{3}/g)?.length, 14, 'seven numbers of x_T and seven of drawn noise');
   assert.deepEqual(demo.errors, []);
@@ -190,7 +199,17 @@ test('what is no picture is refused in one sentence, and the picture on show sta
     [file('a.png', Buffer.concat([good.subarray(0, 41), Buffer.alloc(6), good.subarray(47)])), /is damaged, or a kind of PNG that this browser cannot read/],
     [file('a.doc', 'just a text'), /is no picture that can be read; PNG, JPEG/],
     [file('x'.repeat(300), 'just a text'), /^“x{24}…x{12}” is no picture/],
+    [file('a.heic', await fixture('halves.heic')), /^“a\.heic” is a HEIC picture, which this browser cannot read; PNG, JPEG/],
+    [file('b.heic', (await fixture('halves.heic')).subarray(0, 430)), /^“b\.heic” is cut off/],
+    [file('b.webp', Buffer.concat([(await fixture('lossless.webp')).subarray(0, 20), Buffer.alloc(26)])), /^“b\.webp” is damaged, or a kind of WEBP/],
+    [file('c.webp', Buffer.from('RIFF\x08\x00\x00\x00WEBPVP8 ', 'latin1')), /^“c\.webp” is damaged/],
+    [file('c.avif', Buffer.concat([(await fixture('halves.avif')).subarray(0, 32), Buffer.alloc(279)])), /^“c\.avif” is damaged, or a kind of AVIF/],
   ];
+  // Cut anywhere, but for the last byte of an odd length, which fills it up.
+  for (const name of ['lossless.webp', 'lossy.webp', 'alpha.webp', 'animated.webp', 'halves.avif', 'animated.avif']) {
+    const whole = await fixture(name);
+    for (const part of [0.3, 0.6, 0.95]) cases.push([file(`${part}${name}`, whole.subarray(0, Math.floor(part * whole.length))), new RegExp(`^“${part}${name}” is (cut off|damaged)`)]);
+  }
   for (const [bad, sentence] of cases) {
     await demo.get('reconstruct-files').setInputFiles(bad);
     await demo.page.waitForFunction(
@@ -226,6 +245,19 @@ test('pictures of every kind arrive as they look: turned, on white, in grey, the
   await take(file('alpha.png', await readFile(new URL('rgba-hidden-magenta.png', FIXTURES))), /^In grey/);
   assert.equal(await at(4, 4), 255, 'what is transparent is white, whatever colour it hides');
   await take(file('cmyk.jpg', await readFile(new URL('cmyk.jpg', FIXTURES))), /^Scaled to 32 × 32, in grey/);
+  near(await at(4, 4), 54);
+  for (const [name, remark, left, right] of /** @type {[string, RegExp, number, number][]} */ ([
+    ['lossless.webp', /^Scaled/, 0, 255],
+    ['lossy.webp', /^Scaled/, 0, 255],
+    ['alpha.webp', /^Scaled/, 255, 0],
+    ['animated.webp', /^First frame of an animation, scaled/, 0, 255],
+    ['halves.avif', /^Scaled/, 0, 255],
+    ['animated.avif', /^First frame of an animation, scaled/, 0, 255],
+  ])) {
+    await take(file(name, await fixture(name)), remark);
+    near(await at(7, 16), left);
+    near(await at(24, 16), right);
+  }
   await take(file('deep.png', png(4, 4, { depth: 16, row: Buffer.from('8000800080008000', 'hex') })), /^Scaled/);
   near(await at(9, 9), 128);
   await take(file('palette.png', png(2, 2, { type: 3, row: Buffer.of(0, 1), more: [chunk('PLTE', Buffer.of(255, 255, 255, 0, 0, 0))] })), /^Scaled/);

@@ -2,15 +2,13 @@
 // taken from the page's own tabs, so that one that is added is tested here without a word.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { initSync, expected_tensors as expectedTensors } from '../../pkg/ddim_web.js';
 import { SETTINGS } from '../../www/state.js';
-import { weightsOf } from '../browsers/weights.js';
 import { Demo, ROOT } from './demo.mjs';
 import { address, before, cores, open, packageThat } from './helpers.mjs';
+import { networkOf } from './networks.mjs';
 
 /** @typedef {import('playwright-core').BrowserContext} Context @typedef {import('node:test').TestContext} Test */
 
@@ -48,7 +46,7 @@ const enabled = (demo, testId) =>
 async function runSmall(demo, view) {
   if (view === 'model') return; // It uses a model, and that is in use.
   await enabled(demo, button(view, 'run'));
-  await demo.get(button(view, 'run')).click();
+  await demo.press(button(view, 'run'));
   if (view === 'device') {
     await demo.untilStep(1);
     await demo.get('device-stop').click();
@@ -367,7 +365,7 @@ for (const [what, impoverish] of Object.entries(POOR)) {
     }
     await demo.page.locator('[data-testid="device-storage"]', { hasText: /does not tell/ }).waitFor();
     await go(demo, 'model', SMALL);
-    assert.equal(await demo.get('status').getAttribute('data-state'), 'done');
+    assert.equal(await demo.get('status').getAttribute('data-state'), 'ready');
     assert.deepEqual(await demo.notices(), []);
     assert.deepEqual(demo.errors, []);
   });
@@ -439,23 +437,13 @@ test('a graphics device that is lost while several runs are under way: all of th
 /** What the classes of the network of the fixture are called here. */
 const LABELS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'none'];
 
-/** For `prepare`: two models more, of one network with classes: with names for them and a class for none, and without. @param {Context} context */
+/** For `prepare`: three models more, of one network with classes: with names for them and a class for none in the list, in class_labels.json, and without. @param {Context} context */
 async function conditional(context) {
-  const config = await readFile(join(ROOT, 'tests/fixtures/unet/classes.json'), 'utf8');
-  initSync({ module: await readFile(join(ROOT, 'pkg/ddim_web_bg.wasm')) });
-  const weights = Buffer.from(weightsOf(expectedTensors(config)));
-  await context.route('**/www/models/index.json', async (route) => {
-    const response = await route.fetch();
-    const named = { id: 'named', name: 'Named', path: 'classes/', note: '', labels: LABELS, null_label: 9 };
-    await route.fulfill({ response, json: [...(await response.json()), named, { id: 'bare', name: 'Bare', path: 'classes/', note: '' }] });
-  });
-  await context.route('**/www/models/classes/**', async (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname.endsWith('/config.json')) return route.fulfill({ contentType: 'application/json', body: config });
-    if (pathname.endsWith('.safetensors')) return route.fulfill({ contentType: 'application/octet-stream', body: weights });
-    if (pathname.endsWith('/scheduler_config.json')) return route.fulfill({ path: join(ROOT, 'www/models/fashion-mnist/scheduler_config.json') });
-    return route.fulfill({ path: join(ROOT, 'www/models/avatars/preview.png') });
-  });
+  const others = ['bare', 'filed', 'wrong'].map((id) => ({ id, name: id, path: `classes/${id}/` }));
+  await networkOf('classes', [{ id: 'named', name: 'Named', labels: LABELS, null_label: 9 }, ...others], {}, {
+    'classes/filed/': { label2id: { cat: 0, five: 5 }, null_class_id: 9 },
+    'classes/wrong/': { label2id: { cat: 10 } },
+  })(context);
   await context.addInitScript(() => {
     /** @type {object[]} */
     const asked = [];
@@ -507,11 +495,21 @@ test('a model with classes: they have their names, every view asks for the one t
   }
 
   await go(demo, 'generate', `${SMALL}&model=bare&label=5&guidance=4`);
-  await demo.page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'Bare');
+  await demo.page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'bare');
   await demo.until('ready');
   assert.equal(await demo.get('label').locator('option').nth(9).innerText(), 'class 9');
   assert.ok(!(await demo.get('guidance').isVisible()));
   await demo.generate();
   assert.deepEqual(await asked(), [{ type: 'sample', batch: 1, labels: [5] }]);
-  assert.deepEqual(demo.errors, []);
+
+  for (const [id, name, guided, notice] of /** @type {const} */ ([['filed', 'any', true, /^$/], ['wrong', 'class 9', false, /The classes of wrong have only numbers .*label2id: expected classes from 0 to 9.* found 10/]])) {
+    await go(demo, 'generate', `${SMALL}&model=${id}&label=5`);
+    await demo.page.waitForFunction((text) => document.getElementById('model-name')?.textContent === text, id);
+    await demo.until('ready');
+    const names = await demo.get('label').locator('option').allInnerTexts();
+    assert.deepEqual([names[5], names[9]], [guided ? 'five' : 'class 5', name]);
+    assert.equal(await demo.get('guidance').isVisible(), guided);
+    assert.match((await demo.notices()).join(), notice);
+  }
+  assert.deepEqual(demo.errors.filter((error) => !error.includes('404')), []);
 });

@@ -16,13 +16,13 @@ import { setModels, setViews } from '../../www/state.js';
 
 const MODELS = [{ id: 'grey', name: 'Grey', path: 'grey/', note: '' }];
 setModels(MODELS);
-setViews(['generate']);
+setViews(['generate', 'compare']);
 
 /** @type {Loaded} */
 const LOADED = {
-  info: { engine: 'plan', device: 'cpu', adapter: 'test', parameters: 1e6, in_channels: 1, out_channels: 1, sample_size: [8, 8], classes: null, unknown_keys: [] },
+  info: { engine: 'plan', device: 'cpu', adapter: 'test', parameters: 1e6, in_channels: 1, out_channels: 1, sample_size: [8, 8], classes: null, unknown_keys: [], notes: [] },
   adapter: 'test',
-  scheduler: { trainSteps: 1000, tau: 'leading', unknownKeys: [], json: '{}' },
+  scheduler: { trainSteps: 1000, tau: 'leading', unknownKeys: [], notes: [], json: '{}' },
 };
 
 /** A client that does what a test says, when it says so. */
@@ -118,6 +118,20 @@ test('a second request waits for the first, and both end', async (t) => {
   client.asked[1].resolve({ stopped: false });
   assert.deepEqual(await second.ended, { stopped: false });
   assert.deepEqual(states, ['loading', 'ready', 'running', 'done', 'running', 'done']);
+});
+
+test('how a model was read is told with it', async (t) => {
+  const told = { ...LOADED, info: { ...LOADED.info, notes: ['weights: without a prefix'] }, scheduler: { ...LOADED.scheduler, notes: ['sampled with DDIM'] } };
+  const { session } = sessionWith(Promise.resolve(told), Promise.resolve(LOADED));
+  t.after(() => session.fail('over'));
+  /** @type {string[]} */
+  const heard = [];
+  session.on('notice', ({ topic, text }) => heard.push(`${topic}: ${text}`));
+  session.on('clear', (topics) => topics.includes('weights') && heard.push('cleared'));
+  await session.load();
+  assert.deepEqual(heard, ['cleared', 'weights: weights: without a prefix; sampled with DDIM.']);
+  await session.load();
+  assert.deepEqual(heard.slice(2), ['cleared']);
 });
 
 test('stop ends the run under way and no other; a run that waits can be stopped for itself', async (t) => {
@@ -218,6 +232,38 @@ test('a crash ends every request, and is told once, with a way out', async () =>
   assert.equal(session.status.text, 'The engine crashed (out of ink). Reload the model to go on.');
   assert.ok(session.reloadable);
   assert.deepEqual(states, ['loading', 'ready', 'running', 'error']);
+});
+
+test('each view says what came of its own run, and what is under way is told in all of them', async (t) => {
+  // The address is written where there is one.
+  Object.assign(globalThis, { location: { hash: '' }, history: { replaceState() {} } });
+  const { session, clients } = sessionWith();
+  t.after(() => session.fail('over'));
+  const { settings, status } = session;
+  settings.set('view', 'generate');
+  await session.load();
+  const said = () => [status.state, status.text];
+  const first = ask(session, 1);
+  settings.set('view', 'compare');
+  assert.deepEqual(said(), ['running', 'Making 1…'], 'a run goes on');
+  clients[0].asked[0].resolve({ stopped: false });
+  await first.ended;
+  settings.set('view', 'generate');
+  assert.deepEqual(said(), ['done', '1 done'], 'it was begun here');
+  settings.set('view', 'compare');
+  assert.deepEqual(said(), ['ready', 'Ready.']);
+  assert.equal(status.figures, '1.0 million parameters');
+  await settle();
+  const second = ask(session, 2);
+  clients[0].asked[1].reject(new Failure('options', 'seed: 2 is not to my taste'));
+  await assert.rejects(second.ended);
+  settings.set('view', 'generate');
+  assert.deepEqual(said(), ['done', '1 done']);
+  settings.set('view', 'compare');
+  assert.deepEqual(said(), ['error', 'seed: 2 is not to my taste']);
+  await session.load();
+  settings.set('view', 'generate');
+  assert.deepEqual(said(), ['ready', 'Ready.'], 'what another model made is over');
 });
 
 test('a run before a model is loaded is refused', async () => {

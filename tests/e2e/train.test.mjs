@@ -1,7 +1,9 @@
 // The view Train: pictures of one's own, a run that is kept, and a model that every other view uses.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 
@@ -54,6 +56,22 @@ async function reload(demo) {
   await demo.until('ready');
 }
 
+/** The files of a zip, by name. @param {Buffer} bytes @returns {Map<string, Buffer>} */
+function unzipped(bytes) {
+  const end = bytes.length - 22;
+  assert.equal(bytes.readUInt32LE(end), 0x06054b50);
+  const files = new Map();
+  for (let at = bytes.readUInt32LE(end + 16), i = bytes.readUInt16LE(end + 10); i > 0; i--) {
+    const [size, length, local] = [bytes.readUInt32LE(at + 24), bytes.readUInt16LE(at + 28), bytes.readUInt32LE(at + 42)];
+    const body = bytes.subarray(local + 30 + length, local + 30 + length + size);
+    const name = bytes.toString('utf8', at + 46, at + 46 + length);
+    assert.equal(bytes.readUInt32LE(at + 16), crc32(body), name);
+    files.set(name, body);
+    at += 46 + length;
+  }
+  return files;
+}
+
 test('the rule by which a run stops, the network that it begins with, and what is said of copies', () => {
   assert.deepEqual([stepsFor(0, 2), stepsFor(0, 40), stepsFor(0, 100), stepsFor(7, 100)], [1000, 1000, 2500, 7]);
   for (const size of [8, 16, 24, 32, 48, 64]) {
@@ -63,9 +81,9 @@ test('the rule by which a run stops, the network that it begins with, and what i
     assert.equal(size % 2 ** (levels - 1), 0, 'each level is half as large as the one before');
     assert.ok(network.block_out_channels.every((width) => width % network.norm_num_groups === 0));
     assert.deepEqual([network.down_block_types.length, network.up_block_types.length], [levels, levels]);
-    assert.deepEqual(shapeOf(JSON.stringify(network)), shape);
+    assert.deepEqual(shapeOf(JSON.stringify(network)), { ...shape, classes: 0 });
+    assert.equal(shapeOf(JSON.stringify(newNetwork(shape, 3))).classes, 4, 'one more, that stands for none');
   }
-  assert.throws(() => shapeOf('{"in_channels":3,"sample_size":32,"num_class_embeds":10}'), /has classes/);
   assert.throws(() => shapeOf('{"in_channels":4,"sample_size":32}'), /does not draw square pictures in grey or colour/);
   const near = [true, false, true].map((copy) => ({ index: 0, copy }));
   assert.match(wordsOn(12, near), /^2 of 3 samples are copies: .* The 12 pictures are being learned by heart\.$/);
@@ -148,21 +166,12 @@ test('the model is used, downloaded as three files in a zip, and deleted', async
   const [saved] = await Promise.all([demo.page.waitForEvent('download'), demo.get('train-download').click()]);
   assert.equal(saved.suggestedFilename(), 'mine.zip');
   const bytes = await readFile(await saved.path());
-  const end = bytes.length - 22;
-  assert.equal(bytes.readUInt32LE(end), 0x06054b50);
-  assert.equal(bytes.readUInt16LE(end + 10), 3);
-  const names = [];
-  for (let at = bytes.readUInt32LE(end + 16), i = 0; i < 3; i++) {
-    const [size, length, local] = [bytes.readUInt32LE(at + 24), bytes.readUInt16LE(at + 28), bytes.readUInt32LE(at + 42)];
-    const name = bytes.toString('utf8', at + 46, at + 46 + length);
-    names.push(name);
-    const body = bytes.subarray(local + 30 + length, local + 30 + length + size);
-    assert.equal(bytes.readUInt32LE(at + 16), crc32(body), name);
+  const files = unzipped(bytes);
+  assert.deepEqual([...files.keys()], ['mine/config.json', 'mine/scheduler_config.json', 'mine/diffusion_pytorch_model.safetensors']);
+  for (const [name, body] of files) {
     if (name.endsWith('config.json')) JSON.parse(body.toString('utf8'));
     else assert.ok(body.readBigUInt64LE(0) < 100_000n, 'the header of a .safetensors file');
-    at += 46 + length;
   }
-  assert.deepEqual(names, ['mine/config.json', 'mine/scheduler_config.json', 'mine/diffusion_pytorch_model.safetensors']);
 
   await demo.get('train-use').click();
   await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');
@@ -261,7 +270,7 @@ test('a trainer that breaks or diverges in the middle: one sentence, and it goes
         const breaking = `
           let error = null;
           new BroadcastChannel('break').onmessage = ({ data }) =>
-            (error = data === 'crash' ? new WebAssembly.RuntimeError('unreachable') : Object.assign(new Error('no number'), { kind: 'diverged' }));
+            (error = data === 'crash' ? new WebAssembly.RuntimeError('unreachable') : Object.assign(new Error('as it was told'), { kind: data }));
           for (const name of ['part', 'step']) {
             const original = Trainer.prototype[name];
             Trainer.prototype[name] = function (...args) {
@@ -283,7 +292,7 @@ test('a trainer that breaks or diverges in the middle: one sentence, and it goes
   await demo.recovers('done');
   assert.equal(await demo.status(), 'Trained: 4 steps on 4 pictures.');
 
-  await fail('diverge');
+  await fail('diverged');
   await demo.get('train-run').click();
   await demo.recovers('error');
   assert.match(await demo.status(), /^Step \d gave numbers that are not finite\. Choose a smaller learning rate and go on: it continues from where it was kept last\.$/);
@@ -291,6 +300,71 @@ test('a trainer that breaks or diverges in the middle: one sentence, and it goes
   await demo.get('train-run').click();
   await demo.recovers('done');
   assert.equal(await demo.status(), 'Trained: 8 steps on 4 pictures.');
+
+  await fail('lost');
+  await demo.get('train-run').click();
+  await demo.recovers('done');
+  assert.equal(await demo.status(), 'Trained: 12 steps on 4 pictures.');
+  assert.match((await demo.notices()).join(), /The graphics card was lost and found again; the run went on from step 8, where it was kept last\./);
+});
+
+/** A folder with a folder of pictures for each class. @param {import('node:test').TestContext} t @param {Record<string, number>} classes  how many of each */
+async function folderOf(t, classes) {
+  const root = await mkdtemp(join(tmpdir(), 'pets-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  for (const [name, count] of Object.entries(classes)) {
+    await mkdir(join(root, name));
+    for (let n = 0; n < count; n++) await writeFile(join(root, name, `${n}.png`), square(n + name.length).buffer);
+  }
+  return root;
+}
+
+test('pictures in several folders: the network is told them, samples are of each, and the model is asked for one by its name', async (t) => {
+  const demo = await open(t, { hash: `${VIEW}&size=8&train_steps=3&train_batch=4&flips=mirror` });
+  await demo.until('ready');
+  await says(demo, 'train-remark', /^12 samples/);
+  assert.ok(await demo.get('kinds').isDisabled(), 'there is nothing to tell apart');
+  assert.equal(await demo.get('train-kinds').isVisible(), false);
+  await demo.get('train-folder').setInputFiles(await folderOf(t, { cats: 3, 'big dogs': 5 }));
+  await says(demo, 'train-remark', /^8 pictures/);
+  const table = () => demo.get('train-kinds').locator('tbody tr').allInnerTexts();
+  await demo.get('train-kinds').waitFor();
+  assert.deepEqual(await table(), ['big dogs\t5', 'cats\t3']);
+  assert.equal(await demo.get('kinds').inputValue(), 'folders');
+  await demo.get('train-run').click();
+  await demo.until('done');
+  const names = await demo.get('train-class').allInnerTexts();
+  assert.deepEqual(names, ['big dogs', 'cats', 'big dogs', 'cats', 'big dogs', 'cats']);
+  assert.match((await demo.get('train-canvas').nth(1).getAttribute('aria-label')) ?? '', /^Sample 2, cats, after step 3$/);
+  assert.equal(new Set(await pixels(demo)).size, 6);
+
+  const [saved] = await Promise.all([demo.page.waitForEvent('download'), demo.get('train-download').click()]);
+  const files = unzipped(await readFile(await saved.path()));
+  assert.deepEqual(JSON.parse(String(files.get('mine/class_labels.json'))), { label2id: { 'big dogs': 0, cats: 1 }, null_class_id: 2 });
+  assert.equal(JSON.parse(String(files.get('mine/config.json'))).num_class_embeds, 3);
+
+  await reload(demo);
+  await says(demo, 'train-note', /A run on 8 pictures is kept in this browser, at step 3/);
+  await demo.get('train-kinds').waitFor();
+  assert.deepEqual(await table(), ['big dogs\t5', 'cats\t3']);
+  await demo.get('train-step').click();
+  await demo.until('done');
+  assert.equal(await demo.status(), 'One step more: it is at step 4.');
+
+  await demo.get('train-use').click();
+  await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');
+  await demo.until('ready');
+  assert.deepEqual(await demo.get('label').locator('option').allInnerTexts(), ['big dogs', 'cats', 'any']);
+  assert.ok(await demo.get('guidance').isVisible());
+
+  // Without being told, it is a network like any other.
+  await demo.get('tab-train').click();
+  await demo.get('train-over').click();
+  await demo.get('kinds').selectOption('none');
+  await demo.get('train-step').click();
+  await demo.until('done');
+  assert.equal(await demo.get('train-class').first().isVisible(), false);
+  assert.deepEqual(demo.errors, []);
 });
 
 test('no task of the page takes longer than 50 ms while it trains; it goes on in another view', async (t) => {

@@ -19,10 +19,11 @@ export function pictures(count) {
 
 /** A run of 30 steps, and the losses that it has on this computer's processor. */
 export async function run() {
-  const { options, scheduler, losses } = JSON.parse(await text('tests/fixtures/train/browser.json'));
+  const { options, scheduler, losses, classes } = JSON.parse(await text('tests/fixtures/train/browser.json'));
   return {
     options: { ...options, config: await text('tests/fixtures/unet/no-middle.json'), scheduler: JSON.stringify(scheduler) },
     losses: /** @type {number[]} */ (losses),
+    classes: /** @type {{num_class_embeds: number, labels: number[], label_dropout: number, losses: number[]}} */ (classes),
   };
 }
 

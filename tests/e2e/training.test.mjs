@@ -19,8 +19,8 @@ before(async () => {
 /** @param {ArrayLike<number>} values */
 const norm = (values) => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
 
-/** @param {string} name  of the fixture @param {[number, number, number]} shape */
-async function gradientsEqual(name, [channels, height, width]) {
+/** @param {string} name  of the fixture @param {[number, number, number]} shape @param {number} [classes]  of the network */
+async function gradientsEqual(name, [channels, height, width], classes = 0) {
   const config = await text(`tests/fixtures/unet/${name}.json`);
   const expected = tensorsOf(await readFile(join(ROOT, `tests/fixtures/gradients/${name}.safetensors`)));
   const count = channels * height * width;
@@ -28,7 +28,8 @@ async function gradientsEqual(name, [channels, height, width]) {
     config,
     weights: weightsOf(sampling.expected_tensors(config)),
     scheduler: '{}',
-    images: new Uint8Array(2 * count),
+    images: new Uint8Array(Math.max(2, classes) * count),
+    ...(classes > 0 && { labels: Array.from({ length: classes }, (_, i) => i) }),
     channels,
     height,
     width,
@@ -40,7 +41,7 @@ async function gradientsEqual(name, [channels, height, width]) {
     const [signal, noise, c_x0, c_eps, weight] = expected.levels.subarray(first, first + 5);
     return { signal, noise, c_x0, c_eps, weight };
   });
-  const { loss, gradients } = await trainer.gradients({ x0: noise('x0'), eps: noise('eps'), t: [...expected.timesteps], levels });
+  const { loss, gradients } = await trainer.gradients({ x0: noise('x0'), eps: noise('eps'), t: [...expected.timesteps], levels, ...(classes > 0 && { labels: [3, 7] }) });
   trainer.free();
   assert.ok(Math.abs(loss / expected.loss[0] - 1) <= 1e-4, `loss ${loss}, not ${expected.loss[0]}`);
   const whole = norm(expected.norms);
@@ -58,6 +59,7 @@ async function gradientsEqual(name, [channels, height, width]) {
 test('gradients are those of PyTorch', async () => {
   await gradientsEqual('no-middle', [3, 8, 8]);
   await gradientsEqual('grey-28', [1, 28, 28]);
+  await gradientsEqual('classes', [3, 16, 16], 10);
 });
 
 test('thirty steps have the losses of the command line; a run that was interrupted ends with the same bits', async () => {
@@ -88,6 +90,47 @@ test('thirty steps have the losses of the command line; a run that was interrupt
   const finer = await Trainer.create({ ...options, images, weights, lr: 0.001 });
   await finer.step();
   for (const thing of [sampler, model, finer, again, trainer]) thing.free();
+});
+
+test('a network with classes: the losses of the command line, a run that goes on, and the names of its model', async () => {
+  const { options, classes: { num_class_embeds, losses, ...told } } = await run();
+  const images = pictures(12);
+  const config = JSON.stringify({ ...JSON.parse(options.config), num_class_embeds });
+  const class_labels = '{"label2id": {"b": 1, "a": 0, "c": 2}, "null_class_id": 3}';
+  const given = { ...options, ...told, config, images };
+  const trainer = await Trainer.create({ ...given, class_labels });
+  await trainer.step(20);
+  const checkpoint = await trainer.checkpoint();
+  await trainer.step(10);
+  const worst = Math.max(...trainer.info().losses.map((loss, i) => Math.abs(loss / losses[i] - 1)));
+  assert.ok(worst <= 1e-3, `${worst}: ${trainer.info().losses}`);
+  const again = await Trainer.resume(checkpoint, { images, labels: told.labels });
+  await again.step(10);
+  assert.deepEqual(await again.checkpoint(), await trainer.checkpoint());
+  assert.deepEqual(JSON.parse((await again.model()).class_labels ?? ''), JSON.parse(class_labels));
+
+  const bare = await Trainer.create(given);
+  assert.deepEqual(JSON.parse((await bare.model()).class_labels ?? ''), { label2id: { 0: 0, 1: 1, 2: 2 }, null_class_id: 3 });
+  const plain = await Trainer.create({ ...options, images });
+  assert.equal((await plain.model()).class_labels, undefined);
+  const [first] = told.labels;
+  for (const [changes, words] of /** @type {[object, RegExp][]} */ ([
+    [{ labels: undefined }, /num_class_embeds: expected null, because the images have no labels/],
+    [{ labels: told.labels.slice(1) }, /labels: expected one for each of 12 images, found 11/],
+    [{ labels: told.labels.with(5, 4) }, /labels: expected classes from 0 to 3/],
+    [{ labels: told.labels.with(5, -1) }, /labels: expected an integer/],
+    [{ labels: told.labels.map((label) => Math.min(label, 1)) }, /pictures of all 4 classes/],
+    [{ config: options.config }, /num_class_embeds: expected a number of classes/],
+    [{ label_dropout: 1 }, /label-dropout: expected a number from 0 to below 1/],
+    [{ class_labels: '{"label2id": {"a": 0}}' }, /pictures of all 4 classes/],
+    [{ class_labels: '{"label2id": {"a": 4}}' }, /label2id: expected classes from 0 to 3/],
+    [{ class_labels: '[]' }, /class_labels.json: not a JSON object/],
+  ])) {
+    await assert.rejects(Trainer.create(/** @type {any} */ ({ ...given, ...changes })), words);
+  }
+  await assert.rejects(Trainer.resume(checkpoint, { images }), /data: the run began with .*, no labels/);
+  await assert.rejects(Trainer.resume(checkpoint, { images, labels: told.labels.with(0, first + 1).with(1, first) }), /data: the run began with/);
+  for (const thing of [trainer, again, bare, plain]) thing.free();
 });
 
 test('a step in parts is the step, and the same bits each time', async () => {

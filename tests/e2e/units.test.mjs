@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
-import { is_software_adapter as isSoftware, initSync } from '../../pkg/ddim_web.js';
-import { chooseDevice, findAdapter } from '../../www/engine/device.js';
+import { initSync, is_software_adapter as isSoftwareInRust } from '../../pkg/ddim_web.js';
+import { chooseDevice, findAdapter, isSoftware } from '../../www/engine/device.js';
 import { Failure, brief, few, oneLine } from '../../www/engine/errors.js';
 import { toGreyLevels } from '../../www/engine/levels.js';
 import { Joiner, split, workersFor } from '../../www/engine/pool.js';
@@ -17,6 +17,7 @@ import { readModels } from '../../www/models.js';
 import { OWN_TAU, SETTINGS, defaults, parse, samplerOptions, setModels, setViews, settingOf, settingsOf } from '../../www/state.js';
 import { Film } from '../../www/ui/film.js';
 import { columnsFor } from '../../www/ui/pixels.js';
+import { Reel } from '../../www/ui/reel.js';
 import { ignored, sentenceOf } from '../../www/ui/words.js';
 
 const MODELS = [
@@ -353,9 +354,9 @@ const gpuWith = (adapter) => /** @type {GPU} */ (/** @type {unknown} */ ({ reque
 /** @param {object|undefined} info @param {string[]} [features] */
 const adapter = (info, features = ['timestamp-query']) => ({ info, features: new Set(features) });
 
-/** With the package's own idea of what a software adapter is. @param {'auto'|'webgpu'|'cpu'} wanted @param {GPU|undefined} gpu @param {'plan'|'burn'} engine */
+/** @param {'auto'|'webgpu'|'cpu'} wanted @param {GPU|undefined} gpu @param {'plan'|'burn'} engine */
 async function choose(wanted, gpu, engine) {
-  return chooseDevice(wanted, await findAdapter(wanted, gpu, engine), isSoftware);
+  return chooseDevice(wanted, await findAdapter(wanted, gpu, engine));
 }
 
 initSync({ module: await readFile(new URL('../../pkg/ddim_web_bg.wasm', import.meta.url)) });
@@ -404,6 +405,23 @@ test('an adapter that tells nothing of itself, or not all, is a graphics card li
   }
 });
 
+test('a package with the engine of one device refuses the other one, and names those that have it', async () => {
+  const folder = new URL('../../www/models/fashion-mnist/', import.meta.url);
+  const [config, scheduler] = await Promise.all(['config.json', 'scheduler_config.json'].map((name) => readFile(new URL(name, folder), 'utf8')));
+  for (const [device, other] of /** @type {const} */ ([['cpu', 'webgpu'], ['webgpu', 'cpu']])) {
+    for (const of of ['', 'training/']) {
+      const address = new URL(`../../pkg/${of}${device}/ddim_web.js`, import.meta.url);
+      const wasm = await import(address.href);
+      wasm.initSync({ module: await readFile(new URL('ddim_web_bg.wasm', address)) });
+      const asked = of
+        ? wasm.Trainer.create({ config, scheduler, images: new Uint8Array(1024), device: other })
+        : wasm.Denoiser.load(config, new Uint8Array(), other);
+      const sentence = `device: this package has no engine for ${other}; pkg/${of} and pkg/${of}${other}/ have it`;
+      await assert.rejects(asked, { kind: 'options', message: sentence });
+    }
+  }
+});
+
 test('software adapters are for those who ask for them', async () => {
   for (const info of [
     { vendor: 'google', architecture: 'swiftshader' },
@@ -416,6 +434,7 @@ test('software adapters are for those who ask for them', async () => {
     { vendor: '', architecture: '', device: '', description: '', isFallbackAdapter: true },
   ]) {
     assert.equal((await choose('auto', gpuWith(adapter(info)), 'plan')).device, 'cpu', JSON.stringify(info));
+    assert.ok(isSoftwareInRust(info), `the packages think otherwise of ${JSON.stringify(info)}`);
     assert.equal((await choose('webgpu', gpuWith(adapter(info)), 'plan')).device, 'webgpu');
   }
   // Where browsers had the flag before.
@@ -440,4 +459,18 @@ test('index.html announces exactly the modules that main.js imports', async () =
   const links = (await readFile(page, 'utf8')).matchAll(/<link rel="modulepreload" href="(.*?)">/g);
   const announced = [...links].map(([, href]) => new URL(href, page).href);
   assert.deepEqual(announced.sort(), [...(await importsOf(new URL('www/main.js', page)))].sort());
+});
+
+test('a reel keeps states that are evenly spread, and always the newest', () => {
+  for (const [total, kept] of [[3, 3], [120, 120], [121, 61], [1000, 112]]) {
+    const reel = new Reel(total);
+    for (let step = 1; step <= total; step++) {
+      reel.add(Uint8ClampedArray.of(step % 256));
+      assert.deepEqual(reel.frames.at(-1), Uint8ClampedArray.of(step % 256), `${step} of ${total}`);
+    }
+    assert.equal(reel.frames.length, kept, `of ${total}`);
+    assert.equal(reel.length, total);
+    assert.deepEqual(reel.at(total)?.step, total);
+    assert.ok(Array.from({ length: total }, (_, i) => i + 1).every((step) => Math.abs((reel.at(step)?.step ?? Infinity) - step) < reel.stride));
+  }
 });

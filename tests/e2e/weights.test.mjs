@@ -48,6 +48,18 @@ async function knowNoSums(context) {
   });
 }
 
+test('where weights are missing, another form of them that is beside them is named', async (t) => {
+  const demo = await open(t, {
+    prepare: async (context) => {
+      await knowNoSums(context);
+      await context.route(PATTERN, (route) => route.fulfill({ status: 404, body: 'gone' }));
+      await context.route('**/diffusion_pytorch_model.bin', (route) => route.fulfill({ body: 'PK' }));
+    },
+  });
+  await demo.until('error');
+  assert.match(await demo.status(), /HTTP 404.* diffusion_pytorch_model\.bin is beside it: save the model as one file/);
+});
+
 for (const [what, [answer, message]] of Object.entries(broken)) {
   test(`${what} instead of weights: a sentence, and the page stays usable`, async (t) => {
     const demo = await open(t, {
@@ -185,7 +197,7 @@ test('the download tells how many bytes there are and counts up to them', async 
   await demo.until('ready');
   /** @type {{figures: string, value: number, max: number}[]} */
   const seen = await demo.page.evaluate('seen');
-  const { size: engineSize } = await stat(join(ROOT, 'pkg/relaxed/ddim_web_bg.wasm'));
+  const { size: engineSize } = await stat(join(ROOT, 'pkg/cpu/relaxed/ddim_web_bg.wasm'));
   const total = engineSize + weights.length;
   const megabytes = (total / 1e6).toFixed(1);
   assert.ok(seen.length > 5, `only ${seen.length} signs of progress`);

@@ -230,7 +230,7 @@ fn a_bad_value_is_refused_in_one_line_that_names_the_key_and_the_value() {
             "\"learned_range\"",
         ),
         (
-            r#"{"_class_name": "PNDMScheduler"}"#,
+            r#"{"_class_name": "ScoreSdeVeScheduler"}"#,
             "_class_name",
             "\"PNDMScheduler\"",
         ),

@@ -3,7 +3,7 @@
 use ddim_web::engine::CpuEngine;
 use ddim_web::engine::plan::Plan;
 use ddim_web::unet::config::UnetConfig;
-use ddim_web::unet::weights::{WeightsError, tensors};
+use ddim_web::unet::weights::{WeightsError, remarks, tensors};
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -25,8 +25,9 @@ test!(a_long_list_of_tensors_is_cut_to_its_first_few, async {
     let long = "x".repeat(5_000);
     let file: Vec<(String, TensorView)> = specs
         .iter()
-        .map(|spec| {
-            let name = format!("{long}.{}", spec.name);
+        .enumerate()
+        .map(|(i, spec)| {
+            let name = format!("{long}{i}.{}", spec.name);
             (name, TensorView::new(Dtype::F32, vec![0], &[]).unwrap())
         })
         .collect();
@@ -39,6 +40,60 @@ test!(a_long_list_of_tensors_is_cut_to_its_first_few, async {
         text.chars().count()
     );
     assert_eq!(text.matches(&more).count(), 2, "{text}");
+});
+
+test!(
+    a_prefix_that_all_tensors_share_is_left_out_and_that_is_said,
+    async {
+        let config = GREY_28.unet_config();
+        let expected = Plan::expected_tensors(&config).unwrap();
+        let plain = rule::weights(&config);
+        assert!(remarks(&plain).is_empty());
+        for prefix in ["_orig_mod.", "module.", "module._orig_mod.", "model.unet."] {
+            let mut wrapped = rule::tensors(&config);
+            for tensor in &mut wrapped {
+                tensor.name = format!("{prefix}{}", tensor.name.replace("to_q", "query"));
+            }
+            let file = rule::file(&wrapped);
+            let told = remarks(&file);
+            assert!(
+                matches!(&told[..], [one] if one.contains(&format!(" {prefix} "))),
+                "{told:?}"
+            );
+            assert!(tensors(&expected, &file).unwrap() == tensors(&expected, &plain).unwrap());
+
+            // One tensor without it: nothing is left out, and the line stays short.
+            wrapped[5].name = "conv_out.other".into();
+            let mixed = rule::file(&wrapped);
+            assert!(remarks(&mixed).is_empty());
+            let text = refusal(GREY_28.config, &mixed);
+            assert!(text.chars().count() <= 500, "{text}");
+        }
+    }
+);
+
+test!(
+    a_sample_size_that_the_network_cannot_halve_is_refused_at_once,
+    async {
+        let text = (GREY_28.config).replace("\"sample_size\": 28", "\"sample_size\": [28, 30]");
+        assert_ne!(text, GREY_28.config);
+        let error = UnetConfig::from_json(&text).unwrap_err().to_string();
+        assert!(
+            error.contains("sample_size: expected multiples of 4") && error.contains("[28,30]"),
+            "{error}"
+        );
+    }
+);
+
+test!(block_names_of_the_first_diffusers_are_todays, async {
+    let old = NO_MIDDLE
+        .config
+        .replace("DownBlock2D", "UNetResDownBlock2D");
+    assert_ne!(old, NO_MIDDLE.config);
+    assert_eq!(
+        UnetConfig::from_json(&old).unwrap(),
+        NO_MIDDLE.unet_config()
+    );
 });
 
 test!(damaged_weights_files_are_named_as_such, async {

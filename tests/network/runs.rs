@@ -5,7 +5,7 @@ use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser};
 use ddim_web::gaussian::diffused;
 use ddim_web::noise::{gaussian, slerp};
 use ddim_web::runs::nearest::Nearest;
-use ddim_web::runs::partial::{PartialError, mixed, noised};
+use ddim_web::runs::partial::{PartialError, mixed, noised, posterior_mean};
 use ddim_web::runs::paths::{PathError, between};
 use ddim_web::runs::rate::{Rate, RateError, RateOptions, Term, VARIANCES, curve};
 use ddim_web::runs::{Event, Job, Model, Ode, Refusal, RunError, Watch, mean_squared_error, rules};
@@ -258,6 +258,37 @@ test!(
         assert!(noised(&scheduler, 9, &pictures, 0, 5, 8).is_err());
     }
 );
+
+// Bayes: the precisions of q(x_t | x_{t-1}) and q(x_{t-1} | x_0) add up.
+test!(the_mean_of_the_posterior_weighs_by_precision, async {
+    let scheduler = scheduler("{}");
+    let schedule = scheduler.schedule().unwrap();
+    let [x_t, x_0] = [7, 8].map(|seed| noise(seed, 1));
+    for t in [1, 300, 999] {
+        let (beta, before) = (schedule.betas()[t], schedule.alpha_bar(t - 1));
+        let alpha = 1.0 - beta;
+        let precisions = [alpha / beta, 1.0 / (1.0 - before)];
+        let expected: Vec<f32> = x_t
+            .iter()
+            .zip(&x_0)
+            .map(|(x_t, x_0)| {
+                let one = f64::from(*x_t) / alpha.sqrt() * precisions[0];
+                let other = f64::from(*x_0) * before.sqrt() * precisions[1];
+                ((one + other) / (precisions[0] + precisions[1])) as f32
+            })
+            .collect();
+        let found = posterior_mean(&scheduler, t, &x_t, &x_0).unwrap();
+        assert_close(&found, &expected, 1e-5);
+    }
+    assert_close(
+        &posterior_mean(&scheduler, 0, &x_t, &x_0).unwrap(),
+        &x_0,
+        1e-6,
+    );
+    assert!(posterior_mean(&scheduler, 1000, &x_t, &x_0).is_err());
+    let sizes = posterior_mean(&scheduler, 5, &x_t, &x_0[1..]).unwrap_err();
+    assert!(sizes.to_string().contains("one size"), "{sizes}");
+});
 
 test!(
     mixtures_lie_on_the_straight_line_between_their_ends,

@@ -4,7 +4,7 @@
 use ddim_web::noise::gaussians;
 use ddim_web::web::{
     Kind, WebChain, WebDenoiser, WebError, at, beta_schedules, between, from_safetensors, levels,
-    marginals, noise, reconstruction_error, statistics, to_safetensors, weights,
+    marginals, noise, read_model, reconstruction_error, statistics, to_safetensors, weights,
 };
 use js_sys::{Array, Float32Array, Float64Array, JSON, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -189,6 +189,52 @@ fn a_file_goes_there_and_back() {
     let error = from_safetensors(&bytes[..20]).err().unwrap();
     assert_eq!(error.kind, Kind::Input);
     assert!(error.message.contains("expected a .safetensors file"));
+}
+
+/// tests/readers/layouts.rs has what is read, this how JavaScript hands it in and gets it.
+#[wasm_bindgen_test]
+fn a_model_is_read_from_files_by_their_names() {
+    let files = |list: &[(&str, &[u8])]| {
+        let object = Object::new();
+        for (name, bytes) in list {
+            Reflect::set(&object, &(*name).into(), &Uint8Array::from(*bytes)).unwrap();
+        }
+        JsValue::from(object).unchecked_into()
+    };
+    let config: &[u8] = include_bytes!("../fixtures/layouts/pipeline/unet/config.json");
+    let torch: &[u8] =
+        include_bytes!("../fixtures/layouts/pipeline/unet/diffusion_pytorch_model.bin");
+    let labels: &[u8] = include_bytes!("../fixtures/layouts/pipeline/class_labels.json");
+    let model: JsValue = given(read_model(&files(&[
+        ("my/unet/config.json", config),
+        ("my/unet/diffusion_pytorch_model.bin", torch),
+        ("my/class_labels.json", labels),
+        ("my/readme.txt", b"a model"),
+    ])))
+    .into();
+    assert!(get(&model, "scheduler").is_null());
+    assert_eq!(stringify(&get(&model, "labels")), r#"["cat","dog"]"#);
+    assert!(stringify(&get(&model, "notes")).contains(".bin"));
+    let weights: Uint8Array = get(&model, "weights").dyn_into().unwrap();
+    let read = safetensors::SafeTensors::deserialize(&weights.to_vec())
+        .unwrap()
+        .len();
+    assert!(read > 50, "{read} tensors");
+    assert!(ddim_web::web::proposed_scheduler().contains("0.0001"));
+    for (list, kind, word) in [
+        (
+            &[("a.safetensors", config)] as &[(&str, &[u8])],
+            Kind::Config,
+            "config.json",
+        ),
+        (&[("config.json", config)], Kind::Weights, "is missing"),
+        (&[("model.ZIP", torch)], Kind::Config, "config.json"),
+        (&[("model.zip", config)], Kind::Input, "zip"),
+    ] {
+        let error = read_model(&files(list)).err().unwrap();
+        assert_eq!(error.kind, kind, "{}", error.message);
+        assert!(error.message.contains(word), "{}", error.message);
+    }
 }
 
 async fn load(config: &str, unet: &ddim_web::unet::config::UnetConfig) -> WebDenoiser {

@@ -15,7 +15,7 @@ pub fn idx(count: u32, rows: u32, columns: u32, pixels: &[u8]) -> Vec<u8> {
 }
 
 fn idx_error(bytes: &[u8]) -> String {
-    ImageSet::from_idx(bytes).unwrap_err().to_string()
+    ImageSet::from_idx(bytes.to_vec()).unwrap_err().to_string()
 }
 
 fn checkpoint_error(bytes: &[u8]) -> String {
@@ -27,7 +27,7 @@ fn checkpoint_error(bytes: &[u8]) -> String {
 #[test]
 fn an_idx_file_is_read_as_it_is() {
     let pixels = bar_pixels(5, 6);
-    let set = ImageSet::from_idx(&idx(5, 6, 6, &pixels)).unwrap();
+    let set = ImageSet::from_idx(idx(5, 6, 6, &pixels)).unwrap();
     assert_eq!((set.count(), set.shape()), (5, [1, 6, 6]));
     assert_eq!(set.image(2), &pixels[72..108]);
 }
@@ -81,7 +81,7 @@ fn a_changed_byte_anywhere_in_the_tensors_is_refused() {
         damaged[at] ^= 0x10;
         assert_eq!(
             checkpoint_error(&damaged),
-            "checkpoint: damaged: the tensors do not have the hash that was written with them"
+            "checkpoint: damaged: its contents do not have the hash that was written with them"
         );
     }
 }
@@ -96,6 +96,27 @@ fn a_changed_byte_in_the_header_never_panics() {
         if let Err(error) = Checkpoint::from_bytes(&damaged) {
             assert!(!error.to_string().contains('\n'), "{at}: {error}");
         }
+    }
+}
+
+#[test]
+fn an_edited_option_in_the_header_is_refused() {
+    let bytes = checkpoint_of(&mut trainer(options(1)));
+    for (from, to) in [(r#"\"lr\":"#, r#"\"lr\":1"#), ("epsilon", "esilonp")] {
+        let at = bytes
+            .windows(from.len())
+            .position(|window| window == from.as_bytes())
+            .unwrap();
+        // As many bytes as before: the digit that is there is replaced.
+        let mut edited = bytes.clone();
+        edited[at..at + to.len()].copy_from_slice(to.as_bytes());
+        if edited == bytes {
+            edited[at + to.len() - 1] = b'2';
+        }
+        assert_eq!(
+            checkpoint_error(&edited),
+            "checkpoint: damaged: its contents do not have the hash that was written with them"
+        );
     }
 }
 

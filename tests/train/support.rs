@@ -52,7 +52,11 @@ pub fn options(steps: u32) -> TrainOptions {
 }
 
 /// What runs on the processor.
-pub const ENGINES: [EngineKind; 2] = [EngineKind::Plan, EngineKind::Burn];
+pub const ENGINES: &[EngineKind] = &[
+    EngineKind::Plan,
+    #[cfg(feature = "burn")]
+    EngineKind::Burn,
+];
 
 pub type Run = Trainer<AnyLearner>;
 

@@ -4,7 +4,7 @@ use ddim_web::engine::{AnyLearner, CpuLearner, DeviceKind, EngineKind, Learner, 
 use ddim_web::engine::{LoadOptions, Update};
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::SchedulerConfig;
-use ddim_web::train::{Setup, TrainOptions, Trainer};
+use ddim_web::train::{Labels, Setup, TrainOptions, Trainer, TrainingSet};
 use ddim_web::unet::config::UnetConfig;
 use pollster::block_on;
 use serde_json::Value;
@@ -76,10 +76,19 @@ fn images() -> ImageSet {
     ImageSet::new(count, channels, side, side, pixels).unwrap()
 }
 
-#[test]
-fn a_run_has_the_losses_that_browsers_are_held_against() {
-    let run: Value = serde_json::from_str(RUN).unwrap();
+/// The losses of the run in `run` with `set` on a network of so many classes, against those in `expected`.
+fn check(
+    run: &Value,
+    set: TrainingSet,
+    classes: Option<usize>,
+    dropout: Option<f64>,
+    expected: &Value,
+) {
     let config = UnetConfig::from_json(include_str!("../fixtures/unet/no-middle.json")).unwrap();
+    let config = UnetConfig {
+        num_class_embeds: classes,
+        ..config
+    };
     let number = |key: &str| run["options"][key].as_f64().unwrap();
     let options = TrainOptions {
         steps: number("steps") as u32,
@@ -89,6 +98,7 @@ fn a_run_has_the_losses_that_browsers_are_held_against() {
         ema: number("ema"),
         seed: number("seed") as u64,
         loss: run["options"]["loss"].as_str().unwrap().parse().unwrap(),
+        label_dropout: dropout,
         ..Default::default()
     };
     let scheduler = SchedulerConfig::from_json(&run["scheduler"].to_string()).unwrap();
@@ -102,11 +112,11 @@ fn a_run_has_the_losses_that_browsers_are_held_against() {
         };
         AnyLearner::new(&options, &setup.config, setup.state).await
     };
-    let mut trainer = block_on(Trainer::new(&config, scheduler, options, images(), make)).unwrap();
+    let mut trainer = block_on(Trainer::new(&config, scheduler, options, set, make)).unwrap();
     while !trainer.is_over() {
         block_on(trainer.step()).unwrap();
     }
-    let expected = run["losses"].as_array().unwrap();
+    let expected = expected.as_array().unwrap();
     let expected: Vec<f64> = expected.iter().map(|v| v.as_f64().unwrap()).collect();
     let found = trainer.losses();
     let pairs = found.iter().zip(&expected);
@@ -117,4 +127,26 @@ fn a_run_has_the_losses_that_browsers_are_held_against() {
         found.len() == expected.len() && worst <= 5e-4,
         "{worst:e} {found:?}"
     );
+}
+
+#[test]
+fn a_run_has_the_losses_that_browsers_are_held_against() {
+    let run: Value = serde_json::from_str(RUN).unwrap();
+    check(&run, images().into(), None, None, &run["losses"]);
+}
+
+#[test]
+fn a_run_with_classes_has_the_losses_that_browsers_are_held_against() {
+    let run: Value = serde_json::from_str(RUN).unwrap();
+    let classes = &run["classes"];
+    let labels = classes["labels"].as_array().unwrap();
+    let labels = labels.iter().map(|label| label.as_u64().unwrap() as usize);
+    let names = (0..3).map(|class| class.to_string()).collect();
+    let count = classes["num_class_embeds"].as_u64().map(|n| n as usize);
+    let set = TrainingSet {
+        images: images(),
+        labels: Some(Labels::new(labels.collect(), names, count).unwrap()),
+    };
+    let dropout = classes["label_dropout"].as_f64();
+    check(&run, set, count, dropout, &classes["losses"]);
 }

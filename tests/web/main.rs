@@ -57,7 +57,7 @@ fn a_panic_reaches_its_listener_with_its_message() {
     std::mem::forget((listener, panicking));
 }
 
-#[cfg(feature = "gpu")]
+#[cfg(all(feature = "cpu", feature = "gpu"))]
 #[wasm_bindgen_test]
 fn an_adapter_is_a_program_by_any_of_its_names_or_by_its_flag() {
     use ddim_web::web::is_software_adapter;

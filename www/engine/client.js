@@ -3,8 +3,8 @@
 // crashed is never asked again: another one takes its place for what comes next. It knows no page: what it has to say, it
 // says to a listener.
 
-import { Failure } from './errors.js';
-import { fetchModule, packageFor } from './package.js';
+import { Failure, isOfDevice, oneLine } from './errors.js';
+import { openWith } from './package.js';
 import { Joiner, concatenate, split, workersFor } from './pool.js';
 import { Remote } from './remote.js';
 import { keepTuning, keptTuning } from './tuning.js';
@@ -129,8 +129,8 @@ export class Client {
   #end = null;
   /** @type {'cpu'|'webgpu'} */
   #device = 'cpu';
-  /** What every worker begins with. @type {{engine: 'plan'|'burn', storage: 'f32'|'f16', script: string}|null} */
-  #package = null;
+  /** What every worker begins with. @type {Omit<import('./remote.js').Wanted, 'device'>|null} */
+  #wanted = null;
   /** What it loads then. @type {import('./remote.js').Files|null} */
   #files = null;
   /** Whether another worker can take the place of one that crashes: once the model is loaded, or where it can be elsewhere. */
@@ -161,14 +161,12 @@ export class Client {
 
   /** @param {URL|OwnFiles} source @param {Choice} choice */
   async #load(source, { device, engine, storage, sha256 }) {
-    const { script, wasm } = packageFor(engine);
     const { signal } = this.#downloads;
     const bytes = byteCounter(this.listener);
     const [first] = this.#workers;
-    this.#package = { engine, storage, script: script.href };
-    const [{ adapter }, module, { config, scheduler, weights }] = await Promise.all([
-      first.open({ ...this.#package, device }),
-      fetchModule(wasm, bytes('engine'), signal),
+    this.#wanted = { engine, storage };
+    const [{ adapter, device: place, module }, { config, scheduler, weights }] = await Promise.all([
+      openWith(first, { ...this.#wanted, device }, bytes('engine'), signal),
       source instanceof URL ? fetchFiles(source, bytes('weights'), signal, sha256) : { ...source, weights: { blob: source.weights, keep: nothing, forget: nothing } },
     ]);
 
@@ -176,15 +174,15 @@ export class Client {
     this.listener({ type: 'phase', phase: 'model' });
     this.#files = { module, config, scheduler, weights: weights.blob };
     let loaded;
-    this.#replaceable = device === 'auto' && adapter !== '';
+    this.#replaceable = device === 'auto' && place === 'webgpu';
     try {
       loaded = await first.load({ ...this.#files, tuning: keptTuning(adapter) });
     } catch (error) {
-      const { kind, message } = Failure.from(error);
+      const failure = Failure.from(error);
       // With another copy of them all may be well.
-      if (kind === 'weights') await weights.forget();
-      if (kind !== 'crash' || !this.#replaceable) throw error;
-      loaded = await this.#loadOnCpu(message);
+      if (failure.kind === 'weights') await weights.forget();
+      if (!this.#replaceable || !isOfDevice(failure)) throw failure;
+      loaded = await this.#loadOnCpu(failure, bytes('instead'));
     }
     keepTuning(adapter, loaded.tuning);
     await weights.keep();
@@ -195,14 +193,20 @@ export class Client {
     return loaded;
   }
 
-  /** In a worker of its own, because that of the graphics card has crashed. @param {string} reason @returns {Promise<Loaded>} */
-  async #loadOnCpu(reason) {
+  /**
+   * In a worker of its own, with the package for it: a graphics card that cannot take the model is no reason to give up.
+   * @param {Failure} failure  its @param {import('./weights.js').OnBytes} onBytes
+   * @returns {Promise<Loaded>}
+   */
+  async #loadOnCpu(failure, onBytes) {
     this.#insist();
     this.#replaceable = false;
+    for (const worker of this.#all) worker.terminate();
+    this.#all.clear();
     const worker = this.#newWorker();
     this.#workers = [worker];
-    const loaded = await this.#fill(worker, 'cpu');
-    const why = `The graphics card could not take the model (${reason}), so the CPU is used.`;
+    const loaded = await this.#fill(worker, 'cpu', onBytes);
+    const why = `The graphics card could not take the model (${oneLine(failure)}), so the CPU is used.`;
     this.listener({ type: 'notice', topic: 'device', text: why });
     return { ...loaded, why };
   }
@@ -344,10 +348,15 @@ export class Client {
     if (failed) this.listener({ type: 'cores', used: this.#workers.length, wanted, failure: Failure.from(failed.reason) });
   }
 
-  /** Loads the model in a worker once more. @param {Remote} worker @param {'cpu'|'webgpu'} device @returns {Promise<Loaded>} */
-  async #fill(worker, device) {
-    if (!this.#package || !this.#files) throw new Failure('options', 'load a model first');
-    await worker.open({ ...this.#package, device });
+  /**
+   * Loads the model in a worker once more.
+   * @param {Remote} worker @param {'cpu'|'webgpu'} device @param {import('./weights.js').OnBytes} [onBytes]
+   * @returns {Promise<Loaded>}
+   */
+  async #fill(worker, device, onBytes) {
+    if (!this.#wanted || !this.#files) throw new Failure('options', 'load a model first');
+    const { module } = await openWith(worker, { ...this.#wanted, device }, onBytes, this.#downloads.signal);
+    this.#files = { ...this.#files, module };
     return worker.load(this.#files);
   }
 

@@ -1,6 +1,6 @@
-// Which device a network runs on. A software adapter is slower than the CPU path, and burn's WebGPU backend panics when
-// the adapter lacks `timestamp-query`, so both are found out before the wasm module is asked for a device. Runs in the
-// worker, where the device is used.
+// Which device a network runs on, found out before a package is loaded for it. A software adapter is slower than the CPU
+// path, and burn's WebGPU backend panics when the adapter lacks `timestamp-query`. Runs in the worker, where the device is
+// used.
 
 import { Failure, oneLine } from './errors.js';
 
@@ -47,7 +47,7 @@ export async function findAdapter(wanted, gpu, engine) {
   /** @param {string} reason @returns {Found} */
   const without = (reason) => {
     if (wanted === 'webgpu') throw new Failure('webgpu', reason);
-    return { adapter: '', notice: `${reason} The CPU is used instead; it is slower, and its pictures differ by rounding only.` };
+    return { adapter: '', notice: `${reason} The CPU is used, which is slower.` };
   };
 
   if (!gpu) return without('This browser has no WebGPU (it needs a secure address: https or localhost).');
@@ -57,7 +57,7 @@ export async function findAdapter(wanted, gpu, engine) {
   } catch (error) {
     return without(`WebGPU failed to look for a graphics adapter (${oneLine(error)}).`);
   }
-  if (!adapter) return without('WebGPU found no graphics adapter on this computer.');
+  if (!adapter) return without('WebGPU found no graphics adapter.');
   const told = descriptionOf(adapter);
   const name = nameOf(told);
   if (engine === 'burn' && !adapter.features.has('timestamp-query')) {
@@ -66,13 +66,20 @@ export async function findAdapter(wanted, gpu, engine) {
   return { adapter: name, told, halves: adapter.features.has('shader-f16') };
 }
 
+/** What programs that pass for a graphics card have in their names. "warp" is Microsoft's, as a word of its own only: cards are called warp-something. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|(?<![a-z0-9])warp(?![a-z0-9])/i;
+
+/** Whether an adapter is a program on the processor: the same answer as the wasm packages' `is_software_adapter`. @param {Description} told */
+export function isSoftware({ vendor, architecture, device, description, isFallbackAdapter }) {
+  return Boolean(isFallbackAdapter) || [vendor, architecture, device, description].some((name) => SOFTWARE.test(name ?? ''));
+}
+
 /**
  * @param {'auto'|'webgpu'|'cpu'} wanted
  * @param {Found} found
- * @param {(told: Description) => boolean} isSoftware  the wasm package's `is_software_adapter`
  * @returns {DeviceChoice}
  */
-export function chooseDevice(wanted, { adapter, told, halves, notice }, isSoftware) {
+export function chooseDevice(wanted, { adapter, told, halves, notice }) {
   if (!told) return { device: 'cpu', adapter: '', ...(notice && { notice }) };
   if (wanted === 'auto' && isSoftware(told)) {
     return {

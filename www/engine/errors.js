@@ -31,6 +31,11 @@ export class Failure extends Error {
   }
 }
 
+/** Whether the graphics card was to blame, and the CPU may do better. @param {Failure} failure */
+export function isOfDevice({ kind }) {
+  return ['device', 'lost', 'memory', 'crash', 'unknown'].includes(kind);
+}
+
 /** The longest text of a file's making: with a sentence around it, a line has 500 characters at most. */
 const LONGEST = 360;
 
@@ -44,7 +49,8 @@ export function brief(text) {
 
 /** @param {string} text  a name or a value, for a list of such @returns {string} */
 export function shorten(text) {
-  return text.length > 24 ? `${text.slice(0, 23).replace(/[\ud800-\udbff]$/, '')}…` : text;
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 24 ? `${line.slice(0, 23).replace(/[\ud800-\udbff]$/, '')}…` : line;
 }
 
 /** @param {string[]} names @param {number} most  how many of them are named @returns {string} the first few, and how many more there are */

@@ -1,10 +1,11 @@
-// The wasm packages: which of them this browser needs, its download and its compilation. Compiling is done
-// once, on the page; workers are handed the result, and the browser shares its machine code among them.
+// The wasm packages: which of them a device needs in this browser, its download and its compilation. Each has the engine
+// of one device, so that nobody loads two of which one is used. Compiling is done once, on the page; workers are handed
+// the result, and the browser shares its machine code among them.
 
 import { Failure, oneLine } from './errors.js';
 import { fetchOk, piecesOf } from './weights.js';
 
-const FOLDERS = { plain: '../../pkg/', relaxed: '../../pkg/relaxed/', burn: '../../pkg/burn/' };
+/** @typedef {{script: URL, wasm: URL}} Files  addresses of the two files of a package */
 
 /** The smallest module with a SIMD instruction: a function that makes a v128 from an i32. */
 const SIMD_MODULE = new Uint8Array([
@@ -26,17 +27,9 @@ export function simdSupport() {
 /** @type {Map<string, WebAssembly.Module>} by address */
 const compiled = new Map();
 
-/**
- * @returns {{script: URL, wasm: URL}} addresses of the two files of the package that trains
- * @throws {Failure} when this browser cannot run it
- */
-export function trainingPackage() {
-  return filesOf(needSimd().relaxed ? '../../pkg/training/relaxed/' : '../../pkg/training/');
-}
-
-/** @param {string} folder */
+/** @param {string} folder  in pkg/ @returns {Files} */
 function filesOf(folder) {
-  const url = new URL(folder, import.meta.url);
+  const url = new URL(`../../pkg/${folder}`, import.meta.url);
   return { script: new URL('ddim_web.js', url), wasm: new URL('ddim_web_bg.wasm', url) };
 }
 
@@ -52,14 +45,15 @@ function needSimd() {
 }
 
 /**
- * @param {'plan'|'burn'} engine
- * @returns {{script: URL, wasm: URL}} addresses of the package's two files
+ * @param {'plan'|'burn'|'training'} what  an engine, or training with the first
+ * @returns {{cpu: Files, webgpu: Files}} the package for each device
  * @throws {Failure} when this browser cannot run any of them
  */
-export function packageFor(engine) {
+export function packagesFor(what) {
   const { relaxed } = needSimd();
-  const build = engine === 'burn' ? 'burn' : relaxed ? 'relaxed' : 'plain';
-  return filesOf(FOLDERS[build]);
+  if (what === 'burn') return { cpu: filesOf('burn/'), webgpu: filesOf('burn/') };
+  const folder = what === 'training' ? 'training/' : '';
+  return { cpu: filesOf(`${folder}cpu/${relaxed ? 'relaxed/' : ''}`), webgpu: filesOf(`${folder}webgpu/`) };
 }
 
 /**
@@ -76,6 +70,19 @@ export async function fetchModule(url, onBytes, signal) {
   if (made.status === 'rejected') throw new Failure('start', oneLine(made.reason));
   compiled.set(url.href, made.value);
   return made.value;
+}
+
+/**
+ * Has a worker choose the device that a model will run on, and fetches the package for it.
+ * @param {import('./remote.js').Remote} worker @param {import('./remote.js').Wanted} wanted
+ * @param {import('./weights.js').OnBytes} [onBytes] @param {AbortSignal} [signal]
+ * @returns {Promise<import('./remote.js').Opened & {module: WebAssembly.Module}>}
+ */
+export async function openWith(worker, wanted, onBytes = () => {}, signal) {
+  const { cpu, webgpu } = packagesFor(wanted.engine);
+  const opened = await worker.open(wanted, { cpu: cpu.script.href, webgpu: webgpu.script.href });
+  const { wasm } = opened.device === 'cpu' ? cpu : webgpu;
+  return { ...opened, module: await fetchModule(wasm, onBytes, signal) };
 }
 
 /** Compiles while it downloads, which browsers do only for files that the server calls wasm. @param {Response} response */

@@ -11,7 +11,7 @@ import { Requests } from './requests.js';
  * @property {string} [why]  why it runs there, where that is not what one might expect
  * @property {'f32'|'f16'} [storage]  how the device keeps the network's numbers
  * @property {string} [tuning]  which kernels were the fastest on the graphics card
- * @property {{trainSteps: number, tau: string, unknownKeys: string[], json: string}} scheduler  T, the tau that the model asks for, the keys that were ignored, and the file itself
+ * @property {{trainSteps: number, tau: string, unknownKeys: string[], notes: string[], json: string}} scheduler  T, the tau that the model asks for, the keys that were ignored, how else it was read, and the file itself
  *
  * @typedef {Uint8ClampedArray<ArrayBuffer>} Levels  grey levels, [B, C, H, W]
  * @typedef {{type: 'started', total: number}} Started
@@ -41,7 +41,8 @@ import { Requests } from './requests.js';
  * @property {boolean} stopped  before its last step
  * @property {Float32Array} [values]  of a `sample` that made one: the state after its last step, [B, C, H, W]
  *
- * @typedef {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn', storage: 'f32'|'f16', script: string}} Wanted  script: the package's
+ * @typedef {{device: 'auto'|'webgpu'|'cpu', engine: 'plan'|'burn', storage: 'f32'|'f16'}} Wanted
+ * @typedef {{adapter: string, device: 'webgpu'|'cpu'}} Opened  the graphics adapter's name, empty where none can be used; where the model will run
  * @typedef {{module: WebAssembly.Module, config: string, scheduler: string, weights: Blob, tuning?: string}} Files
  *
  * @typedef {{type: 'compiling', done: number, total: number}
@@ -65,16 +66,16 @@ export class Remote extends Requests {
   }
 
   /**
-   * Imports the package's script and looks for a graphics adapter.
-   * @param {Wanted} wanted
-   * @returns {Promise<{adapter: string}>} the graphics adapter's name, empty where none can be used
+   * Chooses the device; `openWith` in package.js does this and fetches the package for it.
+   * @param {Wanted} wanted @param {{cpu: string, webgpu: string}} scripts  of the packages
+   * @returns {Promise<Opened>}
    */
-  open(wanted) {
-    return this.request({ type: 'open', wanted }).answer;
+  open(wanted, scripts) {
+    return this.request({ type: 'open', wanted, scripts }).answer;
   }
 
   /**
-   * Chooses the device and loads the model there.
+   * Loads the model on the device that was chosen.
    * @param {Files} files
    * @returns {Promise<Loaded>}
    */

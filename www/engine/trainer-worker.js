@@ -2,8 +2,9 @@
 // computes the gradients of its part of every batch, and this one adds them up in order, changes the weights and hands
 // them out. Numbers are handed over, not copied.
 //
-// In:   {type: 'create', script, module, device, workers, options}   or
-//       {type: 'resume', script, module, device, workers, options, checkpoint}   once, first
+// In:   {type: 'open', device}   which device it is to be
+//       {type: 'create', script, module, device, workers, options}   or
+//       {type: 'resume', script, module, device, workers, options, checkpoint}   once, then
 //       {type: 'step', count}   {type: 'model', precision}   {type: 'checkpoint'}   {type: 'gradients', options}
 //       {type: 'part', step, index, parts, values}   to one that was started by another
 //       {type: 'stop'}   at any time, about every `step`
@@ -25,7 +26,7 @@ import { Requests } from './requests.js';
  * @typedef {import('../../pkg/training/ddim_web.js').TrainingPart} Part
  * @typedef {object} Beginning
  * @property {string} script @property {WebAssembly.Module} module
- * @property {'auto'|'webgpu'|'cpu'} [device] @property {number} [workers]
+ * @property {'webgpu'|'cpu'} device @property {number} [workers]
  * @property {any} options @property {Uint8Array} [checkpoint]
  */
 
@@ -66,37 +67,23 @@ function notice(topic, text) {
   say({ type: 'notice', topic, text });
 }
 
-/** @param {Package} wasm @param {Beginning} request @param {'cpu'|'webgpu'} device */
-function trainerOn(wasm, { options, checkpoint }, device) {
-  const there = { ...options, device };
-  return checkpoint ? wasm.Trainer.resume(checkpoint, there) : wasm.Trainer.create(there);
-}
-
-/** On `auto`, a graphics card that cannot take the network is no reason to give up. @param {Package} wasm @param {Beginning} request */
-async function newTrainer(wasm, request) {
-  const wanted = request.device ?? 'auto';
-  const choice = chooseDevice(wanted, await findAdapter(wanted, navigator.gpu, 'plan'), wasm.is_software_adapter);
-  if (choice.notice) notice('device', choice.notice);
-  try {
-    return await trainerOn(wasm, request, choice.device);
-  } catch (error) {
-    const kind = Failure.from(error).kind;
-    if (wanted !== 'auto' || choice.device === 'cpu' || (kind !== 'device' && kind !== 'lost')) throw error;
-    const onCpu = await trainerOn(wasm, request, 'cpu');
-    notice('device', `The graphics card could not take the network (${oneLine(error)}), so the CPU is used.`);
-    return onCpu;
-  }
+/** @param {{device: 'auto'|'webgpu'|'cpu'}} request */
+async function open({ device: wanted }) {
+  const { device, notice: why } = chooseDevice(wanted, await findAdapter(wanted, navigator.gpu, 'plan'));
+  if (why) notice('device', why);
+  return { device };
 }
 
 /** @param {Beginning} request */
 async function begin(request) {
-  const { script, module, workers } = request;
+  const { script, module, device, workers, checkpoint } = request;
+  const options = { ...request.options, device };
   /** @type {Package} */
   const wasm = await import(script).catch(refuseToStart);
   await wasm.default({ module_or_path: module }).catch(refuseToStart);
   // A panic never settles the promise that waits for it.
   wasm.on_panic((message) => crash('crash', message));
-  trainer = await newTrainer(wasm, request);
+  trainer = await (checkpoint ? wasm.Trainer.resume(checkpoint, options) : wasm.Trainer.create(options));
   const info = trainer.info();
   ({ step: done, steps } = info);
   if (info.device === 'cpu') {
@@ -201,6 +188,7 @@ function part({ step, index, parts, values }) {
 
 /** @type {Record<string, (request: any) => unknown>} */
 const requests = {
+  open,
   create: (request) => inTurn(() => begin(request)),
   resume: (request) => inTurn(() => begin(request)),
   step,

@@ -1,7 +1,7 @@
 // Training, as a page uses it: the run is made in a worker, on the graphics card or on several processors. Knows no page.
 
-import { Failure } from './errors.js';
-import { fetchModule, packageFor, trainingPackage } from './package.js';
+import { Failure, isOfDevice, oneLine } from './errors.js';
+import { fetchModule, openWith, packagesFor } from './package.js';
 import { Remote } from './remote.js';
 import { Requests } from './requests.js';
 
@@ -44,7 +44,7 @@ export class Trainer {
    * @returns {Promise<Trainer>} @throws {Failure}
    */
   static create({ device, workers, ...options }, listener) {
-    return begin({ type: 'create', device, workers, options }, listener);
+    return begin({ type: 'create', workers, options }, device, listener);
   }
 
   /**
@@ -53,7 +53,7 @@ export class Trainer {
    * @returns {Promise<Trainer>} @throws {Failure}
    */
   static resume(checkpoint, { device, workers, ...options }, listener) {
-    return begin({ type: 'resume', device, workers, options, checkpoint }, listener);
+    return begin({ type: 'resume', workers, options, checkpoint }, device, listener);
   }
 
   /**
@@ -92,11 +92,10 @@ export class Trainer {
    * @returns {Promise<Remote>}
    */
   async sampler({ device = 'cpu' } = {}, listener = () => {}) {
-    const { script, wasm } = packageFor('plan');
     const worker = new Remote(listener);
     try {
-      const opened = worker.open({ device, engine: 'plan', storage: 'f32', script: script.href });
-      const [{ config, scheduler, weights }, module] = await Promise.all([this.model('f32'), fetchModule(wasm, () => {}), opened]);
+      const opened = openWith(worker, { device, engine: 'plan', storage: 'f32' });
+      const [{ config, scheduler, weights }, { module }] = await Promise.all([this.model('f32'), opened]);
       await worker.load({ module, config, scheduler, weights: new Blob([weights]) });
       return worker;
     } catch (error) {
@@ -112,39 +111,45 @@ export class Trainer {
 }
 
 /**
- * @param {{type: string, device?: string} & Record<string, unknown>} message @param {(event: Remark) => void} [listener]
+ * @param {object} message @param {'auto'|'webgpu'|'cpu'} [wanted] @param {(event: Remark) => void} [listener]
  * @returns {Promise<Trainer>}
  */
-async function begin(message, listener = () => {}) {
-  const { script, wasm } = trainingPackage();
-  const module = await fetchModule(wasm, (loaded, total) => listener({ type: 'bytes', loaded, total })).catch((error) => {
-    throw Failure.from(error);
-  });
-  const whole = { ...message, script: script.href, module };
+async function begin(message, wanted = 'auto', listener = () => {}) {
+  /** @type {'webgpu'|'cpu'} */
+  let device = 'cpu';
   try {
-    return await beginIn(whole, listener);
+    return await beginIn(async (worker) => {
+      ({ device } = await worker.request({ type: 'open', device: wanted }).answer);
+      return load(worker, device, message);
+    }, listener);
   } catch (error) {
-    const { kind, message: reason } = Failure.from(error);
-    if (kind !== 'crash' || (message.device ?? 'auto') !== 'auto') throw error;
-    // What has trapped is not asked again.
-    const trainer = await beginIn({ ...whole, device: 'cpu' }, listener);
-    listener({ type: 'notice', topic: 'device', text: `The engine crashed (${reason}), so the CPU is used.` });
+    const failure = Failure.from(error);
+    // On `auto`, a graphics card that cannot take the network is no reason to give up.
+    if (wanted !== 'auto' || device === 'cpu' || !isOfDevice(failure)) throw failure;
+    const trainer = await beginIn((worker) => load(worker, 'cpu', message), listener);
+    listener({ type: 'notice', topic: 'device', text: `The graphics card could not take the network (${oneLine(failure)}), so the CPU is used.` });
     return trainer;
   }
 }
 
+/** Has a worker make the run, with the package of its device. @param {Requests} worker @param {'webgpu'|'cpu'} device @param {object} message */
+async function load(worker, device, message) {
+  const { script, wasm } = packagesFor('training')[device];
+  const module = await fetchModule(wasm, (loaded, total) => worker.listener({ type: 'bytes', loaded, total }));
+  return worker.request({ ...message, device, script: script.href, module }).answer;
+}
+
 /**
  * In a worker of its own, whose crash is told once it has begun.
- * @param {object} message @param {(event: Remark) => void} listener
- * @returns {Promise<Trainer>}
+ * @param {(worker: Requests) => Promise<Info & {workers: number}>} work @param {(event: Remark) => void} listener
  */
-async function beginIn(message, listener) {
+async function beginIn(work, listener) {
   let begun = false;
   const worker = new Requests(new URL('./trainer-worker.js', import.meta.url), (event) => {
     if (begun || event.type !== 'crashed') listener(event);
   });
   try {
-    const info = await worker.request(message).answer;
+    const info = await work(worker);
     begun = true;
     return new Trainer(worker, info);
   } catch (error) {

@@ -211,6 +211,26 @@ export async function sizeOfWeights(url, signal) {
   }
 }
 
+/** Other forms in which folders have weights, in place of `.safetensors`. */
+const FORMS = ['.fp16.safetensors', '.safetensors.index.json', '.bin'];
+
+/**
+ * Where weights are not, their folder may have them in another form.
+ * @param {unknown} failure  of their download @param {URL} url @param {AbortSignal} signal
+ * @returns {Promise<never>}
+ */
+async function sayWhatIsBeside(failure, url, signal) {
+  if (!(failure instanceof Failure) || !failure.message.includes('(HTTP 404)')) throw failure;
+  for (const form of FORMS) {
+    const other = new URL(url.pathname.replace(/\.safetensors$/, form), url);
+    const head = await fetch(other, { method: 'HEAD', signal }).catch(() => undefined);
+    if (head?.ok && !head.headers.get('content-type')?.includes('text/html')) {
+      throw new Failure('download', `${failure.message} ${nameOf(other)} is beside it: save the model as one file, without a variant and with safe_serialization=True.`);
+    }
+  }
+  throw failure;
+}
+
 /** @param {Response} response @param {string} name @param {OnBytes} onBytes @returns {Promise<Blob>} */
 async function download(response, name, onBytes) {
   const pieces = [];
@@ -254,7 +274,7 @@ export async function fetchWeights(url, onBytes, signal, sha256) {
     current = null;
     blob = undefined;
   }
-  const response = current ?? (await fetchOk(url, { cache: 'no-cache', signal }));
+  const response = current ?? (await fetchOk(url, { cache: 'no-cache', signal }).catch((failure) => sayWhatIsBeside(failure, url, signal)));
   if (!blob) {
     blob = await download(response, name, onBytes);
     await refuseWebPage(response, blob, url);

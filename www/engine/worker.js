@@ -1,7 +1,7 @@
 // The worker that owns one instance of the wasm module, so that the page never blocks. It loads one model and then runs
 // the sampler as often as it is asked to; runs that are under way at once take turns, a step each.
 //
-// In:   {type: 'open', wanted}   {type: 'load', files}   once each, in this order
+// In:   {type: 'open', wanted, scripts}   {type: 'load', files}   once each, in this order
 //       {type: 'sample', options, dissect}   {type: 'rate', options}
 //       {type: 'taken', steps}   {type: 'stop', atOnce}   at any time, about one of these two
 // Out:  {type: 'answer', value}   {type: 'failed', kind, message}   one of the two to each request
@@ -28,19 +28,16 @@ const LEAD = 16;
 
 /** @type {Wanted} */
 let wanted;
-/** @type {import('./device.js').Found} */
-let found;
 /** @type {import('./device.js').DeviceChoice} */
 let choice;
+/** The package's script. @type {Promise<typeof import('../../pkg/ddim_web.js')>} */
+let importing;
 /** @type {typeof import('../../pkg/ddim_web.js')} */
 let wasm;
 /** @type {Files} */
 let files;
 /** @type {import('../../pkg/ddim_web.js').Denoiser} */
 let model;
-
-/** Why the network runs where it does, where that is not what one might expect. */
-let why = '';
 
 /** Runs that wait or are under way, by request. @type {Map<number, Run>} */
 const runs = new Map();
@@ -64,77 +61,52 @@ function onLostDevice({ reason, message }) {
   if (wanted.engine === 'burn' && reason !== 'destroyed') crash('lost', message);
 }
 
-/** @param {unknown} error @throws {Failure} always */
+/** @param {unknown} error @returns {never} @throws {Failure} always */
 function refuseToStart(error) {
   throw new Failure('start', oneLine(error));
 }
 
-/** Finds out what this worker needs, while the page downloads it. @param {{wanted: Wanted}} request */
+/** Chooses the device; what it needs is fetched here and on the page at once. @param {{wanted: Wanted, scripts: {cpu: string, webgpu: string}}} request @returns {Promise<import('./remote.js').Opened>} */
 async function open(request) {
   ({ wanted } = request);
-  [found, wasm] = await Promise.all([findAdapter(wanted.device, navigator.gpu, wanted.engine), import(wanted.script).catch(refuseToStart)]);
-  return { adapter: found.adapter };
+  const found = await findAdapter(wanted.device, navigator.gpu, wanted.engine);
+  choice = chooseDevice(wanted.device, found);
+  importing = import(request.scripts[choice.device]);
+  // Whoever waits for it hears of it.
+  importing.catch(() => {});
+  explain();
+  return { adapter: found.adapter, device: choice.device };
 }
 
-/** @param {string} text */
-function explain(text) {
-  why = text;
-  say({ type: 'notice', topic: 'device', text });
-}
-
-function choose() {
-  choice = chooseDevice(wanted.device, found, wasm.is_software_adapter);
-  if (choice.notice) explain(choice.notice);
+/** Says what of the choice one might not expect. */
+function explain() {
+  if (choice.notice) say({ type: 'notice', topic: 'device', text: choice.notice });
   if (wanted.storage === 'f16' && choice.halves === false) {
     const text = `The graphics adapter “${choice.adapter}” lacks the WebGPU feature shader-f16, so numbers of 32 bits are used.`;
     say({ type: 'notice', topic: 'storage', text });
   }
 }
 
-/**
- * How a device keeps the network's numbers, whatever was asked for.
- * @param {'cpu'|'webgpu'} device @returns {'f32'|'f16'}
- */
-function storageOf(device) {
-  return device === 'webgpu' && choice.halves ? wanted.storage : 'f32';
-}
-
-/** @param {'cpu'|'webgpu'} device */
-async function denoiserOn(device) {
-  const weights = new Uint8Array(await files.weights.arrayBuffer());
-  return wasm.Denoiser.load(files.config, weights, device, {
-    engine: wanted.engine,
-    storage: storageOf(device),
-    tuning: files.tuning,
-    progress: (done, total) => say({ type: 'compiling', done, total }),
-  });
-}
-
-/** On `auto`, a graphics card that cannot take the model is no reason to give up. */
-async function loadDenoiser() {
-  try {
-    return await denoiserOn(choice.device);
-  } catch (error) {
-    // What has trapped is not asked again: the page finds another worker.
-    if (dead || error instanceof WebAssembly.RuntimeError || wanted.device !== 'auto' || choice.device === 'cpu') throw error;
-    const onCpu = await denoiserOn('cpu');
-    explain(`The graphics card could not take the model (${oneLine(error)}), so the CPU is used.`);
-    return onCpu;
-  }
-}
-
 /** @param {{files: Files}} request @returns {Promise<import('./remote.js').Loaded>} */
 async function load(request) {
   ({ files } = request);
+  wasm = await importing.catch(refuseToStart);
   await wasm.default({ module_or_path: files.module }).catch(refuseToStart);
   // A panic never settles the promise that waits for it.
   wasm.on_panic((message) => crash('crash', message));
-  choose();
-  const { num_train_timesteps: trainSteps, timestep_spacing: tau, unknown_keys: unknownKeys } = wasm.scheduler_info(files.scheduler);
-  model = await loadDenoiser();
+  const { num_train_timesteps: trainSteps, timestep_spacing: tau, unknown_keys: unknownKeys, notes } = wasm.scheduler_info(files.scheduler);
+  const weights = new Uint8Array(await files.weights.arrayBuffer());
+  // How the device keeps the network's numbers, whatever was asked for.
+  const storage = choice.device === 'webgpu' && choice.halves ? wanted.storage : 'f32';
+  model = await wasm.Denoiser.load(files.config, weights, choice.device, {
+    engine: wanted.engine,
+    storage,
+    tuning: files.tuning,
+    progress: (done, total) => say({ type: 'compiling', done, total }),
+  });
   const info = model.info();
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, json: files.scheduler }, why, storage: storageOf(info.device), tuning: model.tuning() };
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, notes, json: files.scheduler }, why: choice.notice, storage, tuning: model.tuning() };
 }
 
 /** Waits until the page is at most LEAD steps behind. @param {Run} run @param {number} made  steps of it */

@@ -87,7 +87,8 @@ class Control {
     this.field = this.#buildField({ id, 'data-testid': key, 'aria-describedby': `${helpId} ${problemId}` });
     this.problem = element('p', { id: problemId, className: 'problem', hidden: true });
     this.help = element('div', { id: helpId, className: 'help', hidden: true }, element('p', {}, setting.help));
-    this.root = element('div', { className: `control control-${key}` }, this.#buildHead(id, helpId), this.#buildBody(), this.help, this.problem);
+    this.note = element('p', { className: 'quiet control-note', hidden: true, 'data-testid': `${key}-note` });
+    this.root = element('div', { className: `control control-${key}` }, this.#buildHead(id, helpId), this.#buildBody(), this.note, this.help, this.problem);
     this.show(settings.get(key));
   }
 
@@ -295,6 +296,14 @@ export class Controls {
   /** Lets some of the settings be, whatever hands do. @param {Key[]} keys @param {boolean} used */
   use(keys, used) {
     for (const key of keys) this.#controls.get(key)?.enable(used);
+  }
+
+  /** Says what the value of a setting means here. @param {Key} key @param {string} text  a sentence, or nothing */
+  remark(key, text) {
+    const note = this.#controls.get(key)?.note;
+    if (!note) return;
+    note.textContent = text;
+    note.hidden = text === '';
   }
 
   /** What the loaded model allows. @param {import('../session.js').Loaded} loaded @param {import('../models.js').Model} model */

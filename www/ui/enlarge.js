@@ -1,6 +1,7 @@
 // One picture of a film, large, with the frames that led to it: a dialog that is opened from a small picture and goes
 // back there when it is closed.
 
+import { dialogWith } from './dialog.js';
 import { element } from './dom.js';
 import { contextOf, imageOf } from './pixels.js';
 
@@ -47,13 +48,11 @@ class Enlarged {
     const most = matchMedia('(max-width: 640px)').matches ? FEW_FRAMES : MOST_FRAMES;
     this.#strip = spread(film.length, place, most).map((at) => this.#small(at));
     const strip = element('div', { className: 'enlarge-strip', role: 'group', 'aria-label': 'Steps of this picture' }, ...this.#strip.map(({ button }) => button));
-    this.dialog = element('dialog', { className: 'enlarge', 'aria-label': `Picture ${index + 1} of ${film.settings.batch}`, 'data-testid': 'enlarge' },
+    this.dialog = dialogWith({ className: 'enlarge', 'aria-label': `Picture ${index + 1} of ${film.settings.batch}`, 'data-testid': 'enlarge' },
       element('div', { className: 'enlarge-inside' },
         element('div', { className: 'enlarge-head' }, this.#choice(), close), this.canvas, this.caption, strip));
 
     close.addEventListener('click', () => this.dialog.close());
-    // The inside covers all of it but its edge and what is behind it.
-    this.dialog.addEventListener('click', ({ target }) => target === this.dialog && this.dialog.close());
     this.dialog.addEventListener('keydown', (event) => this.#press(event));
     this.fit = () => this.#fit();
     this.#at = this.#strip.findIndex((entry) => entry.place === place);
@@ -136,8 +135,6 @@ class Enlarged {
 
   /** @param {KeyboardEvent} event */
   #press(event) {
-    // Esc and Ctrl+Enter mean something else for the page behind it.
-    event.stopPropagation();
     const { key, target } = event;
     if (target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
     /** @type {Record<string, number>} */

@@ -2,7 +2,7 @@
 
 import { formatHash } from '../hash.js';
 import { previewOf } from '../models.js';
-import { OPEN_CHOSEN } from '../state.js';
+import { OPEN_CHOSEN, hasView } from '../state.js';
 
 /** Follows the session from now on. @param {Document} page @param {import('../session.js').Session} session */
 export function showModel(page, session) {
@@ -10,6 +10,7 @@ export function showModel(page, session) {
   /** @param {string} id */
   const part = (id) => page.getElementById(`model-${id}`);
   const [nameLine, noteLine, card, preview] = ['name', 'note', 'card', 'preview'].map(part);
+  if (card && !hasView('model')) card.hidden = true;
   const poster = page.getElementById('poster');
   const tell = () => {
     const { model } = session;

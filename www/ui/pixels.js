@@ -62,7 +62,9 @@ export function crisp(space, pixels) {
 export function drawPlaceholder(canvas) {
   const { width, height } = canvas;
   const image = new ImageData(width, height);
-  for (let i = 0; i < image.data.length; i += 4) image.data.fill(256 * Math.random(), i, i + 3).fill(255, i + 3, i + 4);
+  const pixels = new Uint32Array(image.data.buffer);
+  // Grey and opaque; every processor that browsers run on keeps the last byte first.
+  for (let i = 0; i < pixels.length; i++) pixels[i] = (Math.floor(256 * Math.random()) * 0x010101) | 0xff000000;
   contextOf(canvas).putImageData(image, 0, 0);
 }
 

@@ -5,6 +5,7 @@ import './language.js';
 import uPlot from '../vendor/uplot/uPlot.js';
 import { element } from './dom.js';
 import { short } from './numbers.js';
+import { Painter } from './painter.js';
 import { Table } from './table.js';
 
 /**
@@ -135,7 +136,7 @@ export class Plot {
   #table = null;
   /** Where the line for the present stands. @type {number|null} */
   #at = null;
-  #painting = 0;
+  #painter = new Painter();
   #stale = false; // whether the next painting needs more than new numbers
   #moved = false; // whether it needs those
   /** @type {ReturnType<typeof setTimeout>|undefined} */
@@ -161,7 +162,7 @@ export class Plot {
     this.#data = { ...before, ...data };
     this.#stale ||= lookOf(before) !== lookOf(this.#data);
     this.#moved ||= Boolean(data.x || data.series);
-    this.#painting ||= requestAnimationFrame(() => this.#paint());
+    this.#painter.later('plot', () => this.#paint());
   }
 
   /** Moves the line that says where one is; null takes it away. @param {number|null} x */
@@ -172,7 +173,7 @@ export class Plot {
 
   /** Takes it off the page. */
   remove() {
-    cancelAnimationFrame(this.#painting);
+    this.#painter.drop();
     clearTimeout(this.#tableTimer);
     this.#observer.disconnect();
     this.#scheme.removeEventListener('change', this.#recolour);
@@ -181,7 +182,6 @@ export class Plot {
   }
 
   #paint() {
-    this.#painting = 0;
     if (this.#stale) this.#build();
     else if (this.#moved) {
       this.#plot?.setData(this.#aligned());

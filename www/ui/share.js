@@ -2,6 +2,7 @@
 
 import { oneLine } from '../engine/errors.js';
 import { linkTo } from '../hash.js';
+import { NAME } from '../site.js';
 import { copyText } from './copy.js';
 import { element } from './dom.js';
 
@@ -34,7 +35,7 @@ export function shareButton(testId, settings, session) {
   button.addEventListener('click', () =>
     tellShared(async () => {
       const { share } = await import('./export/share.js');
-      return share({ title: 'ddim-web', text: document.title, url: linkTo(settings()) });
+      return share({ title: NAME, text: document.title, url: linkTo(settings()) });
     }, session));
   return button;
 }

@@ -72,18 +72,26 @@ export async function save(blob, name) {
 }
 
 /**
- * @param {Taken} taken @param {import('./export/film.js').Format} format @param {Session} session
+ * Saves a film, and tells as long as it takes.
+ * @param {Omit<import('./export/film.js').Film, 'credit'>} film  for about three seconds, unless it says itself how long its frames last
+ * @param {Pick<Taken, 'values'|'model'>} source  what made it @param {string} name  of the file, without what the format adds
+ * @param {Session} session
  */
-async function saveFilm(taken, format, session) {
-  const { framesOf, makeFilm } = await import('./export/film.js');
-  const { film, values } = taken;
-  const places = framesOf(film.length);
-  const show = values.show === 'xt' ? 'xt' : 'x0';
+export async function saveFilm(film, source, name, session) {
+  const { makeFilm } = await import('./export/film.js');
   session.tell('save', 'The film is being made…');
-  const frames = places.map((place) => /** @type {import('./film.js').Frame} */ (film.at(place))[show]);
-  const blob = await makeFilm({ format, frames, shape: film.shape, credit: creditOf(taken), delay: FILM_MS / frames.length });
+  const blob = await makeFilm({ delay: FILM_MS / film.frames.length, ...film, credit: creditOf(source) });
   session.clear('save');
-  await save(blob, nameOf(taken, `${show}-film.${format}`));
+  await save(blob, `${name}.${film.format}`);
+}
+
+/** @param {Taken} taken @param {import('./export/film.js').Format} format @param {Session} session */
+async function saveRun(taken, format, session) {
+  const { framesOf } = await import('./export/film.js');
+  const { film, values } = taken;
+  const show = values.show === 'xt' ? 'xt' : 'x0';
+  const frames = framesOf(film.length).map((place) => /** @type {import('./film.js').Frame} */ (film.at(place))[show]);
+  await saveFilm({ format, frames, shape: film.shape }, taken, nameOf(taken, `${show}-film`), session);
 }
 
 /** @param {Taken} taken @param {Float32Array} values @param {string} what */
@@ -138,7 +146,7 @@ export function takeItems(ask, session) {
   const { film, result } = ask();
   /** @type {Item[]} */
   const items = [{ label: 'Picture', hint: 'PNG', action: saving(() => savePicture(ask()), session) }];
-  if (film.length > 1) items.push(...filmItems((format) => saveFilm(ask(), format, session), session));
+  if (film.length > 1) items.push(...filmItems((format) => saveRun(ask(), format, session), session));
   items.push({ label: 'First noise', hint: 'x_T as .safetensors', action: saving(() => saveLatents(ask()), session) });
   if (result) items.push({ label: 'Result', hint: 'x_0 as .safetensors', action: saving(() => saveNumbers(ask(), result, 'x_0'), session) });
   return items;

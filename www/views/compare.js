@@ -1,12 +1,13 @@
 // The view `compare`: one first noise and several ways to make a picture of it, side by side in a table. All of them
 // are made at once, a step each in turn.
 
-import { Failure, oneLine } from '../engine/errors.js';
+import { Failure } from '../engine/errors.js';
 import { loadFigures } from '../engine/figures.js';
 import { SETTINGS, settingOf } from '../state.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
+import { Menu } from '../ui/menu.js';
 import { Painter } from '../ui/painter.js';
 import { copyLink, shareButton } from '../ui/share.js';
 import { TERMS, explanation } from '../ui/terms.js';
@@ -16,7 +17,7 @@ import { Grid } from './compare/grid.js';
 import { UNUSED, planOf, settle } from './compare/plan.js';
 import { Presets } from './compare/presets.js';
 import { Runs } from './compare/runs.js';
-import { saveTable } from './compare/sheet.js';
+import { takeItems } from './compare/sheet.js';
 import { NOTES, TERMS_OF, legendOf, summary, typeset } from './compare/words.js';
 
 /**
@@ -55,11 +56,11 @@ class Compare {
     this.enlarged = new Enlarged(root);
     this.grid = new Grid(this.parts.stage, (cell) => this.enlarged.open(cell, this.grid.plan?.kind === 'draw'));
     this.legend = element('p', { className: 'quiet legend' });
-    this.saveButton = element('button', { type: 'button', disabled: true, 'data-testid': 'compare-save' }, 'Save PNG');
-    this.saveButton.addEventListener('click', () => this.#save());
+    this.save = new Menu('Save table', () => takeItems(() => this.#taken(), session), 'compare-save');
+    this.save.enable(false);
     const copy = element('button', { type: 'button', 'data-testid': 'compare-copy' }, 'Copy link');
     copy.addEventListener('click', () => copyLink(copy, this.#shown, session));
-    this.parts.after.append(element('div', { className: 'take' }, this.saveButton, copy, shareButton('compare-share', () => this.#shown, session)), this.note, this.legend);
+    this.parts.after.append(element('div', { className: 'take' }, this.save.root, copy, shareButton('compare-share', () => this.#shown, session)), this.note, this.legend);
     this.controls = new Controls(this.parts.settings, settings, ALWAYS, MORE);
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());
@@ -117,7 +118,7 @@ class Compare {
     this.grid.layOut(plan, this.session.shape);
     this.#showNoises();
     this.#describe(plan);
-    this.saveButton.disabled = false;
+    this.save.enable(true);
     const cells = this.grid.all.filter(({ state }) => state !== 'refused');
     this.#report();
     const runs = new Runs(task, this.session, this.grid, plan, figures, () => this.#paintSoon());
@@ -182,7 +183,7 @@ class Compare {
   /** An empty table, as the settings have it. */
   #forget() {
     this.#made = false;
-    this.saveButton.disabled = true;
+    this.save.enable(false);
     this.enlarged.close();
     const plan = planOf(this.settings.all(), this.session.loaded?.scheduler.trainSteps);
     if (!('problem' in plan)) {
@@ -220,14 +221,10 @@ class Compare {
     return { ...values, view: 'compare' };
   }
 
-  async #save() {
+  /** What is on show, for whoever takes it away. @returns {import('./compare/sheet.js').Table} */
+  #taken() {
     const { plan, cells } = this.grid;
-    this.session.clear('save');
-    try {
-      if (plan) await saveTable(plan, cells, this.session.model);
-    } catch (error) {
-      this.session.tell('save', oneLine(error));
-    }
+    return { plan: /** @type {import('./compare/plan.js').Plan} */ (plan), cells };
   }
 }
 
@@ -236,6 +233,5 @@ class Compare {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Compare(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+  return new Compare(root, session);
 }

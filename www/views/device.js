@@ -250,6 +250,5 @@ class Device {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Device(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter() };
+  return new Device(root, session);
 }

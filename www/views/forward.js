@@ -7,6 +7,7 @@ import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
 import { short } from '../ui/numbers.js';
+import { Painter } from '../ui/painter.js';
 import { copyLink, shareButton } from '../ui/share.js';
 import { M, equation, termButton } from '../ui/terms.js';
 import { duration } from '../ui/words.js';
@@ -39,7 +40,7 @@ class Forward {
   #figures = null;
   /** @type {Scene|null} */
   #scene = null;
-  #refreshing = 0;
+  #painter = new Painter();
   /** Whether the noise of the pictures is another since they were drawn. */
   #noise = false;
   /** What each part shows, where that is all of its scene. @type {Map<import('./forward/scene.js').Part, unknown>} */
@@ -161,9 +162,8 @@ class Forward {
 
   /** Everything with the settings as they are, once however many have changed. @param {boolean} [noise]  whether that of the pictures is another */
   #refresh(noise = true) {
-    cancelAnimationFrame(this.#refreshing);
     this.#noise ||= noise;
-    this.#refreshing = requestAnimationFrame(() => this.#build());
+    this.#painter.later('scene', () => this.#build());
   }
 
   async #build() {
@@ -249,6 +249,5 @@ class Forward {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Forward(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+  return new Forward(root, session);
 }

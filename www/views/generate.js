@@ -7,6 +7,7 @@ import { Controls } from '../ui/controls.js';
 import { Film } from '../ui/film.js';
 import { Scrubber } from '../ui/scrubber.js';
 import { Menu } from '../ui/menu.js';
+import { Painter } from '../ui/painter.js';
 import { copyLink, tellShared } from '../ui/share.js';
 import { Stage } from '../ui/stage.js';
 import { shareTaken, takeItems } from '../ui/take.js';
@@ -26,7 +27,7 @@ class Generate {
   #result;
   /** Its code comes when it is opened. @type {import('../ui/dissection.js').Dissection|null} */
   #dissection = null;
-  #painting = 0; // the animation frame that will show the newest step
+  #painter = new Painter();
   /** What the buttons follow. */
   #followed = '';
 
@@ -56,7 +57,7 @@ class Generate {
     const copyButton = button('copy', () => copyLink(copyButton, this.#shownSettings(), session));
     this.shareButton = button('share', () => tellShared(() => shareTaken(this.#taken()), session));
     this.shareButton.hidden = typeof navigator.share !== 'function';
-    this.save = new Menu('Save', () => takeItems(() => this.#taken(), session), 'save');
+    this.save = new Menu('Save pictures', () => takeItems(() => this.#taken(), session), 'save');
     find(root, 'take', HTMLElement).prepend(this.save.root);
     this.shows = ['x0', 'xt', 'both'].map((value) => find(root, `show-${value}`, HTMLInputElement));
 
@@ -184,14 +185,11 @@ class Generate {
   #receive(frame) {
     this.#film?.add(frame);
     // A fast engine makes more steps than a screen can show: every one is kept, the newest is painted.
-    this.#painting ||= requestAnimationFrame(() => this.#paint());
+    this.#painter.later('step', () => this.#paint());
   }
 
-  /** Shows the newest step, if it is not on show yet. */
+  /** Shows the newest step. */
   #paint() {
-    if (!this.#painting) return;
-    cancelAnimationFrame(this.#painting);
-    this.#painting = 0;
     this.scrubber.follow();
     this.#draw();
     const { film, frame } = this.scrubber;
@@ -253,7 +251,7 @@ class Generate {
     if (followed === this.#followed) return;
     this.#followed = followed;
     const running = status.state === 'running';
-    if (!running) this.#paint();
+    if (!running) this.#painter.flush();
     if (status.state === 'loading') this.adapter.textContent = '';
     const focused = document.activeElement;
     this.generateButton.disabled = busy && !holding;
@@ -275,7 +273,7 @@ class Generate {
   async #enlarge(index) {
     if (!this.#film?.length) return;
     const { enlarge } = await import('../ui/enlarge.js');
-    enlarge(this.#film, index, { show: this.settings.get('show') === 'xt' ? 'xt' : 'x0', step: this.scrubber.place });
+    enlarge(this.#film, index, { show: this.settings.get('show') === 'xt' ? 'xt' : 'x0', step: this.scrubber.frame?.step ?? 0 });
   }
 
   /** The settings that made the picture on show, with the choice that is on show. */
@@ -297,6 +295,5 @@ class Generate {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Generate(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), leave: () => view.leave() };
+  return new Generate(root, session);
 }

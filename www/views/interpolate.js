@@ -2,15 +2,19 @@
 // picture follows it: in a few steps while it is dragged, in all of them once it rests.
 
 import { loadFigures } from '../engine/figures.js';
+import { Choice } from '../ui/choice.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
 import { Menu } from '../ui/menu.js';
+import { Arrivals } from '../ui/picture/arrivals.js';
 import { copyLink, shareButton } from '../ui/share.js';
 import { aboutPaths } from './interpolate/about.js';
 import { Board } from './interpolate/board.js';
+import { Ends, sampleOf } from './interpolate/ends.js';
 import { Loop } from './interpolate/loop.js';
-import { MODES, modeOf, seedsOf, settingsAt, switchTo, trainStepsOf } from './interpolate/modes.js';
+import { MODES, modeOf, settingsAt, switchTo, trainStepsOf } from './interpolate/modes.js';
+import { Picker } from './interpolate/picker.js';
 import { Runs } from './interpolate/runs.js';
 import { takeItems } from './interpolate/take.js';
 
@@ -26,16 +30,16 @@ const PLACE = ['at', 'mix', 'corners', 'path'];
 /** What asks for other frames. @type {(keyof Values)[]} */
 const FRAMES = ['corners', 'path', 'frames'];
 
-/** @type {[Values['path'], string][]} */
+/** Between two noises one may go straight, to see why DDIM does not. @type {{value: Values['path'], text: string}[]} */
 const WAYS = [
-  ['noise', 'Over the sphere'],
-  ['straight', 'Straight line'],
+  { value: 'noise', text: 'Over the sphere' },
+  { value: 'straight', text: 'Straight line' },
 ];
 
 class Interpolate {
   #dragging = false;
-  /** Seeds for the last two corners, when there are four. */
-  #others = [3, 4];
+  /** The last two corners, when there are four. */
+  #others = ['3', '4'];
 
   /** @param {HTMLElement} root @param {import('../session.js').Session} session */
   constructor(root, session) {
@@ -51,28 +55,50 @@ class Interpolate {
     });
     const { head, stage, after, below, settings: place, run, stop } = this.layout;
     this.lead = /** @type {HTMLElement} */ (root.querySelector('.lead'));
-    this.modes = this.#buildModes();
-    this.ways = this.#buildWays();
-    head.append(this.modes, this.ways);
+    const modes = Object.entries(MODES).map(([value, { text, title }]) => ({ value, text, title }));
+    this.modes = new Choice({ legend: 'Between', name: 'interpolate-mode', prefix: 'interpolate', choices: modes }, (mode) => {
+      settings.change(switchTo(/** @type {Mode} */ (mode), settings.all(), this.#others));
+      this.#refresh();
+    });
+    this.ways = new Choice({ legend: 'Way', name: 'interpolate-way', prefix: 'interpolate', choices: WAYS }, (path) => {
+      settings.set('path', path);
+      this.#refresh();
+    });
+    head.append(this.modes.root, this.ways.root);
     this.board = new Board({
-      onSeed: (index, seed) => this.#setSeed(index, seed),
+      onSeed: (index, seed) => this.#put(index, String(seed)),
+      onPick: (index) => this.#pick(index),
       onDrag: (at) => this.#drag(at),
       onDrop: (at) => this.#drop(at),
     });
     stage.append(this.board.root);
-    this.runs = new Runs(session, this.board, () => this.#offerFrames());
+    this.ends = new Ends(session, () => this.#changeEnds());
+    this.runs = new Runs(session, this.board, this.ends, () => this.#offerFrames());
+    this.picker = new Picker(root, {
+      onSample: (index, sample) => this.#put(index, `s${sample}`),
+      onSeed: (index) => this.#put(index, sampleOf(this.#token(index)) === null ? this.#token(index) : String(index + 1)),
+      onFiles: (files) => this.arrivals.give(files),
+    });
+    this.arrivals = new Arrivals({
+      take: (file, remark, target) => this.#take(file, remark, target),
+      refuse: (sentence) => session.tell('picture', sentence),
+      hover: (over) => root.classList.toggle('hovered', over),
+    });
+    this.remark = element('p', { className: 'remark quiet', 'data-testid': 'interpolate-remark' });
     this.loop = new Loop((index) => this.#play(index), (index) => this.#drop(this.board.map.placeOf(index)));
-    this.saveMenu = new Menu('Save', () => takeItems(() => this.#taken(), session), 'interpolate-save');
+    this.saveMenu = new Menu('Save frames', () => takeItems(() => this.#taken(), session), 'interpolate-save');
     const copy = element('button', { type: 'button', 'data-testid': 'interpolate-copy' }, 'Copy link');
-    after.append(this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy, shareButton('interpolate-share', () => this.runs.shown ?? settings.all(), session)));
+    after.append(this.remark, this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy, shareButton('interpolate-share', () => this.runs.shown ?? settings.all(), session)));
     below.append(...aboutPaths());
     this.controls = new Controls(place, settings, ['model', 'steps', 'frames', 'mix_eta', 'seed', 'label', 'guidance'], ['drag', 'tau', 'device', 'engine', 'storage']);
 
     run.addEventListener('click', () => this.run());
     stop.addEventListener('click', () => this.stop());
-    copy.addEventListener('click', () => copyLink(copy, this.runs.shown ?? settings.all(), session));
+    copy.addEventListener('click', () => this.#copyLink(copy));
     followSession(this.layout, session);
+    this.ends.follow(settings.all());
     settings.on('change', (keys) => {
+      if (keys.includes('corners')) this.ends.follow(settings.all());
       if (FRAMES.some((key) => keys.includes(key))) this.#layOut();
       if (PLACE.some((key) => keys.includes(key))) this.board.showPlace(settings.all(), this.trainSteps);
     });
@@ -82,34 +108,6 @@ class Interpolate {
       this.controls.follow(loaded, session.model);
       this.#forget();
     });
-  }
-
-  #buildModes() {
-    const choices = /** @type {[Mode, typeof MODES[Mode]][]} */ (Object.entries(MODES));
-    return element('fieldset', { className: 'shows' },
-      element('legend', { className: 'quiet' }, 'Between'),
-      ...choices.map(([mode, { text, title }]) => {
-        const radio = element('input', { type: 'radio', name: 'interpolate-mode', value: mode, 'data-testid': `interpolate-${mode}` });
-        radio.addEventListener('change', () => {
-          this.settings.change(switchTo(mode, this.settings.all(), this.#others));
-          this.#refresh();
-        });
-        return element('label', { title }, radio, element('span', {}, text));
-      }));
-  }
-
-  /** Between two noises one may go straight, to see why DDIM does not. */
-  #buildWays() {
-    return element('fieldset', { className: 'shows' },
-      element('legend', { className: 'quiet' }, 'Way'),
-      ...WAYS.map(([path, text]) => {
-        const radio = element('input', { type: 'radio', name: 'interpolate-way', value: path, 'data-testid': `interpolate-${path}` });
-        radio.addEventListener('change', () => {
-          this.settings.set('path', path);
-          this.#refresh();
-        });
-        return element('label', {}, radio, element('span', {}, text));
-      }));
   }
 
   /** T */
@@ -150,12 +148,54 @@ class Interpolate {
     this.settings.change(settingsAt(at, this.settings.all(), this.trainSteps));
   }
 
-  /** @param {number} index @param {number} seed */
-  #setSeed(index, seed) {
+  // Corners
+
+  /** What the settings have at a corner. @param {number} index */
+  #token(index) {
+    return this.settings.get('corners').split(',')[index];
+  }
+
+  /** @param {number} index @param {string} token  a seed or a sample, as in the settings */
+  #put(index, token) {
     const corners = this.settings.get('corners').split(',');
-    corners[index] = String(seed);
+    corners[index] = token;
+    if (this.ends.release(index)) this.#layOut();
     this.settings.set('corners', corners.join());
     this.#refresh();
+  }
+
+  /** Asks for a picture at a corner. @param {number} index */
+  #pick(index) {
+    const { session, settings, ends } = this;
+    this.picker.open(index, ends.of(settings.all())[index], ends.samples, session.shape, session.model.samples?.credit ?? '');
+  }
+
+  /** A file for the corner that is asked about, or where it was dropped, or else the first. @param {File} file @param {string} remark @param {EventTarget|null} target */
+  async #take(file, remark, target) {
+    const dropped = this.board.corners.findIndex(({ root }) => target instanceof Node && root.contains(target));
+    const asked = this.picker.isOpen ? this.picker.index : -1;
+    if (await this.ends.take(Math.max(0, dropped, asked), file, remark)) this.picker.close();
+  }
+
+  /** Other pictures stand at the corners, though the settings are the same. */
+  #changeEnds() {
+    this.#layOut();
+    this.#showNoises();
+    this.#refresh();
+  }
+
+  /** @param {HTMLButtonElement} button */
+  async #copyLink(button) {
+    const { session, runs, settings } = this;
+    const values = runs.shown ?? settings.all();
+    if (!(await copyLink(button, values, session))) return;
+    const corners = this.ends.private(values);
+    if (corners.length === 0) return;
+    const instead = corners.map((letter) => {
+      const token = values.corners.split(',')['ABCD'.indexOf(letter)];
+      return sampleOf(token) === null ? `seed ${token}` : `sample ${sampleOf(token)}`;
+    });
+    session.tell('copy', `The link has the settings, but not your own picture at ${corners.join(' and ')}: it opens with ${instead.join(' and ')} in its place.`);
   }
 
   /** The picture, where one is on show already, is made again with other corners. */
@@ -170,6 +210,8 @@ class Interpolate {
   #forget() {
     this.runs.forget();
     this.board.empty();
+    const { shape } = this.session;
+    if (shape) this.ends.takeModel(shape);
     this.#layOut();
     this.board.showPlace(this.settings.all(), this.trainSteps);
   }
@@ -177,15 +219,16 @@ class Interpolate {
   #layOut() {
     const values = this.settings.all();
     const mode = modeOf(values);
-    const seeds = seedsOf(values);
-    if (seeds.length === 4) this.#others = seeds.slice(2);
+    const corners = values.corners.split(',');
+    if (corners.length === 4) this.#others = corners.slice(2);
+    this.remark.textContent = this.ends.remarks(values).join(' ');
     this.root.dataset.mode = mode;
-    for (const radio of this.modes.querySelectorAll('input')) radio.checked = radio.value === mode;
-    for (const radio of this.ways.querySelectorAll('input')) radio.checked = radio.value === values.path;
-    this.ways.hidden = mode !== 'line';
+    this.modes.show(mode);
+    this.ways.show(values.path);
+    this.ways.root.hidden = mode !== 'line';
     this.layout.run.textContent = MODES[mode].fill;
     this.lead.textContent = MODES[mode].lead;
-    if (!this.board.layOut(values, this.trainSteps)) return;
+    if (!this.board.layOut(values, this.ends.of(values), this.trainSteps)) return;
     this.loop.halt();
     this.runs.clear();
     this.#showNoises();
@@ -199,7 +242,7 @@ class Interpolate {
     const { shape } = this.session;
     if (!figures || !shape || loaded !== this.session.loaded) return;
     const values = this.settings.all();
-    this.board.showNoises(this.runs.maker.noises(figures, values), values, shape, (seed) => this.runs.maker.pictureOf(seed));
+    this.board.showNoises(this.runs.maker.noises(figures, values), values, shape, this.ends.of(values), (end) => this.runs.maker.pictureOf(end));
     this.board.fit();
   }
 
@@ -241,11 +284,14 @@ class Interpolate {
   }
 
   enter() {
+    this.arrivals.listen();
     // Not only when the browser tells that there is room: it has painted by then.
     this.board.fit();
   }
 
   leave() {
+    this.arrivals.rest();
+    this.picker.close();
     this.loop.halt();
     this.board.showPlace(this.settings.all(), this.trainSteps);
   }
@@ -272,6 +318,5 @@ class Interpolate {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Interpolate(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+  return new Interpolate(root, session);
 }

@@ -179,6 +179,5 @@ class ModelView {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new ModelView(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter() };
+  return new ModelView(root, session);
 }

@@ -2,12 +2,15 @@
 // bit, make something of a sketch, fill a hole, mix it with another.
 
 import { element } from '../ui/dom.js';
+import { Choice } from '../ui/choice.js';
 import { Controls } from '../ui/controls.js';
 import { followSession, layout } from '../ui/layout.js';
 import { scrollingRow } from '../ui/row.js';
 import { copyLink, shareButton } from '../ui/share.js';
 import { gridAsPng } from '../ui/pixels.js';
-import { savePng, saving } from '../ui/take.js';
+import { Menu } from '../ui/menu.js';
+import { Reel } from '../ui/reel.js';
+import { filmItems, saveFilm, savePng, saving } from '../ui/take.js';
 import { settingOf } from '../state.js';
 import { loadFigures } from '../engine/figures.js';
 import { Bench, STOPPED, letter } from './reconstruct/bench.js';
@@ -57,16 +60,15 @@ class Reconstruct {
     this.controls = new Controls(this.parts.settings, settings, ['model', 't0', 'lambda', 'steps', 'eta', 'batch', 'seed', 'label', 'guidance'], ['device', 'method', 'tau', 'engine', 'storage']);
     this.#followSlider(root);
     this.tools = element('div', { className: 'tools' });
-    this.save = element('button', { type: 'button', 'data-testid': 'reconstruct-save', disabled: true }, 'Save PNG');
+    this.save = new Menu('Save pictures', () => this.#takeItems(), 'reconstruct-save');
     this.copy = element('button', { type: 'button', 'data-testid': 'reconstruct-copy' }, 'Copy link');
     this.paper = element('p', { className: 'source paper' });
-    this.parts.after.append(this.tools, place, element('div', { className: 'take' }, this.save, this.copy, shareButton('reconstruct-share', () => this.#shownSettings(), session)), this.paper);
+    this.parts.after.append(this.tools, place, element('div', { className: 'take' }, this.save.root, this.copy, shareButton('reconstruct-share', () => this.#shownSettings(), session)), this.paper);
     this.tasks = this.#buildTasks();
 
     followSession(this.parts, session);
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());
-    this.save.addEventListener('click', saving(() => this.#save(), session));
     this.copy.addEventListener('click', () => this.#copyLink());
     settings.on('change', (keys) => keys.includes('task') && this.#choose());
     session.on('status', () => this.#followStatus());
@@ -86,16 +88,12 @@ class Reconstruct {
   /** The choice of what is done with the picture. */
   #buildTasks() {
     const setting = settingOf('task');
-    const choices = setting.kind === 'choice' ? setting.choices : [];
-    const radios = choices.map(([value, text]) => {
-      const input = element('input', { type: 'radio', name: 'reconstruct-task', value, 'data-testid': `reconstruct-task-${value}` });
-      input.addEventListener('change', () => this.settings.set('task', value));
-      return { input, root: element('label', {}, input, element('span', {}, text)) };
-    });
-    const row = element('fieldset', { className: 'shows tasks' }, element('legend', {}, setting.label), ...radios.map(({ root }) => root));
-    scrollingRow(row);
-    this.parts.head.append(row);
-    return radios.map(({ input }) => input);
+    const choices = (setting.kind === 'choice' ? setting.choices : []).map(([value, text]) => ({ value, text }));
+    const tasks = new Choice({ legend: setting.label, name: 'reconstruct-task', prefix: 'reconstruct-task', choices }, (value) => this.settings.set('task', value));
+    tasks.root.classList.add('tasks');
+    scrollingRow(tasks.root);
+    this.parts.head.append(tasks.root);
+    return tasks;
   }
 
   /** While a hand is at λ, the mixture follows it in few steps. @param {HTMLElement} root */
@@ -114,7 +112,8 @@ class Reconstruct {
     this.#mode?.leave?.();
     this.#mode = mode;
     this.#made = null;
-    for (const radio of this.tasks) radio.checked = radio.value === task;
+    this.bench.reel = new Reel(0);
+    this.tasks.show(task);
     this.lead.textContent = mode.lead;
     this.paper.textContent = mode.source;
     this.parts.run.textContent = mode.run;
@@ -143,6 +142,7 @@ class Reconstruct {
   #forget() {
     const { shape } = this.session;
     this.#made = null;
+    this.bench.reel = new Reel(0);
     if (shape) for (const mode of Object.values(this.modes)) mode.forget(shape);
     this.scene.fit();
   }
@@ -150,7 +150,7 @@ class Reconstruct {
   #followStatus() {
     const { busy, loaded } = this.session;
     this.encode.follow(busy || !loaded);
-    this.save.disabled = busy || !this.#made;
+    this.save.enable(!busy && this.#made !== null);
   }
 
   /** Does the chosen task; loads the model first if that has failed before. */
@@ -201,10 +201,21 @@ class Reconstruct {
     this.parts.stop.disabled = true;
   }
 
-  async #save() {
-    const canvases = /** @type {HTMLCanvasElement[]} */ ([...this.scene.root.querySelectorAll('[data-testid="reconstruct-canvas"]')]);
+  /** What one can take away. @returns {import('../ui/menu.js').Item[]} */
+  #takeItems() {
+    const { session, bench } = this;
     const values = this.#shownSettings();
-    await savePng(await gridAsPng(canvases), { values, model: this.session.model }, `${values.model}-seed${values.seed}-reconstruct-${values.task}.png`);
+    const source = { values, model: session.model };
+    const name = `${values.model}-seed${values.seed}-reconstruct-${values.task}`;
+    const picture = async () => {
+      const canvases = /** @type {HTMLCanvasElement[]} */ ([...this.scene.root.querySelectorAll('[data-testid="reconstruct-canvas"]')]);
+      await savePng(await gridAsPng(canvases), source, `${name}.png`);
+    };
+    const { frames } = bench.reel;
+    /** @type {import('../ui/menu.js').Item[]} */
+    const items = [{ label: 'Pictures', hint: 'one PNG', action: saving(picture, session) }];
+    if (frames.length < 2) return items;
+    return [...items, ...filmItems((format) => saveFilm({ format, frames, shape: bench.shape }, source, `${name}-film`, session), session)];
   }
 
   async #copyLink() {
@@ -234,6 +245,5 @@ class Reconstruct {
  * @returns {import('../main.js').View}
  */
 export function mount(root, session) {
-  const view = new Reconstruct(root, session);
-  return { run: () => view.run(), stop: () => view.stop(), enter: () => view.enter(), leave: () => view.leave() };
+  return new Reconstruct(root, session);
 }

@@ -3,19 +3,18 @@
 
 import { FROM_NOTHING } from '../state.js';
 import { oneLine } from '../engine/errors.js';
-import { freeId } from '../own.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
 import { plural } from '../ui/words.js';
+import { Beginning } from './train/beginning.js';
 import { Curve } from './train/curve.js';
 import { wordsOn } from './train/heart.js';
 import { forgetRun, keepPictures, keptRun } from './train/kept.js';
-import { Learner } from './train/learner.js';
 import { levelsOf } from './train/pictures.js';
-import { shapeOf, stepsFor, textsOf } from './train/plan.js';
+import { namesOf, stepsFor } from './train/plan.js';
 import { Result } from './train/result.js';
-import { COUNT, Scene } from './train/scene.js';
+import { Scene } from './train/scene.js';
 import { Source } from './train/source.js';
 import { Work, grouped } from './train/work.js';
 
@@ -26,20 +25,16 @@ import { Work, grouped } from './train/work.js';
  */
 
 /** What a run has begun with. @type {(keyof Values)[]} */
-const FIXED = ['from', 'size', 'colours', 'flips', 'train_batch', 'seed'];
+const FIXED = ['from', 'size', 'colours', 'flips', 'kinds', 'train_batch', 'seed'];
 
 class Train {
-  /** The run, from its first step until one starts over. @type {Learner|null} */
+  /** The run, from its first step until one starts over. @type {import('./train/learner.js').Learner|null} */
   #learner = null;
   /** @type {Task|null} */
   #task = null;
   #starting = false;
   /** The animation frame that will show what there is to learn. */
   #offering = 0;
-  /** What the model to start from draws, where there is one. @type {Promise<Shape|null>} */
-  #fromReady = Promise.resolve(null);
-  /** @type {Shape|null} */
-  #fromShape = null;
   /** The run that this browser has kept is here. @type {Promise<void>} */
   #restored;
   /** The samples of the model in use are on their way. @type {Promise<void>} */
@@ -62,7 +57,8 @@ class Train {
     const place = element('div', { className: 'source-place' });
     this.source = new Source(root, place, session, () => this.#follow());
     this.source.shape = () => this.#shape();
-    this.controls = new Controls(this.parts.settings, settings, ['from', 'size', 'colours', 'flips', 'train_steps'], ['device', 'seed', 'train_batch', 'lr']);
+    this.beginning = new Beginning(session, this.source.pictures, () => this.#follow());
+    this.controls = new Controls(this.parts.settings, settings, ['from', 'size', 'colours', 'kinds', 'flips', 'train_steps'], ['device', 'seed', 'train_batch', 'lr']);
     this.curve = new Curve();
     this.work = new Work(session, this);
     /** @param {string} testId @param {string} text @param {() => void} action */
@@ -81,8 +77,8 @@ class Train {
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());
     settings.on('change', (keys) => {
-      if (keys.includes('from')) this.#readFrom();
-      if (['from', 'size', 'colours'].some((key) => keys.includes(/** @type {keyof Values} */ (key)))) this.#follow();
+      if (keys.includes('from')) this.beginning.read();
+      if (['from', 'size', 'colours', 'kinds', 'train_steps'].some((key) => keys.includes(/** @type {keyof Values} */ (key)))) this.#follow();
     });
     session.on('status', () => this.#followStatus());
     this.#restored = this.#restore();
@@ -91,7 +87,7 @@ class Train {
       // It may never be seen again.
       if (document.hidden && this.#task && this.#learner) this.work.keep(this.#learner);
     });
-    this.#readFrom();
+    this.beginning.read();
     this.#follow();
   }
 
@@ -107,48 +103,20 @@ class Train {
     const learner = await keptRun().catch(() => null);
     if (!learner || this.#learner) return;
     this.#learner = learner;
-    const { plan, pixels, losses, step } = learner;
+    const { plan, pixels, labels, losses, step } = learner;
+    const folders = (labels ?? []).map((label) => plan.classes?.names[label] ?? '');
     this.source.pictures.resize(plan.shape.width);
-    this.source.pictures.restore(pixels.subarray(0, plan.count * plan.shape.channels * plan.shape.width ** 2), plan.shape);
-    this.scene.clear(plan.shape);
+    this.source.pictures.restore(pixels.subarray(0, plan.count * plan.shape.channels * plan.shape.width ** 2), plan.shape, folders);
+    this.scene.clear(plan.shape, namesOf(plan.classes));
     this.curve.show(losses);
     this.note.textContent = `A run on ${plural(plan.count, 'picture')} is kept in this browser, at step ${grouped(step)} of ${grouped(plan.until)}. Go on with it, or start over.`;
     this.#follow();
     this.#followStatus();
   }
 
-  /** The model that a run is to start from. @returns {import('../models.js').Model|undefined} */
-  get #from() {
-    const id = this.settings.get('from');
-    return id === FROM_NOTHING ? undefined : this.session.models.find((model) => model.id === id);
-  }
-
-  #readFrom() {
-    const model = this.#from;
-    this.#fromShape = null;
-    const reading = model ? textsOf(model).then(({ config }) => shapeOf(config)) : Promise.resolve(null);
-    this.#fromReady = reading;
-    reading.then(
-      (shape) => {
-        if (reading !== this.#fromReady) return;
-        this.#fromShape = shape;
-        this.#follow();
-      },
-      // It is told when somebody wants to begin.
-      () => {},
-    );
-  }
-
   /** What pictures become. @returns {Shape} */
   #shape() {
-    if (this.#learner) return this.#learner.plan.shape;
-    if (this.#fromShape) return this.#fromShape;
-    const { pictures } = this.source;
-    const size = this.settings.get('size');
-    const side = size === 'auto' ? pictures.usualSize : Number(size);
-    const colours = this.settings.get('colours');
-    const grey = colours === 'grey' || (colours === 'auto' && pictures.grey);
-    return { channels: grey ? 1 : 3, height: side, width: side };
+    return this.#learner?.plan.shape ?? this.beginning.shape;
   }
 
   /** Other pictures, or others are wanted of them. */
@@ -157,18 +125,27 @@ class Train {
     if (shape.width !== this.source.pictures.size) this.source.pictures.resize(shape.width);
     this.source.refresh();
     if (!this.#learner && !this.scene.fits(shape)) this.scene.clear(shape);
+    this.#sayRule();
     this.#offering ||= requestAnimationFrame(() => this.#offer());
     const started = this.#learner !== null;
     this.controls.use(FIXED, !started);
     if (!started && this.settings.get('from') !== FROM_NOTHING) this.controls.use(['size', 'colours'], false);
+    if (!started && !this.beginning.hasKinds) this.controls.use(['kinds'], false);
     this.source.fix(started);
+  }
+
+  /** What the rule makes of the pictures, where the number of steps is left to it. */
+  #sayRule() {
+    const count = this.#learner?.plan.count ?? this.source.pictures.all.length;
+    const steps = `${grouped(stepsFor(0, count))} steps${count > 0 ? ` for ${plural(count, 'picture')}` : ''}`;
+    this.controls.remark('train_steps', this.settings.get('train_steps') === 0 ? `0 means by the rule: ${steps}.` : '');
   }
 
   /** Shows what there is to learn. */
   #offer() {
     this.#offering = 0;
     const shape = this.#shape();
-    const first = this.source.pictures.all.slice(0, COUNT).filter(({ size }) => size === shape.width);
+    const first = this.source.pictures.all.slice(0, this.scene.count).filter(({ size }) => size === shape.width);
     this.scene.offer(first.map((picture) => Uint8ClampedArray.from(levelsOf(picture, shape))), shape);
   }
 
@@ -201,12 +178,12 @@ class Train {
     } finally {
       this.#starting = false;
     }
-    const learner = /** @type {Learner} */ (/** @type {unknown} */ (this.#learner));
+    const learner = /** @type {import('./train/learner.js').Learner} */ (/** @type {unknown} */ (this.#learner));
     const { plan, step } = learner;
     const asked = stepsFor(settings.get('train_steps'), plan.count);
     if (count === undefined && (step >= plan.until || asked !== plan.asked)) Object.assign(plan, { asked, until: step < asked ? asked : step + asked });
     this.#follow();
-    const task = session.perform({ text: 'Preparing the network…', work: (task) => this.work.perform(task, learner, this.#from, count) });
+    const task = session.perform({ text: 'Preparing the network…', work: (task) => this.work.perform(task, learner, this.beginning.from, count) });
     this.#task = task;
     // What goes wrong is in the status line.
     await task.ended.catch(() => {});
@@ -221,44 +198,24 @@ class Train {
 
   /** A new run of the pictures that there are. @returns {Promise<string|null>} why there can be none */
   async #begin() {
-    const { pictures } = this.source;
+    await this.#shipping;
     try {
-      this.#fromShape = await this.#fromReady;
+      const learner = await this.beginning.make(() => {
+        this.source.fix(true);
+        this.controls.use(FIXED, false);
+      });
+      const { plan } = learner;
+      this.#learner = learner;
+      this.scene.clear(plan.shape, namesOf(plan.classes));
+      this.curve.show([]);
+      this.note.textContent = wordsOn(plan.count, []);
+      this.result.say('');
+      keepPictures(learner).catch((error) => this.work.tellLost(learner, oneLine(error)));
+      return null;
     } catch (error) {
+      this.#follow();
       return oneLine(error);
     }
-    await this.#shipping;
-    let shape = this.#shape();
-    // What is read may change what is wanted.
-    for (pictures.resize(shape.width); pictures.waiting > 0; pictures.resize(shape.width)) {
-      await pictures.ready;
-      shape = this.#shape();
-    }
-    const count = pictures.all.length;
-    if (count === 0) return 'There are no pictures to learn from: choose, drop, paste or draw some.';
-    if (count === 1) return 'One picture is not enough: the network would know nothing but that one; add another.';
-    const values = this.settings.all();
-    const mirror = values.flips === 'mirror';
-    // While they are put together none may come or go.
-    this.source.fix(true);
-    this.controls.use(FIXED, false);
-    const pixels = await pictures.pixels(shape, mirror).catch(() => null);
-    if (!pixels) {
-      this.#follow();
-      return 'The browser has no memory for so many pictures; take fewer, or make them smaller.';
-    }
-    const { id, number } = freeId(this.session.models.map((model) => model.id));
-    const name = `Mine${number > 1 ? ` ${number}` : ''}, ${shape.width}×${shape.height}`;
-    const asked = stepsFor(values.train_steps, count);
-    const plan = { id, name, shape, count, mirror, seed: values.seed, asked, until: asked };
-    const learner = new Learner(plan, pixels);
-    this.#learner = learner;
-    this.scene.clear(shape);
-    this.curve.show([]);
-    this.note.textContent = wordsOn(count, []);
-    this.result.say('');
-    keepPictures(learner).catch((error) => this.work.tellLost(learner, oneLine(error)));
-    return null;
   }
 
   /** The model of the run, in the list. */

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    compare, dissect, evaluate, interpolate, invert, mix, nearest, plan, sample, steps, train,
-    variations,
+    compare, dissect, evaluate, interpolate, invert, mix, nearest, plan, publish, sample, serve,
+    steps, train, variations,
 };
 use crate::error::CliError;
 use crate::terminal::remark;
@@ -46,7 +46,14 @@ enum Command {
     Plan(plan::Args),
     /// Show the numbers of a run: noise levels and the factors of every step
     Steps(steps::Args),
+    /// Write a page with models of yours, for any web host
+    Publish(publish::Args),
+    /// Show a published page on this machine
+    Serve(serve::Args),
 }
+
+/// The longest error, with the program's name before it and a sign that it is cut, has 500 characters.
+const LONGEST: usize = 489;
 
 /// Runs the program.
 pub fn run() -> ExitCode {
@@ -67,14 +74,19 @@ pub fn run() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Steps(args) => steps::run(&args),
+        Command::Publish(args) => publish::run(&args),
+        Command::Serve(args) => serve::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            remark(format_args!(
-                "ddim-web: {}",
-                error.to_string().replace('\n', " ")
-            ));
+            // Paths and what files hold may be of any length; a line is not.
+            let line = error.to_string().replace('\n', " ");
+            let line: String = match line.char_indices().nth(LONGEST) {
+                Some((end, _)) => format!("{}…", &line[..end]),
+                None => line,
+            };
+            remark(format_args!("ddim-web: {line}"));
             ExitCode::from(match error {
                 CliError::Usage(_) => 2,
                 CliError::Failed(_) | CliError::Stopped => 1,

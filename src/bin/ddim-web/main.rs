@@ -1,5 +1,5 @@
 //! The command line: `ddim-web sample`, `invert`, `interpolate`, `compare`, `dissect`, `variations`, `mix`, `nearest`,
-//! `evaluate`, `train`, `plan` and `steps`.
+//! `evaluate`, `train`, `plan`, `steps`, `publish` and `serve`.
 //!
 //! Exit codes: 0 success, 1 failed, 2 wrong usage. Errors are one line on standard error.
 //!
@@ -17,6 +17,8 @@ mod draw;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
+#[cfg(not(target_arch = "wasm32"))]
+mod http;
 #[cfg(not(target_arch = "wasm32"))]
 mod progress;
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,12 +3,12 @@
 use super::geometry::Geometry;
 use super::kernels::product::{Part, Pixels, Product};
 use super::memory::{Memory, Room, Shared};
-use super::pack::{ProductWeights, upsamples};
+use super::pack::ProductWeights;
 use super::program::Image;
 use super::staging::Staged;
 use super::threads;
 use crate::allocate::OutOfMemory;
-use crate::engine::plan::{Conv, Plan, Resample, Residual, Source};
+use crate::engine::plan::{Conv, Plan, Resample, Residual, Source, upsamples};
 
 /// What does not change from step to step.
 #[derive(Debug)]

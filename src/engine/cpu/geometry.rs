@@ -1,9 +1,8 @@
 //! Where the pixels of an operation lie: in the staged input, and in the output.
 
 use super::kernels::product::{Pixels, Run};
-use super::pack::upsamples;
 use crate::allocate::{OutOfMemory, bytes, reserved, room};
-use crate::engine::plan::{Conv, Plan, Resample, Residual, Source};
+use crate::engine::plan::{Conv, Plan, Resample, Residual, Source, upsamples};
 
 /// How a convolution's input is laid out for it, and what it reads and writes.
 #[derive(Debug)]

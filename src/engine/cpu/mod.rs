@@ -8,7 +8,7 @@ mod conv;
 mod geometry;
 mod kernels;
 mod memory;
-pub(super) mod pack;
+mod pack;
 mod program;
 mod staging;
 mod task;
@@ -16,7 +16,7 @@ mod task;
 pub(super) mod tests;
 mod threads;
 #[cfg(feature = "train")]
-pub(super) mod train;
+mod train;
 mod vector;
 mod winograd;
 
@@ -41,6 +41,17 @@ use crate::unet::weights;
 const BATCH: &str = "a batch of images";
 
 /// A network on the CPU.
+///
+/// ```no_run
+/// # fn load() -> Result<(), Box<dyn std::error::Error>> {
+/// use ddim_web::engine::{CpuEngine, Denoiser};
+///
+/// let config = std::fs::read_to_string("config.json")?;
+/// let weights = std::fs::read("diffusion_pytorch_model.safetensors")?;
+/// println!("{} parameters", CpuEngine::load(&config, &weights)?.info().parameters);
+/// # Ok(())
+/// # }
+/// ```
 pub struct CpuEngine {
     config: UnetConfig,
     packed: Arc<Vec<Packed>>,
@@ -98,7 +109,7 @@ impl CpuEngine {
         // Which of two ways to compute a convolution is the faster one depends on the size.
         let plan = Plan::trained(&config)?;
         allocate::room(
-            pack::WEIGHTS,
+            super::WEIGHTS,
             allocate::bytes::<f32>(plan.parameters() as u64),
         )?;
         let mut tensors = weights::tensors(&plan.params, safetensors)?;

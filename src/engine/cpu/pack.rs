@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use super::kernels::lane::MAX_LANES;
 use super::{kernels, winograd};
 use crate::allocate::{self, OutOfMemory};
-use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual};
-
-/// What there is no memory for.
-pub const WEIGHTS: &str = "the network's weights";
+use crate::engine::WEIGHTS;
+use crate::engine::plan::{Conv, Op, Param, Plan, Residual, small_kernel, upsamples};
 
 /// The weights of one operation.
 #[derive(Debug)]
@@ -67,14 +65,6 @@ pub struct WinogradWeights {
     pub bias: Vec<f32>,
     /// `[outputs]`.
     pub zeros: Vec<f32>,
-}
-
-/// Whether a convolution reads every pixel twice in both directions. Then each of its four kinds of output pixels
-/// sees only 2×2 different inputs: four small kernels, whose weights are sums, in place of one large one.
-pub fn upsamples(conv: &Conv) -> bool {
-    conv.kernel == 3
-        && conv.source.resample == Resample::Nearest2x
-        && conv.residual == Residual::None
 }
 
 /// The weights of every operation of `plan`, out of `tensors`, which has all of [`Plan::params`], in groups of `rows`.
@@ -191,7 +181,7 @@ impl Packed {
                             to[first + position * inputs * rows] = value;
                         };
                         if many {
-                            let small = small(kernel, [phase / 2, phase % 2]);
+                            let small = small_kernel(kernel, [phase / 2, phase % 2]);
                             (0..4).for_each(|position| put(position, small[position]));
                         } else {
                             let positions = kernel.iter().enumerate();
@@ -299,34 +289,5 @@ pub fn group(
                 place[k * rows + row] = at(group * rows + row, k);
             }
         }
-    }
-}
-
-/// The 2×2 kernels `[outputs, inputs, 2, 2]` that output pixels with row and column remainder `at` see of 3×3 ones.
-#[cfg(feature = "gpu")]
-pub fn four(kernels: &[f32], at: [usize; 2]) -> Vec<f32> {
-    kernels
-        .chunks_exact(9)
-        .flat_map(|kernel| small(kernel, at))
-        .collect()
-}
-
-/// The 2×2 kernel that output pixels with row and column remainder `at` see of a 3×3 one.
-fn small(kernel: &[f32], at: [usize; 2]) -> [f32; 4] {
-    [[0, 0], [0, 1], [1, 0], [1, 1]].map(|[i, j]| {
-        merged(at[0], i)
-            .flat_map(|y| merged(at[1], j).map(move |x| kernel[3 * y + x]))
-            .sum()
-    })
-}
-
-/// Rows or columns of a 3×3 kernel that fall on the same pixel once it stands twice: those that output pixels with
-/// this `remainder` see at place `i` of two.
-pub fn merged(remainder: usize, i: usize) -> std::ops::Range<usize> {
-    match (remainder, i) {
-        (0, 0) => 0..1,
-        (0, _) => 1..3,
-        (_, 0) => 0..2,
-        _ => 2..3,
     }
 }

@@ -69,28 +69,28 @@ pub(in crate::engine) fn arrange(
 ) -> Option<usize> {
     let rooms: Vec<usize> = buffers.iter().map(room).collect::<Option<_>>()?;
     let mut arena = 0;
-    let mut order: Vec<usize> = (0..buffers.len()).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(buffers[*i].len()));
+    // Put in at their place one by one: every visitor of a page would download a sort.
+    let mut order: Vec<usize> = Vec::new();
+    for i in 0..buffers.len() {
+        let at = order.partition_point(|j| buffers[*j].len() >= buffers[i].len());
+        order.insert(at, i);
+    }
+    // By offset.
     let mut placed: Vec<usize> = Vec::new();
     for i in order {
         let overlaps = |j: &&usize| alive[**j].0 <= alive[i].1 && alive[i].0 <= alive[**j].1;
-        let mut taken: Vec<(usize, usize)> = placed
-            .iter()
-            .filter(overlaps)
-            .map(|j| (buffers[*j].offset, rooms[*j]))
-            .collect();
-        taken.sort_unstable();
         let mut offset: usize = 0;
-        for (start, length) in taken {
-            if start >= offset.checked_add(rooms[i])? {
+        for j in placed.iter().filter(overlaps) {
+            if buffers[*j].offset >= offset.checked_add(rooms[i])? {
                 break;
             }
             // What was placed ends within the arena.
-            offset = offset.max(start + length);
+            offset = offset.max(buffers[*j].offset + rooms[*j]);
         }
         buffers[i].offset = offset;
         arena = arena.max(offset.checked_add(rooms[i])?);
-        placed.push(i);
+        let at = placed.partition_point(|j| buffers[*j].offset <= offset);
+        placed.insert(at, i);
     }
     Some(arena)
 }

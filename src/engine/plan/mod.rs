@@ -11,6 +11,8 @@
 
 #[cfg(feature = "train")]
 mod backward;
+#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
+mod fold;
 mod lower;
 mod memory;
 mod print;
@@ -20,6 +22,11 @@ mod reference;
 #[cfg(feature = "train")]
 mod training;
 
+#[cfg(all(feature = "train", any(feature = "cpu", not(target_arch = "wasm32"))))]
+pub(in crate::engine) use fold::merged;
+#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
+pub(in crate::engine) use fold::{small_kernel, upsamples};
+#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 pub(in crate::engine) use memory::arrange;
 #[cfg(feature = "train")]
 pub use reference::gradients;

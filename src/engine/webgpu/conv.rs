@@ -3,8 +3,7 @@
 use super::draft::{Draft, Drafter};
 use super::pack::Slot;
 use super::template::{Template, template};
-use crate::engine::cpu::pack::upsamples;
-use crate::engine::plan::{Conv, Resample, Residual, Source};
+use crate::engine::plan::{Conv, Resample, Residual, Source, upsamples};
 
 pub(super) static CONV: Template = template!("conv.wgsl");
 

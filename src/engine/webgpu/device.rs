@@ -138,13 +138,21 @@ impl Gpu {
         let (device, queue) = adapter
             .request_device(&descriptor)
             .await
-            .map_err(|error| EngineError::NoGpu(error.to_string()))?;
+            .map_err(|error| EngineError::NoGpu(said(&error.to_string())))?;
         let fault = Fault::default();
         let (uncaptured, lost) = (fault.clone(), fault.clone());
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            uncaptured.set(one_line(&error.to_string()), false);
+            uncaptured.set(said(&error.to_string()), false);
         }));
-        device.set_device_lost_callback(move |_, message| lost.set(one_line(&message), true));
+        device.set_device_lost_callback(move |reason, message| {
+            let told = said(&message);
+            let why = match reason {
+                _ if !told.is_empty() => told,
+                wgpu::DeviceLostReason::Destroyed => "it was destroyed".into(),
+                wgpu::DeviceLostReason::Unknown => "no reason given".into(),
+            };
+            lost.set(why, true);
+        });
         let info = adapter.get_info();
         let layout = bind_group_layout(&device);
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -392,7 +400,7 @@ impl Gpu {
         for (done, scope) in scopes.into_iter().enumerate() {
             progress(done, total);
             if let Some(error) = scope.await {
-                return Err(EngineError::Device(one_line(&error.to_string())));
+                return Err(EngineError::Device(said(&error.to_string())));
             }
         }
         progress(total, total);
@@ -427,7 +435,7 @@ impl Gpu {
             timeout: None,
         }) {
             self.check()?;
-            return Err(EngineError::Device(one_line(&error.to_string())));
+            return Err(EngineError::Device(said(&error.to_string())));
         }
         Ok(())
     }
@@ -477,13 +485,39 @@ fn name(info: &wgpu::AdapterInfo) -> String {
     }
 }
 
-fn one_line(text: &str) -> String {
+/// What a device or browser said, in one line and as it said it: wgpu hands out a browser's errors as Rust shows values
+/// of JavaScript, in `JsValue(…)` and with a stack of calls after the first line.
+fn said(text: &str) -> String {
+    let text = match text.split_once("JsValue(") {
+        Some((before, value)) => {
+            let value = value.strip_suffix(')').unwrap_or(value);
+            format!("{before}{}", value.lines().next().unwrap_or_default())
+        }
+        None => text.into(),
+    };
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browsers_error_is_told_without_rusts_debug_text() {
+        for (found, expected) in [
+            (
+                "JsValue(OperationError: Limit too high\nError: Limit too high\n    at f (a.js:1:2))",
+                "OperationError: Limit too high",
+            ),
+            (
+                "Parent device: JsValue(TypeError: no)",
+                "Parent device: TypeError: no",
+            ),
+            ("out of\n memory", "out of memory"),
+        ] {
+            assert_eq!(said(found), expected);
+        }
+    }
 
     #[test]
     fn programs_that_pass_for_a_graphics_card_are_known_by_name_or_by_what_they_say() {

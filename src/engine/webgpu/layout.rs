@@ -20,9 +20,17 @@ impl Lanes {
     /// Those of `plan`.
     pub fn new(plan: &Plan) -> Self {
         let mut cuts: Vec<Vec<usize>> = plan.buffers.iter().map(|b| vec![0, b.channels]).collect();
+        // In order, each once.
+        let mut cut = |view: &View, channel: usize| {
+            let cuts = &mut cuts[view.buffer];
+            if let Err(at) = cuts.binary_search(&channel) {
+                cuts.insert(at, channel);
+            }
+        };
         for op in &plan.ops {
             for view in op.reads().into_iter().chain([op.writes()]) {
-                cuts[view.buffer].extend([view.first, view.first + view.channels]);
+                cut(&view, view.first);
+                cut(&view, view.first + view.channels);
             }
             if let Op::Attention {
                 qkv,
@@ -32,13 +40,11 @@ impl Lanes {
             } = op
             {
                 for view in [qkv, output] {
-                    cuts[view.buffer].extend((0..view.channels).step_by(*head_dim));
+                    for channel in (0..view.channels).step_by(*head_dim) {
+                        cut(view, channel);
+                    }
                 }
             }
-        }
-        for cuts in &mut cuts {
-            cuts.sort_unstable();
-            cuts.dedup();
         }
         Self { cuts }
     }

@@ -18,6 +18,7 @@ mod pack;
 mod program;
 mod readback;
 mod signal;
+mod source;
 mod state;
 mod storage;
 mod template;

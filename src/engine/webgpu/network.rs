@@ -10,7 +10,7 @@ use super::pack::{self, Slot};
 use super::program::{self, Program};
 use super::storage::Storage;
 use crate::allocate;
-use crate::engine::cpu::pack::WEIGHTS;
+use crate::engine::WEIGHTS;
 use crate::engine::plan::Plan;
 use crate::engine::{EngineError, Progress};
 use crate::unet::config::{TimeEmbedding, UnetConfig};

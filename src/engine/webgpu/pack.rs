@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::layout::Lanes;
 use crate::allocate::{self, OutOfMemory};
-use crate::engine::cpu::pack::{WEIGHTS, four, upsamples};
-use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual};
+use crate::engine::WEIGHTS;
+use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual, small_kernel, upsamples};
 
 /// The weights of all operations.
 pub struct Packed {
@@ -265,6 +265,14 @@ impl Kernel<'_> {
             }
         }
     }
+}
+
+/// The 2×2 kernels `[outputs, inputs, 2, 2]` that output pixels with row and column remainder `at` see of 3×3 ones.
+fn four(kernels: &[f32], at: [usize; 2]) -> Vec<f32> {
+    kernels
+        .chunks_exact(9)
+        .flat_map(|kernel| small_kernel(kernel, at))
+        .collect()
 }
 
 /// One number per lane.

@@ -1,6 +1,5 @@
 //! A plan as a list of dispatches over one arena.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::device::{Gpu, STRIDE};
@@ -147,21 +146,22 @@ pub async fn compile(
     let places = Places::new(plan, lanes);
     let places = places.ok_or_else(|| gpu.refusal(ARENA, u64::MAX))?;
     // Those of one image, and those of a batch in which no feature map is small.
-    let codes: Result<BTreeSet<String>, EngineError> = [1, FEW + 1]
-        .into_iter()
-        .flat_map(|batch| {
-            let drafter = Drafter {
-                plan,
-                lanes,
-                places: &places,
-                batch,
-                style,
-                masters: false,
-            };
-            drafter.all(ops)
-        })
-        .map(|draft| draft.code())
-        .collect();
-    let codes: Vec<String> = codes?.into_iter().collect();
+    let mut codes: Vec<String> = Vec::new();
+    for batch in [1, FEW + 1] {
+        let drafter = Drafter {
+            plan,
+            lanes,
+            places: &places,
+            batch,
+            style,
+            masters: false,
+        };
+        for draft in drafter.all(ops) {
+            let code = draft.code()?;
+            if let Err(at) = codes.binary_search(&code) {
+                codes.insert(at, code);
+            }
+        }
+    }
     gpu.compile(&codes, progress).await
 }

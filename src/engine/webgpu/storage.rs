@@ -8,7 +8,7 @@ use half::f16;
 
 use crate::allocate;
 use crate::engine::EngineError;
-use crate::engine::cpu::pack::WEIGHTS;
+use crate::engine::WEIGHTS;
 
 /// The format of weights and feature maps on the GPU. Sums are f32 with either, and so are the sampler's own numbers:
 /// x_t, x0_hat, noise and the timestep's features.

@@ -24,7 +24,7 @@ use crate::engine::EngineError;
 pub struct Template {
     /// Its place in kernels/.
     pub file: &'static str,
-    /// What is there.
+    /// What is there, without comments and indentation.
     pub text: &'static str,
 }
 
@@ -33,7 +33,7 @@ macro_rules! template {
     ($file:literal) => {
         Template {
             file: $file,
-            text: include_str!(concat!("kernels/", $file)),
+            text: $crate::engine::webgpu::source::bare_text!(concat!("kernels/", $file)),
         }
     };
 }
@@ -41,6 +41,7 @@ pub(super) use template;
 
 /// What is wrong with a template, or with the numbers that it is given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Fault {
     /// Neither a name of the kernel nor a variable of a loop around it.
     #[error("line {0}: {1} is not among the #names")]

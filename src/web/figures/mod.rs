@@ -1,6 +1,8 @@
 //! What the papers' figures and the page's views are made of, beside runs of a network: the feature `figures`.
 
+mod classes;
 mod file;
+mod model;
 mod nearest;
 mod noises;
 mod numbers;
@@ -8,7 +10,9 @@ mod pictures;
 mod points;
 mod statistics;
 
+pub use classes::class_labels;
 pub use file::{from_safetensors, to_safetensors};
+pub use model::{proposed_scheduler, read_model};
 pub use nearest::nearest;
 pub use noises::{at, between, noise};
 pub use numbers::{beta_schedules, levels, run_numbers, weights};

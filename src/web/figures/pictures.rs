@@ -30,6 +30,20 @@ pub fn noised(
     Ok(Float32Array::from(x_t.as_slice()))
 }
 
+/// The mean of q(x_{t-1} | x_t, x_0) (DDPM, eq. 7) for pictures `x_t` and `x_0` of one size: x_0 itself at t = 0.
+#[wasm_bindgen]
+pub fn posterior_mean(
+    scheduler_json: &str,
+    t: f64,
+    x_t: Vec<f32>,
+    x_0: Vec<f32>,
+) -> Result<Float32Array, WebError> {
+    let scheduler = SchedulerConfig::from_json(scheduler_json).map_err(js_error)?;
+    let t = integer("t", t, f64::from(u32::MAX))? as usize;
+    let mean = partial::posterior_mean(&scheduler, t, &x_t, &x_0).map_err(js_error)?;
+    Ok(Float32Array::from(mean.as_slice()))
+}
+
 /// `frames` mixtures of two noised pictures on the straight line between them, both ends among them (DDPM, figure 8).
 #[wasm_bindgen]
 pub fn mixed(a: Vec<f32>, b: Vec<f32>, frames: f64) -> Result<Float32Array, WebError> {

@@ -14,6 +14,7 @@ use crate::engine::{BatchSpec, Denoiser, DeviceKind, Engine};
 use crate::sampler::{MAX_BATCH, SamplerError};
 use crate::unet::config::UnetConfig;
 use crate::unet::input::InputError;
+use crate::unet::weights::remarks;
 use crate::web::checks::integer;
 use crate::web::lists::{check_list, file, float_array, floats};
 use crate::web::options::{JsSampleOptions, Options};
@@ -38,6 +39,8 @@ export interface Info {
   classes: number | null;
   /** Keys of config.json that were ignored. */
   unknown_keys: string[];
+  /** What is worth knowing of how the weights were read, a sentence each. */
+  notes: string[];
 }
 "#;
 
@@ -61,6 +64,7 @@ extern "C" {
 #[wasm_bindgen(js_name = Denoiser)]
 pub struct WebDenoiser {
     engine: Rc<Engine>,
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -74,6 +78,7 @@ struct Info<'a> {
     sample_size: Option<[usize; 2]>,
     classes: Option<usize>,
     unknown_keys: &'a [String],
+    notes: &'a [String],
 }
 
 #[wasm_bindgen(js_class = Denoiser)]
@@ -89,11 +94,13 @@ impl WebDenoiser {
         let request = Request::read(&device, options)?;
         let mut progress = |done, total| request.tell(done, total);
         let weights = file(&weights, "weights")?;
+        let notes = remarks(&weights);
         let engine = Engine::load(&config_json, weights, &request.options, &mut progress)
             .await
             .map_err(js_error)?;
         Ok(Self {
             engine: Rc::new(engine),
+            notes,
         })
     }
 
@@ -122,6 +129,7 @@ impl WebDenoiser {
             sample_size: info.sample_size,
             classes: info.classes,
             unknown_keys: &info.unknown_keys,
+            notes: &self.notes,
         };
         Ok(plain_object(&plain)?.unchecked_into())
     }

@@ -6,9 +6,9 @@ use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "gpu")]
 use crate::engine::GpuOptions;
-use crate::engine::{DeviceKind, LoadOptions};
+use crate::engine::LoadOptions;
 use crate::web::checks::check_keys;
-use crate::web::{WebError, js_error};
+use crate::web::{WebError, device, js_error};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -41,11 +41,8 @@ struct Texts {
     tuning: Option<String>,
 }
 
-/// Names of all options.
-#[cfg(feature = "gpu")]
+/// Names of all options, in every package: those of the graphics card say nothing of the processor.
 const KEYS: [&str; 4] = ["engine", "storage", "tuning", "progress"];
-#[cfg(not(feature = "gpu"))]
-const KEYS: [&str; 2] = ["engine", "progress"];
 
 /// What is loaded where, and who hears of it.
 pub struct Request {
@@ -60,15 +57,7 @@ impl Request {
     /// # Errors
     /// A JavaScript `Error` that names the option, what was expected and what was found.
     pub fn read(device: &str, options: Option<JsLoadOptions>) -> Result<Self, WebError> {
-        let device = match device {
-            "cpu" => DeviceKind::Cpu,
-            "webgpu" => DeviceKind::Gpu,
-            other => {
-                return Err(WebError::options(format!(
-                    "device: expected webgpu or cpu, found {other}"
-                )));
-            }
-        };
+        let device = device::read(device, "pkg/")?;
         let given = options.map_or_else(|| Object::new().into(), JsValue::from);
         check_keys(&given, &KEYS)?;
         // What throws when it is looked at is not there.

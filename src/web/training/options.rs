@@ -4,12 +4,13 @@ use js_sys::Reflect;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use crate::engine::{DeviceKind, EngineKind, LoadOptions};
+use crate::engine::{EngineKind, LoadOptions};
 use crate::images::ImageSet;
-use crate::train::TrainOptions;
+use crate::train::{Checkpoint, Labels, TrainOptions, TrainingSet};
+use crate::unet::labels::ClassLabels;
 use crate::web::checks::{MAX_SAFE, check_keys, integer};
-use crate::web::lists::file;
-use crate::web::{WebError, js_error};
+use crate::web::lists::{check_length, file};
+use crate::web::{WebError, device, js_error};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -27,6 +28,8 @@ export interface TrainingImages {
   height?: number;
   /** Default: that of config.json. */
   width?: number;
+  /** The class of each picture, 0 to num_class_embeds - 1, for a network with classes. */
+  labels?: number[];
 }
 /** How a run changes the weights; of a run that is resumed, what is not given stays as it was. */
 export interface TrainingSteps {
@@ -45,7 +48,7 @@ export interface TrainingSteps {
 }
 /** What `Trainer.create()` takes. */
 export interface TrainingOptions extends TrainingImages, TrainingSteps {
-  /** The text of config.json: any network that can be sampled from, without classes. */
+  /** The text of config.json: any network that can be sampled from. */
   config: string;
   /** The text of scheduler_config.json: the chain, and what the network's output means. */
   scheduler: string;
@@ -57,8 +60,15 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
   loss?: string;
   /** 0 to 2^53 - 1. Default 0. */
   seed?: number;
+  /**
+   * The text of class_labels.json: what the classes are called, and which one stands for none (null_class_id). Default:
+   * their numbers; the last one stands for none where only it has no pictures.
+   */
+  class_labels?: string;
+  /** The share of the pictures whose class is not told, so that the model can be guided. Default 0.1 with a null_class_id. */
+  label_dropout?: number;
 }
-/** What `Trainer.resume()` takes: the pictures that the run began with, and what is to be different from now on. */
+/** What `Trainer.resume()` takes: the pictures and labels that the run began with, and what is to be different from now on. */
 export interface ResumeOptions extends TrainingImages, TrainingSteps {}
 "#;
 
@@ -80,6 +90,7 @@ struct Images {
     channels: Option<f64>,
     height: Option<f64>,
     width: Option<f64>,
+    labels: Option<Vec<f64>>,
 }
 
 /// What may be different after a checkpoint.
@@ -101,12 +112,15 @@ struct Beginning {
     batch: Option<f64>,
     loss: Option<String>,
     seed: Option<f64>,
+    class_labels: Option<String>,
+    label_dropout: Option<f64>,
 }
 
 /// Names of the fields of the first two, and of the pixels.
-const RESUME_KEYS: [&str; 12] = [
+const RESUME_KEYS: [&str; 13] = [
     "device",
     "images",
+    "labels",
     "count",
     "channels",
     "height",
@@ -120,7 +134,19 @@ const RESUME_KEYS: [&str; 12] = [
 ];
 
 /// And of the last, and of the weights.
-const BEGIN_KEYS: [&str; 6] = ["config", "scheduler", "weights", "batch", "loss", "seed"];
+const BEGIN_KEYS: [&str; 8] = [
+    "config",
+    "scheduler",
+    "weights",
+    "batch",
+    "loss",
+    "seed",
+    "class_labels",
+    "label_dropout",
+];
+
+/// Most labels that are read.
+const MAX_LABELS: usize = 1 << 22;
 
 /// Pictures per step where nobody says: half a minute for the first hundred steps of a small network on one core.
 const BATCH: usize = 16;
@@ -135,6 +161,8 @@ pub struct Request {
     pub weights: Option<Vec<u8>>,
     /// The settings.
     pub options: TrainOptions,
+    /// What the classes are called, where somebody says it.
+    class_labels: Option<ClassLabels>,
     given: JsValue,
 }
 
@@ -152,6 +180,8 @@ impl Request {
             batch,
             loss,
             seed,
+            class_labels,
+            label_dropout,
         } = from(&given)?;
         let mut options = TrainOptions {
             batch: whole("batch", batch)?.map_or(BATCH, |batch| batch as usize),
@@ -159,43 +189,52 @@ impl Request {
             loss: loss
                 .map_or(Ok(Default::default()), |loss| loss.parse())
                 .map_err(js_error)?,
+            label_dropout,
             ..Default::default()
         };
+        let class_labels = class_labels.map(|text| ClassLabels::from_json(&text));
         change(&given, &mut options)?;
         Ok(Self {
             config,
             scheduler,
             weights: bytes(&given, "weights")?,
             options,
+            class_labels: class_labels.transpose().map_err(js_error)?,
             given,
         })
     }
 
-    /// The pictures, of which `defaults` are channels, height and width where nobody says, and where they are learned.
+    /// What a network of `classes` classes learns from, and where; `defaults` are the pictures' channels, height and width
+    /// where nobody says.
     ///
     /// # Errors
     /// As for [`Request::read`].
-    pub fn images(
+    pub fn set(
         &self,
         defaults: [Option<usize>; 3],
-    ) -> Result<(ImageSet, LoadOptions), WebError> {
-        images(&self.given, defaults)
+        classes: Option<usize>,
+    ) -> Result<(TrainingSet, LoadOptions), WebError> {
+        set(&self.given, defaults, classes, self.class_labels.as_ref())
     }
 }
 
-/// Of `Trainer.resume`: changes `options` and reads the pictures, as [`Request::images`].
+/// Of `Trainer.resume`: changes the options of `checkpoint` and reads the pictures, as [`Request::set`].
 ///
 /// # Errors
 /// As for [`Request::read`].
 pub fn resume(
     given: JsResumeOptions,
-    options: &mut TrainOptions,
-    defaults: [Option<usize>; 3],
-) -> Result<(ImageSet, LoadOptions), WebError> {
+    checkpoint: &mut Checkpoint,
+) -> Result<(TrainingSet, LoadOptions), WebError> {
     let given: JsValue = given.into();
     check_keys(&given, &RESUME_KEYS)?;
-    change(&given, options)?;
-    images(&given, defaults)
+    change(&given, &mut checkpoint.options)?;
+    set(
+        &given,
+        checkpoint.data.shape.map(Some),
+        checkpoint.config.num_class_embeds,
+        checkpoint.classes.as_ref(),
+    )
 }
 
 fn from<T: for<'d> Deserialize<'d>>(given: &JsValue) -> Result<T, WebError> {
@@ -243,26 +282,22 @@ fn bytes(given: &JsValue, name: &'static str) -> Result<Option<Vec<u8>>, WebErro
     file(&value, name).map(Some)
 }
 
-fn images(
+fn set(
     given: &JsValue,
     defaults: [Option<usize>; 3],
-) -> Result<(ImageSet, LoadOptions), WebError> {
+    classes: Option<usize>,
+    class_labels: Option<&ClassLabels>,
+) -> Result<(TrainingSet, LoadOptions), WebError> {
+    check_length(given, "labels", MAX_LABELS)?;
     let Images {
         device,
         count,
         channels,
         height,
         width,
+        labels,
     } = from(given)?;
-    let device = match device.as_deref().unwrap_or("cpu") {
-        "cpu" => DeviceKind::Cpu,
-        "webgpu" => DeviceKind::Gpu,
-        other => {
-            return Err(WebError::options(format!(
-                "device: expected webgpu or cpu, found {other}"
-            )));
-        }
-    };
+    let device = device::read(device.as_deref().unwrap_or("cpu"), "pkg/training/")?;
     let pixels = bytes(given, "images")?
         .ok_or_else(|| WebError::options("images: expected an Uint8Array, found none".into()))?;
     let mut shape = [0; 3];
@@ -291,5 +326,32 @@ fn images(
         #[cfg(feature = "gpu")]
         gpu: Default::default(),
     };
-    Ok((images, options))
+    let labels = labels
+        .map(|labels| read_labels(&labels, classes, class_labels))
+        .transpose()?;
+    Ok((TrainingSet { images, labels }, options))
+}
+
+/// `labels` for a network of `classes` classes.
+fn read_labels(
+    labels: &[f64],
+    classes: Option<usize>,
+    class_labels: Option<&ClassLabels>,
+) -> Result<Labels, WebError> {
+    let label = |label: &f64| Ok(integer("labels", *label, f64::from(u32::MAX))? as usize);
+    let of_images = labels
+        .iter()
+        .map(label)
+        .collect::<Result<Vec<_>, WebError>>()?;
+    if let Some(classes) = class_labels {
+        return Ok(Labels {
+            of_images,
+            classes: classes.clone(),
+        });
+    }
+    // A label that the network does not have is refused with the rest.
+    let last = of_images.iter().max().copied().unwrap_or(0);
+    let last = last.min(classes.unwrap_or(0).saturating_sub(1));
+    let names = (0..=last).map(|class| class.to_string()).collect();
+    Labels::new(of_images, names, classes).map_err(js_error)
 }

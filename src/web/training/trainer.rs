@@ -1,6 +1,6 @@
 //! `Trainer`: a network in training.
 
-use js_sys::{Float32Array, Uint8Array};
+use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -11,9 +11,10 @@ use crate::scheduler::SchedulerConfig;
 use crate::train::options::MAX_BATCH;
 use crate::train::{Checkpoint, OptionError, Setup, StepReport, TrainError, Trainer};
 use crate::unet::config::UnetConfig;
+use crate::unet::labels::ClassLabels;
 use crate::unet::weights::{Precision, to_bytes};
 use crate::web::checks::{check_keys, integer};
-use crate::web::lists::{byte_array, check_length, file, float_array, float_option, floats};
+use crate::web::lists::{byte_array, check_length, file, float_option};
 use crate::web::values::{object, plain_object};
 use crate::web::{WebError, js_error};
 
@@ -60,6 +61,8 @@ export interface TrainedModel {
   scheduler: string;
   /** diffusion_pytorch_model.safetensors, with the averaged weights. */
   weights: Uint8Array<ArrayBuffer>;
+  /** class_labels.json, of a network with classes. */
+  class_labels?: string;
 }
 /** What a training step does with a picture: x_t = signal x0 + noise eps, and (c_x0 x0 + c_eps eps) is what the network should say. */
 export interface TrainingLevel {
@@ -80,17 +83,14 @@ export interface GradientOptions {
   t: number[];
   /** What happens to each picture, in place of what the scheduler and the loss say of its time step. */
   levels?: TrainingLevel[];
+  /** The class of each picture, for a network with classes. */
+  labels?: number[];
 }
 /** What `Trainer.gradients()` gives. */
 export interface TrainingGradients {
   loss: number;
   /** A .safetensors file with a tensor for each parameter, named as in the weights file. */
   gradients: Uint8Array<ArrayBuffer>;
-}
-/** What `Trainer.part()` gives. */
-export interface TrainingPart {
-  loss: number;
-  gradients: Float32Array<ArrayBuffer>;
 }
 "#;
 
@@ -111,17 +111,14 @@ extern "C" {
     /// TypeScript's `TrainingGradients`.
     #[wasm_bindgen(typescript_type = "TrainingGradients")]
     pub type JsTrainingGradients;
-    /// TypeScript's `TrainingPart`.
-    #[wasm_bindgen(typescript_type = "TrainingPart")]
-    pub type JsTrainingPart;
 }
 
 /// A network in training on a device. One call at a time; `free()` gives its memory back.
 #[wasm_bindgen(js_name = Trainer)]
 pub struct WebTrainer {
-    trainer: Trainer<AnyLearner>,
+    pub(super) trainer: Trainer<AnyLearner>,
     /// The loss of the part that was computed here last, and which step it belongs to.
-    part: Option<(u32, f64)>,
+    pub(super) part: Option<(u32, f64)>,
 }
 
 /// Makes the learner on the device that `options` name.
@@ -139,6 +136,7 @@ fn shape(config: &UnetConfig) -> [Option<usize>; 3] {
 struct Batch {
     t: Vec<f64>,
     levels: Option<Vec<WebLevel>>,
+    labels: Option<Vec<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -170,12 +168,12 @@ impl WebTrainer {
         let request = Request::read(options)?;
         let config = UnetConfig::from_json(&request.config).map_err(js_error)?;
         let scheduler = SchedulerConfig::from_json(&request.scheduler).map_err(js_error)?;
-        let (images, device) = request.images(shape(&config))?;
+        let (set, device) = request.set(shape(&config), config.num_class_embeds)?;
         let (options, make) = (request.options, maker(device));
         let trainer = match &request.weights {
-            None => Trainer::new(&config, scheduler, options, images, make).await,
+            None => Trainer::new(&config, scheduler, options, set, make).await,
             Some(weights) => {
-                Trainer::from_weights(&config, weights, scheduler, options, images, make).await
+                Trainer::from_weights(&config, weights, scheduler, options, set, make).await
             }
         };
         Ok(Self {
@@ -194,10 +192,8 @@ impl WebTrainer {
         // Its numbers, and lists of their names.
         allocate::room("a network in training", 2 * checkpoint.len() as u64).map_err(js_error)?;
         let mut checkpoint = Checkpoint::from_bytes(&checkpoint).map_err(js_error)?;
-        let [channels, height, width] = checkpoint.data.shape;
-        let shape = [channels, height, width].map(Some);
-        let (images, device) = options::resume(options, &mut checkpoint.options, shape)?;
-        let trainer = Trainer::resume(checkpoint, images, maker(device)).await;
+        let (set, device) = options::resume(options, &mut checkpoint)?;
+        let trainer = Trainer::resume(checkpoint, set, maker(device)).await;
         Ok(Self {
             trainer: trainer.map_err(js_error)?,
             part: None,
@@ -260,10 +256,12 @@ impl WebTrainer {
         };
         let weights = self.trainer.weights(precision).await.map_err(js_error)?;
         let scheduler = self.trainer.scheduler().to_json().map_err(js_error)?;
+        let classes = self.trainer.classes().map(ClassLabels::to_json);
         Ok(object([
             ("config", self.trainer.config().to_json().into()),
             ("scheduler", scheduler.into()),
             ("weights", byte_array(&weights)?.into()),
+            ("class_labels", classes.into()),
         ])
         .unchecked_into())
     }
@@ -295,61 +293,9 @@ impl WebTrainer {
         byte_array(&bytes)
     }
 
-    /// The loss and the gradients of part `index` of `parts` of the batch of `step`, counted from 0, on the CPU: for
-    /// several workers that make a step together. The first part's stay here for `finish`, and only its loss is given.
-    pub fn part(
-        &mut self,
-        step: u32,
-        index: usize,
-        parts: usize,
-    ) -> Result<JsTrainingPart, WebError> {
-        self.part = None;
-        let (loss, gradients) = self.trainer.part(step, index, parts).map_err(js_error)?;
-        let gradients = match index {
-            0 => Float32Array::new_with_length(0),
-            _ => float_array(gradients)?,
-        };
-        if index == 0 {
-            self.part = Some((step, loss));
-        }
-        Ok(object([("loss", loss.into()), ("gradients", gradients.into())]).unchecked_into())
-    }
-
-    /// Makes the step whose first part was computed here last, with the other parts in order.
-    pub fn finish(
-        &mut self,
-        losses: Vec<f64>,
-        gradients: Vec<Float32Array>,
-    ) -> Result<JsTrainingStep, WebError> {
-        let first = match self.part.take() {
-            Some((step, loss)) if step == self.trainer.steps_done() => loss,
-            _ => {
-                return Err(WebError::options(
-                    "finish: expected a step whose first part was computed here".into(),
-                ));
-            }
-        };
-        let others = gradients.iter().map(|part| floats(part, "gradients"));
-        let others: Vec<Vec<f32>> = others.collect::<Result<_, _>>()?;
-        let others = losses.into_iter().zip(others.iter().map(Vec::as_slice));
-        let report = self.trainer.finish(first, others).map_err(js_error)?;
-        Ok(reported(&report, f64::from(report.loss), 0.0))
-    }
-
-    /// The weights, all parameters one after the other: for the workers that make a step together.
-    pub fn values(&mut self) -> Result<Float32Array, WebError> {
-        float_array(self.trainer.values().map_err(js_error)?)
-    }
-
-    /// Takes the weights that another worker's `values()` gave.
-    pub fn set_values(&mut self, values: &Float32Array) -> Result<(), WebError> {
-        let values = floats(values, "values")?;
-        self.trainer.set_values(&values).map_err(js_error)
-    }
-
     fn batch(&self, options: JsValue) -> Result<TrainBatch, WebError> {
-        check_keys(&options, &["x0", "eps", "t", "levels"])?;
-        for name in ["t", "levels"] {
+        check_keys(&options, &["x0", "eps", "t", "levels", "labels"])?;
+        for name in ["t", "levels", "labels"] {
             check_length(&options, name, MAX_BATCH)?;
         }
         let pictures = |name| {
@@ -357,7 +303,7 @@ impl WebTrainer {
             found.ok_or_else(|| WebError::options(format!("{name}: expected a Float32Array")))
         };
         let (x0, eps) = (pictures("x0")?, pictures("eps")?);
-        let Batch { t, levels } = serde_wasm_bindgen::from_value(options)
+        let Batch { t, levels, labels } = serde_wasm_bindgen::from_value(options)
             .map_err(|error| WebError::options(format!("options: {error}")))?;
         let objective = self.trainer.objective();
         let level = |t: &f64| {
@@ -375,6 +321,15 @@ impl WebTrainer {
             None => t.iter().map(level).collect::<Result<_, _>>()?,
             Some(levels) => levels.into_iter().map(Level::from).collect(),
         };
+        let label = |label: f64| Ok(integer("labels", label, f64::from(u32::MAX))? as usize);
+        let labels = labels
+            .map(|labels| {
+                labels
+                    .into_iter()
+                    .map(label)
+                    .collect::<Result<_, WebError>>()
+            })
+            .transpose()?;
         let [channels, height, width] = self.trainer.image_shape();
         Ok(TrainBatch {
             shape: [t.len(), channels, height, width],
@@ -382,7 +337,7 @@ impl WebTrainer {
             eps,
             timesteps: t.into_iter().map(|t| t as f32).collect(),
             levels,
-            labels: None,
+            labels,
             drop_seed: 0,
         })
     }
@@ -400,7 +355,7 @@ impl From<WebLevel> for Level {
     }
 }
 
-fn reported(report: &StepReport, loss: f64, ms: f64) -> JsTrainingStep {
+pub(super) fn reported(report: &StepReport, loss: f64, ms: f64) -> JsTrainingStep {
     object([
         ("step", report.step.into()),
         ("epoch", (report.epoch as f64).into()),

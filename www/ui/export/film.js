@@ -47,18 +47,15 @@ export function framesOf(length, most = MOST_FRAMES) {
 }
 
 /**
- * The levels of pictures that are at hand as pixels only.
- * @param {ImageData[]} images  all of one size
- * @returns {{levels: Uint8ClampedArray, shape: import('../pixels.js').Shape}} [B, 3, H, W]
+ * The levels of a picture that is at hand as pixels only.
+ * @param {ImageData} image @param {number} channels  1 where it is grey, or 3
+ * @returns {Uint8ClampedArray} [C, H, W]
  */
-export function levelsOf(images) {
-  const { width, height } = images[0];
+export function levelsOf({ data, width, height }, channels) {
   const plane = width * height;
-  const levels = new Uint8ClampedArray(images.length * 3 * plane);
-  images.forEach(({ data }, b) => {
-    for (let c = 0; c < 3; c++) for (let i = 0; i < plane; i++) levels[(3 * b + c) * plane + i] = data[4 * i + c];
-  });
-  return { levels, shape: { channels: 3, height, width } };
+  const levels = new Uint8ClampedArray(channels * plane);
+  for (let c = 0; c < channels; c++) for (let i = 0; i < plane; i++) levels[c * plane + i] = data[4 * i + c];
+  return levels;
 }
 
 /** Sends the frames, a few at a time. @param {Worker} worker @param {Uint8ClampedArray[]} frames @param {AbortSignal|undefined} signal */

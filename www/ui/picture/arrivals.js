@@ -4,7 +4,7 @@ import { few } from '../../engine/errors.js';
 
 /**
  * @typedef {object} Receiver
- * @property {(file: File, remark: string) => void} [take]  the first file, and what became of the others
+ * @property {(file: File, remark: string, target: EventTarget|null) => void} [take]  the first file, what became of the others, and where it was dropped
  * @property {(files: File[]) => void} [takeAll]  in its place: all files, and those of folders
  * @property {(sentence: string) => void} refuse
  * @property {(over: boolean) => void} hover  whether something is held over the page
@@ -20,10 +20,23 @@ function holdsFolder(data) {
   return data.items?.[0]?.webkitGetAsEntry?.()?.isDirectory ?? false;
 }
 
+/** The folders that files were dropped in. @type {WeakMap<Blob, string>} */
+const folders = new WeakMap();
+
+/** The name of the folder that a file was chosen or dropped in, empty where it came alone. @param {Blob} file */
+export function folderOf(file) {
+  const path = file instanceof File ? file.webkitRelativePath : '';
+  return folders.get(file) ?? path.split('/').at(-2) ?? '';
+}
+
 /** @param {FileSystemEntry} entry @returns {Promise<File[]>} it, or what is in it; without what cannot be read */
 async function filesOf(entry) {
   if (entry.isFile) {
-    return new Promise((resolve) => /** @type {FileSystemFileEntry} */ (entry).file((file) => resolve([file]), () => resolve([])));
+    const named = (/** @type {File} */ file) => {
+      folders.set(file, entry.fullPath.split('/').at(-2) ?? '');
+      return [file];
+    };
+    return new Promise((resolve) => /** @type {FileSystemFileEntry} */ (entry).file((file) => resolve(named(file)), () => resolve([])));
   }
   const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
   const files = [];
@@ -74,11 +87,11 @@ export class Arrivals {
     this.receiver.hover(false);
   }
 
-  /** @param {FileList|File[]} files */
-  give(files) {
+  /** @param {FileList|File[]} files @param {EventTarget|null} [target]  where they were dropped */
+  give(files, target = null) {
     if (files.length === 0) return;
     if (this.receiver.takeAll) this.receiver.takeAll([...files]);
-    else this.receiver.take?.(files[0], onlyFirst(files.length));
+    else this.receiver.take?.(files[0], onlyFirst(files.length), target);
   }
 
   /** @param {ClipboardEvent} event */
@@ -107,7 +120,7 @@ export class Arrivals {
     if (this.receiver.takeAll) {
       allOf(event.dataTransfer).then((all) => (all.length > 0 ? this.give(all) : this.receiver.refuse('What was dropped holds no file; drop pictures or a folder of them.')));
     } else if (holdsFolder(event.dataTransfer)) this.receiver.refuse('A folder was dropped; drop one picture out of it.');
-    else if (files.length > 0) this.give(files);
+    else if (files.length > 0) this.give(files, event.target);
     else this.receiver.refuse('What was dropped is no file; drop a picture from a folder, or copy and paste it.');
   }
 }

@@ -117,6 +117,22 @@ function ofWebp(bytes, view) {
   return { size: { width: (packed & 0x3fff) + 1, height: ((packed >>> 14) & 0x3fff) + 1 }, animated: false, whole };
 }
 
+/** The boxes that a picture is in; what somebody has put behind them is no matter. */
+const BOXES = ['ftyp', 'meta', 'moov', 'mdat'];
+
+/** Whether its boxes end before the file does (ISO/IEC 14496-12, 4.2). @param {Uint8Array} bytes @param {DataView} view */
+function boxesEnd(bytes, view) {
+  let at = 0;
+  while (at + 16 <= bytes.length) {
+    const isKnown = BOXES.some((name) => says(bytes, at + 4, name));
+    const size = view.getUint32(at);
+    // The last one may go to the end of the file, and large ones have another field.
+    if (!isKnown || size === 0) return true;
+    at += size === 1 ? Number(view.getBigUint64(at + 8)) : Math.max(8, size);
+  }
+  return at <= bytes.length;
+}
+
 /** The largest of its pictures; a thumbnail has a size too. @param {Uint8Array} bytes @param {DataView} view @returns {Facts} */
 function ofBoxes(bytes, view) {
   /** @type {Header['size']} */
@@ -126,7 +142,7 @@ function ofBoxes(bytes, view) {
     const [width, height] = [view.getUint32(at + 8), view.getUint32(at + 12)];
     if (!size || width * height > size.width * size.height) size = { width, height };
   }
-  return { size, animated: says(bytes, 8, 'avis'), whole: true };
+  return { size, animated: says(bytes, 8, 'avis'), whole: boxesEnd(bytes, view) };
 }
 
 /** @type {Partial<Record<Format, (bytes: Uint8Array, view: DataView) => Facts>>} */

@@ -3,6 +3,7 @@
 import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
 import { contextOf, imageOf } from '../../ui/pixels.js';
+import { Reel } from '../../ui/reel.js';
 import { duration, milliseconds, plural } from '../../ui/words.js';
 
 /** @typedef {import('./plan.js').Cell} Cell @typedef {import('../../run.js').Run} Run @typedef {import('../../ui/pixels.js').Shape} Shape */
@@ -22,6 +23,8 @@ export class CellView {
   made = 0;
   /** What is to be seen, [1, C, H, W]. @type {Uint8ClampedArray|null} */
   levels = null;
+  /** What was to be seen after each step. */
+  reel = new Reel(0);
   /** x_0, once it is there. @type {Float32Array|null} */
   values = null;
   /** From the finest picture of its column, in grey levels; null while unknown. @type {number|null} */
@@ -56,6 +59,7 @@ export class CellView {
   /** @param {Run} run  that the sampler has accepted */
   begin(run) {
     this.run = run;
+    this.reel = new Reel(run.total);
     this.#enter('running');
   }
 
@@ -64,6 +68,7 @@ export class CellView {
     this.made = index + 1;
     // The last state is the picture itself; before that the guess of it says more.
     this.levels = this.made === this.run?.total ? xt : x0;
+    this.reel.add(this.levels);
   }
 
   /** @param {{stopped: boolean, values?: Float32Array}} end */

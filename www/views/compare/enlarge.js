@@ -1,7 +1,8 @@
 // One cell in large, with its numbers and a link that makes it alone.
 
 import { formatHash } from '../../hash.js';
-import { settingOf } from '../../state.js';
+import { hasView, settingOf } from '../../state.js';
+import { dialogWith } from '../../ui/dialog.js';
 import { element } from '../../ui/dom.js';
 import { contextOf } from '../../ui/pixels.js';
 import { milliseconds } from '../../ui/words.js';
@@ -30,13 +31,9 @@ export class Enlarged {
 
   /** @param {HTMLElement} place */
   constructor(place) {
-    this.root = element('dialog', { className: 'large', 'data-testid': 'compare-dialog', 'aria-labelledby': 'compare-large-title' },
+    this.root = dialogWith({ className: 'large', 'data-testid': 'compare-dialog', 'aria-labelledby': 'compare-large-title' },
       element('div', { className: 'sheet' }, this.#canvas, element('div', { className: 'about' }, this.#title, this.#numbers, this.#foot, this.#close)));
     this.#close.addEventListener('click', () => this.root.close());
-    // A click beside the sheet is one on the dialog itself.
-    this.root.addEventListener('click', ({ target }) => target === this.root && this.root.close());
-    // Esc and Ctrl+Enter mean something else for the page behind it.
-    this.root.addEventListener('keydown', (event) => event.stopPropagation());
     this.root.addEventListener('close', () => (this.#view = null));
     place.append(this.root);
   }
@@ -90,7 +87,7 @@ export class Enlarged {
 
   /** The settings in a link, or why there is none. @param {CellView} view */
   #link({ cell: { values, firstImage }, refusal }) {
-    if (refusal) return '';
+    if (refusal || !hasView('generate')) return '';
     if (this.#draws) return 'It goes on from an x_t in the middle, so Generate cannot make it alone.';
     const batch = settingOf('batch');
     const most = batch.kind === 'integer' ? batch.max : 1;

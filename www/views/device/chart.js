@@ -3,6 +3,7 @@
 
 import { contextOf } from '../../ui/pixels.js';
 import { element } from '../../ui/dom.js';
+import { Painter } from '../../ui/painter.js';
 import { milliseconds, plural } from '../../ui/words.js';
 import { summarize } from './benchmark.js';
 
@@ -29,7 +30,7 @@ export class Chart {
   /** How many there will be. */
   #places = 3;
   #range = USUAL;
-  #frame = 0;
+  #painter = new Painter();
 
   constructor() {
     this.canvas = element('canvas', { role: 'img', 'aria-label': 'Nothing is measured yet', 'data-testid': 'device-canvas' });
@@ -64,10 +65,7 @@ export class Chart {
   }
 
   #ask() {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.#draw();
-    });
+    this.#painter.later('chart', () => this.#draw());
   }
 
   #fitRange() {
@@ -131,7 +129,7 @@ export class Chart {
     // With a processor beside the card there is no room for more.
     const narrow = width < 110;
     context.fillText(narrow ? `${batch}×` : plural(batch, 'picture'), left + width / 2, 10);
-    context.fillStyle = colour(device === 'webgpu' ? '--xt' : '--x0');
+    context.fillStyle = colour(device === 'webgpu' ? '--line-2' : '--line-1');
     context.fillText(device === 'cpu' ? 'CPU' : narrow ? 'GPU' : 'graphics card', left + width / 2, 27);
     context.globalAlpha = 0.45;
     times.forEach((ms, i) => {

@@ -30,7 +30,7 @@ export class BoundPart {
       equation(M.row(TERMS.bound.math)),
       this.#total,
     );
-    this.plot = new Plot(this.root, { title: 'Cost of each part of the chain', x: { label: 't', values: [] }, series: [{ label: 'bits per dimension', values: [], colour: '--x0', points: true }], log: 'y' }, 'forward-plot-bound');
+    this.plot = new Plot(this.root, { title: 'Cost of each part of the chain', x: { label: 't', values: [] }, series: [{ label: 'bits per dimension', values: [], points: true }], log: 'y' }, 'forward-plot-bound');
     this.root.append(element('p', { className: 'source' }, 'Each dot stands for an equal part of the chain, of which one time step is computed; the one at t = 0 is L₀ alone, the picture itself. Always with the schedule that the model was trained with. DDPM, eq. 5 and figure 5.'));
   }
 
@@ -68,8 +68,8 @@ export class BoundPart {
     this.plot.update({
       x: { label: 't', values: rising.map(({ t }) => t) },
       series: [
-        { label: 'cost of the part', values: rising.map(({ cost }) => cost), colour: '--x0', points: true },
-        { label: 'sent before it', values: rising.map(({ rate }) => rate), colour: '--xt', dash: [6, 4] },
+        { label: 'cost of the part', values: rising.map(({ cost }) => cost), points: true },
+        { label: 'sent before it', values: rising.map(({ rate }) => rate), dash: [6, 4] },
       ],
     });
   }

@@ -4,6 +4,7 @@
 import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
 import { toThousandths } from '../../ui/numbers.js';
+import { Painter } from '../../ui/painter.js';
 import { contextOf, imageOf } from '../../ui/pixels.js';
 import { TERMS, equation } from '../../ui/terms.js';
 import { Walk } from './walk.js';
@@ -62,7 +63,7 @@ export class Pair {
   #t = 0;
   /** Whether `t` is another one than at the last painting. */
   #moved = false;
-  #painting = 0;
+  #painter = new Painter();
 
   /** @param {HTMLElement} place */
   constructor(place) {
@@ -86,8 +87,7 @@ export class Pair {
 
   /** Empty canvases. */
   clear() {
-    cancelAnimationFrame(this.#painting);
-    this.#painting = 0;
+    this.#painter.drop();
     this.#walk?.free();
     this.#walk = null;
     this.#shown = null;
@@ -101,11 +101,14 @@ export class Pair {
   at(t) {
     this.#t = t;
     this.#moved = true;
-    if (this.#shown) this.#painting ||= requestAnimationFrame(() => this.#paint());
+    if (this.#shown) this.#paintSoon();
+  }
+
+  #paintSoon() {
+    this.#painter.later('pair', () => this.#paint());
   }
 
   #paint() {
-    this.#painting = 0;
     if (!this.#shown || !this.#walk) return;
     const { scene: { figures, scheduler, values }, picture, shape } = this.#shown;
     if (this.#moved) {
@@ -116,6 +119,6 @@ export class Pair {
     const { t, state } = this.#walk.towards(this.#t);
     this.#chain.draw(figures, state, shape);
     this.#chain.say(t === this.#t ? `${t + 1} draws` : `${t + 1} of ${this.#t + 1} draws`);
-    if (t !== this.#t) this.#painting = requestAnimationFrame(() => this.#paint());
+    if (t !== this.#t) this.#paintSoon();
   }
 }

@@ -2,6 +2,7 @@
 
 import { element } from '../../ui/dom.js';
 import { short } from '../../ui/numbers.js';
+import { Painter } from '../../ui/painter.js';
 import { Plot } from '../../ui/plot.js';
 import { M, equation } from '../../ui/terms.js';
 import { card } from './card.js';
@@ -40,7 +41,7 @@ export class Posterior {
   /** @type {Scene|null} */
   #scene = null;
   #t = 0;
-  #painting = 0;
+  #painter = new Painter();
 
   constructor() {
     this.root = card(
@@ -82,11 +83,10 @@ export class Posterior {
   at(t) {
     this.#t = t;
     this.plot.at(t);
-    this.#painting ||= requestAnimationFrame(() => this.#paint());
+    this.#painter.later('step', () => this.#paint());
   }
 
   #paint() {
-    this.#painting = 0;
     const numbers = this.#scene ? posteriors(this.#scene, [this.#t]).get(this.#t) : undefined;
     this.#equation.replaceChildren(...withNumbers(numbers).map((math) => equation(math)));
   }

@@ -29,6 +29,8 @@ export class Subject {
     this.session = session;
     this.onPicture = onPicture;
     this.chooser = new Chooser(place, (subject) => session.settings.set('subject', subject));
+    // The list of models knows it before there is a picture.
+    if (session.settings.get('subject') !== MADE) this.credit.textContent = session.model.samples?.credit ?? '';
   }
 
   /** What was made with the one before is forgotten. @param {import('../../session.js').Loaded} loaded @returns {Promise<boolean>} whether it is still there */

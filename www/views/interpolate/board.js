@@ -6,7 +6,7 @@ import { element } from '../../ui/dom.js';
 import { crisp, paint } from '../../ui/pixels.js';
 import { Corner } from './corners.js';
 import { FrameMap } from './map.js';
-import { describe, modeOf, placeOf, seedsOf } from './modes.js';
+import { describe, modeOf, placeOf } from './modes.js';
 import { MixPath } from './paths.js';
 import { Ranges } from './ranges.js';
 
@@ -14,6 +14,7 @@ import { Ranges } from './ranges.js';
  * @typedef {import('../../state.js').Values} Values
  * @typedef {import('../../ui/pixels.js').Shape} Shape
  * @typedef {import('./paths.js').Place} Place
+ * @typedef {import('./ends.js').End} End
  */
 
 /** Below this width of the window all is in one column; CSS pixels, as in the style sheet. */
@@ -36,11 +37,12 @@ export class Board {
   /**
    * @param {object} hands
    * @param {(index: number, seed: number) => void} hands.onSeed
+   * @param {(index: number) => void} hands.onPick  a picture is wanted at a corner
    * @param {(place: Place) => void} hands.onDrag  the handle moves
    * @param {(place: Place) => void} hands.onDrop  the handle rests
    */
-  constructor({ onSeed, onDrag, onDrop }) {
-    this.corners = [0, 1, 2, 3].map((i) => new Corner(i, (seed) => onSeed(i, seed)));
+  constructor({ onSeed, onPick, onDrag, onDrop }) {
+    this.corners = [0, 1, 2, 3].map((i) => new Corner(i, (seed) => onSeed(i, seed), () => onPick(i)));
     this.canvas = element('canvas', { role: 'img', width: 32, height: 32, className: 'pale', 'aria-label': 'The picture at the handle', 'data-testid': 'interpolate-canvas' });
     this.where = element('span', { 'data-testid': 'interpolate-where' });
     this.note = element('span', { className: 'quiet', 'data-testid': 'interpolate-note' });
@@ -66,17 +68,16 @@ export class Board {
 
   /**
    * Empty frames, where the settings ask for others than there are.
-   * @param {Values} values @param {number} trainSteps  T
+   * @param {Values} values @param {End[]} ends @param {number} trainSteps  T
    * @returns {boolean} whether there are new ones
    */
-  layOut(values, trainSteps) {
+  layOut(values, ends, trainSteps) {
     const mode = modeOf(values);
-    const seeds = seedsOf(values);
     this.root.dataset.mode = mode;
-    this.corners.forEach(({ root }, i) => (root.hidden = i >= seeds.length));
-    seeds.forEach((seed, i) => this.corners[i].show(seed));
+    this.corners.forEach(({ root }, i) => (root.hidden = i >= ends.length));
+    ends.forEach((end, i) => this.corners[i].show(end));
     const columns = values.frames;
-    const key = [mode, values.path, columns, seeds, mode === 'mix' ? trainSteps : 0].join();
+    const key = [mode, values.path, columns, ends.map((end) => end.key), mode === 'mix' ? trainSteps : 0].join();
     if (key === this.#key) return false;
     this.#key = key;
     const rows = mode === 'line' ? 1 : mode === 'square' ? columns : MixPath.ROWS;
@@ -112,18 +113,18 @@ export class Board {
 
   /**
    * Where there is no picture yet, the noise that it will come from.
-   * @param {import('./paths.js').NoisePath} path @param {Values} values @param {Shape} shape
-   * @param {(seed: number) => Uint8ClampedArray|undefined} pictureOf
+   * @param {import('./paths.js').NoisePath} path @param {Values} values @param {Shape} shape @param {End[]} ends
+   * @param {(end: End) => Uint8ClampedArray|undefined} pictureOf
    */
-  showNoises(path, values, shape, pictureOf) {
+  showNoises(path, values, shape, ends, pictureOf) {
     const size = shape.channels * shape.height * shape.width;
     const levelsOf = (/** @type {Float32Array} */ noise) => toGreyLevels(noise) ?? new Uint8ClampedArray(noise.length);
-    seedsOf(values).forEach((seed, i) => {
-      const made = pictureOf(seed);
+    ends.forEach((end, i) => {
+      const made = pictureOf(end);
       this.corners[i].paint(made ?? levelsOf(path.corners[i]), shape, !made);
     });
     if (this.canvas.classList.contains('pale')) paint(this.canvas, levelsOf(path.noise(placeOf(values, 1))), 0, shape);
-    this.showCorners(values, shape, pictureOf);
+    this.showCorners(values, shape, ends, pictureOf);
     const mix = modeOf(values) === 'mix';
     const noises = levelsOf(path.noises());
     this.map.canvases.forEach((canvas, i) => {
@@ -134,14 +135,14 @@ export class Board {
 
   /**
    * The pictures of the corners at the corners of the map, where they belong to it and no frame is yet.
-   * @param {Values} values @param {Shape} shape @param {(seed: number) => Uint8ClampedArray|undefined} pictureOf
+   * @param {Values} values @param {Shape} shape @param {End[]} ends @param {(end: End) => Uint8ClampedArray|undefined} pictureOf
    */
-  showCorners(values, shape, pictureOf) {
+  showCorners(values, shape, ends, pictureOf) {
     if (modeOf(values) === 'mix') return;
     const { rows, columns, canvases } = this.map;
     const cells = [0, columns - 1, (rows - 1) * columns, rows * columns - 1];
-    seedsOf(values).forEach((seed, i) => {
-      const made = pictureOf(seed);
+    ends.forEach((end, i) => {
+      const made = pictureOf(end);
       if (made && canvases[cells[i]].classList.contains('pale')) this.map.paint(cells[i], made, shape);
     });
   }

@@ -1,4 +1,4 @@
-// A corner: the seed of its first noise, and the picture that comes of it.
+// A corner: the seed of its first noise and the picture that comes of it, or a picture that is given.
 
 import { shorten } from '../../engine/errors.js';
 import { dice } from '../../ui/dice.js';
@@ -12,8 +12,11 @@ export class Corner {
   /** Where the field holds nonsense, what is wrong with it; otherwise empty. */
   problem = '';
 
-  /** @param {number} index @param {(seed: number) => void} onSeed */
-  constructor(index, onSeed) {
+  #label = element('label', {});
+  #name = element('output', { className: 'corner-name', hidden: true });
+
+  /** @param {number} index @param {(seed: number) => void} onSeed @param {() => void} onPick  a picture is wanted in place of the seed */
+  constructor(index, onSeed, onPick) {
     this.onSeed = onSeed;
     this.name = 'ABCD'[index];
     const id = `interpolate-seed-${index}`;
@@ -24,10 +27,14 @@ export class Corner {
       this.field.value = String(seed);
       this.#take(this.field.value);
     });
+    const pick = element('button', { type: 'button', className: 'corner-pick', 'aria-label': `A picture for corner ${this.name}`, 'data-testid': `interpolate-picture-${index}` }, 'picture…');
+    pick.addEventListener('click', onPick);
+    this.#label.htmlFor = id;
+    this.#name.dataset.testid = `interpolate-name-${index}`;
     this.root = element('div', { className: `corner corner-${index}` },
       this.canvas,
-      element('label', { htmlFor: id }, `Seed ${this.name}`),
-      element('div', { className: 'corner-seed' }, this.field, roll));
+      element('div', { className: 'corner-head' }, this.#label, pick),
+      element('div', { className: 'corner-seed' }, this.field, this.#name, roll));
   }
 
   /** @param {string} text */
@@ -38,10 +45,16 @@ export class Corner {
     if (!this.problem) this.onSeed(Number(trimmed));
   }
 
-  /** @param {number} seed */
-  show(seed) {
-    this.canvas.setAttribute('aria-label', `Picture of seed ${seed}`);
-    if (document.activeElement === this.field && Number(this.field.value) === seed) return;
+  /** @param {import('./ends.js').End} end */
+  show({ seed, name }) {
+    const hasPicture = name !== '';
+    this.#label.textContent = hasPicture ? this.name : `Seed ${this.name}`;
+    this.#name.textContent = name;
+    this.#name.hidden = !hasPicture;
+    this.field.hidden = hasPicture;
+    this.canvas.setAttribute('aria-label', hasPicture ? `Corner ${this.name}, ${name}` : `Picture of seed ${seed}`);
+    if (hasPicture) this.problem = '';
+    if (hasPicture || document.activeElement === this.field && Number(this.field.value) === seed) return;
     this.field.value = String(seed);
     this.problem = '';
     this.field.setAttribute('aria-invalid', 'false');

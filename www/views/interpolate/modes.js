@@ -34,25 +34,17 @@ export const MODES = {
 /** @param {Values} values @returns {Mode} */
 export function modeOf({ path, corners }) {
   if (path === 'mix') return 'mix';
-  return seedsIn(corners).length === 4 ? 'square' : 'line';
-}
-
-/** @param {string} corners  as in the settings */
-const seedsIn = (corners) => corners.split(',').map(Number);
-
-/** The seeds of the corners that the mode has. @param {Values} values */
-export function seedsOf(values) {
-  return seedsIn(values.corners).slice(0, modeOf(values) === 'square' ? 4 : 2);
+  return corners.split(',').length === 4 ? 'square' : 'line';
 }
 
 /**
  * The settings that another mode needs.
- * @param {Mode} mode @param {Values} values @param {number[]} others  the seeds of the last two corners, if there were any
+ * @param {Mode} mode @param {Values} values @param {string[]} others  the last two corners, if there were any
  * @returns {Partial<Values>}
  */
 export function switchTo(mode, { corners }, others) {
   if (mode === 'mix') return { path: 'mix' };
-  const [a, b, ...rest] = seedsIn(corners);
+  const [a, b, ...rest] = corners.split(',');
   const more = rest.length > 0 ? rest : others;
   return { path: 'noise', corners: (mode === 'square' ? [a, b, ...more] : [a, b]).join() };
 }

@@ -37,10 +37,12 @@ export class NoisePath {
   /**
    * @param {Figures} figures @param {Float32Array[]} corners  x_T of two or four @param {number} columns
    * @param {boolean} straight  to see why not: between two, along a straight line
+   * @param {boolean} exact  some of them are those of pictures, which are to come back
    */
-  constructor(figures, corners, columns, straight) {
+  constructor(figures, corners, columns, straight, exact) {
     this.figures = figures;
     this.straight = straight && corners.length === 2;
+    this.exact = exact;
     this.corners = corners;
     this.columns = columns;
     this.rows = corners.length === 4 ? columns : 1;
@@ -48,7 +50,8 @@ export class NoisePath {
 
   /** @param {Float32Array} latents @param {number} batch @returns {Start} */
   #from(latents, batch) {
-    return { options: { latents, batch, method: 'ddim', eta: 0 } };
+    // What is clipped, or guided, is another step than the one that led from the picture to its noise.
+    return { options: { latents, batch, method: 'ddim', eta: 0, ...(this.exact && { clip: false }) } };
   }
 
   /** The noise at a place. @param {Place} place */

@@ -5,7 +5,7 @@ import { Latest } from '../../ui/latest.js';
 import { Painter } from '../../ui/painter.js';
 import { duration, plural } from '../../ui/words.js';
 import { Maker } from './maker.js';
-import { placeOf, seedsOf, trainStepsOf } from './modes.js';
+import { placeOf, trainStepsOf } from './modes.js';
 import { Progress } from './progress.js';
 
 /**
@@ -44,14 +44,16 @@ export class Runs {
 
   /**
    * @param {import('../../session.js').Session} session @param {import('./board.js').Board} board  shows the pictures
+   * @param {import('./ends.js').Ends} ends  what stands at the corners
    * @param {() => void} onFrames  the frames are there, or are gone
    */
-  constructor(session, board, onFrames) {
+  constructor(session, board, ends, onFrames) {
     this.session = session;
+    this.ends = ends;
     this.settings = session.settings;
     this.board = board;
     this.onFrames = onFrames;
-    this.maker = new Maker(session);
+    this.maker = new Maker(session, ends);
   }
 
   /** The frames from the first corner to the last; those of a square in turns. @returns {number[]} none unless all are there */
@@ -98,13 +100,14 @@ export class Runs {
 
   #showCorners() {
     const { shape } = this.session;
-    if (shape) this.board.showCorners(this.settings.all(), shape, (seed) => this.maker.pictureOf(seed));
+    if (shape) this.board.showCorners(this.settings.all(), shape, this.ends.of(this.settings.all()), (end) => this.maker.pictureOf(end));
   }
 
   /** @param {Values} values @param {boolean} long  whether a hand that begins to drag ends the runs @param {string} text  what is being done */
   #care(values, long, text) {
     const progress = new Progress(this.session, this.#painter, text);
-    const seeds = seedsOf(values);
+    const keysOf = (/** @type {Values} */ of) => this.ends.of(of).map(({ key }) => key);
+    const keys = keysOf(values);
     return {
       progress,
       long,
@@ -112,7 +115,7 @@ export class Runs {
       onCorner: (/** @type {number} */ index, /** @type {Uint8ClampedArray} */ levels) =>
         this.#painter.later(`corner ${index}`, () => {
           const { shape } = this.session;
-          if (shape && seedsOf(this.settings.all())[index] === seeds[index]) this.board.corners[index].paint(levels, shape);
+          if (shape && keysOf(this.settings.all())[index] === keys[index]) this.board.corners[index].paint(levels, shape);
         }),
     };
   }
@@ -125,6 +128,7 @@ export class Runs {
 
   /** @param {Task} task */
   async #fill(task) {
+    await this.ends.ready;
     const values = this.settings.all();
     const { map } = this.board;
     const { canvases } = map;
@@ -186,6 +190,7 @@ export class Runs {
 
   /** @param {Task} task @param {boolean} full  whether in all steps @returns {Promise<string>} how that went */
   async #draw(task, full) {
+    await this.ends.ready;
     const values = this.settings.all();
     const care = this.#care(values, full, FOLLOWING);
     const path = await this.maker.path(task, values, care);

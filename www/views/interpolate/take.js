@@ -1,7 +1,7 @@
 // What one can take away: the frames as one picture, or as a film that goes forth and back.
 
 import { gridAsPng } from '../../ui/pixels.js';
-import { creditOf, filmItems, save, savePng, saving } from '../../ui/take.js';
+import { filmItems, saveFilm, savePng, saving } from '../../ui/take.js';
 
 /**
  * @typedef {object} Taken
@@ -21,13 +21,6 @@ async function savePicture(taken) {
   await savePng(await gridAsPng(taken.canvases, taken.columns), taken, nameOf(taken, '.png'));
 }
 
-/** @param {Taken} taken @param {import('../../ui/export/film.js').Format} format */
-async function saveFilm(taken, format) {
-  const { makeFilm } = await import('../../ui/export/film.js');
-  const { frames, shape, delay } = taken;
-  await save(await makeFilm({ format, frames, shape, credit: creditOf(taken), delay, hold: delay }), nameOf(taken, `-film.${format}`));
-}
-
 /**
  * The entries of a menu.
  * @param {() => Taken} ask  what there is now
@@ -35,8 +28,13 @@ async function saveFilm(taken, format) {
  * @returns {import('../../ui/menu.js').Item[]}
  */
 export function takeItems(ask, session) {
+  /** @param {import('../../ui/export/film.js').Format} format */
+  const film = (format) => {
+    const { frames, shape, delay, ...source } = ask();
+    return saveFilm({ format, frames, shape, delay, hold: delay }, source, nameOf(ask(), '-film'), session);
+  };
   return [
     { label: 'All frames', hint: 'one PNG', action: saving(() => savePicture(ask()), session) },
-    ...filmItems((format) => saveFilm(ask(), format), session),
+    ...filmItems(film, session),
   ];
 }

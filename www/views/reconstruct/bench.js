@@ -2,6 +2,7 @@
 
 import { loadFigures } from '../../engine/figures.js';
 import { element } from '../../ui/dom.js';
+import { Reel } from '../../ui/reel.js';
 import { milliseconds } from '../../ui/words.js';
 
 /**
@@ -44,6 +45,8 @@ export class Bench {
   run = () => {};
   /** Hears of a task that this view has begun. @type {(task: Task) => void} */
   begun = () => {};
+  /** How what is on show came about, [B, C, H, W] each. */
+  reel = new Reel(0);
 
   /** @param {Session} session @param {import('./source.js').Source} source @param {import('./cell.js').Cell} cell  of the picture */
   constructor(session, source, cell) {

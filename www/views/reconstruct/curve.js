@@ -56,7 +56,7 @@ export class ErrorCurve {
       title: 'Reconstruction error against the number of steps',
       x: { label: 'steps S', values: steps },
       series: [
-        { label: 'this picture', values: steps.map((s) => this.#errors.get(s) ?? null), colour: '--x0', dash: [], points: true },
+        { label: 'this picture', values: steps.map((s) => this.#errors.get(s) ?? null), dash: [], points: true },
         { label: 'CIFAR10 in the paper', values: steps.map((s) => PAPER[s] ?? null), colour: '--quiet', dash: [4, 4], points: true, width: 1 },
       ],
       unit: 'mean squared error',

@@ -3,6 +3,7 @@
 
 import { toGreyLevels } from '../../engine/levels.js';
 import { element } from '../../ui/dom.js';
+import { Reel } from '../../ui/reel.js';
 import { plural } from '../../ui/words.js';
 import { STOPPED, letter } from './bench.js';
 import { Cell } from './cell.js';
@@ -46,9 +47,12 @@ class Draws {
     this.layout();
     const run = task.sample(options, {
       pace: this.bench.pace,
+      onStart: (run) => (this.bench.reel = new Reel(run.total)),
       onStep: (step, run) => {
         if (this.of !== picture) return;
-        this.draws.draw(step.index === run.total - 1 ? step.xt : step.x0);
+        const levels = step.index === run.total - 1 ? step.xt : step.x0;
+        this.draws.draw(levels);
+        this.bench.reel.add(levels);
         this.bench.report(doing, run, step, 0, run.total);
       },
     });

@@ -2,6 +2,7 @@
 // the number of steps (table 2).
 
 import { element } from '../../ui/dom.js';
+import { Reel } from '../../ui/reel.js';
 import { isOther, OWN_TAU, settingOf } from '../../state.js';
 import { termButton } from '../../ui/terms.js';
 import { plural } from '../../ui/words.js';
@@ -85,9 +86,11 @@ export class Encode {
     const fresh = () => this.#of === picture;
     const up = bench.encode(task, picture.values, {}, {
       pace,
+      onStart: (run) => (bench.reel = new Reel(2 * run.total)),
       onStep: (step, run) => {
         if (!fresh()) return;
         this.#noise.draw(step.xt);
+        bench.reel.add(step.xt);
         bench.report('Encoding: the picture becomes noise…', run, step, 0, 2 * run.total);
       },
     });
@@ -99,6 +102,7 @@ export class Encode {
       onStep: (step, run) => {
         if (!fresh()) return;
         this.#back.draw(step.xt);
+        bench.reel.add(step.xt);
         bench.report('Decoding: the noise becomes a picture…', run, step, up.total, up.total + run.total);
       },
     });

@@ -2,6 +2,7 @@
 // is decoded (DDIM, sections 4.3 and 5.3).
 
 import { element } from '../../ui/dom.js';
+import { Reel } from '../../ui/reel.js';
 import { STOPPED, endOf } from './bench.js';
 import { Cell } from './cell.js';
 
@@ -143,11 +144,14 @@ export class Mix {
       const latents = figures.at(ends.latents, lambda);
       const run = (this.#current = bench.decode(task, latents, rough ? { steps: Math.min(DRAG_STEPS, steps) } : {}, {
         pace: rough ? 0 : bench.pace,
+        onStart: (run) => (bench.reel = new Reel(run.total)),
         onStep: (step, run) => {
           if (this.#ends !== ends) return;
-          // Between two rough mixtures there is nothing to be seen.
           const last = step.index === run.total - 1;
-          if (last || !rough) this.#mixed.draw(last ? step.xt : step.x0);
+          const levels = last ? step.xt : step.x0;
+          bench.reel.add(levels);
+          // Between two rough mixtures there is nothing to be seen.
+          if (last || !rough) this.#mixed.draw(levels);
           bench.report('Mixing…', run, step, 0, run.total);
         },
       }));

@@ -67,7 +67,7 @@ export class Rate {
     return {
       title: 'Distortion of the picture against the bits that have arrived',
       x: { label: 'rate, bits per value', values: this.#points.map(({ rate }) => rate) },
-      series: [{ label: 'this picture', values: this.#points.map(({ distortion }) => distortion), colour: '--x0', dash: [], points: true }],
+      series: [{ label: 'this picture', values: this.#points.map(({ distortion }) => distortion), dash: [], points: true }],
       unit: 'distortion (RMSE, 0 to 255)',
       log: 'x',
     };

@@ -4,6 +4,7 @@ import { read, write } from '../../database.js';
 import { oneLine } from '../../engine/errors.js';
 import { modelOf } from '../../own.js';
 import { Learner } from './learner.js';
+import { kindsOf } from './plan.js';
 
 /** @typedef {import('./plan.js').Plan} Plan */
 
@@ -15,15 +16,16 @@ const STATE = 'state';
 export async function keptRun() {
   const [pictures, state] = await Promise.all([read('run', PICTURES), read('run', STATE)]);
   if (!pictures || !state || pictures.id !== state.plan.id) return null;
-  const learner = new Learner(/** @type {Plan} */ (state.plan), new Uint8Array(await pictures.pixels.arrayBuffer()));
+  // A run that was kept before there were classes has none.
+  const learner = new Learner(/** @type {Plan} */ ({ classes: null, ...state.plan }), new Uint8Array(await pictures.pixels.arrayBuffer()), pictures.labels ?? null);
   Object.assign(learner, { checkpoint: state.checkpoint, step: state.step, losses: state.losses });
   return learner;
 }
 
 /** @param {Learner} learner  one that is new @throws {Error} the middle of a sentence */
-export async function keepPictures({ plan, pixels }) {
+export async function keepPictures({ plan, pixels, labels }) {
   await write([
-    { store: 'run', key: PICTURES, value: { id: plan.id, pixels: new Blob([pixels]) } },
+    { store: 'run', key: PICTURES, value: { id: plan.id, pixels: new Blob([pixels]), labels } },
     { store: 'run', key: STATE, value: undefined },
   ]);
 }
@@ -33,12 +35,13 @@ export async function keepPictures({ plan, pixels }) {
  * @param {Plan} plan @param {import('./learner.js').Copy} copy @param {Blob|null} preview
  * @returns {Promise<{own: import('../../models.js').Model, problem: string|null}>} as the list has it, and why a reload would lose it
  */
-export async function keepRun(plan, { checkpoint, step, losses, model: { config, scheduler, weights } }, preview) {
-  const { id, name, count, shape } = plan;
-  const note = `Trained in this browser: ${step.toLocaleString('en')} steps on ${count.toLocaleString('en')} pictures of ${shape.width} × ${shape.height} pixels, ${shape.channels === 1 ? 'grey' : 'in colour'}.`;
+export async function keepRun(plan, { checkpoint, step, losses, model: { config, scheduler, weights, class_labels: classLabels } }, preview) {
+  const { id, name, count, shape, classes } = plan;
+  const note = `Trained in this browser: ${step.toLocaleString('en')} steps on ${count.toLocaleString('en')} pictures of ${shape.width} × ${shape.height} pixels, ${shape.channels === 1 ? 'grey' : 'in colour'}${classes ? `, of ${kindsOf(classes).length} classes` : ''}.`;
   // A run that has drawn nothing yet since the reload leaves the pictures of the time before.
   const picture = preview ?? (await read('models', id).catch(() => null))?.preview ?? null;
-  const record = { id, name, note, config, scheduler, weights: new Blob([weights]), preview: picture };
+  const told = classes && { labels: classes.names, nullLabel: classes.none, classLabels };
+  const record = { id, name, note, config, scheduler, weights: new Blob([weights]), preview: picture, ...told };
   const own = modelOf(record);
   try {
     await write([

@@ -2,6 +2,7 @@
 
 import { Failure } from '../../engine/errors.js';
 import { Trainer } from '../../engine/trainer.js';
+import { kindsOf } from './plan.js';
 
 /**
  * @typedef {import('./plan.js').Plan} Plan
@@ -54,10 +55,12 @@ export class Learner {
 
   /**
    * @param {Plan} plan @param {Uint8Array<ArrayBuffer>} pixels  of the pictures, and their mirror images if they are learned
+   * @param {number[]|null} labels  the class of each of them
    */
-  constructor(plan, pixels) {
+  constructor(plan, pixels, labels) {
     this.plan = plan;
     this.pixels = pixels;
+    this.labels = labels;
   }
 
   /** Whether it can make a step at once. */
@@ -67,7 +70,7 @@ export class Learner {
 
   /**
    * Begins, or goes on from the last checkpoint.
-   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'device'|'lr'>>} options  of a new one, beside the way
+   * @param {() => Promise<Omit<import('../../engine/trainer.js').Options, 'images'|'labels'|'device'|'lr'>>} options  of a new one, beside the way
    * @param {Way} way
    * @param {(event: Remark) => void} listener
    */
@@ -81,7 +84,7 @@ export class Learner {
     }
     this.#way = way;
     const { channels, height, width } = this.plan.shape;
-    const pictures = { images: this.pixels, channels, height, width, ...way };
+    const pictures = { images: this.pixels, channels, height, width, ...(this.labels && { labels: this.labels }), ...way };
     const hear = (/** @type {Remark} */ event) => {
       if (event.type === 'step') {
         this.step = event.step;
@@ -142,7 +145,7 @@ export class Learner {
     return { checkpoint: this.checkpoint, step, losses, model };
   }
 
-  /** Pictures that the network draws from the same noise each time. @param {number} count @returns {Promise<Sampled>} */
+  /** Pictures that the network draws from the same noise each time, of one class after the other. @param {number} count @returns {Promise<Sampled>} */
   async sample(count) {
     const { step } = this;
     const stops = this.#stops;
@@ -150,7 +153,10 @@ export class Learner {
     this.#sampler = sampler;
     try {
       if (stops !== this.#stops) throw new Failure('ended', 'the samples were ended');
-      const { values } = await sampler.sample({ steps: GLANCE_STEPS, batch: count, seed: this.plan.seed, eta: 0 }, () => {}).ended;
+      const { classes, seed } = this.plan;
+      const kinds = classes && kindsOf(classes);
+      const labels = kinds && Array.from({ length: count }, (_, i) => kinds[i % kinds.length].label);
+      const { values } = await sampler.sample({ steps: GLANCE_STEPS, batch: count, seed, eta: 0, ...(labels && { labels }) }, () => {}).ended;
       if (!values) throw new Failure('ended', 'the samples were ended');
       return { values, step };
     } finally {

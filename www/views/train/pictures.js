@@ -1,6 +1,7 @@
 // The pictures that a network is to learn: where each came from, and what of it is left in the size that is asked for.
 
 import { oneLine } from '../../engine/errors.js';
+import { folderOf } from '../../ui/picture/arrivals.js';
 import { readPicture } from '../../ui/picture/file.js';
 import { Fit } from '../../ui/picture/fit.js';
 
@@ -13,6 +14,9 @@ import { Fit } from '../../ui/picture/fit.js';
  * @property {number} size  that it was read in last, 0 before
  * @property {Levels} levels
  * @property {boolean} grey  it has no colours
+ * @property {string} folder  that it is from, empty where it came alone
+ *
+ * @typedef {{name: string, count: number}} Kind  pictures of one folder
  */
 
 /** So many are read and kept in memory. */
@@ -32,11 +36,11 @@ const inColour = (size) => ({ channels: 3, height: size, width: size });
 
 /** @param {Blob} file @returns {Picture} */
 function pictureOf(file) {
-  return { read: async (size) => (await readPicture(file, inColour(size))).levels, size: 0, levels: new Uint8Array(), grey: true };
+  return { read: async (size) => (await readPicture(file, inColour(size))).levels, size: 0, levels: new Uint8Array(), grey: true, folder: folderOf(file) };
 }
 
-/** One that is there as levels. @param {Uint8ClampedArray} levels  [C, H, W] @param {Shape} shape @returns {Picture} */
-function pictureOfLevels(levels, { channels, height, width }) {
+/** One that is there as levels. @param {Uint8ClampedArray} levels  [C, H, W] @param {Shape} shape @param {string} [folder] @returns {Picture} */
+function pictureOfLevels(levels, { channels, height, width }, folder = '') {
   const plane = height * width;
   const rgba = new Uint8ClampedArray(4 * plane);
   for (let i = 0; i < plane; i++) for (let c = 0; c < 3; c++) rgba[4 * i + c] = levels[(channels === 3 ? c * plane : 0) + i];
@@ -49,6 +53,7 @@ function pictureOfLevels(levels, { channels, height, width }) {
     size: 0,
     levels: new Uint8Array(),
     grey: true,
+    folder,
   };
 }
 
@@ -103,6 +108,16 @@ export class Pictures {
     return this.all.every(({ grey }) => grey);
   }
 
+  /** The folders that all of them are from, in the order of their names; none where there are not several. @returns {Kind[]} */
+  get kinds() {
+    /** @type {Map<string, number>} */
+    const counts = new Map();
+    for (const { folder } of this.all) counts.set(folder, (counts.get(folder) ?? 0) + 1);
+    if (counts.size < 2 || counts.has('')) return [];
+    const names = [...counts.keys()].sort();
+    return names.map((name) => ({ name, count: counts.get(name) ?? 0 }));
+  }
+
   clear() {
     this.#generation += 1;
     this.waiting = 0;
@@ -126,11 +141,11 @@ export class Pictures {
     this.#add(samples.map((levels) => pictureOfLevels(levels, shape)), () => '');
   }
 
-  /** Those of a run that goes on. @param {Uint8Array} levels  one after the other @param {Shape} shape */
-  restore(levels, shape) {
+  /** Those of a run that goes on. @param {Uint8Array} levels  one after the other @param {Shape} shape @param {string[]} folders  of each */
+  restore(levels, shape, folders) {
     this.clear();
     const length = shape.channels * shape.height * shape.width;
-    const pictures = Array.from({ length: levels.length / length }, (_, i) => pictureOfLevels(Uint8ClampedArray.from(levels.subarray(i * length, (i + 1) * length)), shape));
+    const pictures = Array.from({ length: levels.length / length }, (_, i) => pictureOfLevels(Uint8ClampedArray.from(levels.subarray(i * length, (i + 1) * length)), shape, folders[i]));
     this.#add(pictures, () => '');
   }
 
@@ -183,6 +198,12 @@ export class Pictures {
         this.onChange();
       }
     });
+  }
+
+  /** The number of each one's folder among `names`; -1 for one that is not there. @param {string[]} names @param {boolean} mirror  whether their mirror images follow */
+  labels(names, mirror) {
+    const labels = this.all.map(({ folder }) => names.indexOf(folder));
+    return mirror ? [...labels, ...labels] : labels;
   }
 
   /**

@@ -8,10 +8,15 @@ import { FROM_NOTHING } from '../../state.js';
  * @typedef {import('../../ui/pixels.js').Shape} Shape
  * @typedef {import('../../state.js').Values} Values
  *
+ * @typedef {object} Classes
+ * @property {string[]} names  by the number of the class
+ * @property {number} [none]  the class that stands for none of the others, which guidance needs; it may have no name
+ *
  * @typedef {object} Begin
  * @property {string} config  the text of config.json
  * @property {string} scheduler  that of scheduler_config.json
  * @property {Uint8Array} [weights]
+ * @property {string} [class_labels]  that of class_labels.json
  *
  * @typedef {object} Plan  all but the weights and the pictures
  * @property {string} id  of the model that it makes
@@ -19,6 +24,7 @@ import { FROM_NOTHING } from '../../state.js';
  * @property {Shape} shape
  * @property {number} count  of pictures, without mirror images
  * @property {boolean} mirror
+ * @property {Classes|null} classes  of the pictures, where the network is told them
  * @property {number} seed
  * @property {number} asked  how many steps were asked for
  * @property {number} until  after which step it stops by itself
@@ -49,8 +55,11 @@ function widthsFor(size) {
   return size <= 32 ? [16, 32, 64] : [8, 16, 32, 64];
 }
 
-/** A small network in the manner of the ones that ship, which looks at the whole picture at once where it is smallest. @param {Shape} shape */
-export function newNetwork({ channels, height: size }) {
+/**
+ * A small network in the manner of the ones that ship, which looks at the whole picture at once where it is smallest.
+ * @param {Shape} shape @param {number} [classes]  beside which it has one more, that stands for none
+ */
+export function newNetwork({ channels, height: size }, classes = 0) {
   const widths = widthsFor(size);
   const last = widths.length - 1;
   return {
@@ -74,7 +83,7 @@ export function newNetwork({ channels, height: size }) {
     mid_block_type: 'UNetMidBlock2D',
     norm_eps: 1e-6,
     norm_num_groups: 8,
-    num_class_embeds: null,
+    num_class_embeds: classes > 0 ? classes + 1 : null,
     num_train_timesteps: null,
     out_channels: channels,
     resnet_time_scale_shift: 'default',
@@ -111,13 +120,26 @@ export async function textsOf({ path, own }) {
   return { config, scheduler };
 }
 
-/** What a model draws. @param {string} config  the text of config.json @returns {Shape} @throws {Error} a sentence */
+/** What a model draws. @param {string} config  the text of config.json @returns {Shape & {classes: number}} @throws {Error} a sentence */
 export function shapeOf(config) {
-  const { in_channels: channels = 3, sample_size: size, num_class_embeds: classes, class_embed_type: kind } = JSON.parse(config);
+  const { in_channels: channels = 3, sample_size: size, num_class_embeds: classes } = JSON.parse(config);
   const [height, width] = Array.isArray(size) ? size : [size, size];
-  if (classes || kind) throw new Error('This model has classes, and is not trained further here; start from another one or from nothing.');
   if (![1, 3].includes(channels) || !(height > 0) || height !== width) throw new Error('This model does not draw square pictures in grey or colour; start from another one or from nothing.');
-  return { channels, height, width };
+  return { channels, height, width, classes: classes ?? 0 };
+}
+
+/** All that pictures are of. @param {Classes} classes */
+export function kindsOf({ names, none }) {
+  return names.map((name, label) => ({ name, label })).filter(({ label }) => label !== none);
+}
+
+/** @param {Classes|null} classes */
+export const namesOf = (classes) => (classes ? kindsOf(classes).map(({ name }) => name) : []);
+
+/** The text of class_labels.json. @param {Classes} classes */
+function classLabels(classes) {
+  const label2id = Object.fromEntries(kindsOf(classes).map(({ name, label }) => [name, label]));
+  return JSON.stringify({ label2id, null_class_id: classes.none ?? null });
 }
 
 /** @param {import('../../models.js').Model} model @param {import('../../engine/weights.js').OnBytes} onBytes @returns {Promise<Begin>} */
@@ -133,15 +155,16 @@ async function beginOf(model, onBytes) {
 
 /**
  * What a run of the settings is created with, but for the pictures.
- * @param {Values} values @param {Shape} shape @param {number} count  of pictures
+ * @param {Values} values @param {Plan} plan
  * @param {import('../../models.js').Model|undefined} model  to start from
  * @param {import('../../engine/weights.js').OnBytes} onBytes
  */
-export async function optionsFor(values, shape, count, model, onBytes) {
+export async function optionsFor(values, { shape, count, classes }, model, onBytes) {
   const fresh = values.from === FROM_NOTHING || !model;
-  const begin = fresh ? { config: JSON.stringify(newNetwork(shape), null, 2), scheduler: JSON.stringify(SCHEDULER, null, 2) } : await beginOf(model, onBytes);
+  const begin = fresh ? { config: JSON.stringify(newNetwork(shape, classes?.names.length), null, 2), scheduler: JSON.stringify(SCHEDULER, null, 2) } : await beginOf(model, onBytes);
   const steps = stepsFor(values.train_steps, count);
   // The average of the weights looks back on a tenth of the run.
   const ema = Math.min(0.9995, Math.max(0.9, 1 - 10 / steps));
-  return { ...begin, steps: ENDLESS, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
+  const class_labels = classes ? { class_labels: classLabels(classes) } : {};
+  return { ...begin, ...class_labels, steps: ENDLESS, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
 }

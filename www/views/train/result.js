@@ -12,6 +12,8 @@ export class Result {
   #said = element('p', { className: 'quiet', role: 'status', 'data-testid': 'train-said' });
   /** @type {HTMLButtonElement[]} */
   #buttons;
+  #title = element('h3', { id: 'train-model' });
+  #about = element('p', { className: 'quiet', 'data-testid': 'train-about' });
 
   /**
    * @param {import('../../session.js').Session} session
@@ -37,16 +39,21 @@ export class Result {
       button('train-delete', 'Delete', (model) => this.#delete(model)),
     ];
     this.root = element('section', { className: 'card', 'aria-labelledby': 'train-model' },
-      element('h3', { id: 'train-model' }, 'The model so far'),
-      element('p', { className: 'quiet' }, 'Once there is one, it is kept in this browser and stands in the list of models. The download is a zip of the three files that the class UNet2DModel of diffusers and this page load.'),
+      this.#title, this.#about,
       element('div', { className: 'take' }, ...this.#buttons), this.#said);
     session.on('models', () => this.follow());
+    this.follow();
   }
 
   /** While it changes, it is not to be had. */
   follow() {
-    const usable = this.session.status.state !== 'running' && this.own() !== undefined;
+    const there = this.own() !== undefined;
+    const usable = there && this.session.status.state !== 'running';
     for (const button of this.#buttons) button.disabled = !usable;
+    this.#title.textContent = there ? 'The model so far' : 'Your model';
+    this.#about.textContent = there
+      ? 'It is kept in this browser and stands in the list of models. The download is a zip of the files that the class UNet2DModel of diffusers and this page load.'
+      : 'There is none yet. A few seconds after the first step there will be one: kept in this browser, in the list of models, and to be downloaded.';
   }
 
   /** @param {string} text  a sentence, or nothing */
@@ -70,7 +77,12 @@ export class Result {
     const { config, scheduler, weights } = own.files;
     try {
       const { zip } = await import('../../ui/export/zip.js');
-      const files = { 'config.json': new Blob([config]), 'scheduler_config.json': new Blob([scheduler]), [WEIGHTS_FILE]: weights };
+      const files = {
+        'config.json': new Blob([config]),
+        'scheduler_config.json': new Blob([scheduler]),
+        [WEIGHTS_FILE]: weights,
+        ...(own.classLabels && { 'class_labels.json': new Blob([own.classLabels]) }),
+      };
       download(await zip(Object.entries(files).map(([name, file]) => ({ name: `${id}/${name}`, file }))), `${id}.zip`);
       this.say('');
     } catch (error) {

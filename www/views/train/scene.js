@@ -5,8 +5,12 @@ import { contextOf, crisp, drawPlaceholder, gridAsPng, paint } from '../../ui/pi
 
 /** @typedef {import('../../ui/pixels.js').Shape} Shape */
 
-/** Samples. */
+/** Samples; more where there are more classes, of each of which there is one. */
 export const COUNT = 6;
+const MOST = 12;
+
+/** @param {string[]} names  of the classes */
+const countFor = (names) => Math.min(MOST, Math.max(COUNT, names.length));
 
 const GAP = 4; // between the two of a pair
 const BETWEEN = 18; // between pairs; the style sheet has the same
@@ -21,22 +25,29 @@ class Pair {
   sample = element('canvas', { role: 'img', 'data-testid': 'train-canvas' });
   nearest = element('canvas', { role: 'img', 'data-testid': 'train-nearest' });
   #copy = element('span', { className: 'copy-mark', hidden: true }, 'copy');
+  #class = element('span', { className: 'class-name', hidden: true, 'data-testid': 'train-class' });
+  /** What it is a sample of. */
+  #what = '';
 
   /** @param {number} index */
   constructor(index) {
     this.index = index;
-    this.root = element('div', { className: 'pair' }, this.sample, this.nearest, this.#copy);
+    this.root = element('div', { className: 'pair' }, this.sample, this.nearest, this.#copy, this.#class);
   }
 
-  /** @param {Shape} shape */
-  clear({ width, height }) {
+  /** @param {Shape} shape @param {string} name  of the class that the sample will be of, or nothing */
+  clear({ width, height }, name) {
+    this.#what = `Sample ${this.index + 1}${name && `, ${name}`}`;
+    this.#class.textContent = name;
+    this.#class.hidden = name === '';
+
     this.root.classList.add('empty');
     this.root.classList.remove('copied');
     this.#copy.hidden = true;
     for (const canvas of [this.sample, this.nearest]) Object.assign(canvas, { width, height });
     drawPlaceholder(this.sample);
     contextOf(this.nearest).clearRect(0, 0, width, height);
-    this.sample.setAttribute('aria-label', `Sample ${this.index + 1} of ${COUNT}, empty`);
+    this.sample.setAttribute('aria-label', `${this.#what}, empty`);
     this.nearest.setAttribute('aria-label', `Nearest picture to sample ${this.index + 1}, empty`);
   }
 
@@ -51,7 +62,7 @@ class Pair {
   draw(levels, shape, step) {
     paint(this.sample, levels, this.index, shape);
     this.root.classList.remove('empty');
-    this.sample.setAttribute('aria-label', `Sample ${this.index + 1} of ${COUNT}, after step ${step}`);
+    this.sample.setAttribute('aria-label', `${this.#what}, after step ${step}`);
   }
 
   /** @param {Uint8ClampedArray} pixels  of all pictures @param {Shape} shape @param {import('./heart.js').Near} near */
@@ -64,8 +75,9 @@ class Pair {
 }
 
 export class Scene {
-  #pairs = Array.from({ length: COUNT }, (_, i) => new Pair(i));
-  #grid = element('div', { className: 'pairs' }, ...this.#pairs.map(({ root }) => root));
+  /** @type {Pair[]} */
+  #pairs = [];
+  #grid = element('div', { className: 'pairs' });
   #caption = element('figcaption', {});
   /** @type {Shape} */
   #shape = { channels: 3, height: 16, width: 16 };
@@ -81,11 +93,21 @@ export class Scene {
     this.clear(this.#shape);
   }
 
-  /** @param {Shape} shape */
-  clear(shape) {
+  /** How many samples it has room for. */
+  get count() {
+    return this.#pairs.length;
+  }
+
+  /** @param {Shape} shape @param {string[]} [names]  of the classes that the samples will be of */
+  clear(shape, names = []) {
     this.#shape = shape;
     this.filled = false;
-    for (const pair of this.#pairs) pair.clear(shape);
+    const count = countFor(names);
+    if (count !== this.count) {
+      this.#pairs = Array.from({ length: count }, (_, i) => new Pair(i));
+      this.#grid.replaceChildren(...this.#pairs.map(({ root }) => root));
+    }
+    this.#pairs.forEach((pair, i) => pair.clear(shape, names[i % names.length] ?? ''));
     this.#caption.textContent = 'Right, some of your pictures. Left, the noise that the network learns to make such pictures of';
     this.fit();
   }
@@ -126,7 +148,7 @@ export class Scene {
     if (clientWidth === 0) return;
     const narrow = clientWidth < NARROW;
     const columns = narrow ? 2 : 3;
-    const rows = COUNT / columns;
+    const rows = Math.ceil(this.count / columns);
     const across = (clientWidth - BETWEEN * (columns - 1)) / columns / 2 - GAP;
     const down = narrow ? LARGEST_NARROW : Math.max(LARGEST_NARROW, Math.min(LARGEST, (innerHeight - AROUND) / rows));
     const side = crisp(Math.min(across, down), this.#shape.width);

@@ -23,6 +23,10 @@ export class Source {
   #left = element('p', { className: 'quiet', 'data-testid': 'train-left-out', role: 'status' });
   #strip = element('div', { className: 'thumbs', role: 'group', 'aria-label': 'Your pictures', 'data-testid': 'train-thumbs' });
   #credit = element('p', { className: 'credit quiet' });
+  #rows = element('tbody', {});
+  #kinds = element('table', { className: 'kinds', hidden: true, 'data-testid': 'train-kinds' },
+    element('caption', {}, 'A class for each folder'),
+    element('thead', {}, element('tr', {}, element('th', { scope: 'col' }, 'Class'), element('th', { scope: 'col' }, 'Pictures'))), this.#rows);
   #painting = 0;
   /** @type {Map<Picture, HTMLButtonElement>} */
   #thumbs = new Map();
@@ -66,7 +70,7 @@ export class Source {
       this.pictures.clear();
     });
     this.fields = element('fieldset', { className: 'ways' }, element('legend', { className: 'unseen' }, 'Where pictures come from'), files, folder, this.draw, this.ship, this.clear, element('span', { className: 'quiet hint' }, 'or drop or paste them anywhere'));
-    place.append(element('div', { className: 'source' }, element('h3', {}, 'Your pictures'), this.fields, this.#remark, this.#left, this.#strip, this.#credit));
+    place.append(element('div', { className: 'source' }, element('h3', {}, 'Your pictures'), this.fields, this.#remark, this.#left, this.#kinds, this.#strip, this.#credit));
   }
 
   /** The small set that ships with the model in use. */
@@ -143,7 +147,16 @@ export class Source {
     return button;
   }
 
+  /** The folders that pictures are from, where there are several. */
+  #showKinds() {
+    const kinds = this.pictures.waiting > 0 ? [] : this.pictures.kinds;
+    this.#kinds.hidden = kinds.length === 0;
+    this.#rows.replaceChildren(...kinds.map(({ name, count }) =>
+      element('tr', {}, element('th', { scope: 'row' }, name), element('td', {}, count.toLocaleString('en')))));
+  }
+
   #tell() {
+    this.#showKinds();
     const { all, waiting, refused, shipped } = this.pictures;
     const { channels, width } = this.shape();
     const what = `${width} × ${width}, ${channels === 1 ? 'grey' : 'in colour'}`;

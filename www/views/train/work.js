@@ -7,7 +7,6 @@ import { Beside } from './beside.js';
 import { nearestTo, wordsOn } from './heart.js';
 import { keepRun } from './kept.js';
 import { optionsFor } from './plan.js';
-import { COUNT } from './scene.js';
 
 /**
  * @typedef {import('../../run.js').Task} Task
@@ -78,21 +77,46 @@ export class Work {
     let sign = () => {};
     this.#times = [];
     const onBytes = (/** @type {number} */ loaded, /** @type {number} */ total) => session.report({ progress: total > 0 ? { value: loaded, max: total } : null });
-    try {
-      await learner.wake(() => optionsFor(values, plan.shape, plan.count, from, onBytes), { device: values.device, lr: values.lr }, (event) => {
+    const wake = () =>
+      learner.wake(() => optionsFor(values, plan, from, onBytes), { device: values.device, lr: values.lr }, (event) => {
         sign();
         if (event.type === 'step') this.#showStep(learner, event.ms);
         else if (event.type === 'notice') session.tell(event.topic, event.text);
       });
+    try {
+      await wake();
       if (task.stopping) return 'Stopped before the first step.';
       session.report({ text: `Training on ${plural(plan.count, 'picture')}…`, step: learner.step, progress: { value: Math.min(learner.step, plan.until), max: plan.until } });
-      await this.#train(task, learner, count ?? plan.until - learner.step, (begun) => (sign = begun));
+      await this.#goOn(task, learner, count ?? plan.until - learner.step, (begun) => (sign = begun), wake);
     } catch (error) {
       throw explained(error, learner);
     }
     const step = grouped(learner.step);
     if (task.stopping) return `Stopped after step ${step}; go on whenever you like.`;
     return count ? `One step more: it is at step ${step}.` : `Trained: ${step} step${learner.step === 1 ? '' : 's'} on ${plural(plan.count, 'picture')}.`;
+  }
+
+  /**
+   * The steps, also where the graphics card is lost on the way: from where the run was kept last, or else from its start.
+   * @param {Task} task @param {Learner} learner @param {number} count  of steps @param {(sign: () => void) => void} begin
+   * @param {() => Promise<void>} wake
+   */
+  async #goOn(task, learner, count, begin, wake) {
+    const until = learner.step + count;
+    /** @type {Blob|null|undefined} */
+    let before;
+    for (;;) {
+      try {
+        return await this.#train(task, learner, until - learner.step, begin);
+      } catch (error) {
+        // A card that is lost twice at one place is lost for good.
+        if (Failure.from(error).kind !== 'lost' || task.stopping || learner.checkpoint === before) throw error;
+        before = learner.checkpoint;
+        await wake();
+        const from = learner.step > 0 ? `went on from step ${grouped(learner.step)}, where it was kept last` : 'began again, since nothing of it had been kept';
+        this.session.tell('lost', `The graphics card was lost and found again; the run ${from}.`);
+      }
+    }
   }
 
   /**
@@ -138,7 +162,7 @@ export class Work {
     const { scene, note } = this.shown;
     const { pixels, plan } = learner;
     try {
-      const { values, step } = await learner.sample(COUNT);
+      const { values, step } = await learner.sample(scene.count);
       const levels = toGreyLevels(values);
       if (!levels || learner.ended) return;
       scene.draw(levels, step);

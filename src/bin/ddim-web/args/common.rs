@@ -9,6 +9,7 @@ use ddim_web::step::{Clip, Method};
 use ddim_web::timesteps::Tau;
 use indicatif::ProgressBar;
 
+use crate::args::condition::Condition;
 use crate::args::inversion::Inversion;
 use crate::args::loaded::Loaded;
 use crate::args::machine::Machine;
@@ -32,9 +33,8 @@ pub struct Common {
     /// Height and width of the images [default: the model's own]
     #[arg(long, num_args = 2, value_names = ["H", "W"])]
     size: Option<Vec<usize>>,
-    /// Class of every image, for a conditional model
-    #[arg(long)]
-    pub class: Option<usize>,
+    #[command(flatten)]
+    condition: Condition,
     #[command(flatten)]
     machine: Machine,
     /// No progress bar
@@ -46,19 +46,22 @@ impl Common {
     /// The model, ready to run; Ctrl-C ends it from now on.
     ///
     /// # Errors
-    /// The file that cannot be used and why, or why there is no GPU.
+    /// The file that cannot be used and why, or why there is no GPU; [`CliError::Usage`] for a class that the model does
+    /// not have.
     pub fn open(&self) -> Result<Loaded, CliError> {
-        Loaded::open(&self.model, self.machine, Stop::watch()?)
+        let mut loaded = Loaded::open(&self.model, self.machine, Stop::watch()?)?;
+        loaded.asked = (self.condition).of(loaded.model.info(), &loaded.labels)?;
+        Ok(loaded)
     }
 
     /// `[C, H, W]` of the images that `loaded` shall make.
     ///
     /// # Errors
-    /// [`CliError::Usage`] when its network has no images of `--size` or of `--class`.
+    /// [`CliError::Usage`] when its network has no images of `--size`.
     pub fn shape(&self, loaded: &Loaded) -> Result<[usize; 3], CliError> {
         let shape = loaded.model.image_shape(self.size())?;
         (loaded.model)
-            .check(shape, self.class)
+            .check(shape, loaded.asked.class)
             .map_err(CliError::usage)?;
         Ok(shape)
     }
@@ -88,16 +91,21 @@ impl Common {
     /// The ODE of the model in `steps` steps along `--tau`.
     ///
     /// # Errors
-    /// Those of [`Ode::new`].
+    /// Those of [`Ode::new`]; [`CliError::Usage`] with `--guidance`, which the ODE back to noise does not have.
     pub fn ode<'a>(
         &self,
         loaded: &'a Loaded,
         steps: &Steps,
         inversion: Inversion,
     ) -> Result<Ode<'a, Engine>, CliError> {
+        if self.condition.guidance.is_some() {
+            return Err(CliError::Usage(
+                "guidance: pictures are turned into noise without it: leave --guidance out".into(),
+            ));
+        }
         let steps = steps.count(loaded.model.scheduler());
         let trajectory = self.trajectory(Method::Ddim { eta: 0.0 }, steps, None);
-        let like = self.job(trajectory, 0, 0);
+        let like = self.job(loaded, trajectory, 0, 0);
         Ok(Ode::new(&loaded.model, &like, inversion.convention.into())?)
     }
 
@@ -148,11 +156,18 @@ impl Common {
         progress_bar(events, "t = ", self.quiet)
     }
 
-    /// `count` images along `trajectory` from the noise of `seed`.
-    pub fn job(&self, trajectory: TrajectoryOptions, seed: u64, count: usize) -> Job {
+    /// `count` images of `loaded` along `trajectory` from the noise of `seed`.
+    pub fn job(
+        &self,
+        loaded: &Loaded,
+        trajectory: TrajectoryOptions,
+        seed: u64,
+        count: usize,
+    ) -> Job {
         Job {
             size: self.size(),
-            class: self.class,
+            class: loaded.asked.class,
+            guidance: loaded.asked.guidance,
             ..Job::new(trajectory, seed, count)
         }
     }

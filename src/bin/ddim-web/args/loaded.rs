@@ -5,17 +5,34 @@ use std::path::Path;
 use ddim_web::engine::Engine;
 use ddim_web::runs::{Event, Job, Model, Watch};
 use ddim_web::scheduler::SchedulerConfig;
+use ddim_web::unet::labels::ClassLabels;
+use ddim_web::unet::weights;
 
+use super::condition::Asked;
 use super::machine::Machine;
 use crate::error::CliError;
+use crate::files::labels::class_labels;
 use crate::files::model::ModelFiles;
 use crate::stop::Stop;
 use crate::terminal::remark;
+
+/// A file of unknown keys has its first few named.
+const NAMED: usize = 8;
+
+/// As much of a key as a line has room for.
+fn shown(key: &str) -> String {
+    const LONGEST: usize = 40;
+    key.chars().take(LONGEST).collect()
+}
 
 /// A model folder, opened on one device.
 pub struct Loaded {
     /// The model.
     pub model: Model<Engine>,
+    /// What its classes are called; empty where nothing says it.
+    pub labels: ClassLabels,
+    /// What it is asked for.
+    pub asked: Asked,
     /// Ctrl-C.
     pub stop: Stop,
 }
@@ -29,6 +46,8 @@ impl Loaded {
         let options = machine.options()?;
         let files = ModelFiles::read(folder)?;
         let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(CliError::failed)?;
+        files.notes.iter().for_each(remark);
+        weights::remarks(&files.weights).iter().for_each(remark);
         let engine = pollster::block_on(Engine::load(
             &files.config,
             files.weights,
@@ -38,6 +57,7 @@ impl Loaded {
         .map_err(CliError::failed)?;
         let model = Model::new(engine, scheduler);
         let info = model.info();
+        let labels = class_labels(folder, info.classes)?.unwrap_or_default();
         remark(format_args!(
             "{} parameters on {}",
             info.parameters, info.adapter
@@ -47,10 +67,22 @@ impl Loaded {
             ("scheduler_config.json", model.scheduler().unknown_keys()),
         ] {
             if !keys.is_empty() {
-                remark(format_args!("{file}: ignored {}", keys.join(", ")));
+                let more = keys.len().saturating_sub(NAMED);
+                let some: Vec<String> = keys.iter().take(NAMED).map(|key| shown(key)).collect();
+                let rest = if more == 0 {
+                    String::new()
+                } else {
+                    format!(" and {more} more")
+                };
+                remark(format_args!("{file}: ignored {}{rest}", some.join(", ")));
             }
         }
-        Ok(Self { model, stop })
+        Ok(Self {
+            model,
+            labels,
+            asked: Asked::default(),
+            stop,
+        })
     }
 
     /// The images of `job`, `[count, C, H, W]`. `see` hears of every step of every batch.

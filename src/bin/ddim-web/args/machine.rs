@@ -104,6 +104,12 @@ impl Machine {
             storage,
             simd,
         } = self;
+        if matches!(engine, Engine::Burn) && !cfg!(feature = "burn") {
+            return Err(CliError::Usage(
+                "engine: this program was built without burn; build it with --features burn (for --device gpu: burn-gpu)"
+                    .into(),
+            ));
+        }
         let plan_on_gpu = matches!((device, engine), (Device::Gpu, Engine::Plan));
         if matches!(storage, Storage::F16) && !plan_on_gpu {
             return Err(CliError::Usage(

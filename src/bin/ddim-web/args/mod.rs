@@ -2,8 +2,10 @@
 
 pub mod background;
 pub mod common;
+pub mod condition;
 pub mod eta;
 pub mod inversion;
+pub mod labels;
 pub mod loaded;
 pub mod machine;
 pub mod way;

@@ -100,7 +100,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
                 args.common.remark_on_steps(steps, found);
             }
             events += loaded.model.events(args.count, found);
-            runs.push(args.common.job(trajectory, args.seed, args.count));
+            runs.push(args.common.job(&loaded, trajectory, args.seed, args.count));
         }
     }
 

@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     sheet::check(which.len() * COLUMNS.len(), [shape[1], shape[2]])?;
     let job = Job {
         first_image: args.image - 1,
-        ..args.common.job(trajectory, args.seed, 1)
+        ..args.common.job(&loaded, trajectory, args.seed, 1)
     };
     let end = which.iter().max().map_or(0, |last| last + 1);
     let bar = args.common.bar(end as u64);

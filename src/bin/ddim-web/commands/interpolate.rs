@@ -97,7 +97,14 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     let steps = loaded.model.steps(&trajectory)?;
     let batch = [count, channels, height, width];
     let mut film = animation
-        .map(|animation| Film::new(animation, steps, batch))
+        .map(|animation| {
+            Film::new(
+                animation,
+                steps,
+                batch,
+                Ends::sheet_size(rows, columns, shape),
+            )
+        })
         .transpose()?;
 
     let ends = if between_pictures {
@@ -107,7 +114,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
     };
     let job = Job {
         latents: Some(between(&ends.noises, rows, columns).map_err(CliError::failed)?),
-        ..args.common.job(trajectory, 0, count)
+        ..args.common.job(&loaded, trajectory, 0, count)
     };
     let images = args.common.make(&loaded, &job, steps, film.as_mut())?;
 
@@ -190,6 +197,15 @@ impl Ends {
             names: pictures.names,
             noises: noises.map(<[f32]>::to_vec).collect(),
         })
+    }
+
+    /// Width and height of the sheet of images of `shape` `[C, H, W]`, which does not depend on what the ends are.
+    fn sheet_size(rows: usize, columns: usize, shape: [usize; 3]) -> [u64; 2] {
+        let some = Self {
+            names: vec!["any".into(); 4],
+            noises: Vec::new(),
+        };
+        some.sheet(rows, columns).size(shape)
     }
 
     /// A row is cut into lines where it is long; a grid is one block.

@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             // Images 0 and 1 are the pictures; the frames share the noise of the way back.
             first_image: 2,
             same_noise: true,
-            ..args.common.job(trajectory, seed, args.frames)
+            ..args.common.job(&loaded, trajectory, seed, args.frames)
         };
         let images = loaded.run(&job, &mut |event| advance(&bar, event))?;
         tiles.extend([a, &images, b].concat());

@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         }));
     }
     let (names, images, unreadable) = if args.images.is_empty() {
-        let job: Job = args.common.job(trajectory, args.seed, args.count);
+        let job: Job = args.common.job(&loaded, trajectory, args.seed, args.count);
         let images = args.common.make(&loaded, &job, steps, None)?;
         let names = (1..=args.count).map(|i| i.to_string()).collect();
         // Compared as a picture file keeps them: the training pictures have 8 bits.
@@ -181,7 +181,7 @@ fn find(
         None => Ok(values),
         Some(classifier) => {
             let shape = [values.len() / image, channels, height, width];
-            let features = classifier.network.features(values, shape);
+            let features = classifier.network.features(&values, shape);
             features.map_err(CliError::failed)
         }
     };

@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             let named = |e| CliError::Failed(format!("{}: {e}", path.display()));
             rules::count(count).map_err(|e| named(CliError::failed(e)))?;
             (loaded.model)
-                .check([channels, height, width], args.common.class)
+                .check([channels, height, width], loaded.asked.class)
                 .map_err(|e| named(CliError::failed(e)))?;
             (shape, Some(values))
         }
@@ -114,13 +114,15 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         }
     };
     let [count, _, height, width] = shape;
+    let size = picture::grid_size(shape);
+    picture::check_room(size)?;
     let mut film = animation
-        .map(|animation| Film::new(animation, steps, shape))
+        .map(|animation| Film::new(animation, steps, shape, size))
         .transpose()?;
     let job = Job {
         size: Some([height, width]),
         latents,
-        ..args.common.job(trajectory, args.seed, count)
+        ..args.common.job(&loaded, trajectory, args.seed, count)
     };
     let images = args.common.make(&loaded, &job, steps, film.as_mut())?;
 

@@ -1,26 +1,32 @@
 //! `ddim-web train`: a model folder from a folder of images.
 
+mod images;
 mod training;
 
 use std::path::{Path, PathBuf};
 
 use ddim_web::engine::{AnyLearner, EngineError, LoadOptions};
-use ddim_web::images::ImageSet;
+use ddim_web::model_files;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::{Checkpoint, Loss, Setup, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
+use ddim_web::unet::labels::ClassLabels;
+use ddim_web::unet::weights;
 
+use self::images::Images;
 use self::training::{CHECKPOINT, Training};
 use crate::args::background::Background;
+use crate::args::labels::LabelSource;
 use crate::args::machine::{Device, Engine, Machine, Simd, Storage};
 use crate::error::CliError;
-use crate::files::dataset;
+use crate::files::labels::class_labels;
 use crate::files::lock::Lock;
-use crate::files::model::{CONFIG, SCHEDULER, WEIGHTS, place};
-use crate::files::whole::{check_writable, read, read_text};
+use crate::files::model::{ModelFiles, WEIGHTS};
+use crate::files::whole::{read, read_text};
 use crate::stop::Stop;
+use crate::terminal::remark;
 
 /// The network that is trained without --config: 2.7 million parameters with one channel.
 const NETWORK: &str = r#"{
@@ -41,10 +47,24 @@ pub struct Args {
         default_value = "/usr/share/datasets/fashion-mnist"
     )]
     data: PathBuf,
+    /// The class of every image, for a conditional network: folders (each folder in --data is a class and gives it its
+    /// name) or an IDX file of labels such as train-labels-idx1-ubyte[.gz]
+    #[arg(long, value_name = "folders|FILE")]
+    labels: Option<LabelSource>,
+    /// Share of the images whose class the network is not told, so that the model can be guided; 0 for a network
+    /// without a class that stands for none [default: 0.1 where the network has one]
+    #[arg(
+        long,
+        value_name = "SHARE",
+        requires = "labels",
+        conflicts_with = "resume",
+        allow_negative_numbers = true
+    )]
+    label_dropout: Option<f64>,
     #[command(flatten)]
     background: Background,
     /// Folder that becomes the model: config.json, scheduler_config.json, diffusion_pytorch_model.safetensors;
-    /// also checkpoint.safetensors, loss.png and samples.png
+    /// with --labels class_labels.json; also checkpoint.safetensors, loss.png and samples.png
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Go on with the run in --out; options that are not given stay as they were
@@ -123,16 +143,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), CliError> {
     let stop = Stop::watch()?;
     let machine = args.machine().options()?;
-    let beginning = if args.resume {
-        None
+    let trainer = if args.resume {
+        resume(args, machine)?
     } else {
-        Some(beginning(args)?)
-    };
-    let images = dataset::read(&args.data, args.size, args.background.background)?.images;
-    check_writable(&args.out.join(CHECKPOINT))?;
-    let trainer = match beginning {
-        Some(beginning) => beginning.start(images, machine)?,
-        None => resume(args, images, machine)?,
+        beginning(args)?.start(args, machine)?
     };
     let _lock = Lock::take(&args.out)?;
     let mut training = Training {
@@ -167,12 +181,14 @@ async fn learner(machine: LoadOptions, setup: Setup) -> Result<AnyLearner, Engin
 /// What a new run begins with, as far as it can be checked before the images are read.
 struct Beginning {
     config: Option<UnetConfig>,
+    /// What the classes of --init are called.
+    classes: Option<ClassLabels>,
     weights: Option<Weights>,
     scheduler: SchedulerConfig,
     options: TrainOptions,
 }
 
-/// The file of weights of another model.
+/// The weights of another model.
 struct Weights {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -190,29 +206,44 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
         CliError::Failed(format!("{}: {error}", path.display()))
     }
-    let init = |part, name| args.init.as_ref().map(|folder| place(folder, part, name));
-    let config = (args.config.clone())
-        .or_else(|| init("unet", CONFIG))
-        .map(|path| UnetConfig::from_json(&read_text(&path)?).map_err(|e| named(&path, e)))
-        .transpose()?;
-    let weights = init("unet", WEIGHTS)
-        .map(|path| {
-            Ok::<_, CliError>(Weights {
-                bytes: read(&path)?,
-                path,
-            })
-        })
-        .transpose()?;
-    let mut scheduler = match args
-        .scheduler
-        .clone()
-        .or_else(|| init("scheduler", SCHEDULER))
-    {
-        Some(path) => {
-            SchedulerConfig::from_json(&read_text(&path)?).map_err(|e| named(&path, e))?
-        }
+    let init = match &args.init {
+        Some(folder) => Some((ModelFiles::with_or_without_schedule(folder)?, folder)),
+        None => None,
+    };
+    // What was given by itself comes before what the model has.
+    let text = |given: Option<&PathBuf>, own: Option<(String, &Path)>| match given {
+        Some(path) => Ok(Some((read_text(path)?, path.clone()))),
+        None => Ok::<_, CliError>(own.map(|(text, path)| (text, path.to_path_buf()))),
+    };
+    let own = |text: fn(&model_files::ModelFiles) -> Option<String>| {
+        let (model, folder) = init.as_ref()?;
+        Some((text(model)?, folder.as_path()))
+    };
+    let config = text(
+        args.config.as_ref(),
+        own(|model| Some(model.config.clone())),
+    )?
+    .map(|(text, path)| UnetConfig::from_json(&text).map_err(|e| named(&path, e)))
+    .transpose()?;
+    let classes = match &args.init {
+        Some(folder) => class_labels(folder, config.as_ref().and_then(|c| c.num_class_embeds))?,
+        None => None,
+    };
+    let mut scheduler = match text(
+        args.scheduler.as_ref(),
+        own(|model| model.scheduler.clone()),
+    )? {
+        Some((text, path)) => SchedulerConfig::from_json(&text).map_err(|e| named(&path, e))?,
         None => SchedulerConfig::new(SchedulerClass::Ddim),
     };
+    if let Some((model, _)) = &init {
+        model.notes.iter().for_each(remark);
+        weights::remarks(&model.weights).iter().for_each(remark);
+    }
+    let weights = init.map(|(model, folder)| Weights {
+        path: folder.join(&model.weights_name),
+        bytes: model.weights,
+    });
     if let Some(prediction) = args.prediction {
         let configured = scheduler.prediction_type;
         if let Some(path) = args.scheduler.as_ref().filter(|_| configured != prediction) {
@@ -231,6 +262,7 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     Training::check(&scheduler)?;
     Ok(Beginning {
         config,
+        classes,
         weights,
         scheduler,
         options,
@@ -238,12 +270,10 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
 }
 
 impl Beginning {
-    fn start(
-        self,
-        images: ImageSet,
-        machine: LoadOptions,
-    ) -> Result<Trainer<AnyLearner>, CliError> {
-        let [channels, height, width] = images.shape();
+    fn start(self, args: &Args, machine: LoadOptions) -> Result<Trainer<AnyLearner>, CliError> {
+        let configured = self.config.as_ref().and_then(|c| c.num_class_embeds);
+        let images = Images::read(args, self.classes.as_ref().zip(configured))?;
+        let [channels, height, width] = images.images.shape();
         let config = match self.config {
             Some(config) => config,
             None => {
@@ -252,32 +282,32 @@ impl Beginning {
                     in_channels: channels,
                     out_channels: channels,
                     sample_size: Some([height, width]),
+                    num_class_embeds: images.labels.as_ref().map(|(_, names)| {
+                        let null_class = args.label_dropout != Some(0.0);
+                        names.len() + usize::from(null_class)
+                    }),
                     ..network
                 }
             }
         };
+        let set = images.set(self.classes, config.num_class_embeds)?;
         let make = async |setup| learner(machine, setup).await;
         let (scheduler, options) = (self.scheduler, self.options);
         match self.weights {
             Some(Weights { path, bytes }) => {
-                let trainer =
-                    Trainer::from_weights(&config, &bytes, scheduler, options, images, make);
+                let trainer = Trainer::from_weights(&config, &bytes, scheduler, options, set, make);
                 pollster::block_on(trainer).map_err(|error| match error {
                     TrainError::Weights(e) => CliError::Failed(format!("{}: {e}", path.display())),
                     other => CliError::failed(other),
                 })
             }
-            None => pollster::block_on(Trainer::new(&config, scheduler, options, images, make))
+            None => pollster::block_on(Trainer::new(&config, scheduler, options, set, make))
                 .map_err(CliError::failed),
         }
     }
 }
 
-fn resume(
-    args: &Args,
-    images: ImageSet,
-    machine: LoadOptions,
-) -> Result<Trainer<AnyLearner>, CliError> {
+fn resume(args: &Args, machine: LoadOptions) -> Result<Trainer<AnyLearner>, CliError> {
     let path = args.out.join(CHECKPOINT);
     let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
     let bytes = read(&path)?;
@@ -290,8 +320,11 @@ fn resume(
             "steps: {step} steps of this run are done: give a larger --steps than {steps}"
         )));
     }
+    let classes = checkpoint.config.num_class_embeds;
+    let images = Images::read(args, checkpoint.classes.as_ref().zip(classes))?;
+    let set = images.set(checkpoint.classes.clone(), classes)?;
     let make = async |setup| learner(machine, setup).await;
-    pollster::block_on(Trainer::resume(checkpoint, images, make)).map_err(CliError::failed)
+    pollster::block_on(Trainer::resume(checkpoint, set, make)).map_err(CliError::failed)
 }
 
 /// Puts the options that were given in place of those in `options`.
@@ -307,5 +340,6 @@ fn change(options: &mut TrainOptions, args: &Args) {
         clip: args.clip.unwrap_or(old.clip),
         seed: args.seed.unwrap_or(old.seed),
         loss: args.loss.unwrap_or(old.loss),
+        label_dropout: args.label_dropout.or(old.label_dropout),
     };
 }

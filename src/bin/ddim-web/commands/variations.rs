@@ -112,7 +112,9 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             )
             .map_err(CliError::usage)?,
             None => {
-                let job = args.common.job(down_to(&trajectory, t), args.way.seed, 1);
+                let job = args
+                    .common
+                    .job(&loaded, down_to(&trajectory, t), args.way.seed, 1);
                 loaded.run(&job, &mut |event| advance(&bar, event))?
             }
         };
@@ -147,7 +149,7 @@ fn draw(
     let job = Job {
         latents: Some(x_t.repeat(args.count)),
         first_image: 1,
-        ..(args.common).job(trajectory, args.way.seed, args.count)
+        ..(args.common).job(loaded, trajectory, args.way.seed, args.count)
     };
     loaded.run(&job, &mut |event| advance(bar, event))
 }

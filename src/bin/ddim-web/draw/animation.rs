@@ -51,6 +51,30 @@ impl Animation {
         })
     }
 
+    /// Refuses frames of this width and height that the format does not have, before they are made.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] says how large they may be.
+    pub fn check(&self, [width, height]: [u64; 2]) -> Result<(), CliError> {
+        let longest = self.longest();
+        if width.max(height) > u64::from(longest) {
+            return Err(CliError::Usage(format!(
+                "animate: expected at most {longest} pixels a side in this format, found {width} × {height}: make fewer \
+                 or smaller images"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The longest side of a frame.
+    fn longest(&self) -> u32 {
+        match self.format {
+            Format::Gif => u32::from(u16::MAX),
+            Format::Png => i32::MAX as u32,
+            Format::WebP => webp::MAX_SIDE,
+        }
+    }
+
     /// Writes `frames`, pictures of one size with how many milliseconds each is shown, repeated for ever.
     ///
     /// # Errors
@@ -65,17 +89,7 @@ impl Animation {
             return Err(failed("no frames".into()));
         };
         let size = [first.width(), first.height()];
-        let longest = match self.format {
-            Format::Gif => u32::from(u16::MAX),
-            Format::Png => i32::MAX as u32,
-            Format::WebP => webp::MAX_SIDE,
-        };
-        if size.iter().any(|side| *side > longest) {
-            let [width, height] = size;
-            return Err(failed(format!(
-                "expected at most {longest} pixels a side in this format, found {width} × {height}"
-            )));
-        }
+        self.check(size.map(u64::from))?;
         let bytes = match self.format {
             Format::Gif => gif(&mut frames),
             Format::Png => png(&mut frames, size),

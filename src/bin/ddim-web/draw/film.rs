@@ -28,11 +28,17 @@ pub struct Film {
 }
 
 impl Film {
-    /// A film of a run with `steps` steps and images of `shape` `[B, C, H, W]`.
+    /// A film of a run with `steps` steps and images of `shape` `[B, C, H, W]`, in frames of width and height `size`.
     ///
     /// # Errors
-    /// [`CliError::Usage`] when its frames would not fit into memory.
-    pub fn new(animation: Animation, steps: usize, shape: [usize; 4]) -> Result<Self, CliError> {
+    /// [`CliError::Usage`] when its frames would not fit into memory or the format.
+    pub fn new(
+        animation: Animation,
+        steps: usize,
+        shape: [usize; 4],
+        size: [u64; 2],
+    ) -> Result<Self, CliError> {
+        animation.check(size)?;
         let steps = shown(steps);
         let numbers = shape
             .iter()

@@ -33,6 +33,35 @@ pub fn tile(image: &[f32], [channels, height, width]: [usize; 3], scale: u32) ->
     })
 }
 
+/// Width and height of what [`grid`] makes of `batch` images.
+pub fn grid_size([batch, _, height, width]: [usize; 4]) -> [u64; 2] {
+    let columns = (batch as f64).sqrt().ceil() as u64;
+    let rows = (batch as u64).div_ceil(columns);
+    let scale = u64::from(enlargement([height, width], MIN_SIDE));
+    let side = |tiles: u64, side: usize| tiles * (side as u64 * scale + u64::from(GAP));
+    [side(columns, width), side(rows, height)].map(|side| side + u64::from(GAP))
+}
+
+/// Most bytes of one picture.
+const MAX_BYTES: u128 = 1 << 32;
+
+/// Refuses a picture of this width and height that there is no memory for: before the images on it are made.
+///
+/// # Errors
+/// [`CliError::Usage`] says how much it would take.
+pub fn check_room([width, height]: [u64; 2]) -> Result<(), CliError> {
+    let bytes = 3 * u128::from(width) * u128::from(height);
+    let fits = bytes <= MAX_BYTES && Vec::<u8>::new().try_reserve_exact(bytes as usize).is_ok();
+    if fits {
+        Ok(())
+    } else {
+        Err(CliError::Usage(format!(
+            "out: a picture of {height} × {width} pixels takes {} MB of memory, which is more than there is: make fewer or smaller images",
+            bytes / 1_000_000
+        )))
+    }
+}
+
 /// A batch `[B, C, H, W]` in about -1…1 as one picture, as square as possible, enlarged by a whole factor.
 pub fn grid(values: &[f32], [batch, channels, height, width]: [usize; 4]) -> RgbImage {
     let columns = (batch as f64).sqrt().ceil() as u32;

@@ -77,7 +77,7 @@ pub fn check(tiles: usize, [height, width]: [usize; 2]) -> Result<(), CliError> 
             "sheet: expected at most {MAX_PIXELS} pixels, found {pixels} for {tiles} images of {height} × {width}"
         )));
     }
-    Ok(())
+    picture::check_room([pixels as u64, 1])
 }
 
 impl Sheet {
@@ -96,6 +96,12 @@ impl Sheet {
 
     fn columns(&self) -> usize {
         self.blocks.first().map_or(0, |block| block.columns.len())
+    }
+
+    /// Width and height of the picture of images of `shape` `[C, H, W]`.
+    pub fn size(&self, shape: [usize; 3]) -> [u64; 2] {
+        let geometry = Geometry::new(self, shape);
+        [geometry.width(), geometry.height()].map(u64::from)
     }
 
     /// The picture. `values` are the images `[B, C, H, W]`, block by block and in each row by row;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use ddim_web::evaluate::{FeatureNetwork, fingerprint};
 
 use super::whole;
@@ -25,8 +24,7 @@ impl Classifier {
         let failed =
             |e: &dyn std::fmt::Display| CliError::Failed(format!("{}: {e}", path.display()));
         let bytes = whole::read(path)?;
-        let network =
-            FeatureNetwork::from_bytes(&bytes, &Device::flex()).map_err(|e| failed(&e))?;
+        let network = FeatureNetwork::from_bytes(&bytes).map_err(|e| failed(&e))?;
         let channels = network.in_channels();
         if channels != shape[0] {
             return Err(failed(&format!(

@@ -1,30 +1,25 @@
-//! Images from a folder: IDX files as MNIST has them, or pictures.
+//! Images from a folder: IDX files as MNIST has them, or pictures; with their classes, where somebody says where those
+//! stand.
 
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ddim_web::images::ImageSet;
-use ddim_web::images::{MAX_BYTES, MAX_SIDE};
+use ddim_web::images::{ImageSet, MAX_BYTES, labels_from_idx};
+use ddim_web::unet::labels::ClassLabels;
 use flate2::read::GzDecoder;
-use image::imageops::FilterType;
 
+use super::folder::{self, FolderSet};
 use crate::args::background::Colour;
+use crate::args::labels::LabelSource;
 use crate::error::CliError;
-use crate::files::decode::decode;
+use crate::files::whole::is_device;
 use crate::terminal::remark;
 
 /// Sides of training images are multiples of this: every network of this program can halve them three times.
 pub const MULTIPLE: usize = 8;
 const IDX: &str = "train-images-idx3-ubyte";
 const IDX_TEST: &str = "t10k-images-idx3-ubyte";
-const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "jfif", "webp", "gif"];
-/// Endings of pictures that this program cannot read.
-const OTHERS: [&str; 10] = [
-    "avif", "bmp", "heic", "heif", "ico", "jxl", "ppm", "svg", "tif", "tiff",
-];
-/// Names of unreadable pictures that are printed one by one.
-const NAMED: usize = 10;
 
 /// The images of a folder.
 pub struct Dataset {
@@ -41,26 +36,88 @@ pub struct Dataset {
 /// # Errors
 /// The folder or file, and what is wrong with it.
 pub fn read(folder: &Path, size: Option<u32>, background: Colour) -> Result<Dataset, CliError> {
-    if !folder.is_dir() {
-        return Err(CliError::Failed(format!(
-            "{}: not a folder",
-            folder.display()
-        )));
-    }
-    let (source, set, skipped) = match idx(folder, IDX) {
-        Some(path) => {
-            let set = read_idx(&path)?;
-            (path, set, 0)
+    let (source, set) = unlabelled(folder, size, background)?;
+    Ok(Dataset {
+        images: finished(&source, set.images)?,
+        skipped: set.total - set.kept.len(),
+    })
+}
+
+/// Images, each of a class.
+pub struct Labelled {
+    /// The images.
+    pub images: ImageSet,
+    /// The class of each.
+    pub labels: Vec<usize>,
+    /// What the classes are called, from 0 on.
+    pub names: Vec<String>,
+}
+
+/// As [`read`], with the class of every image from `source`. Folders are called as `known` says, whose network has as
+/// many classes as the number beside it.
+///
+/// # Errors
+/// As for [`read`]; the label file, or the folder whose name is no class or that has no pictures.
+pub fn read_labelled(
+    folder: &Path,
+    size: Option<u32>,
+    background: Colour,
+    source: &LabelSource,
+    known: Option<(&ClassLabels, usize)>,
+) -> Result<Labelled, CliError> {
+    let (place, set, labels, names) = match source {
+        LabelSource::Folders => {
+            let found = folder::by_class(folder, known)?;
+            let set = folder::read(folder, &found.paths, size, background)?;
+            (folder.to_path_buf(), set, found.labels, found.names)
         }
-        None => {
-            let (set, skipped) = read_pictures(folder, size, background)?;
-            (folder.to_path_buf(), set, skipped)
+        LabelSource::File(path) => {
+            let labels = read_labels(path)?;
+            let (place, set) = unlabelled(folder, size, background)?;
+            if labels.len() != set.total {
+                return Err(named(
+                    path,
+                    format!(
+                        "expected labels of the {} images of {}, found {}",
+                        set.total,
+                        place.display(),
+                        labels.len()
+                    ),
+                ));
+            }
+            let classes = labels.iter().max().map_or(0, |last| usize::from(*last) + 1);
+            let names = (0..classes).map(|class| class.to_string()).collect();
+            let labels = labels.into_iter().map(usize::from).collect();
+            (place, set, labels, names)
         }
     };
-    Ok(Dataset {
-        images: finished(&source, set)?,
-        skipped,
+    Ok(Labelled {
+        labels: set.kept.iter().map(|i| labels[*i]).collect(),
+        images: finished(&place, set.images)?,
+        names,
     })
+}
+
+/// The images of `folder` as they are, and the file or folder that they stand in.
+fn unlabelled(
+    folder: &Path,
+    size: Option<u32>,
+    background: Colour,
+) -> Result<(PathBuf, FolderSet), CliError> {
+    folder::check(folder)?;
+    if let Some(path) = idx(folder, IDX) {
+        let images = ImageSet::from_idx(bytes(&path)?).map_err(|e| named(&path, e))?;
+        return Ok((path, FolderSet::whole(images)));
+    }
+    let paths = folder::pictures_in(folder)?;
+    if paths.is_empty() {
+        return Err(named(
+            folder,
+            format!("no {IDX}[.gz] and no PNG, JPEG, WebP or GIF pictures in it"),
+        ));
+    }
+    let set = folder::read(folder, &paths, size, background)?;
+    Ok((folder.to_path_buf(), set))
 }
 
 /// The images of `folder` that no model is trained on (t10k-images-idx3-ubyte[.gz]), as [`read`] gives the others;
@@ -70,7 +127,10 @@ pub fn read(folder: &Path, size: Option<u32>, background: Colour) -> Result<Data
 /// The file, and what is wrong with it.
 pub fn read_test(folder: &Path) -> Result<Option<ImageSet>, CliError> {
     idx(folder, IDX_TEST)
-        .map(|path| finished(&path, read_idx(&path)?))
+        .map(|path| {
+            let set = ImageSet::from_idx(bytes(&path)?).map_err(|e| named(&path, e))?;
+            finished(&path, set)
+        })
         .transpose()
 }
 
@@ -130,11 +190,19 @@ fn finished(source: &Path, set: ImageSet) -> Result<ImageSet, CliError> {
     Ok(set)
 }
 
-fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
+pub(super) fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
     CliError::Failed(format!("{}: {error}", path.display()))
 }
 
-fn read_idx(path: &Path) -> Result<ImageSet, CliError> {
+fn read_labels(path: &Path) -> Result<Vec<u8>, CliError> {
+    labels_from_idx(&bytes(path)?).map_err(|e| named(path, e))
+}
+
+/// The bytes of an IDX file, unpacked where it is packed.
+fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    if is_device(path) {
+        return Err(named(path, "expected a file, found a device or pipe"));
+    }
     let file = fs::File::open(path).map_err(|e| named(path, e))?;
     let source: Box<dyn Read> = if path.extension().is_some_and(|e| e == "gz") {
         Box::new(GzDecoder::new(file))
@@ -147,144 +215,5 @@ fn read_idx(path: &Path) -> Result<ImageSet, CliError> {
         .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| named(path, e))?;
-    ImageSet::from_idx(&bytes).map_err(|e| named(path, e))
-}
-
-/// The pictures of `folder`, and how many could not be read.
-fn read_pictures(
-    folder: &Path,
-    size: Option<u32>,
-    background: Colour,
-) -> Result<(ImageSet, usize), CliError> {
-    let paths = pictures_in(folder)?;
-    if paths.is_empty() {
-        return Err(named(
-            folder,
-            format!("no {IDX}[.gz] and no PNG, JPEG, WebP or GIF pictures in it"),
-        ));
-    }
-
-    let mut target = size.map(|side| (side, side));
-    let (mut pixels, mut count, mut resized, mut unreadable) = (Vec::new(), 0, 0, 0);
-    let (mut turned, mut filled) = (0, 0);
-    for path in &paths {
-        let picture = match decode(path, background) {
-            Ok(decoded) => {
-                turned += usize::from(decoded.turned);
-                filled += usize::from(decoded.filled);
-                decoded.picture
-            }
-            Err(error) => {
-                unreadable += 1;
-                if unreadable <= NAMED {
-                    remark(format_args!("{}: skipped: {error}", path.display()));
-                }
-                continue;
-            }
-        };
-        let (width, height) = *target.get_or_insert((picture.width(), picture.height()));
-        if width.max(height) as usize > MAX_SIDE {
-            return Err(named(
-                path,
-                format!(
-                    "expected at most {MAX_SIDE} pixels a side, found {height} × {width}: use --size"
-                ),
-            ));
-        }
-        let picture = if (picture.width(), picture.height()) == (width, height) {
-            picture
-        } else {
-            resized += 1;
-            picture.resize_to_fill(width, height, FilterType::CatmullRom)
-        };
-        pixels.extend_from_slice(&picture.into_rgb8());
-        if pixels.len() as u64 > MAX_BYTES {
-            return Err(named(
-                folder,
-                format!("more than {MAX_BYTES} bytes of pixels: use --size"),
-            ));
-        }
-        count += 1;
-    }
-    if unreadable > NAMED {
-        remark(format_args!(
-            "{}: {unreadable} pictures skipped in all",
-            folder.display()
-        ));
-    }
-    let Some((width, height)) = target.filter(|_| count > 0) else {
-        return Err(named(
-            folder,
-            format!("none of its {} pictures can be read", paths.len()),
-        ));
-    };
-    for (changed, how) in [
-        (turned, "turned as their EXIF data says".to_string()),
-        (
-            filled,
-            format!("with transparent parts put on {background}"),
-        ),
-        (resized, format!("cut and scaled to {height} × {width}")),
-    ] {
-        if changed > 0 {
-            let folder = folder.display();
-            remark(format_args!(
-                "{folder}: {changed} of {count} pictures {how}"
-            ));
-        }
-    }
-    let (channels, pixels) = planes(&pixels, width as usize * height as usize);
-    let set = ImageSet::new(count, channels, height as usize, width as usize, pixels)
-        .map_err(|e| named(folder, e))?;
-    Ok((set, unreadable))
-}
-
-/// The pictures that stand in `folder` itself, sorted; says what else there is that somebody may have meant.
-fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
-    let (mut pictures, mut others, mut folders) = (Vec::new(), 0, 0);
-    for entry in fs::read_dir(folder).map_err(|e| named(folder, e))? {
-        let path = entry.map_err(|e| named(folder, e))?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with('.'));
-        let ending = path
-            .extension()
-            .and_then(|e| e.to_str())
-            .map(str::to_lowercase);
-        let ends_in = |list: &[&str]| ending.as_deref().is_some_and(|e| list.contains(&e));
-        if path.is_dir() {
-            folders += usize::from(!hidden);
-        } else if ends_in(&PICTURES) && path.is_file() {
-            pictures.push(path);
-        } else if ends_in(&OTHERS) {
-            others += 1;
-        }
-    }
-    pictures.sort();
-    for (count, what) in [
-        (
-            others,
-            "files of other picture formats are not read (PNG, JPEG, WebP and GIF are)",
-        ),
-        (folders, "folders inside, which are not looked into"),
-    ] {
-        if count > 0 {
-            remark(format_args!("{}: {count} {what}", folder.display()));
-        }
-    }
-    Ok(pictures)
-}
-
-/// `[images, pixels, 3]` -> `[images, channels, pixels]`; one channel where every picture is grey.
-fn planes(interleaved: &[u8], image: usize) -> (usize, Vec<u8>) {
-    let grey = interleaved
-        .chunks_exact(3)
-        .all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]);
-    let channels = if grey { 1 } else { 3 };
-    let plane = |of: &[u8], c: usize| of.iter().skip(c).step_by(3).copied().collect::<Vec<u8>>();
-    let pixels = interleaved
-        .chunks_exact(3 * image)
-        .flat_map(|of| (0..channels).flat_map(move |c| plane(of, c)))
-        .collect();
-    (channels, pixels)
+    Ok(bytes)
 }

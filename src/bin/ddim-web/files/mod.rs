@@ -3,9 +3,12 @@
 pub mod classifier;
 pub mod dataset;
 pub mod decode;
+pub mod folder;
+pub mod labels;
 pub mod latents;
 pub mod lock;
 pub mod model;
 pub mod outputs;
+pub mod partial;
 pub mod pictures;
 pub mod whole;

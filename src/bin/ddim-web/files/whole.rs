@@ -33,14 +33,21 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, String> {
 /// # Errors
 /// As [`read`], and when it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, CliError> {
-    let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
     let bytes = read(path)?;
+    text_of(&bytes)
+        .map(Into::into)
+        .map_err(|what| CliError::Failed(format!("{}: {what}", path.display())))
+}
+
+/// The text that `bytes` are.
+///
+/// # Errors
+/// What they are instead of UTF-8.
+pub fn text_of(bytes: &[u8]) -> Result<&str, String> {
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(failed(
-            "expected UTF-8, found UTF-16: save it as UTF-8".into(),
-        ));
+        return Err("expected UTF-8, found UTF-16: save it as UTF-8".into());
     }
-    String::from_utf8(bytes).map_err(|e| failed(e.to_string()))
+    std::str::from_utf8(bytes).map_err(|e| e.to_string())
 }
 
 /// The folder that `path` stands in.
@@ -117,10 +124,10 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 }
 
 /// Stands between a file's name and what makes the name of its unfinished version unique.
-const PARTIAL: &str = ".partial-";
+pub(super) const PARTIAL: &str = ".partial-";
 
 /// How old an unfinished file is when nobody can be writing it any more.
-const ABANDONED: Duration = Duration::from_secs(3600);
+pub(super) const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// `bytes` in a file that nobody else has, with the permissions of `like` where that is there.
 fn write_new(path: &Path, bytes: &[u8], like: &Path) -> io::Result<()> {
@@ -163,6 +170,6 @@ fn sweep(folder: &Path, prefix: &OsStr) {
 }
 
 /// A number that nobody can foresee: the keys of the standard library's hash maps are random.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     RandomState::new().hash_one(0)
 }

@@ -23,7 +23,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use adam::State;
 use list::{BatchMemory, List};
 use operation::Weights;
-pub use tensors::STATE;
 use tensors::{Layout, Tensors};
 
 use super::kernels::Kernels;
@@ -31,7 +30,7 @@ use super::threads;
 use crate::allocate::{self, OutOfMemory};
 use crate::engine::learner::{Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update};
 use crate::engine::plan::{Op, Plan, TrainingPlan};
-use crate::engine::{DeviceKind, EngineError, EngineInfo, EngineKind};
+use crate::engine::{DeviceKind, EngineError, EngineInfo, EngineKind, STATE};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
 use crate::unet::weights::{TensorSpec, WeightsError};
 

@@ -6,12 +6,13 @@ use super::super::geometry::dense_layout;
 use super::super::kernels::Kernels;
 use super::super::kernels::tiles::{Collect, Panel};
 use super::super::memory::{Memory, Numbers, Room, Shared};
-use super::super::pack::{WEIGHTS, biases, each_kernel};
+use super::super::pack::{biases, each_kernel};
 use super::super::program::Image;
 use super::super::staging::Staged;
 use super::super::threads;
 use super::grid::Grid;
 use crate::allocate::{OutOfMemory, volume};
+use crate::engine::WEIGHTS;
 use crate::engine::plan::{Conv, Param, Plan, Residual, Source};
 
 /// Numbers of the sums that are worked on at once: 128 KiB.

@@ -3,11 +3,9 @@
 use std::ops::Range;
 
 use crate::allocate::{OutOfMemory, reserved};
+use crate::engine::STATE;
 use crate::engine::plan::Param;
 use crate::unet::weights::TensorSpec;
-
-/// What there is no memory for.
-pub const STATE: &str = "a network in training";
 
 /// Where each parameter lies.
 #[derive(Debug)]

@@ -9,13 +9,14 @@ use super::super::kernels::lane::MAX_LANES;
 use super::super::kernels::tiles::{Collect, Panel, ToPixels};
 use super::super::kernels::winograd::POSITIONS;
 use super::super::memory::{Memory, Numbers, Room, Shared};
-use super::super::pack::{WEIGHTS, biases};
+use super::super::pack::biases;
 use super::super::program::Image;
 use super::super::staging::Staged;
 use super::super::threads;
 use super::grid::Grid;
 use super::pixels::Lines;
 use crate::allocate::{OutOfMemory, volume};
+use crate::engine::WEIGHTS;
 use crate::engine::plan::{Conv, Param, Plan, Resample, Residual};
 
 /// Numbers of the sums that are worked on at once: 512 KiB, a part of a second-level cache.

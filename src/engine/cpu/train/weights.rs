@@ -9,11 +9,10 @@ use super::super::kernels::Kernels;
 use super::super::kernels::gradient::Run;
 use super::super::kernels::winograd::POSITIONS;
 use super::super::memory::Room;
-use super::super::pack::merged;
 use super::grid::Grid;
 use super::tensors::Layout;
 use crate::allocate::{self, OutOfMemory, bytes, volume};
-use crate::engine::plan::{Param, Plan, Resample, Source, View};
+use crate::engine::plan::{Param, Plan, Resample, Source, View, merged};
 
 /// Pixels that a sum runs over before it is put down, as long as both factors stay in a first-level cache.
 const PIXELS: usize = 128;

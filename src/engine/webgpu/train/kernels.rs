@@ -7,7 +7,10 @@ macro_rules! backward {
     ($name:ident, $file:literal) => {
         pub static $name: Template = Template {
             file: concat!("backward/", $file),
-            text: include_str!(concat!("../kernels/backward/", $file)),
+            text: $crate::engine::webgpu::source::bare_text!(concat!(
+                "../kernels/backward/",
+                $file
+            )),
         };
     };
 }

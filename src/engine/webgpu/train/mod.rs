@@ -22,7 +22,7 @@ use super::measure;
 use super::readback::Readback;
 use super::storage::bytes;
 use crate::allocate;
-use crate::engine::cpu::train::STATE;
+use crate::engine::STATE;
 use crate::engine::plan::{Plan, TrainingPlan};
 use crate::engine::{
     DeviceKind, EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, StepNumbers,

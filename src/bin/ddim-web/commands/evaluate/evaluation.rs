@@ -1,7 +1,7 @@
 //! What the sections work with: the model, the images, the classifier, and the way to say how far things are.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use ddim_web::evaluate::statistics::Statistics;
 use ddim_web::evaluate::{FeatureSet, Reference, file, fingerprint, parallel};
@@ -26,8 +26,8 @@ const CHUNK: usize = 100;
 
 /// Real images and their fingerprint.
 pub struct Images {
-    /// The images.
-    pub set: ImageSet,
+    /// The images, which may be training and test images at once.
+    pub set: Arc<ImageSet>,
     /// Their fingerprint.
     pub fingerprint: String,
     /// Whether no model is trained on them.
@@ -90,13 +90,14 @@ impl Evaluation {
             background,
         } = inputs;
         let stop = Stop::watch()?;
-        let files = ModelFiles::read(model)?;
-        let parts = [
-            files.config.as_bytes(),
-            files.scheduler.as_bytes(),
-            &files.weights,
-        ];
-        let fingerprint = hex(fingerprint(parts));
+        let fingerprint = {
+            let files = ModelFiles::read(model)?;
+            hex(fingerprint([
+                files.config.as_bytes(),
+                files.scheduler.as_bytes(),
+                &files.weights,
+            ]))
+        };
         let loaded = Loaded::open(model, machine, stop)?;
         let shape = loaded.model.image_shape(None)?;
         let classifier = network
@@ -187,7 +188,7 @@ impl Evaluation {
         let go_on = || !self.loaded.stop.requested();
         let chunks = parallel::map(count, CHUNK, &go_on, &|range| {
             let shape = [range.len(), channels, height, width];
-            network.features(images(range), shape)
+            network.features(&images(range), shape)
         });
         let chunks: Result<Vec<_>, _> = chunks.ok_or(CliError::Stopped)?.into_iter().collect();
         Ok(chunks.map_err(CliError::failed)?.concat())
@@ -237,7 +238,7 @@ impl Images {
         let set = dataset::fitted(set, folder, shape)?;
         Ok(Self {
             fingerprint: hex(set.fingerprint()),
-            set,
+            set: Arc::new(set),
             held_out,
         })
     }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::store::{Cell, Settings};
+use super::store::{Cell, Settings, damaged};
 use crate::error::CliError;
 
 /// A cell of a table: where it stands, and its result.
@@ -58,14 +58,16 @@ pub fn groups<T: DeserializeOwned>(
     axes: &[&str],
 ) -> Result<Vec<Group<T>>, CliError> {
     let mut groups: Vec<Group<T>> = Vec::new();
-    for Cell { settings, result } in cells {
+    for cell in cells {
+        let Cell {
+            settings,
+            result,
+            path,
+        } = cell;
         let (axes, shared): (Settings, Settings) = settings
             .into_iter()
             .partition(|(name, _)| axes.contains(&name.as_str()));
-        let result = serde_json::from_value(result).map_err(|e| {
-            let text = Value::Object(axes.clone()).to_string();
-            CliError::Failed(format!("the result of {text} is damaged ({e})"))
-        })?;
+        let result = serde_json::from_value(result).map_err(|error| damaged(&path, &error))?;
         let entry = Entry { axes, result };
         match groups.iter_mut().find(|group| group.shared == shared) {
             Some(group) => group.entries.push(entry),

@@ -29,6 +29,9 @@ pub struct Cell {
     pub settings: Settings,
     /// Its numbers.
     pub result: Value,
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub path: PathBuf,
 }
 
 /// What the folder is about.
@@ -115,8 +118,13 @@ impl Store {
     /// [`CliError::Failed`] when it cannot be written.
     pub fn put(&self, settings: Settings, result: Value) -> Result<(), CliError> {
         let path = self.path(CELLS).join(format!("{}.json", key(&settings)));
-        let text = serde_json::to_string_pretty(&Cell { settings, result });
-        write_atomically(&path, text.map_err(CliError::failed)?.as_bytes())
+        let cell = Cell {
+            settings,
+            result,
+            path,
+        };
+        let text = serde_json::to_string_pretty(&cell).map_err(CliError::failed)?;
+        write_atomically(&cell.path, text.as_bytes())
     }
 
     /// All cells of `section` whose setting [`FORMAT`] is `format`, in the order of their settings.
@@ -135,7 +143,10 @@ impl Store {
             let name = path.file_name().and_then(|name| name.to_str());
             // Half-written files of a killed run end otherwise.
             if name.is_some_and(|n| n.starts_with(&format!("{section}-")) && n.ends_with(".json")) {
-                cells.push(read::<Cell>(&path)?);
+                cells.push(Cell {
+                    path: path.clone(),
+                    ..read(&path)?
+                });
             }
         }
         cells.retain(|cell: &Cell| cell.settings.get(FORMAT).and_then(Value::as_u64) == format);
@@ -169,8 +180,13 @@ fn order(settings: &Settings) -> (u64, String) {
 }
 
 fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, CliError> {
-    let failed = |what: String| CliError::Failed(format!("{}: {what}", path.display()));
-    let bytes = whole::read(path)?;
-    serde_json::from_slice(&bytes)
-        .map_err(|e| failed(format!("damaged ({e}): delete it to have it made again")))
+    serde_json::from_slice(&whole::read(path)?).map_err(|error| damaged(path, &error))
+}
+
+/// What is said of a file that does not hold what its section writes.
+pub fn damaged(path: &Path, error: &serde_json::Error) -> CliError {
+    CliError::Failed(format!(
+        "{}: damaged ({error}): delete it to have it made again",
+        path.display()
+    ))
 }

@@ -9,6 +9,7 @@ use ddim_web::sampler::{SampleOptions, Sampler, SamplerError};
 use ddim_web::scheduler::{SchedulerConfig, TrajectoryOptions};
 use ddim_web::step::Method;
 use ddim_web::train::{Checkpoint, Trainer};
+use ddim_web::unet::labels::{CLASS_LABELS, ClassLabels};
 use ddim_web::unet::weights::Precision;
 use indicatif::HumanDuration;
 
@@ -167,6 +168,9 @@ impl Training {
                 .map_err(CliError::failed)?
                 .as_bytes(),
         )?;
+        if let Some(classes) = &run.classes {
+            write_atomically(&self.path(CLASS_LABELS), classes.to_json().as_bytes())?;
+        }
         picture::write_png(
             &self.path(LOSS),
             &plot::loss_curve(&run.losses, &run.options.loss.to_string()),
@@ -211,6 +215,17 @@ impl Training {
         Ok(())
     }
 
+    /// The classes of the images of the sheet, one after the other.
+    fn sample_labels(&self) -> Option<Vec<usize>> {
+        let classes = self.trainer.config().num_class_embeds?;
+        let null_class = self.trainer.classes().and_then(ClassLabels::null_class);
+        let asked: Vec<usize> = (0..classes)
+            .filter(|class| Some(*class) != null_class)
+            .collect();
+        let class = |i: usize| asked.get(i % asked.len().max(1)).copied();
+        Some((0..SAMPLE_COUNT).map(|i| class(i).unwrap_or(0)).collect())
+    }
+
     /// The images `[SAMPLE_COUNT, channels, height, width]`; `None` when the run is stopped on the way.
     fn images(&self, engine: &Engine) -> Result<Option<Vec<f32>>, SamplerError> {
         let scheduler = self.trainer.scheduler();
@@ -222,7 +237,7 @@ impl Training {
             same_noise: false,
             batch: SAMPLE_COUNT,
             size: Some([height, width]),
-            labels: None,
+            labels: self.sample_labels(),
             latents: None,
             known: None,
             guidance: None,

@@ -1,0 +1,316 @@
+//! What people have of a model: a folder of diffusers in one of its many layouts, a zip archive, weights of PyTorch's own
+//! format, several shards. Made into the three files that the engines take, or refused with the reason.
+//!
+//! Nothing here opens a file: whoever has them gives their names, and the bytes of those that are asked for.
+
+mod bytes;
+mod families;
+pub mod layout;
+pub mod pickle;
+pub mod torch;
+pub mod zip;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use self::layout::{Layout, LayoutError, Weights};
+use self::torch::{Tensor, TorchError};
+use self::zip::{Zip, ZipError};
+use crate::json::{self, brief};
+use crate::scheduler::{SchedulerClass, SchedulerConfig, SchedulerError};
+use crate::unet::config::{ConfigError, UnetConfig};
+use crate::unet::labels::ClassLabels;
+use crate::unet::weights::{self, WeightsError};
+
+/// Most files of one model, its shards among them.
+const MOST_SHARDS: usize = 1000;
+
+/// A model, as the engines take it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFiles {
+    /// The text of `config.json`.
+    pub config: String,
+    /// The text of `scheduler_config.json`; `None` where there is none, and somebody has to say what it was trained with.
+    pub scheduler: Option<String>,
+    /// The bytes of a `.safetensors` file.
+    pub weights: Vec<u8>,
+    /// The file that the weights were read from, or the list of such.
+    pub weights_name: String,
+    /// What the classes are called; empty where nobody gives them names.
+    pub classes: ClassLabels,
+    /// What is worth knowing of how all of it was read, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why files are no model that can be run. One line each, of at most 500 characters.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ModelError {
+    /// A file is missing.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// A file could not be had.
+    #[error("{name}: {reason}")]
+    Open {
+        /// The file.
+        name: String,
+        /// What whoever opened it says.
+        reason: String,
+    },
+    /// The network is none of this program's.
+    #[error("this is {0}")]
+    Family(&'static str),
+    /// `config.json` was refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// `scheduler_config.json` was refused.
+    #[error(transparent)]
+    Scheduler(#[from] SchedulerError),
+    /// The weights were refused.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A file of PyTorch was refused.
+    #[error("{name}: {source}")]
+    Torch {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        source: TorchError,
+    },
+    /// A list of shards was refused.
+    #[error("{name}: {what}")]
+    Shards {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// An archive was refused.
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+}
+
+/// The schedule to propose where a model has none: that of DDPM's own, linear betas from 0.0001 to 0.02 in 1000 steps.
+pub fn proposed_scheduler() -> String {
+    let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
+    // Its own defaults can always be written.
+    scheduler.to_json().unwrap_or_default()
+}
+
+/// Gives the bytes of a file, or says why not.
+pub type Open<'f, 'a> = &'f mut dyn FnMut(&str) -> Result<Cow<'a, [u8]>, String>;
+
+/// The same with an error that names the file.
+type Get<'f, 'a> = &'f mut dyn FnMut(&str) -> Result<Cow<'a, [u8]>, ModelError>;
+
+/// The model among files with these `names`, of which `open` gives the bytes. Names are paths with slashes; those that lead
+/// out of where they are (`..`, a slash at the beginning) are not looked at.
+///
+/// # Errors
+/// [`ModelError`] says what is missing, what the network is where it is none of this program's, or what is wrong in which
+/// file.
+pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, ModelError> {
+    let leads_out = |name: &str| name.starts_with('/') || name.split('/').any(|part| part == "..");
+    let usable: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !leads_out(name))
+        .collect();
+    let mut get = |name: &str| {
+        open(name).map_err(|reason| ModelError::Open {
+            name: brief(name),
+            reason: brief(&reason),
+        })
+    };
+    let Layout {
+        config,
+        scheduler,
+        weights,
+        labels,
+        index,
+        mut notes,
+    } = match layout::choose(&usable) {
+        Err(LayoutError::NoConfig) => return Err(without_config(&usable, &mut get)),
+        found => found?,
+    };
+    let mut text = |name: &str| Ok::<_, ModelError>(text(&get(name)?));
+    if let Some(index) = index {
+        refuse_pipeline(&text(index)?)?;
+    }
+    let config = text(config)?;
+    refuse_class(&config)?;
+    UnetConfig::from_json(&config)?;
+    let scheduler = match scheduler {
+        Some(name) => {
+            let text = text(name)?;
+            notes.extend(SchedulerConfig::from_json(&text)?.notes());
+            Some(text)
+        }
+        None => None,
+    };
+    let classes = match labels {
+        Some(name) => match ClassLabels::from_json(&text(name)?) {
+            Ok(classes) => classes,
+            Err(what) => {
+                notes.push(format!("class_labels.json is not used: {what}"));
+                ClassLabels::default()
+            }
+        },
+        None => ClassLabels::default(),
+    };
+    let weights_name = weights.name().to_string();
+    let weights = match weights {
+        Weights::Safetensors(name) => get(name)?.into_owned(),
+        Weights::Torch(name) => {
+            let bytes = get(name)?;
+            let dict = torch_file(name, &bytes)?;
+            if let Some(key) = dict.within {
+                notes.push(format!("the weights are those under “{key}” in the file"));
+            }
+            serialized(dict.tensors)?
+        }
+        Weights::Sharded(name) => sharded(name, &usable, &mut get)?,
+    };
+    refuse_family(&weights)?;
+    Ok(ModelFiles {
+        config,
+        scheduler,
+        weights,
+        classes,
+        weights_name,
+        notes,
+    })
+}
+
+/// What weights without a `config.json` are.
+fn without_config<'a>(names: &[&str], get: Get<'_, 'a>) -> ModelError {
+    let missing = LayoutError::NoConfig.into();
+    let endings = [".safetensors", ".pt", ".pth", ".ckpt", ".bin"];
+    let is_weights = |name: &&&str| endings.iter().any(|ending| name.ends_with(ending));
+    let Some(name) = names.iter().find(is_weights) else {
+        return missing;
+    };
+    let Ok(bytes) = get(name) else {
+        return missing;
+    };
+    let family = if zip::is_zip(&bytes) {
+        match torch_file(name, &bytes) {
+            Ok(dict) => families::of_tensors(dict.tensors.iter().map(|t| t.name.as_str())),
+            Err(error) => return error,
+        }
+    } else {
+        match refuse_family(&bytes) {
+            Err(error) => return error,
+            Ok(()) => None,
+        }
+    };
+    family.map_or(missing, ModelError::Family)
+}
+
+/// The model in the zip archive `bytes`.
+///
+/// # Errors
+/// As [`read`], and [`ModelError::Zip`].
+pub fn read_zip(bytes: &[u8]) -> Result<ModelFiles, ModelError> {
+    let zip = Zip::new(bytes)?;
+    let entries: BTreeMap<&str, _> = (zip.entries().iter())
+        .map(|entry| (entry.name.as_str(), entry))
+        .collect();
+    let names: Vec<String> = entries.keys().map(|name| name.to_string()).collect();
+    read(&names, &mut |name| {
+        let entry = entries.get(name).ok_or("not in the archive")?;
+        zip.read(entry).map_err(|error| error.to_string())
+    })
+}
+
+/// The text of a small file; what is no UTF-8 is refused by whoever parses it.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn refuse_pipeline(index: &str) -> Result<(), ModelError> {
+    let parts = json::object(index).unwrap_or_default();
+    match families::of_parts(parts.keys().map(String::as_str)) {
+        Some(family) => Err(ModelError::Family(family)),
+        None => Ok(()),
+    }
+}
+
+fn refuse_class(config: &str) -> Result<(), ModelError> {
+    let keys = json::object(config).unwrap_or_default();
+    let class = keys.get("_class_name").and_then(Value::as_str);
+    match class.and_then(families::of_class) {
+        Some(family) => Err(ModelError::Family(family)),
+        None => Ok(()),
+    }
+}
+
+fn refuse_family(safetensors: &[u8]) -> Result<(), ModelError> {
+    // What is no safetensors is refused, in words, by whoever loads it.
+    let Ok((_, header)) = SafeTensors::read_metadata(safetensors) else {
+        return Ok(());
+    };
+    let tensors = header.tensors();
+    match families::of_tensors(tensors.keys().map(String::as_str)) {
+        Some(family) => Err(ModelError::Family(family)),
+        None => Ok(()),
+    }
+}
+
+fn torch_file<'b>(name: &str, bytes: &'b [u8]) -> Result<torch::StateDict<'b>, ModelError> {
+    torch::read(bytes).map_err(|source| ModelError::Torch {
+        name: brief(name),
+        source,
+    })
+}
+
+/// The tensors as a `.safetensors` file.
+fn serialized(tensors: Vec<Tensor<'_>>) -> Result<Vec<u8>, ModelError> {
+    let views = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor));
+    safetensors::serialize(views, None)
+        .map_err(|error| WeightsError::NotSafetensors(brief(&error.to_string())).into())
+}
+
+/// The tensors of the shards that the list `name` names, all of which lie beside it.
+fn sharded<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<u8>, ModelError> {
+    let refused = |what: String| ModelError::Shards {
+        name: brief(name),
+        what,
+    };
+    let folder = &name[..name.rfind('/').map_or(0, |at| at + 1)];
+    let list = json::object(&text(&get(name)?)).map_err(|what| refused(brief(&what)))?;
+    let files: Option<BTreeSet<&str>> = list
+        .get("weight_map")
+        .and_then(Value::as_object)
+        .and_then(|map| map.values().map(Value::as_str).collect());
+    let files = files
+        .filter(|files| (1..=MOST_SHARDS).contains(&files.len()))
+        .ok_or_else(|| refused(format!("expected a weight_map of 1 to {MOST_SHARDS} files")))?;
+    let mut shards = Vec::new();
+    for file in files {
+        let path = format!("{folder}{file}");
+        if file.contains('/') || !names.contains(&path.as_str()) {
+            return Err(refused(format!("{} is not beside it", brief(file))));
+        }
+        shards.push((path.clone(), get(&path)?));
+    }
+    let mut tensors: Vec<Tensor<'_>> = Vec::new();
+    for (path, bytes) in &shards {
+        if zip::is_zip(bytes) {
+            tensors.extend(torch_file(path, bytes)?.tensors);
+        } else {
+            let file = weights::parse(bytes)?;
+            for (name, view) in file.tensors() {
+                tensors.push(Tensor {
+                    name,
+                    dtype: view.dtype(),
+                    shape: view.shape().to_vec(),
+                    data: Cow::Borrowed(view.data()),
+                });
+            }
+        }
+    }
+    serialized(tensors)
+}

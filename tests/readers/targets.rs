@@ -1,0 +1,390 @@
+//! The readers, each with good bytes and the pieces that its format is made of.
+
+use std::borrow::Cow;
+
+use ddim_web::engine::plan::Plan;
+use ddim_web::images::ImageSet;
+use ddim_web::model_files::pickle::Pickle;
+use ddim_web::model_files::zip::Zip;
+use ddim_web::model_files::{layout, read, read_zip, torch};
+use ddim_web::sample_file::{self, Sample};
+use ddim_web::scheduler::SchedulerConfig;
+use ddim_web::unet::config::UnetConfig;
+use ddim_web::unet::weights;
+
+use crate::layouts::{files_of, zip_of};
+use crate::rule;
+
+/// What a reader says of bytes.
+pub type Read = Box<dyn Fn(&[u8]) -> Result<(), String>>;
+
+/// A reader under test.
+pub struct Target {
+    pub name: &'static str,
+    pub read: Read,
+    pub seeds: Vec<Vec<u8>>,
+    pub tokens: Vec<&'static [u8]>,
+    /// Bytes that it may have for each of its input.
+    pub times: usize,
+    /// Bytes that it may have beside them, whatever the input is.
+    pub always: usize,
+}
+
+/// What every reader may have.
+const TEN: usize = 10;
+/// What the crate safetensors has of a header: a side of a tensor is two letters there and eight bytes in memory, in lists
+/// that grow by doubling, of which two are looked at.
+const HEADER: usize = 40;
+
+const JSON: [&[u8]; 34] = [
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"",
+    b"null",
+    b"true",
+    b"false",
+    b"NaN",
+    b"-Infinity",
+    b"1e999",
+    b"-1",
+    b"0",
+    b"1",
+    b"2",
+    b"3",
+    b"8",
+    b"1000",
+    b"1000000",
+    b"4294967296",
+    b"1e-5",
+    b"0.5",
+    b"\\u0000",
+    b"\xEF\xBB\xBF",
+    b"\"linear\"",
+    b"\"sigmoid\"",
+    b"\"DownBlock2D\"",
+    b"\"AttnDownBlock2D\"",
+    b"\"UpBlock2D\"",
+    b"\"conv\"",
+    b"\"resnet\"",
+    b"\"x\": ",
+];
+
+fn told<T, E: ToString>(result: Result<T, E>) -> Result<(), String> {
+    result.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A file of a folder of tests/fixtures/layouts.
+fn layout_file(folder: &str, ending: &str) -> Vec<u8> {
+    let files = files_of(folder);
+    files
+        .into_iter()
+        .find(|(name, _)| name.ends_with(ending))
+        .unwrap()
+        .1
+}
+
+/// Reads a model of `files` in which `changed` has the bytes under test.
+fn model_with(files: Vec<(&'static str, Vec<u8>)>, changed: &'static str) -> Read {
+    let mut names: Vec<String> = files.iter().map(|(name, _)| name.to_string()).collect();
+    names.push(changed.into());
+    Box::new(move |bytes| {
+        told(read(&names, &mut |name| {
+            let found = files.iter().find(|(file, _)| *file == name);
+            Ok(found.map_or(Cow::Borrowed(bytes), |(_, own)| {
+                Cow::Borrowed(own.as_slice())
+            }))
+        }))
+    })
+}
+
+pub fn targets() -> Vec<Target> {
+    const SMALL: &str = include_str!("../fixtures/unet/no-middle.json");
+    let config = layout_file("flat", "config.json");
+    let scheduler = layout_file("flat", "scheduler_config.json");
+    let json = JSON.to_vec();
+    let mut list = vec![
+        Target {
+            name: "config",
+            read: Box::new(|bytes| told(UnetConfig::from_json(&text(bytes)))),
+            seeds: vec![
+                config.clone(),
+                include_bytes!("../fixtures/unet/cifar10-32.json").to_vec(),
+                include_bytes!("../fixtures/unet/fourier.json").to_vec(),
+                include_bytes!("../fixtures/unet/scale-shift-heads.json").to_vec(),
+            ],
+            tokens: json.clone(),
+            times: TEN,
+            always: 1 << 16,
+        },
+        Target {
+            name: "scheduler",
+            read: Box::new(|bytes| told(SchedulerConfig::from_json(&text(bytes)))),
+            seeds: vec![
+                scheduler.clone(),
+                layout_file("sharded", "scheduler_config.json"),
+                format!("\"{}\"", "long ".repeat(500)).into_bytes(),
+            ],
+            tokens: json.clone(),
+            // A chain of a million steps, the longest there may be.
+            times: TEN,
+            always: 64 << 20,
+        },
+        Target {
+            name: "safetensors",
+            read: {
+                let expected = Plan::expected_tensors(&UnetConfig::from_json(SMALL).unwrap()).unwrap();
+                Box::new(move |bytes| {
+                    let _ = weights::remarks(bytes);
+                    told(weights::tensors(&expected, bytes))
+                })
+            },
+            seeds: vec![small_safetensors(), small_safetensors()[..200].to_vec(), long_names()],
+            tokens: [&json[..10], &[b"\"F32\"", b"\"F16\"", b"\"I64\"", b"\"data_offsets\"", b"module.", b"[0,0]"]].concat(),
+            // Names of a network's tensors, and what is said of those that are missing.
+            times: HEADER,
+            always: 1 << 18,
+        },
+        Target {
+            name: "idx",
+            read: Box::new(|bytes| told(ImageSet::from_idx(bytes.to_vec()))),
+            seeds: vec![[&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 4][..], &[7; 32]].concat()],
+            tokens: vec![b"\0\0\x08\x01", b"\0\0\0\0", b"\xFF\xFF\xFF\xFF", b"\0\0\x10\0", b"\x1F\x8B"],
+            times: TEN,
+            always: 1 << 12,
+        },
+        Target {
+            name: "sample",
+            read: Box::new(|bytes| told(Sample::read(bytes))),
+            seeds: vec![
+                sample_file::write(&[0.5; 12], &[1, 3, 2, 2], Default::default()).unwrap(),
+                long_names(),
+            ],
+            tokens: [&json[..10], &[b"\"F32\"", b"\"F16\"", b"\"sample\"", b"[1,3,2,2]"]].concat(),
+            times: HEADER,
+            always: 1 << 16,
+        },
+        Target {
+            name: "pickle",
+            read: Box::new(|bytes| told(Pickle::read(bytes))),
+            seeds: vec![pickle_of("pipeline"), pickle_of("checkpoint"), pickle_of("hostile")],
+            tokens: PICKLE.to_vec(),
+            // The most values there may be.
+            times: TEN,
+            always: 16 << 20,
+        },
+        Target {
+            name: "torch",
+            read: Box::new(|bytes| told(torch::read(bytes))),
+            seeds: vec![small_torch(), layout_file("hostile", ".bin"), layout_file("legacy", ".bin")],
+            tokens: [PICKLE, &[b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"a/data/0", b"data.pkl"]].concat(),
+            times: TEN,
+            always: 16 << 20,
+        },
+        Target {
+            name: "zip",
+            read: Box::new(|bytes| {
+                if let Ok(zip) = Zip::new(bytes) {
+                    for entry in zip.entries().iter().take(50) {
+                        told(zip.read(entry))?;
+                    }
+                }
+                told(read_zip(bytes))
+            }),
+            seeds: [false, true]
+                .map(|deflate| {
+                    let files = [
+                        ("m/config.json".to_string(), config.clone()),
+                        ("m/scheduler_config.json".to_string(), scheduler.clone()),
+                        ("m/model.safetensors".to_string(), small_safetensors()[..300].to_vec()),
+                    ];
+                    zip_of(&files, deflate)
+                })
+                .to_vec(),
+            tokens: vec![
+                b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"m/", b"../", b"config.json", b"unet/", b"\x08\0", b"\0\0",
+                b"\x01\0",
+            ],
+            // A text of 64 KiB, and its tree.
+            times: TEN,
+            always: 1 << 20,
+        },
+        Target {
+            name: "shards",
+            read: model_with(
+                vec![
+                    ("config.json", config.clone()),
+                    ("a-00001-of-00002.safetensors", small_safetensors()[..0].to_vec()),
+                ],
+                "a.safetensors.index.json",
+            ),
+            seeds: vec![layout_file("sharded", "index.json"), br#"{"weight_map": {"a": "a-00001-of-00002.safetensors", "b": "b"}}"#.to_vec()],
+            tokens: [&json[..16], &[b"\"weight_map\"", b"../", b"\"a-00001-of-00002.safetensors\""]].concat(),
+            times: TEN,
+            always: 1 << 16,
+        },
+        Target {
+            name: "labels",
+            read: model_with(
+                vec![("config.json", config.clone()), ("model.safetensors", small_safetensors()[..300].to_vec())],
+                "class_labels.json",
+            ),
+            seeds: vec![br#"{"0": "cat", "1": "dog"}"#.to_vec(), br#"["cat", "dog", "\u00e4"]"#.to_vec()],
+            tokens: [&json[..16], &[b"\"0\"", b"\"10000\"", b"\"cat\""]].concat(),
+            times: TEN,
+            always: 1 << 16,
+        },
+        Target {
+            name: "names",
+            read: Box::new(|bytes| {
+                let text = text(bytes);
+                told(layout::choose(&text.lines().collect::<Vec<_>>()))
+            }),
+            seeds: vec![
+                b"config.json\nscheduler_config.json\ndiffusion_pytorch_model.safetensors".to_vec(),
+                b"m/unet/config.json\nm/unet_ema/config.json\nm/unet_ema/a.bin\nm/scheduler/scheduler_config.json".to_vec(),
+            ],
+            tokens: vec![
+                b"/", b"//", b"..", b"\n", b"unet", b"unet_ema/", b"config.json", b".fp16.", b".bin", b".safetensors",
+                b".index.json", b"-of-0", b"vae/", b"\xF0\x9F\x98\x80", b"\xC3",
+            ],
+            times: TEN,
+            always: 1 << 16,
+        },
+    ];
+    #[cfg(feature = "train")]
+    list.push(Target {
+        name: "checkpoint",
+        read: Box::new(|bytes| told(ddim_web::train::Checkpoint::from_bytes(bytes))),
+        seeds: vec![
+            include_bytes!("../fixtures/train/checkpoint-2.safetensors")[..12_000].to_vec(),
+            small_checkpoint(),
+        ],
+        tokens: [
+            &json[..16],
+            &[
+                b"\\\"lr\\\":",
+                b"ddim-web checkpoint 1",
+                b"ddim-web checkpoint 2",
+                b"losses",
+                b"\"F32\"",
+            ],
+        ]
+        .concat(),
+        // The tensors of a network of the most channels, and its schedule.
+        times: HEADER,
+        always: 64 << 20,
+    });
+    list
+}
+
+/// A file of tensors whose names and sides are more than a line holds.
+fn long_names() -> Vec<u8> {
+    let view =
+        |rank| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![0; rank], &[]);
+    let tensors = (0..50).map(|i| (format!("{}{i}", "name".repeat(50)), view(300).unwrap()));
+    let tensors = tensors.chain([("sample".to_string(), view(900).unwrap())]);
+    safetensors::serialize(tensors.collect::<Vec<_>>(), None).unwrap()
+}
+
+/// A file of the smallest tensors.
+fn small_safetensors() -> Vec<u8> {
+    let config = UnetConfig::from_json(include_str!("../fixtures/unet/no-middle.json")).unwrap();
+    let mut tensors = rule::tensors(&config);
+    tensors.retain(|tensor| tensor.bytes.len() <= 256);
+    rule::file(&tensors)
+}
+
+/// The pickle in a file of PyTorch.
+fn pickle_of(folder: &str) -> Vec<u8> {
+    let ending = if folder == "checkpoint" {
+        "model.pt"
+    } else {
+        ".bin"
+    };
+    let bytes = layout_file(folder, ending);
+    let zip = Zip::new(&bytes).unwrap();
+    let entry = zip
+        .entries()
+        .iter()
+        .find(|entry| entry.name.ends_with("data.pkl"))
+        .unwrap();
+    zip.read(entry).unwrap().into_owned()
+}
+
+/// Two tensors, one of them turned around.
+fn small_torch() -> Vec<u8> {
+    let mut pickle = b"\x80\x02}(".to_vec();
+    for (name, stride) in [(b"aa", b"K\x04K\x01"), (b"bb", b"K\x01K\x02")] {
+        pickle.extend(b"X\x02\0\0\0");
+        pickle.extend(name);
+        pickle.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000NK\x08tQK\0K\x02K\x04\x86");
+        pickle.extend(stride);
+        pickle.extend(b"\x86\x89NtR");
+    }
+    pickle.extend(b"u.");
+    let files = [
+        ("a/data.pkl".to_string(), pickle),
+        ("a/data/0".to_string(), vec![0; 32]),
+    ];
+    zip_of(&files, false)
+}
+
+#[cfg(feature = "train")]
+fn small_checkpoint() -> Vec<u8> {
+    let header = r#"{"config":"{}","scheduler":"{}","step":0,"options":{},"data":{"count":1,"shape":[1,8,8],"fingerprint":1},"hash":0}"#;
+    let metadata = [("ddim-web checkpoint 1".to_string(), header.to_string())];
+    let none: [(String, safetensors::tensor::TensorView<'_>); 0] = [];
+    safetensors::serialize(none, Some(metadata.into())).unwrap()
+}
+
+const PICKLE: &[&[u8]] = &[
+    b"\x80\x02",
+    b"\x95\0\0\0\0\0\0\0\0",
+    b"(",
+    b".",
+    b"0",
+    b"1",
+    b"N",
+    b"\x88",
+    b"K\x01",
+    b"M\0\x01",
+    b"J\xFF\xFF\xFF\xFF",
+    b"\x8a\x01\x01",
+    b"X\x01\0\0\0a",
+    b"\x8c\x01a",
+    b"]",
+    b")",
+    b"}",
+    b"t",
+    b"\x85",
+    b"\x86",
+    b"\x87",
+    b"a",
+    b"e",
+    b"s",
+    b"u",
+    b"ccollections\nOrderedDict\n",
+    b"ctorch._utils\n_rebuild_tensor_v2\n",
+    b"ctorch\nFloatStorage\n",
+    b"cos\nsystem\n",
+    b"R",
+    b"\x81",
+    b"Q",
+    b"b",
+    b"q\0",
+    b"q\x01",
+    b"h\0",
+    b"h\x01",
+    b"r\0\0\0\0",
+    b"j\0\0\0\0",
+    b"\x94",
+    b"\x93",
+];
