@@ -3,11 +3,20 @@
 //! What JavaScript hands over as a list would be put into this module's memory before anybody looks at it, and one that is
 //! too long for that ends the module. So lists come as JavaScript's own and are copied here.
 
-use js_sys::{Array, Float32Array, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::{WebError, js_error};
-use crate::allocate::{OutOfMemory, reserved, zeros};
+use crate::allocate::zeros;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `Float32Array`, made of another array.
+    #[wasm_bindgen(js_name = Float32Array, extends = js_sys::Object)]
+    type Numbers;
+    #[wasm_bindgen(constructor, catch, js_class = "Float32Array")]
+    fn of(numbers: &JsValue) -> Result<Numbers, JsValue>;
+}
 
 #[cfg(any(feature = "network", feature = "training"))]
 #[wasm_bindgen]
@@ -66,7 +75,7 @@ pub fn byte_array(file: &[u8]) -> Result<Uint8Array, WebError> {
 /// Where it is no array of bytes, or there is no memory for them.
 #[cfg(any(feature = "network", feature = "training"))]
 pub fn file(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
-    let Some(from) = from.dyn_ref::<Uint8Array>() else {
+    let Some(from) = view::<Uint8Array>(from, "Uint8Array") else {
         return Err(WebError::options(format!("{name}: expected an Uint8Array")));
     };
     let mut bytes = zeros(name, u64::from(from.length())).map_err(js_error)?;
@@ -74,32 +83,30 @@ pub fn file(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
     Ok(bytes)
 }
 
-/// The numbers of `from`, which is called `name`: an array of 32-bit floats or bytes, or any other of numbers.
+/// `value` as the array of numbers that it calls itself, whichever page's or worker's it is.
+fn view<'a, T: JsCast>(value: &'a JsValue, name: &str) -> Option<&'a T> {
+    let tag = Reflect::get(value, &Symbol::to_string_tag()).ok()?;
+    let is = ArrayBuffer::is_view(value) && tag.as_string()? == name;
+    is.then(|| value.unchecked_ref())
+}
+
+/// The numbers of `from`, which is called `name`: an array of 32-bit floats, or any other of numbers.
 ///
 /// # Errors
 /// Where it is none, or there is no memory for them.
 pub fn floats(from: &JsValue, name: &'static str) -> Result<Vec<f32>, WebError> {
-    let list = |length: u32| -> Result<Vec<f32>, OutOfMemory> { reserved(name, length.into()) };
-    let zeros = |length: u32| zeros(name, length.into()).map_err(js_error);
-    if let Some(from) = from.dyn_ref::<Float32Array>() {
-        let mut numbers = zeros(from.length())?;
-        from.copy_to(&mut numbers);
-        return Ok(numbers);
-    }
     let expected = || WebError::options(format!("{name}: expected a Float32Array"));
-    if let Some(bytes) = from.dyn_ref::<Uint8Array>() {
-        let mut numbers = list(bytes.length()).map_err(js_error)?;
-        numbers.extend((0..bytes.length()).map(|i| f32::from(bytes.get_index(i))));
-        return Ok(numbers);
-    }
-    let Some(from) = from.dyn_ref::<Array>() else {
-        return Err(expected());
+    let converted;
+    let from = match view::<Float32Array>(from, "Float32Array") {
+        Some(from) => from,
+        None if ArrayBuffer::is_view(from) || Array::is_array(from) => {
+            converted = Numbers::of(from).map_err(|_| expected())?.unchecked_into();
+            &converted
+        }
+        None => return Err(expected()),
     };
-    let mut numbers = list(from.length()).map_err(js_error)?;
-    for i in 0..from.length() {
-        let number = from.get(i).as_f64().ok_or_else(expected)?;
-        numbers.push(number as f32);
-    }
+    let mut numbers = zeros(name, u64::from(from.length())).map_err(js_error)?;
+    from.copy_to(&mut numbers);
     Ok(numbers)
 }
 

@@ -143,9 +143,9 @@ impl CpuEngine {
         {
             return Ok(program.clone());
         }
+        let plan = Plan::new(&self.config, size)?;
         // Its memory is free before the next one's is asked for, unless a batch still runs on it.
         *last = None;
-        let plan = Plan::new(&self.config, size)?;
         let program = Arc::new(Program::new(plan, self.packed.clone(), self.kernels)?);
         *last = Some(program.clone());
         Ok(program)
