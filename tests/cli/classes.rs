@@ -134,10 +134,12 @@ fn a_class_that_there_is_none_of_is_refused_with_the_names() {
     .unwrap();
     refused(&run(&["--class", "cat"]), 1, "expected classes from 0 to 9");
     fs::write(folder.path("class_labels.json"), "[]").unwrap();
-    refused(
-        &run(&["--class", "cat"]),
-        1,
-        "class_labels.json: not a JSON object",
+    let unread = run(&["--class", "cat"]);
+    let text = String::from_utf8_lossy(&unread.stderr);
+    assert_eq!(unread.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("class_labels.json is not used") && text.contains("found \"cat\""),
+        "{text}"
     );
     fs::remove_file(folder.path("class_labels.json")).unwrap();
     refused(

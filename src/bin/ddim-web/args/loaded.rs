@@ -11,7 +11,6 @@ use ddim_web::unet::weights;
 use super::condition::Asked;
 use super::machine::Machine;
 use crate::error::CliError;
-use crate::files::labels::class_labels;
 use crate::files::model::ModelFiles;
 use crate::stop::Stop;
 use crate::terminal::remark;
@@ -57,7 +56,10 @@ impl Loaded {
         .map_err(CliError::failed)?;
         let model = Model::new(engine, scheduler);
         let info = model.info();
-        let labels = class_labels(folder, info.classes)?.unwrap_or_default();
+        let labels = files.classes;
+        if let Some(classes) = info.classes {
+            labels.check(classes).map_err(CliError::failed)?;
+        }
         remark(format_args!(
             "{} parameters on {}",
             info.parameters, info.adapter

@@ -21,7 +21,6 @@ use crate::args::background::Background;
 use crate::args::labels::LabelSource;
 use crate::args::machine::{Device, Engine, Machine, Simd, Storage};
 use crate::error::CliError;
-use crate::files::labels::class_labels;
 use crate::files::lock::Lock;
 use crate::files::model::{ModelFiles, WEIGHTS};
 use crate::files::whole::{read, read_text};
@@ -225,10 +224,8 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     )?
     .map(|(text, path)| UnetConfig::from_json(&text).map_err(|e| named(&path, e)))
     .transpose()?;
-    let classes = match &args.init {
-        Some(folder) => class_labels(folder, config.as_ref().and_then(|c| c.num_class_embeds))?,
-        None => None,
-    };
+    let classes = init.as_ref().map(|(model, _)| model.classes.clone());
+    let classes = classes.filter(|classes| *classes != ClassLabels::default());
     let mut scheduler = match text(
         args.scheduler.as_ref(),
         own(|model| model.scheduler.clone()),

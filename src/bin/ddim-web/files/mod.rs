@@ -4,7 +4,6 @@ pub mod classifier;
 pub mod dataset;
 pub mod decode;
 pub mod folder;
-pub mod labels;
 pub mod latents;
 pub mod lock;
 pub mod model;

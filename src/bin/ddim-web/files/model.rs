@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ddim_web::model_files;
+use ddim_web::unet::labels::ClassLabels;
 
 use super::whole::{bytes, text_of};
 use crate::error::CliError;
@@ -27,6 +28,8 @@ pub struct ModelFiles {
     pub scheduler: String,
     /// The weights as the bytes of a `.safetensors` file.
     pub weights: Vec<u8>,
+    /// What its classes are called; empty where nothing says it.
+    pub classes: ClassLabels,
     /// How they were read, a sentence each.
     pub notes: Vec<String>,
 }
@@ -49,6 +52,7 @@ impl ModelFiles {
             config: model.config,
             scheduler,
             weights: model.weights,
+            classes: model.classes,
             notes: model.notes,
         })
     }
