@@ -110,6 +110,7 @@ pub fn targets() -> Vec<Target> {
     let config = layout_file("flat", "config.json");
     let scheduler = layout_file("flat", "scheduler_config.json");
     let json = JSON.to_vec();
+    #[cfg_attr(not(feature = "train"), expect(unused_mut))]
     let mut list = vec![
         Target {
             name: "config",
