@@ -150,6 +150,50 @@ test('steps, posterior and weights are those of the equations', async (t) => {
   near(weights['network that predicts v'], ALPHA_BARS.map((a) => 1 / a), '1 + 1 / SNR');
 });
 
+test('the mean of one step back is a picture: what Bayes makes of x_t and x_0, and x_0 itself at t = 0', async (t) => {
+  const seed = 5;
+  const demo = await open(t, { hash: `${VIEW}&subject=2&seed=${seed}` });
+  await ready(demo);
+  const grey = (/** @type {string} */ selector) =>
+    demo.page.evaluate((where) => {
+      const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector(where));
+      const { data } = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d')).getImageData(0, 0, canvas.width, canvas.height);
+      return Array.from({ length: canvas.width * canvas.height }, (_, i) => data[4 * i]);
+    }, selector);
+  const levels = await grey('.choices label:nth-child(2) canvas');
+  const picture = levels.map((level) => level / 127.5 - 1);
+  for (const step of [3, 400, 0]) {
+    await demo.slide('forward-t', step);
+    await demo.page.locator(`[data-testid="forward-posterior-mean"][aria-label="The mean of one step back at t = ${step}"]`).waitFor();
+    const noisy = await demo.page.evaluate(
+      async ({ at, x_0, number }) => {
+        const address = new URL('www/engine/figures.js', document.baseURI).href;
+        const figures = await (await import(address)).loadFigures();
+        const scheduler = JSON.stringify({ num_train_timesteps: 1000, beta_schedule: 'linear', beta_start: 0.0001, beta_end: 0.02 });
+        return Array.from(figures.noised(scheduler, at, Float32Array.from(x_0), x_0.length, number, 0));
+      },
+      { at: step, x_0: picture, number: seed },
+    );
+    // The product of two normal densities of x_{t-1}: around sqrt(ᾱ_{t-1}) x_0, and where x_t says that it was.
+    const left = ALPHA_BARS[step - 1] ?? 1;
+    const alpha = 1 - BETAS[step];
+    const precision = { forward: 1 / (1 - left), back: alpha / BETAS[step] };
+    const mean = picture.map((x_0, i) =>
+      step === 0 ? x_0 : (precision.forward * Math.sqrt(left) * x_0 + (precision.back * noisy[i]) / Math.sqrt(alpha)) / (precision.forward + precision.back),
+    );
+    for (const [name, values] of Object.entries({ x_t: noisy, mean })) {
+      const found = await grey(`[data-testid="forward-posterior-${name}"]`);
+      assert.equal(found.length, values.length);
+      for (const [i, value] of values.entries()) {
+        const expected = Math.min(255, Math.max(0, (value + 1) * 127.5));
+        assert.ok(Math.abs(found[i] - expected) <= 0.51, `${name} at t = ${step}, pixel ${i}: ${found[i]} instead of ${expected}`);
+      }
+      if (name === 'mean') assert.equal(found.every((level, i) => level === levels[i]), step === 0, `t = ${step}`);
+    }
+  }
+  assert.deepEqual(demo.errors, []);
+});
+
 test('a run measures the bound, term by term, and what it says is the sum of what it plots', async (t) => {
   const demo = await open(t, { hash: VIEW });
   await ready(demo);

@@ -47,8 +47,9 @@ class Forward {
   #shown = new Map();
   #bound = new BoundPart();
   #lemma = new Lemma();
+  #posterior = new Posterior();
   /** @type {import('./forward/scene.js').Part[]} */
-  #parts = [this.#bound, new Posterior(), new Schedules(), this.#lemma, new WeightsPart(), new Steps()];
+  #parts = [this.#bound, this.#posterior, new Schedules(), this.#lemma, new WeightsPart(), new Steps()];
   #time = element('input', { type: 'range', id: 'forward-t', min: 0, max: 999, step: 1, 'aria-label': 'Time step t', 'data-testid': 'forward-t' });
   #timeText = element('span', { className: 'time-text', 'data-testid': 'forward-t-text' });
   #numbers = { alpha_bar: this.#number('alpha-bar'), snr: this.#number('snr'), beta: this.#number('beta') };
@@ -116,7 +117,7 @@ class Forward {
     this.#bound.clear();
     session.clear('forward');
     if (!session.shape) return;
-    this.pair.fit(session.shape);
+    for (const each of this.#pictures) each.fit(session.shape);
     if (await this.subject.takeModel(loaded)) this.#refresh();
   }
 
@@ -137,8 +138,15 @@ class Forward {
   #showPicture() {
     const { picture } = this.subject;
     const { shape } = this.session;
-    if (this.#scene && picture && shape) this.pair.show(this.#scene, picture, shape, this.#t);
-    else this.pair.clear();
+    for (const each of this.#pictures) {
+      if (this.#scene && picture && shape) each.show(this.#scene, picture, shape, this.#t);
+      else each.clear();
+    }
+  }
+
+  /** What shows the picture. */
+  get #pictures() {
+    return [this.pair, this.#posterior.picture];
   }
 
   /** The time step on show: a link may name one that this chain does not have. */

@@ -6,6 +6,7 @@ import { Painter } from '../../ui/painter.js';
 import { Plot } from '../../ui/plot.js';
 import { M, equation } from '../../ui/terms.js';
 import { card } from './card.js';
+import { Mean } from './mean.js';
 import { times } from './scene.js';
 
 /** @typedef {import('./scene.js').Scene} Scene @typedef {NonNullable<import('../../../pkg/figures/ddim_web.js').StepNumbers['posterior']>} Numbers */
@@ -37,6 +38,7 @@ function posteriors({ figures, scheduler }, from) {
 
 /** @implements {Part} */
 export class Posterior {
+  picture = new Mean(mean);
   #equation = element('div', { className: 'live-equation', 'data-testid': 'forward-posterior-equation' });
   /** @type {Scene|null} */
   #scene = null;
@@ -53,6 +55,7 @@ export class Posterior {
       },
       equation(POSTERIOR),
       this.#equation,
+      this.picture.root,
     );
     this.plot = new Plot(this.root, { title: 'The posterior of one step', x: { label: 't', values: [] }, series: [], log: 'y' }, 'forward-plot-posterior');
   }
@@ -83,6 +86,7 @@ export class Posterior {
   at(t) {
     this.#t = t;
     this.plot.at(t);
+    this.picture.at(t);
     this.#painter.later('step', () => this.#paint());
   }
 

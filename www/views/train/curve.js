@@ -29,7 +29,7 @@ function dataOf(losses) {
     x: { label: 'steps', values: ends },
     series: [
       { label: width > 1 ? `mean of ${width} steps` : 'each step', values: ends.map((end, i) => mean(losses, i * width, end)), colour: '--line-6', dash: [2, 3], width: 1 },
-      { label: `mean of the last ${WINDOW}`, values: ends.map((end) => mean(losses, Math.max(0, end - WINDOW), end)), colour: '--x0', dash: [] },
+      { label: `mean of the last ${WINDOW}`, values: ends.map((end) => mean(losses, Math.max(0, end - WINDOW), end)), colour: '--line-1', dash: [] },
     ],
     unit: 'loss',
   };
