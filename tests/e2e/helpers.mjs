@@ -66,13 +66,13 @@ export const sheet = (context) =>
 /** What the sheet was given last, once it was. @param {import('./demo.mjs').Demo} demo @param {string} testId  of the button */
 export async function sharedIn(demo, testId) {
   await demo.get(testId).click();
-  const found = await demo.page.waitForFunction(async () => {
-    /** @type {ShareData|undefined} */
-    const data = /** @type {any} */ (globalThis).shared.pop();
-    if (!data) return null;
-    return { url: data.url, files: await Promise.all((data.files ?? []).map(async (file) => ({ name: file.name, type: file.type, head: [...new Uint8Array(await file.slice(0, 4).arrayBuffer())] }))) };
+  await demo.page.waitForFunction(() => /** @type {any} */ (globalThis).shared.length > 0);
+  return demo.page.evaluate(async () => {
+    /** @type {ShareData} */
+    const { url, files = [] } = /** @type {any} */ (globalThis).shared.pop();
+    const told = async (/** @type {File} */ file) => ({ name: file.name, type: file.type, head: [...new Uint8Array(await file.slice(0, 4).arrayBuffer())] });
+    return { url: String(url), files: await Promise.all(files.map(told)) };
   });
-  return /** @type {Promise<{url: string, files: {name: string, type: string, head: number[]}[]}>} */ (found.jsonValue());
 }
 
 /**
