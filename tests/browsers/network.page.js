@@ -42,7 +42,7 @@ async function largestDifference(name, device) {
   if (used !== device) throw new Error(`the network runs on ${used}`);
   let most = 0;
   for (const batch of [1, 3]) {
-    const labels = classes === null ? null : Array.from({ length: batch }, (_, i) => 3 * i);
+    const labels = classes === null ? null : Uint32Array.from({ length: batch }, (_, i) => 3 * i);
     const expected = tensors[`out${batch}`];
     const size = expected.length / batch;
     // Each image has a time step of its own there; here one is for the whole batch, so image i is looked at.

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { SETTINGS, defaults } from '../../www/state.js';
 import { PRESETS, groupsOf, planOf, settle } from '../../www/views/compare/plan.js';
-import { open, packageThat } from './helpers.mjs';
+import { open, packageThat, sharedIn, sheet } from './helpers.mjs';
 import { networkOf } from './networks.mjs';
 
 /** @typedef {import('./demo.mjs').Demo} Demo @typedef {import('../../www/state.js').Values} Values */
@@ -156,7 +156,8 @@ test('a crash in the middle is told in one sentence, and the pictures so far sta
 });
 
 test('the address makes the same pictures again, and what is touched is no preset any more', async (t) => {
-  const demo = await opened(t, 'preset=spacing');
+  const demo = await opened(t, 'preset=spacing', { prepare: sheet });
+  assert.deepEqual((await sharedIn(demo, 'compare-share')).files, [], 'nothing is there yet');
   assert.equal(await demo.get('across').inputValue(), PRESETS.spacing.across);
   await demo.get('preset-samplers').check();
   assert.equal(await demo.get('columns').inputValue(), 'method');
@@ -165,6 +166,9 @@ test('the address makes the same pictures again, and what is touched is no prese
   await demo.get('across').fill('ddim, ddpm_fixed_small');
   await run(demo);
   assert.equal((await demo.save('compare-save', 'Table PNG')).name, 'fashion-mnist-compare-method-seed1.png');
+  const { url, files } = await sharedIn(demo, 'compare-share');
+  assert.match(url, /view=compare.*rows=2,3/);
+  assert.deepEqual(files, [{ name: 'fashion-mnist-compare-method-seed1.png', type: 'image/png', head: [0x89, 0x50, 0x4e, 0x47] }]);
   const shown = await pictures(demo);
   const saved = await demo.save('compare-save', 'Film, exact');
   assert.equal(saved.name, 'fashion-mnist-compare-method-seed1-film.png');

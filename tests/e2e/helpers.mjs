@@ -54,6 +54,27 @@ export const before = (code) => (/** @type {Context} */ context) =>
     await route.fulfill({ response, body: `${code}\n${await response.text()}` });
   });
 
+/** For `prepare`: the system has a sheet for sharing, which takes files; `sharedIn` tells what it was given. @param {Context} context */
+export const sheet = (context) =>
+  context.addInitScript(() => {
+    /** @type {ShareData[]} */
+    const shared = [];
+    Object.assign(globalThis, { shared });
+    Object.assign(navigator, { canShare: () => true, share: async (/** @type {ShareData} */ data) => void shared.push(data) });
+  });
+
+/** What the sheet was given last, once it was. @param {import('./demo.mjs').Demo} demo @param {string} testId  of the button */
+export async function sharedIn(demo, testId) {
+  await demo.get(testId).click();
+  await demo.page.waitForFunction(() => /** @type {any} */ (globalThis).shared.length > 0);
+  return demo.page.evaluate(async () => {
+    /** @type {ShareData} */
+    const { url, files = [] } = /** @type {any} */ (globalThis).shared.pop();
+    const told = async (/** @type {File} */ file) => ({ name: file.name, type: file.type, head: [...new Uint8Array(await file.slice(0, 4).arrayBuffer())] });
+    return { url: String(url), files: await Promise.all(files.map(told)) };
+  });
+}
+
 /**
  * For `prepare`: replaces the wasm package by a module, for failures that the real one does not produce on demand.
  * @param {string} body  what `next()` of a sampler or a curve does, with its `options`, with `step`, the one that it makes,

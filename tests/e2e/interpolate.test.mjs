@@ -7,7 +7,7 @@ import { Task } from '../../www/run.js';
 import { defaults } from '../../www/state.js';
 import { Latest } from '../../www/ui/latest.js';
 import { Maker } from '../../www/views/interpolate/maker.js';
-import { open } from './helpers.mjs';
+import { open, sharedIn, sheet } from './helpers.mjs';
 import { file, png } from './pictures.mjs';
 
 /** @typedef {import('./demo.mjs').Demo} Demo */
@@ -99,7 +99,7 @@ test('of requests that come too fast one is served and the newest waits; a failu
 });
 
 test('with its defaults the button makes a row from the picture of one seed to that of the other; it plays, and is saved', async (t) => {
-  const demo = await open(t, { hash: `${VIEW}&steps=4` });
+  const demo = await open(t, { hash: `${VIEW}&steps=4`, prepare: sheet });
   await demo.until('ready');
   await demo.page.evaluate(() => {
     const shifts = { sum: 0 };
@@ -123,6 +123,7 @@ test('with its defaults the button makes a row from the picture of one seed to t
   await demo.get('interpolate-play').click();
   await demo.until('done');
 
+  assert.deepEqual((await sharedIn(demo, 'interpolate-share')).files.map(({ name }) => name), ['fashion-mnist-between-1-2-steps4.png']);
   const saved = demo.page.waitForEvent('download');
   await demo.get('interpolate-save').click();
   await demo.page.getByRole('menuitem', { name: 'Film GIF' }).click();

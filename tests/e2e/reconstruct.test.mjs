@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Fit, crop } from '../../www/ui/picture/fit.js';
 import { readHeader } from '../../www/ui/picture/header.js';
 import { knownPixels, maskText, readMask } from '../../www/views/reconstruct/mask.js';
-import { open } from './helpers.mjs';
+import { open, sharedIn, sheet } from './helpers.mjs';
 import { GIF, chunk, file, png } from './pictures.mjs';
 
 /** @typedef {import('./demo.mjs').Demo} Demo */
@@ -51,7 +51,7 @@ async function untilNotice(demo, count = 1) {
 }
 
 test('nothing touched: sample 0 goes to noise and comes back, with its numbers', async (t) => {
-  const demo = await open(t, { hash: VIEW });
+  const demo = await open(t, { hash: VIEW, prepare: sheet });
   await demo.until('ready');
   await run(demo);
   assert.match(await demo.status(), /^Reconstructed in 20 steps each way; error 0\.0\d+\.$/);
@@ -60,6 +60,7 @@ test('nothing touched: sample 0 goes to noise and comes back, with its numbers',
   assert.notDeepEqual(noise, picture);
   const meanDistance = picture.reduce((sum, level, i) => sum + Math.abs(level - back[i]), 0) / picture.length;
   assert.ok(meanDistance > 0 && meanDistance < 20, `${meanDistance} levels on average`);
+  assert.deepEqual((await sharedIn(demo, 'reconstruct-share')).files.map(({ name }) => name), ['fashion-mnist-seed1-reconstruct-encode.png']);
   const saved = await demo.save('reconstruct-save', 'Film, exact');
   assert.equal(saved.name, 'fashion-mnist-seed1-reconstruct-encode-film.png');
   // Alone on its sheet, magnified to 512 pixels at most, with one white pixel round it.

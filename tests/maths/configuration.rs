@@ -232,7 +232,7 @@ fn a_bad_value_is_refused_in_one_line_that_names_the_key_and_the_value() {
         (
             r#"{"_class_name": "ScoreSdeVeScheduler"}"#,
             "_class_name",
-            "\"PNDMScheduler\"",
+            "\"ScoreSdeVeScheduler\"",
         ),
         (r#"{"_class_name": 3}"#, "_class_name", "3"),
         (r#"{"num_train_timesteps": 0}"#, "num_train_timesteps", "0"),

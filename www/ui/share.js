@@ -27,15 +27,18 @@ export async function tellShared(work, session) {
 }
 
 /**
- * A button that hands the link to the system's sheet; hidden where there is none.
+ * A button that hands the link to the system's sheet, with the picture that can be saved where there is one; hidden where
+ * there is no sheet.
  * @param {string} testId @param {() => import('../state.js').Values} settings @param {import('../session.js').Session} session
+ * @param {{menu: import('./menu.js').Menu, file: () => Promise<File>}} [picture]  the menu that saves it, and the picture
  */
-export function shareButton(testId, settings, session) {
+export function shareButton(testId, settings, session, picture) {
   const button = element('button', { type: 'button', 'data-testid': testId, hidden: typeof navigator.share !== 'function' }, 'Share');
   button.addEventListener('click', () =>
     tellShared(async () => {
       const { share } = await import('./export/share.js');
-      return share({ title: NAME, text: document.title, url: linkTo(settings()) });
+      const files = picture && !picture.menu.button.disabled ? [await picture.file()] : [];
+      return share({ title: NAME, text: document.title, url: linkTo(settings()), files });
     }, session));
   return button;
 }

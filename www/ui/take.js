@@ -4,6 +4,7 @@
 import { oneLine } from '../engine/errors.js';
 import { loadFigures } from '../engine/figures.js';
 import { linkTo } from '../hash.js';
+import { NAME } from '../site.js';
 import { gridAsPng } from './pixels.js';
 
 /**
@@ -40,29 +41,24 @@ function nameOf({ values: { model, seed, steps, eta, tau, method } }, rest) {
   return `${model}-seed${seed}-steps${steps}-eta${eta}-${forFileName(tau)}-${method}-${rest}`;
 }
 
-/** @param {Taken} taken @returns {Promise<Blob>} the grid on show as PNG */
-async function picture(taken) {
-  const { withCredit } = await import('./export/png.js');
-  return withCredit(await gridAsPng(taken.canvases), creditOf(taken));
-}
-
 /**
- * Saves a PNG that says how to make it again and whose work the model is.
+ * A PNG that says how to make it again and whose work the model is.
  * @param {Blob} png @param {Pick<Taken, 'values'|'model'>} source  what made it @param {string} name  of the file
  */
-export async function savePng(png, source, name) {
+export async function pngFile(png, source, name) {
   const { withCredit } = await import('./export/png.js');
-  await save(await withCredit(png, creditOf(source)), name);
+  return new File([await withCredit(png, creditOf(source))], name, { type: 'image/png' });
 }
 
-/** @param {Taken} taken */
-function pictureName(taken) {
-  return nameOf(taken, `${taken.values.show}-step${taken.film.at(taken.place)?.step}.png`);
+/** The grid on show. @param {Taken} taken */
+async function picture(taken) {
+  return pngFile(await gridAsPng(taken.canvases), taken, nameOf(taken, `${taken.values.show}-step${taken.film.at(taken.place)?.step}.png`));
 }
 
-/** @param {Taken} taken */
-async function savePicture(taken) {
-  await save(await picture(taken), pictureName(taken));
+/** @param {Promise<File>} making */
+export async function saveFile(making) {
+  const file = await making;
+  await save(file, file.name);
 }
 
 /** @param {Blob} blob @param {string} name */
@@ -145,7 +141,7 @@ export function filmItems(make, session) {
 export function takeItems(ask, session) {
   const { film, result } = ask();
   /** @type {Item[]} */
-  const items = [{ label: 'Picture', hint: 'PNG', action: saving(() => savePicture(ask()), session) }];
+  const items = [{ label: 'Picture', hint: 'PNG', action: saving(() => saveFile(picture(ask())), session) }];
   if (film.length > 1) items.push(...filmItems((format) => saveRun(ask(), format, session), session));
   items.push({ label: 'First noise', hint: 'x_T as .safetensors', action: saving(() => saveLatents(ask()), session) });
   if (result) items.push({ label: 'Result', hint: 'x_0 as .safetensors', action: saving(() => saveNumbers(ask(), result, 'x_0'), session) });
@@ -159,7 +155,6 @@ export function takeItems(ask, session) {
  */
 export async function shareTaken(taken) {
   const { share } = await import('./export/share.js');
-  const file = new File([await picture(taken)], pictureName(taken), { type: 'image/png' });
   const { title = '', link } = creditOf(taken);
-  return share({ title: 'ddim-web', text: title, url: link, files: [file] });
+  return share({ title: NAME, text: title, url: link, files: [await picture(taken)] });
 }

@@ -17,7 +17,7 @@ import { Grid } from './compare/grid.js';
 import { UNUSED, planOf, settle } from './compare/plan.js';
 import { Presets } from './compare/presets.js';
 import { Runs } from './compare/runs.js';
-import { takeItems } from './compare/sheet.js';
+import { pictureOf, takeItems } from './compare/sheet.js';
 import { NOTES, TERMS_OF, legendOf, summary, typeset } from './compare/words.js';
 
 /**
@@ -60,7 +60,7 @@ class Compare {
     this.save.enable(false);
     const copy = element('button', { type: 'button', 'data-testid': 'compare-copy' }, 'Copy link');
     copy.addEventListener('click', () => copyLink(copy, this.#shown, session));
-    this.parts.after.append(element('div', { className: 'take' }, this.save.root, copy, shareButton('compare-share', () => this.#shown, session)), this.note, this.legend);
+    this.parts.after.append(element('div', { className: 'take' }, this.save.root, copy, shareButton('compare-share', () => this.#shown, session, { menu: this.save, file: () => pictureOf(this.#taken(), session) })), this.note, this.legend);
     this.controls = new Controls(this.parts.settings, settings, ALWAYS, MORE);
     this.parts.run.addEventListener('click', () => this.run());
     this.parts.stop.addEventListener('click', () => this.stop());

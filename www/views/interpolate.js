@@ -16,7 +16,7 @@ import { Loop } from './interpolate/loop.js';
 import { MODES, modeOf, settingsAt, switchTo, trainStepsOf } from './interpolate/modes.js';
 import { Picker } from './interpolate/picker.js';
 import { Runs } from './interpolate/runs.js';
-import { takeItems } from './interpolate/take.js';
+import { pictureOf, takeItems } from './interpolate/take.js';
 
 /**
  * @typedef {import('../state.js').Values} Values
@@ -88,7 +88,7 @@ class Interpolate {
     this.loop = new Loop((index) => this.#play(index), (index) => this.#drop(this.board.map.placeOf(index)));
     this.saveMenu = new Menu('Save frames', () => takeItems(() => this.#taken(), session), 'interpolate-save');
     const copy = element('button', { type: 'button', 'data-testid': 'interpolate-copy' }, 'Copy link');
-    after.append(this.remark, this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy, shareButton('interpolate-share', () => this.runs.shown ?? settings.all(), session)));
+    after.append(this.remark, this.loop.root, element('div', { className: 'take' }, this.saveMenu.root, copy, shareButton('interpolate-share', () => this.runs.shown ?? settings.all(), session, { menu: this.saveMenu, file: () => pictureOf(this.#taken()) })));
     below.append(...aboutPaths());
     this.controls = new Controls(place, settings, ['model', 'steps', 'frames', 'mix_eta', 'seed', 'label', 'guidance'], ['drag', 'tau', 'device', 'engine', 'storage']);
 

@@ -10,7 +10,7 @@ import { copyLink, shareButton } from '../ui/share.js';
 import { gridAsPng } from '../ui/pixels.js';
 import { Menu } from '../ui/menu.js';
 import { Reel } from '../ui/reel.js';
-import { filmItems, saveFilm, savePng, saving } from '../ui/take.js';
+import { filmItems, pngFile, saveFile, saveFilm, saving } from '../ui/take.js';
 import { settingOf } from '../state.js';
 import { loadFigures } from '../engine/figures.js';
 import { Bench, STOPPED, letter } from './reconstruct/bench.js';
@@ -63,7 +63,7 @@ class Reconstruct {
     this.save = new Menu('Save pictures', () => this.#takeItems(), 'reconstruct-save');
     this.copy = element('button', { type: 'button', 'data-testid': 'reconstruct-copy' }, 'Copy link');
     this.paper = element('p', { className: 'source paper' });
-    this.parts.after.append(this.tools, place, element('div', { className: 'take' }, this.save.root, this.copy, shareButton('reconstruct-share', () => this.#shownSettings(), session)), this.paper);
+    this.parts.after.append(this.tools, place, element('div', { className: 'take' }, this.save.root, this.copy, shareButton('reconstruct-share', () => this.#shownSettings(), session, { menu: this.save, file: () => this.#picture() })), this.paper);
     this.tasks = this.#buildTasks();
 
     followSession(this.parts, session);
@@ -201,19 +201,26 @@ class Reconstruct {
     this.parts.stop.disabled = true;
   }
 
+  /** What made the pictures on show, and what a file of them is called. */
+  #source() {
+    const values = this.#shownSettings();
+    return { source: { values, model: this.session.model }, name: `${values.model}-seed${values.seed}-reconstruct-${values.task}` };
+  }
+
+  /** The pictures on show as a PNG. */
+  async #picture() {
+    const { source, name } = this.#source();
+    const canvases = /** @type {HTMLCanvasElement[]} */ ([...this.scene.root.querySelectorAll('[data-testid="reconstruct-canvas"]')]);
+    return pngFile(await gridAsPng(canvases), source, `${name}.png`);
+  }
+
   /** What one can take away. @returns {import('../ui/menu.js').Item[]} */
   #takeItems() {
     const { session, bench } = this;
-    const values = this.#shownSettings();
-    const source = { values, model: session.model };
-    const name = `${values.model}-seed${values.seed}-reconstruct-${values.task}`;
-    const picture = async () => {
-      const canvases = /** @type {HTMLCanvasElement[]} */ ([...this.scene.root.querySelectorAll('[data-testid="reconstruct-canvas"]')]);
-      await savePng(await gridAsPng(canvases), source, `${name}.png`);
-    };
+    const { source, name } = this.#source();
     const { frames } = bench.reel;
     /** @type {import('../ui/menu.js').Item[]} */
-    const items = [{ label: 'Pictures', hint: 'one PNG', action: saving(picture, session) }];
+    const items = [{ label: 'Pictures', hint: 'one PNG', action: saving(() => saveFile(this.#picture()), session) }];
     if (frames.length < 2) return items;
     return [...items, ...filmItems((format) => saveFilm({ format, frames, shape: bench.shape }, source, `${name}-film`, session), session)];
   }

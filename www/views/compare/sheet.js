@@ -1,7 +1,7 @@
 // The table as one picture, or as a film: its heads and its cells on white, to be taken away.
 
 import { asPng, contextOf, imageOf } from '../../ui/pixels.js';
-import { filmItems, saveFilm, savePng, saving } from '../../ui/take.js';
+import { filmItems, pngFile, saveFile, saveFilm, saving } from '../../ui/take.js';
 import { textOf } from './plan.js';
 
 /**
@@ -121,6 +121,18 @@ async function framesOfTable(table) {
   return { frames, shape: { channels, height, width } };
 }
 
+/** @param {Plan} plan @param {Session} session */
+const sourceOf = ({ values }, session) => ({ values: { ...values, view: 'compare' }, model: session.model });
+
+/** @param {Plan} plan @param {Session} session */
+const nameOf = ({ kind, values: { seed } }, session) => `${session.model.id}-compare-${kind}-seed${seed}`;
+
+/** The table as a PNG. @param {Table} table @param {Session} session */
+export async function pictureOf({ plan, cells }, session) {
+  const canvas = new Sheet({ plan, cells }, PICTURE).draw(({ levels, texts }) => ({ levels, texts }));
+  return pngFile(await asPng(canvas), sourceOf(plan, session), `${nameOf(plan, session)}.png`);
+}
+
 /**
  * The entries of a menu. Each file says how to make it again and whose work the model is.
  * @param {() => Table} ask  what is on show now
@@ -128,19 +140,12 @@ async function framesOfTable(table) {
  * @returns {import('../../ui/menu.js').Item[]}
  */
 export function takeItems(ask, session) {
-  const sourceOf = (/** @type {Plan} */ { values }) => ({ values: { ...values, view: 'compare' }, model: session.model });
-  const nameOf = (/** @type {Plan} */ { kind, values: { seed } }) => `${session.model.id}-compare-${kind}-seed${seed}`;
-  const picture = async () => {
-    const { plan, cells } = ask();
-    const canvas = new Sheet({ plan, cells }, PICTURE).draw(({ levels, texts }) => ({ levels, texts }));
-    await savePng(await asPng(canvas), sourceOf(plan), `${nameOf(plan)}.png`);
-  };
   const film = async (/** @type {import('../../ui/export/film.js').Format} */ format) => {
     const table = ask();
     const { plan } = table;
-    await saveFilm({ format, ...(await framesOfTable(table)) }, sourceOf(plan), `${nameOf(plan)}-film`, session);
+    await saveFilm({ format, ...(await framesOfTable(table)) }, sourceOf(plan, session), `${nameOf(plan, session)}-film`, session);
   };
   /** @type {import('../../ui/menu.js').Item[]} */
-  const items = [{ label: 'Table', hint: 'PNG', action: saving(picture, session) }];
+  const items = [{ label: 'Table', hint: 'PNG', action: saving(() => saveFile(pictureOf(ask(), session)), session) }];
   return longestOf(ask()) > 1 ? [...items, ...filmItems(film, session)] : items;
 }

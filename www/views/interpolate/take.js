@@ -1,7 +1,7 @@
 // What one can take away: the frames as one picture, or as a film that goes forth and back.
 
 import { gridAsPng } from '../../ui/pixels.js';
-import { filmItems, saveFilm, savePng, saving } from '../../ui/take.js';
+import { filmItems, pngFile, saveFile, saveFilm, saving } from '../../ui/take.js';
 
 /**
  * @typedef {object} Taken
@@ -16,9 +16,9 @@ import { filmItems, saveFilm, savePng, saving } from '../../ui/take.js';
 /** @param {Taken} taken @param {string} rest */
 const nameOf = ({ values: { model, corners, path, steps } }, rest) => `${model}-${path === 'mix' ? 'mixed' : 'between'}-${corners.replaceAll(',', '-')}-steps${steps}${rest}`;
 
-/** @param {Taken} taken */
-async function savePicture(taken) {
-  await savePng(await gridAsPng(taken.canvases, taken.columns), taken, nameOf(taken, '.png'));
+/** All frames as a PNG. @param {Taken} taken */
+export async function pictureOf(taken) {
+  return pngFile(await gridAsPng(taken.canvases, taken.columns), taken, nameOf(taken, '.png'));
 }
 
 /**
@@ -34,7 +34,7 @@ export function takeItems(ask, session) {
     return saveFilm({ format, frames, shape, delay, hold: delay }, source, nameOf(ask(), '-film'), session);
   };
   return [
-    { label: 'All frames', hint: 'one PNG', action: saving(() => savePicture(ask()), session) },
+    { label: 'All frames', hint: 'one PNG', action: saving(() => saveFile(pictureOf(ask())), session) },
     ...filmItems(film, session),
   ];
 }
