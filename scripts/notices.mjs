@@ -26,7 +26,7 @@ const cargo = (...args) => execFileSync('cargo', args, { encoding: 'utf8', maxBu
 
 /** @type {Map<string, Crate>} */
 const crates = new Map(
-  JSON.parse(cargo('metadata', '--format-version', '1', '--locked', '--filter-platform', 'wasm32-unknown-unknown'))
+  JSON.parse(cargo('metadata', '--format-version', '1', '--locked', '--all-features', '--filter-platform', 'wasm32-unknown-unknown'))
     .packages.map((/** @type {Crate} */ crate) => [`${crate.name} v${crate.version}`, crate]),
 );
 

@@ -3,7 +3,9 @@
 //! What JavaScript hands over as a list would be put into this module's memory before anybody looks at it, and one that is
 //! too long for that ends the module. So lists come as JavaScript's own and are copied here.
 
-use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol, Uint8Array};
+#[cfg(any(feature = "network", feature = "training"))]
+use js_sys::Uint8Array;
+use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol};
 use wasm_bindgen::prelude::*;
 
 use super::{WebError, js_error};
