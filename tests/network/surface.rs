@@ -211,7 +211,10 @@ async fn a_picture_is_noised_up_to_t_and_brought_back_from_there() {
             mixed(vec![0.0], vec![0.0], 1.0).map_err(message).err(),
             "frames",
         ),
-        (mixed(vec![0.0], vec![], 2.0).map_err(message).err(), "mix"),
+        (
+            mixed(vec![0.0], vec![], 2.0).map_err(message).err(),
+            "one size",
+        ),
     ] {
         assert!(
             found.as_ref().is_some_and(|text| text.contains(word)),
@@ -438,11 +441,11 @@ fn a_scheduler_file_is_read_or_refused_on_its_own() {
         .into();
     assert_eq!(
         String::from(JSON::stringify(&info).unwrap()),
-        r#"{"num_train_timesteps":4000,"timestep_spacing":"leading","unknown_keys":["novelty"]}"#
+        r#"{"num_train_timesteps":4000,"timestep_spacing":"leading","unknown_keys":["novelty"],"notes":[]}"#
     );
     for (json, word) in [
         ("null", "not a JSON object"),
-        (r#"{"_class_name": "PNDMScheduler"}"#, "_class_name"),
+        (r#"{"_class_name": "ScoreSdeVeScheduler"}"#, "_class_name"),
         (r#"{"num_train_timesteps": 0}"#, "num_train_timesteps"),
     ] {
         let text = scheduler_info(json).map_err(message).err().unwrap();

@@ -287,7 +287,7 @@ async fn a_masked_picture_is_kept() {
         ),
         (
             vec![("known", "yes".into()), ("mask", picture.clone())],
-            "options",
+            "known: expected",
         ),
         (vec![("guidance", 1.into())], "guidance: needs null_label"),
         (
