@@ -9,6 +9,7 @@
  * - `weights`: the weights are damaged, or those of another network
  * - `options`: an option of the call cannot be used
  * - `input`: the numbers or the size do not fit the network
+ * - `memory`: there is not enough memory: a smaller batch or size may do. What was there before is as it was
  * - `device`: there is no usable graphics card, or it failed or has no room
  * - `lost`: the graphics card is gone and was not found again; another call may find it
  * - `diverged`: the network's answer holds numbers that are not finite
@@ -16,7 +17,7 @@
  *
  * A panic throws nothing: see `on_panic`.
  */
-export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "device" | "lost" | "diverged" | "over";
+export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "memory" | "device" | "lost" | "diverged" | "over";
 
 
 
@@ -147,6 +148,24 @@ export interface Weights {
 
 
 
+/** What `read_model()` gives. */
+export interface ReadModel {
+    /** The text of config.json. */
+    config: string;
+    /** The text of scheduler_config.json; null where there is none: see `proposed_scheduler()`. */
+    scheduler: string | null;
+    /** The bytes of a .safetensors file. */
+    weights: Uint8Array<ArrayBuffer>;
+    /** Names of the classes, from class 0 on, empty texts for those without one; none where nobody gives them names. */
+    labels: string[];
+    /** The class that stands for none, which guidance needs; null where nobody says it. */
+    null_label: number | null;
+    /** What is worth knowing of how all of it was read, a sentence each. */
+    notes: string[];
+}
+
+
+
 /** What `scheduler_info()` gives. */
 export interface SchedulerInfo {
     /** Length T of the chain the model was trained on. */
@@ -155,6 +174,8 @@ export interface SchedulerInfo {
     timestep_spacing: string;
     /** Keys of scheduler_config.json that are ignored. */
     unknown_keys: string[];
+    /** What is worth knowing of how it was read, a sentence each. */
+    notes: string[];
 }
 
 
@@ -220,6 +241,12 @@ export function beta_schedules(): string[];
 export function between(ends: Float32Array[], rows: number, columns: number): Float32Array;
 
 /**
+ * Reads `class_labels.json` of a network of `classes` classes: the name of each, null for one without, and the class that
+ * stands for none of them.
+ */
+export function class_labels(text: string, classes: number): {labels: (string|null)[], null_label: number|null};
+
+/**
  * What a .safetensors file with one tensor, `sample` [batch, channels, height, width] of f32, holds.
  */
 export function from_safetensors(bytes: Uint8Array | number[]): Sample;
@@ -271,6 +298,24 @@ export function numbers(options: SampleOptions): StepNumbers[];
 export function on_panic(listener: (message: string) => void): void;
 
 /**
+ * The mean of q(x_{t-1} | x_t, x_0) (DDPM, eq. 7) for pictures `x_t` and `x_0` of one size: x_0 itself at t = 0.
+ */
+export function posterior_mean(scheduler_json: string, t: number, x_t: Float32Array | number[], x_0: Float32Array | number[]): Float32Array;
+
+/**
+ * The text of the scheduler_config.json to propose for a model that has none: linear betas from 0.0001 to 0.02 in 1000
+ * steps, as DDPM's own models have.
+ */
+export function proposed_scheduler(): string;
+
+/**
+ * The model in files by their names (paths with slashes, as a dropped folder has them), or in one .zip archive: a folder
+ * of diffusers in any of its layouts, .safetensors or PyTorch's .bin and .pt, in one file or in shards. Nothing in a file
+ * is run; what is no model of this program's is refused with the reason.
+ */
+export function read_model(files: Record<string, Uint8Array>): ReadModel;
+
+/**
  * The reconstruction error of a picture (DDIM, table 2): the mean squared error per value, the values (-1 to 1) scaled
  * to 0 to 1, as the terminal's `evaluate --reconstruction` has it.
  */
@@ -316,6 +361,7 @@ export interface InitOutput {
     readonly between: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly chain_advance: (a: number, b: number) => [number, number, number];
     readonly chain_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+    readonly class_labels: (a: number, b: number, c: number) => [number, number, number];
     readonly from_safetensors: (a: number, b: number) => [number, number, number];
     readonly levels: (a: number, b: number) => [number, number, number];
     readonly marginals: (a: any, b: number, c: number, d: number) => [number, number, number];
@@ -325,6 +371,9 @@ export interface InitOutput {
     readonly noised: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
     readonly numbers: (a: any) => [number, number, number];
     readonly on_panic: (a: any) => void;
+    readonly posterior_mean: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+    readonly proposed_scheduler: () => [number, number];
+    readonly read_model: (a: any) => [number, number, number];
     readonly reconstruction_error: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly scheduler_info: (a: number, b: number) => [number, number, number];
     readonly start: () => void;

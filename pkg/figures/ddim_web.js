@@ -112,6 +112,24 @@ export function between(ends, rows, columns) {
 }
 
 /**
+ * Reads `class_labels.json` of a network of `classes` classes: the name of each, null for one without, and the class that
+ * stands for none of them.
+ * @param {string} text
+ * @param {number} classes
+ * @returns {{labels: (string|null)[], null_label: number|null}}
+ */
+export function class_labels(text, classes) {
+    const val2 = +classes;
+    const ptr0 = passStringToWasm0(text, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.class_labels(ptr0, len0, val2);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
  * What a .safetensors file with one tensor, `sample` [batch, channels, height, width] of f32, holds.
  * @param {Uint8Array | number[]} bytes
  * @returns {Sample}
@@ -292,6 +310,70 @@ export function on_panic(listener) {
 }
 
 /**
+ * The mean of q(x_{t-1} | x_t, x_0) (DDPM, eq. 7) for pictures `x_t` and `x_0` of one size: x_0 itself at t = 0.
+ * @param {string} scheduler_json
+ * @param {number} t
+ * @param {Float32Array | number[]} x_t
+ * @param {Float32Array | number[]} x_0
+ * @returns {Float32Array}
+ */
+export function posterior_mean(scheduler_json, t, x_t, x_0) {
+    const val4 = +t;
+    let ptr0, len0, ptr1, len1, ptr2, len2;
+    try {
+        ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passArrayF32ToWasm0(x_t, wasm.__wbindgen_malloc);
+        len1 = WASM_VECTOR_LEN;
+        ptr2 = passArrayF32ToWasm0(x_0, wasm.__wbindgen_malloc);
+        len2 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 4, 4); }
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.posterior_mean(ptr0, len0, val4, ptr1, len1, ptr2, len2);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
+ * The text of the scheduler_config.json to propose for a model that has none: linear betas from 0.0001 to 0.02 in 1000
+ * steps, as DDPM's own models have.
+ * @returns {string}
+ */
+export function proposed_scheduler() {
+    let deferred1_0;
+    let deferred1_1;
+    try {
+        const ret = wasm.proposed_scheduler();
+        deferred1_0 = ret[0];
+        deferred1_1 = ret[1];
+        return getStringFromWasm0(ret[0], ret[1]);
+    } finally {
+        wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+    }
+}
+
+/**
+ * The model in files by their names (paths with slashes, as a dropped folder has them), or in one .zip archive: a folder
+ * of diffusers in any of its layouts, .safetensors or PyTorch's .bin and .pt, in one file or in shards. Nothing in a file
+ * is run; what is no model of this program's is refused with the reason.
+ * @param {Record<string, Uint8Array>} files
+ * @returns {ReadModel}
+ */
+export function read_model(files) {
+    const ret = wasm.read_model(files);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
  * The reconstruction error of a picture (DDIM, table 2): the mean squared error per value, the values (-1 to 1) scaled
  * to 0 to 1, as the terminal's `evaluate --reconstruction` has it.
  * @param {Float32Array | number[]} a
@@ -432,6 +514,10 @@ function __wbg_get_imports() {
             const ret = typeof(arg0) === 'function';
             return ret;
         },
+        __wbg___wbindgen_is_null_c22311b1cc228e3a: function(arg0) {
+            const ret = arg0 === null;
+            return ret;
+        },
         __wbg___wbindgen_is_object_8b968c3ab8e96595: function(arg0) {
             const val = arg0;
             const ret = typeof(val) === 'object' && val !== null;
@@ -493,6 +579,10 @@ function __wbg_get_imports() {
                 wasm.__wbindgen_free(deferred0_0, deferred0_1, 1);
             }
         },
+        __wbg_get_2080c49015e35254: function() { return handleError(function (arg0, arg1) {
+            const ret = Reflect.get(arg0, arg1);
+            return ret;
+        }, arguments); },
         __wbg_get_635eea311fa1a291: function() { return handleError(function (arg0, arg1) {
             const ret = Reflect.get(arg0, arg1);
             return ret;
@@ -541,6 +631,10 @@ function __wbg_get_imports() {
         },
         __wbg_isArray_bcf1376d0d732d08: function(arg0) {
             const ret = Array.isArray(arg0);
+            return ret;
+        },
+        __wbg_isView_7c4f5a7c257b3a84: function(arg0) {
+            const ret = ArrayBuffer.isView(arg0);
             return ret;
         },
         __wbg_iterator_e4c5e8f68ada7b58: function() {
@@ -607,6 +701,10 @@ function __wbg_get_imports() {
             const ret = arg0.next();
             return ret;
         }, arguments); },
+        __wbg_of_9ac17510fda263ca: function() { return handleError(function (arg0) {
+            const ret = new Float32Array(arg0);
+            return ret;
+        }, arguments); },
         __wbg_prototypesetcall_13162965d1fe7aa3: function(arg0, arg1, arg2) {
             Uint8Array.prototype.set.call(getArrayU8FromWasm0(arg0, arg1), arg2);
         },
@@ -637,6 +735,10 @@ function __wbg_get_imports() {
             const len1 = WASM_VECTOR_LEN;
             getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 1, len1, true);
             getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * 0, ptr1, true);
+        },
+        __wbg_toStringTag_1bdd39ac5d866229: function() {
+            const ret = Symbol.toStringTag;
+            return ret;
         },
         __wbg_value_e0f328965e184931: function(arg0) {
             const ret = arg0.value;

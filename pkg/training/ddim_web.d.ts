@@ -9,6 +9,7 @@
  * - `weights`: the weights are damaged, or those of another network
  * - `options`: an option of the call cannot be used
  * - `input`: the numbers or the size do not fit the network
+ * - `memory`: there is not enough memory: a smaller batch or size may do. What was there before is as it was
  * - `device`: there is no usable graphics card, or it failed or has no room
  * - `lost`: the graphics card is gone and was not found again; another call may find it
  * - `diverged`: the network's answer holds numbers that are not finite
@@ -16,7 +17,7 @@
  *
  * A panic throws nothing: see `on_panic`.
  */
-export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "device" | "lost" | "diverged" | "over";
+export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "memory" | "device" | "lost" | "diverged" | "over";
 
 
 
@@ -45,6 +46,8 @@ export interface TrainingImages {
     height?: number;
     /** Default: that of config.json. */
     width?: number;
+    /** The class of each picture, 0 to num_class_embeds - 1, for a network with classes. */
+    labels?: number[];
 }
 /** How a run changes the weights; of a run that is resumed, what is not given stays as it was. */
 export interface TrainingSteps {
@@ -63,7 +66,7 @@ export interface TrainingSteps {
 }
 /** What `Trainer.create()` takes. */
 export interface TrainingOptions extends TrainingImages, TrainingSteps {
-    /** The text of config.json: any network that can be sampled from, without classes. */
+    /** The text of config.json: any network that can be sampled from. */
     config: string;
     /** The text of scheduler_config.json: the chain, and what the network's output means. */
     scheduler: string;
@@ -75,9 +78,24 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
     loss?: string;
     /** 0 to 2^53 - 1. Default 0. */
     seed?: number;
+    /**
+     * The text of class_labels.json: what the classes are called, and which one stands for none (null_class_id). Default:
+     * their numbers; the last one stands for none where only it has no pictures.
+     */
+    class_labels?: string;
+    /** The share of the pictures whose class is not told, so that the model can be guided. Default 0.1 with a null_class_id. */
+    label_dropout?: number;
 }
-/** What `Trainer.resume()` takes: the pictures that the run began with, and what is to be different from now on. */
+/** What `Trainer.resume()` takes: the pictures and labels that the run began with, and what is to be different from now on. */
 export interface ResumeOptions extends TrainingImages, TrainingSteps {}
+
+
+
+/** What `Trainer.part()` gives. */
+export interface TrainingPart {
+    loss: number;
+    gradients: Float32Array<ArrayBuffer>;
+}
 
 
 
@@ -122,6 +140,8 @@ export interface TrainedModel {
     scheduler: string;
     /** diffusion_pytorch_model.safetensors, with the averaged weights. */
     weights: Uint8Array<ArrayBuffer>;
+    /** class_labels.json, of a network with classes. */
+    class_labels?: string;
 }
 /** What a training step does with a picture: x_t = signal x0 + noise eps, and (c_x0 x0 + c_eps eps) is what the network should say. */
 export interface TrainingLevel {
@@ -142,17 +162,14 @@ export interface GradientOptions {
     t: number[];
     /** What happens to each picture, in place of what the scheduler and the loss say of its time step. */
     levels?: TrainingLevel[];
+    /** The class of each picture, for a network with classes. */
+    labels?: number[];
 }
 /** What `Trainer.gradients()` gives. */
 export interface TrainingGradients {
     loss: number;
     /** A .safetensors file with a tensor for each parameter, named as in the weights file. */
     gradients: Uint8Array<ArrayBuffer>;
-}
-/** What `Trainer.part()` gives. */
-export interface TrainingPart {
-    loss: number;
-    gradients: Float32Array<ArrayBuffer>;
 }
 
 
@@ -165,6 +182,8 @@ export interface SchedulerInfo {
     timestep_spacing: string;
     /** Keys of scheduler_config.json that are ignored. */
     unknown_keys: string[];
+    /** What is worth knowing of how it was read, a sentence each. */
+    notes: string[];
 }
 
 
@@ -209,11 +228,11 @@ export class Trainer {
      * Goes on from the bytes that `checkpoint()` gave, with the pictures that the run began with: it goes on as if it had
      * not been interrupted.
      */
-    static resume(checkpoint: Uint8Array | number[], options: ResumeOptions): Promise<Trainer>;
+    static resume(checkpoint: Uint8Array, options: ResumeOptions): Promise<Trainer>;
     /**
      * Takes the weights that another worker's `values()` gave.
      */
-    set_values(values: Float32Array | number[]): void;
+    set_values(values: Float32Array): void;
     /**
      * Makes the next `count` steps (default 1), or as many as are left. After an error the run is as it was after the last
      * good one.
@@ -267,8 +286,8 @@ export interface InitOutput {
     readonly trainer_info: (a: number) => [number, number, number];
     readonly trainer_model: (a: number, b: number, c: number) => any;
     readonly trainer_part: (a: number, b: number, c: number, d: number) => [number, number, number];
-    readonly trainer_resume: (a: number, b: number, c: any) => any;
-    readonly trainer_set_values: (a: number, b: number, c: number) => [number, number];
+    readonly trainer_resume: (a: any, b: any) => any;
+    readonly trainer_set_values: (a: number, b: any) => [number, number];
     readonly trainer_step: (a: number, b: number, c: number) => any;
     readonly trainer_values: (a: number) => [number, number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3: (a: number, b: number, c: any) => [number, number];

@@ -240,7 +240,11 @@ for (const [what, trap] of [
 ]) {
   test(`${what} on the graphics card: on Automatic the model is loaded on the CPU by another instance`, async (t) => {
     const loading = `if (globalThis.broken) throw new Error('asked again'); if (device === 'webgpu') { globalThis.broken = true; ${trap}; }`;
-    const demo = await open(t, { flags: 'swiftShader', hash: 'device=auto&steps=2&batch=1', prepare: packageThat('', loading) });
+    const demo = await open(t, {
+      flags: 'swiftShader',
+      hash: 'device=auto&steps=2&batch=1',
+      prepare: async (context) => void (await cardThat()(context), await packageThat('', loading)(context)),
+    });
     await demo.until('ready');
     assert.match((await demo.notices()).join(), /^The graphics card could not take the model \(it stopped without a word, as it does without memory\), so the CPU is used\.\s/);
     await demo.generate();

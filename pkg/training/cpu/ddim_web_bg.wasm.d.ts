@@ -2,7 +2,6 @@
 /* eslint-disable */
 export const memory: WebAssembly.Memory;
 export const __wbg_trainer_free: (a: number, b: number) => void;
-export const is_software_adapter: (a: any) => number;
 export const on_panic: (a: any) => void;
 export const scheduler_info: (a: number, b: number) => [number, number, number];
 export const start: () => void;
@@ -13,17 +12,12 @@ export const trainer_gradients: (a: number, b: any) => any;
 export const trainer_info: (a: number) => [number, number, number];
 export const trainer_model: (a: number, b: number, c: number) => any;
 export const trainer_part: (a: number, b: number, c: number, d: number) => [number, number, number];
-export const trainer_resume: (a: number, b: number, c: any) => any;
-export const trainer_set_values: (a: number, b: number, c: number) => [number, number];
+export const trainer_resume: (a: any, b: any) => any;
+export const trainer_set_values: (a: number, b: any) => [number, number];
 export const trainer_step: (a: number, b: number, c: number) => any;
 export const trainer_values: (a: number) => [number, number, number];
-export const wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3: (a: number, b: number, c: any) => [number, number];
-export const wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_20: (a: number, b: number, c: any) => [number, number];
-export const wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_21: (a: number, b: number, c: any) => [number, number];
 export const wasm_bindgen__convert__closures_____invoke__h4b85538d5163829d: (a: number, b: number, c: any, d: any) => void;
 export const wasm_bindgen__convert__closures_____invoke__ha3ecd991ccd5086e: (a: number, b: number, c: any) => [number, number];
-export const wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a: (a: number, b: number, c: any) => void;
-export const wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a_19: (a: number, b: number, c: any) => void;
 export const __wbindgen_malloc: (a: number, b: number) => number;
 export const __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
 export const __wbindgen_free: (a: number, b: number, c: number) => void;

@@ -9,6 +9,7 @@
  * - `weights`: the weights are damaged, or those of another network
  * - `options`: an option of the call cannot be used
  * - `input`: the numbers or the size do not fit the network
+ * - `memory`: there is not enough memory: a smaller batch or size may do. What was there before is as it was
  * - `device`: there is no usable graphics card, or it failed or has no room
  * - `lost`: the graphics card is gone and was not found again; another call may find it
  * - `diverged`: the network's answer holds numbers that are not finite
@@ -16,18 +17,7 @@
  *
  * A panic throws nothing: see `on_panic`.
  */
-export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "device" | "lost" | "diverged" | "over";
-
-
-
-/** A `GPUAdapterInfo`, or what a browser has of it. */
-export interface AdapterDescription {
-    vendor?: string;
-    architecture?: string;
-    device?: string;
-    description?: string;
-    isFallbackAdapter?: boolean;
-}
+export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "memory" | "device" | "lost" | "diverged" | "over";
 
 
 
@@ -45,6 +35,8 @@ export interface TrainingImages {
     height?: number;
     /** Default: that of config.json. */
     width?: number;
+    /** The class of each picture, 0 to num_class_embeds - 1, for a network with classes. */
+    labels?: number[];
 }
 /** How a run changes the weights; of a run that is resumed, what is not given stays as it was. */
 export interface TrainingSteps {
@@ -63,7 +55,7 @@ export interface TrainingSteps {
 }
 /** What `Trainer.create()` takes. */
 export interface TrainingOptions extends TrainingImages, TrainingSteps {
-    /** The text of config.json: any network that can be sampled from, without classes. */
+    /** The text of config.json: any network that can be sampled from. */
     config: string;
     /** The text of scheduler_config.json: the chain, and what the network's output means. */
     scheduler: string;
@@ -75,8 +67,15 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
     loss?: string;
     /** 0 to 2^53 - 1. Default 0. */
     seed?: number;
+    /**
+     * The text of class_labels.json: what the classes are called, and which one stands for none (null_class_id). Default:
+     * their numbers; the last one stands for none where only it has no pictures.
+     */
+    class_labels?: string;
+    /** The share of the pictures whose class is not told, so that the model can be guided. Default 0.1 with a null_class_id. */
+    label_dropout?: number;
 }
-/** What `Trainer.resume()` takes: the pictures that the run began with, and what is to be different from now on. */
+/** What `Trainer.resume()` takes: the pictures and labels that the run began with, and what is to be different from now on. */
 export interface ResumeOptions extends TrainingImages, TrainingSteps {}
 
 
@@ -122,6 +121,8 @@ export interface TrainedModel {
     scheduler: string;
     /** diffusion_pytorch_model.safetensors, with the averaged weights. */
     weights: Uint8Array<ArrayBuffer>;
+    /** class_labels.json, of a network with classes. */
+    class_labels?: string;
 }
 /** What a training step does with a picture: x_t = signal x0 + noise eps, and (c_x0 x0 + c_eps eps) is what the network should say. */
 export interface TrainingLevel {
@@ -142,17 +143,14 @@ export interface GradientOptions {
     t: number[];
     /** What happens to each picture, in place of what the scheduler and the loss say of its time step. */
     levels?: TrainingLevel[];
+    /** The class of each picture, for a network with classes. */
+    labels?: number[];
 }
 /** What `Trainer.gradients()` gives. */
 export interface TrainingGradients {
     loss: number;
     /** A .safetensors file with a tensor for each parameter, named as in the weights file. */
     gradients: Uint8Array<ArrayBuffer>;
-}
-/** What `Trainer.part()` gives. */
-export interface TrainingPart {
-    loss: number;
-    gradients: Float32Array<ArrayBuffer>;
 }
 
 
@@ -165,6 +163,8 @@ export interface SchedulerInfo {
     timestep_spacing: string;
     /** Keys of scheduler_config.json that are ignored. */
     unknown_keys: string[];
+    /** What is worth knowing of how it was read, a sentence each. */
+    notes: string[];
 }
 
 
@@ -185,10 +185,6 @@ export class Trainer {
      */
     static create(options: TrainingOptions): Promise<Trainer>;
     /**
-     * Makes the step whose first part was computed here last, with the other parts in order.
-     */
-    finish(losses: Float64Array | number[], gradients: Float32Array[]): TrainingStep;
-    /**
      * The loss and the gradient of every parameter for pictures, noise and time steps of one's own; nothing changes.
      */
     gradients(options: GradientOptions): Promise<TrainingGradients>;
@@ -201,35 +197,16 @@ export class Trainer {
      */
     model(precision?: string | null): Promise<TrainedModel>;
     /**
-     * The loss and the gradients of part `index` of `parts` of the batch of `step`, counted from 0, on the CPU: for
-     * several workers that make a step together. The first part's stay here for `finish`, and only its loss is given.
-     */
-    part(step: number, index: number, parts: number): TrainingPart;
-    /**
      * Goes on from the bytes that `checkpoint()` gave, with the pictures that the run began with: it goes on as if it had
      * not been interrupted.
      */
-    static resume(checkpoint: Uint8Array | number[], options: ResumeOptions): Promise<Trainer>;
-    /**
-     * Takes the weights that another worker's `values()` gave.
-     */
-    set_values(values: Float32Array | number[]): void;
+    static resume(checkpoint: Uint8Array, options: ResumeOptions): Promise<Trainer>;
     /**
      * Makes the next `count` steps (default 1), or as many as are left. After an error the run is as it was after the last
      * good one.
      */
     step(count?: number | null): Promise<TrainingStep>;
-    /**
-     * The weights, all parameters one after the other: for the workers that make a step together.
-     */
-    values(): Float32Array;
 }
-
-/**
- * Whether an adapter is a program on the processor, which is slower there than this package's own code for it.
- * Takes a `GPUAdapterInfo`, of which anything may be missing.
- */
-export function is_software_adapter(info: AdapterDescription): boolean;
 
 /**
  * Calls `listener` with the message of every panic from now on, in place of the listener before. After a panic the
@@ -256,28 +233,23 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
     readonly __wbg_trainer_free: (a: number, b: number) => void;
-    readonly is_software_adapter: (a: any) => number;
     readonly on_panic: (a: any) => void;
     readonly scheduler_info: (a: number, b: number) => [number, number, number];
     readonly start: () => void;
     readonly trainer_checkpoint: (a: number) => any;
     readonly trainer_create: (a: any) => any;
-    readonly trainer_finish: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
     readonly trainer_gradients: (a: number, b: any) => any;
     readonly trainer_info: (a: number) => [number, number, number];
     readonly trainer_model: (a: number, b: number, c: number) => any;
-    readonly trainer_part: (a: number, b: number, c: number, d: number) => [number, number, number];
-    readonly trainer_resume: (a: number, b: number, c: any) => any;
-    readonly trainer_set_values: (a: number, b: number, c: number) => [number, number];
+    readonly trainer_resume: (a: any, b: any) => any;
     readonly trainer_step: (a: number, b: number, c: number) => any;
-    readonly trainer_values: (a: number) => [number, number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_20: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_21: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_15: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_16: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h4b85538d5163829d: (a: number, b: number, c: any, d: any) => void;
     readonly wasm_bindgen__convert__closures_____invoke__ha3ecd991ccd5086e: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a: (a: number, b: number, c: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a_19: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a_14: (a: number, b: number, c: any) => void;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;
@@ -286,7 +258,6 @@ export interface InitOutput {
     readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __wbindgen_destroy_closure: (a: number, b: number) => void;
     readonly __externref_table_dealloc: (a: number) => void;
-    readonly __externref_drop_slice: (a: number, b: number) => void;
     readonly __wbindgen_start: () => void;
 }
 

@@ -9,6 +9,7 @@
  * - `weights`: the weights are damaged, or those of another network
  * - `options`: an option of the call cannot be used
  * - `input`: the numbers or the size do not fit the network
+ * - `memory`: there is not enough memory: a smaller batch or size may do. What was there before is as it was
  * - `device`: there is no usable graphics card, or it failed or has no room
  * - `lost`: the graphics card is gone and was not found again; another call may find it
  * - `diverged`: the network's answer holds numbers that are not finite
@@ -16,18 +17,7 @@
  *
  * A panic throws nothing: see `on_panic`.
  */
-export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "device" | "lost" | "diverged" | "over";
-
-
-
-/** A `GPUAdapterInfo`, or what a browser has of it. */
-export interface AdapterDescription {
-    vendor?: string;
-    architecture?: string;
-    device?: string;
-    description?: string;
-    isFallbackAdapter?: boolean;
-}
+export type ErrorKind = "config" | "scheduler" | "weights" | "options" | "input" | "memory" | "device" | "lost" | "diverged" | "over";
 
 
 
@@ -47,6 +37,8 @@ export interface Info {
     classes: number | null;
     /** Keys of config.json that were ignored. */
     unknown_keys: string[];
+    /** What is worth knowing of how the weights were read, a sentence each. */
+    notes: string[];
 }
 
 
@@ -191,6 +183,8 @@ export interface SchedulerInfo {
     timestep_spacing: string;
     /** Keys of scheduler_config.json that are ignored. */
     unknown_keys: string[];
+    /** What is worth knowing of how it was read, a sentence each. */
+    notes: string[];
 }
 
 
@@ -210,12 +204,12 @@ export class Denoiser {
      * Builds the network of `config_json` (diffusers' config.json) with the bytes of a
      * .safetensors file on `device`, "webgpu" or "cpu".
      */
-    static load(config_json: string, weights: Uint8Array | number[], device: string, options?: LoadOptions | null): Promise<Denoiser>;
+    static load(config_json: string, weights: Uint8Array, device: string, options?: LoadOptions | null): Promise<Denoiser>;
     /**
      * The network's raw output at `x` ([batch, in_channels, height, width] of config.json's
      * sample_size) and time step `t`; `labels` has one class per image of a conditional model.
      */
-    predict(x: Float32Array | number[], batch: number, t: number, labels?: Uint32Array | number[] | null): Promise<Float32Array>;
+    predict(x: Float32Array, batch: number, t: number, labels?: Uint32Array | null): Promise<Float32Array>;
     /**
      * Prepares the rate-distortion curve of a picture; nothing is computed before its `next()`.
      */
@@ -288,12 +282,6 @@ export class Sampler {
 export function expected_tensors(config_json: string): {name: string, shape: number[]}[];
 
 /**
- * Whether an adapter is a program on the processor, which is slower there than this package's own code for it.
- * Takes a `GPUAdapterInfo`, of which anything may be missing.
- */
-export function is_software_adapter(info: AdapterDescription): boolean;
-
-/**
  * Calls `listener` with the message of every panic from now on, in place of the listener before. After a panic the
  * module is of no further use, and calls that were under way never end.
  */
@@ -321,17 +309,16 @@ export interface InitOutput {
     readonly __wbg_ratedistortion_free: (a: number, b: number) => void;
     readonly __wbg_sampler_free: (a: number, b: number) => void;
     readonly denoiser_info: (a: number) => [number, number, number];
-    readonly denoiser_load: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
-    readonly denoiser_predict: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => any;
+    readonly denoiser_load: (a: number, b: number, c: any, d: number, e: number, f: number) => any;
+    readonly denoiser_predict: (a: number, b: any, c: number, d: number, e: number) => any;
     readonly denoiser_rate_distortion: (a: number, b: any) => [number, number, number];
     readonly denoiser_sampler: (a: number, b: any) => [number, number, number];
     readonly denoiser_tuning: (a: number) => [number, number];
     readonly expected_tensors: (a: number, b: number) => [number, number, number];
-    readonly is_software_adapter: (a: any) => number;
     readonly on_panic: (a: any) => void;
     readonly ratedistortion_next: (a: number) => any;
     readonly ratedistortion_total: (a: number) => number;
-    readonly sampler_dissect: (a: number) => any;
+    readonly sampler_dissect: (a: number) => [number, number, number];
     readonly sampler_next: (a: number, b: number, c: number) => any;
     readonly sampler_recoveries: (a: number) => number;
     readonly sampler_shape: (a: number) => [number, number];
@@ -340,12 +327,12 @@ export interface InitOutput {
     readonly scheduler_info: (a: number, b: number) => [number, number, number];
     readonly start: () => void;
     readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_23: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_24: (a: number, b: number, c: any) => [number, number];
-    readonly wasm_bindgen__convert__closures_____invoke__h2646e6c76f63eac3_25: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__h4b85538d5163829d: (a: number, b: number, c: any, d: any) => void;
     readonly wasm_bindgen__convert__closures_____invoke__ha3ecd991ccd5086e: (a: number, b: number, c: any) => [number, number];
     readonly wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a: (a: number, b: number, c: any) => void;
-    readonly wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a_23: (a: number, b: number, c: any) => void;
+    readonly wasm_bindgen__convert__closures_____invoke__hab3c86ab7feba60a_22: (a: number, b: number, c: any) => void;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;

@@ -1,0 +1,36 @@
+/* tslint:disable */
+/* eslint-disable */
+export const memory: WebAssembly.Memory;
+export const __wbg_denoiser_free: (a: number, b: number) => void;
+export const __wbg_ratedistortion_free: (a: number, b: number) => void;
+export const __wbg_sampler_free: (a: number, b: number) => void;
+export const denoiser_info: (a: number) => [number, number, number];
+export const denoiser_load: (a: number, b: number, c: any, d: number, e: number, f: number) => any;
+export const denoiser_predict: (a: number, b: any, c: number, d: number, e: number) => any;
+export const denoiser_rate_distortion: (a: number, b: any) => [number, number, number];
+export const denoiser_sampler: (a: number, b: any) => [number, number, number];
+export const denoiser_tuning: (a: number) => [number, number];
+export const expected_tensors: (a: number, b: number) => [number, number, number];
+export const on_panic: (a: any) => void;
+export const ratedistortion_next: (a: number) => any;
+export const ratedistortion_total: (a: number) => number;
+export const sampler_dissect: (a: number) => [number, number, number];
+export const sampler_next: (a: number, b: number, c: number) => any;
+export const sampler_recoveries: (a: number) => number;
+export const sampler_shape: (a: number) => [number, number];
+export const sampler_total: (a: number) => number;
+export const sampler_unknown_keys: (a: number) => [number, number];
+export const scheduler_info: (a: number, b: number) => [number, number, number];
+export const start: () => void;
+export const wasm_bindgen__convert__closures_____invoke__h4b85538d5163829d: (a: number, b: number, c: any, d: any) => void;
+export const wasm_bindgen__convert__closures_____invoke__ha3ecd991ccd5086e: (a: number, b: number, c: any) => [number, number];
+export const __wbindgen_malloc: (a: number, b: number) => number;
+export const __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
+export const __wbindgen_free: (a: number, b: number, c: number) => void;
+export const __wbindgen_exn_store: (a: number) => void;
+export const __externref_table_alloc: () => number;
+export const __wbindgen_externrefs: WebAssembly.Table;
+export const __wbindgen_destroy_closure: (a: number, b: number) => void;
+export const __externref_table_dealloc: (a: number) => void;
+export const __externref_drop_slice: (a: number, b: number) => void;
+export const __wbindgen_start: () => void;

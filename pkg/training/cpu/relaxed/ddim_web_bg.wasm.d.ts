@@ -1,0 +1,30 @@
+/* tslint:disable */
+/* eslint-disable */
+export const memory: WebAssembly.Memory;
+export const __wbg_trainer_free: (a: number, b: number) => void;
+export const on_panic: (a: any) => void;
+export const scheduler_info: (a: number, b: number) => [number, number, number];
+export const start: () => void;
+export const trainer_checkpoint: (a: number) => any;
+export const trainer_create: (a: any) => any;
+export const trainer_finish: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
+export const trainer_gradients: (a: number, b: any) => any;
+export const trainer_info: (a: number) => [number, number, number];
+export const trainer_model: (a: number, b: number, c: number) => any;
+export const trainer_part: (a: number, b: number, c: number, d: number) => [number, number, number];
+export const trainer_resume: (a: any, b: any) => any;
+export const trainer_set_values: (a: number, b: any) => [number, number];
+export const trainer_step: (a: number, b: number, c: number) => any;
+export const trainer_values: (a: number) => [number, number, number];
+export const wasm_bindgen__convert__closures_____invoke__h4b85538d5163829d: (a: number, b: number, c: any, d: any) => void;
+export const wasm_bindgen__convert__closures_____invoke__ha3ecd991ccd5086e: (a: number, b: number, c: any) => [number, number];
+export const __wbindgen_malloc: (a: number, b: number) => number;
+export const __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
+export const __wbindgen_free: (a: number, b: number, c: number) => void;
+export const __wbindgen_exn_store: (a: number) => void;
+export const __externref_table_alloc: () => number;
+export const __wbindgen_externrefs: WebAssembly.Table;
+export const __wbindgen_destroy_closure: (a: number, b: number) => void;
+export const __externref_table_dealloc: (a: number) => void;
+export const __externref_drop_slice: (a: number, b: number) => void;
+export const __wbindgen_start: () => void;
