@@ -238,6 +238,6 @@ test('a batch that there is no memory for is refused in words', async () => {
   const scheduler = await text('www/models/avatars/scheduler_config.json');
   const images = new Uint8Array(3072).map((_, i) => i % 251);
   const trainer = await Trainer.create({ config, scheduler, images, batch: 4096 });
-  await assert.rejects(trainer.step(), { kind: 'device', message: /batch of 4096 needs \d+ MB.*choose a smaller one/ });
+  await assert.rejects(trainer.step(), { kind: 'memory', message: /training step's batch needs \d+ MiB.*use a smaller batch/ });
   trainer.free();
 });
