@@ -216,7 +216,8 @@ export class Session extends Emitter {
   /** @param {string} view  whose work the status is about from now on */
   #handTo(view) {
     if (view === this.#owner) return;
-    this.#ends.set(this.#owner, { ...this.status });
+    // A model that is on its way is no end of a view's work.
+    if (this.status.state !== 'loading') this.#ends.set(this.#owner, { ...this.status });
     this.#owner = view;
   }
 
