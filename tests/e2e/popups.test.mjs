@@ -39,7 +39,7 @@ test('a menu is used with the keys, and Esc closes it without stopping what the 
   const { keyboard } = demo.page;
   const button = demo.get('save-menu');
   const focused = () => demo.page.evaluate(() => document.activeElement?.firstChild?.textContent);
-  await demo.get('steps').fill('500');
+  await demo.get('steps').fill('1000');
   await demo.get('generate').click();
   await demo.untilStep(1);
 
