@@ -126,7 +126,7 @@ test('a broken config.json is named', async (t) => {
 
 /** @type {[string, (context: import('playwright-core').BrowserContext) => Promise<unknown>, RegExp][]} */
 const schedulers = [
-  ['another kind of scheduler', schedulerWith({ _class_name: 'PNDMScheduler' }), /_class_name: expected .*DDIMScheduler.*, found "PNDMScheduler"/],
+  ['another kind of scheduler', schedulerWith({ _class_name: 'ScoreSdeVeScheduler' }), /_class_name: expected .*DDIMScheduler.*, found "ScoreSdeVeScheduler"/],
   ['null', (context) => context.route(SCHEDULER, (route) => route.fulfill({ body: 'null' })), /scheduler_config\.json: not a JSON object/],
   ['no training steps', schedulerWith({ num_train_timesteps: 0 }), /num_train_timesteps.*found 0/],
   ['text for a number', schedulerWith({ beta_start: 'small' }), /scheduler_config\.json: beta_start: expected a number, found "small"/],
