@@ -16,7 +16,7 @@ import { networkOf } from './networks.mjs';
 const SMALL = 'device=cpu&steps=2&batch=1&rows=1,2&columns=eta&across=0,1&preset=custom&frames=3&task=encode&subject=1&size=8&train_steps=2';
 
 /** Settings with which a view is busy for long. */
-const LONG = 'device=cpu&steps=400&batch=4&preset=custom&rows=400,300,200,100&columns=eta&across=0,0.5,1,sigma_hat';
+const LONG = 'device=cpu&steps=1000&batch=4&preset=custom&rows=400,300,200,100&columns=eta&across=0,0.5,1,sigma_hat';
 
 /** @param {Demo} demo @returns {Promise<string[]>} names of the views */
 const viewsOf = (demo) => demo.page.locator('#tabs a').evaluateAll((tabs) => tabs.map((tab) => String(tab.getAttribute('data-testid')).replace('tab-', '')));

@@ -8,6 +8,9 @@ import { M, equation } from '../../ui/terms.js';
 
 /** @typedef {import('../../ui/pixels.js').Shape} Shape */
 
+/** A slider rests when it has not moved for so long, in ms: while it moves, the pair of pictures is enough to draw. */
+const REST_MS = 100;
+
 export class Mean {
   #noisy = element('canvas', { width: 32, height: 32, role: 'img', 'data-testid': 'forward-posterior-x_t' });
   #mean = element('canvas', { width: 32, height: 32, role: 'img', 'data-testid': 'forward-posterior-mean' });
@@ -15,6 +18,8 @@ export class Mean {
   #shown = null;
   #t = 0;
   #painter = new Painter();
+  /** @type {ReturnType<typeof setTimeout>|undefined} */
+  #resting;
 
   /** @param {string} symbol  MathML of the mean */
   constructor(symbol) {
@@ -40,6 +45,7 @@ export class Mean {
 
   /** Empty canvases. */
   clear() {
+    clearTimeout(this.#resting);
     this.#painter.drop();
     this.#shown = null;
     for (const canvas of [this.#noisy, this.#mean]) contextOf(canvas).clearRect(0, 0, canvas.width, canvas.height);
@@ -49,7 +55,8 @@ export class Mean {
   /** @param {number} t */
   at(t) {
     this.#t = t;
-    if (this.#shown) this.#painter.later('mean', () => this.#paint());
+    clearTimeout(this.#resting);
+    if (this.#shown) this.#resting = setTimeout(() => this.#painter.later('mean', () => this.#paint()), REST_MS);
   }
 
   /** @param {string} where */
