@@ -11,6 +11,8 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 mod bound;
 #[path = "maths/configuration.rs"]
 mod configuration;
+#[path = "maths/dice.rs"]
+mod dice;
 #[path = "maths/discrete.rs"]
 mod discrete;
 #[path = "maths/forward.rs"]

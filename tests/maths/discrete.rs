@@ -5,7 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use ddim_web::discrete::{DiscreteError, Posterior, kl, largest_sigma, marginal};
 
-use crate::{random_input::Dice, support::assert_each_close};
+use crate::{dice::Dice, support::assert_each_close};
 
 fn class(index: usize, classes: usize) -> Vec<f64> {
     (0..classes)

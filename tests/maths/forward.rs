@@ -8,7 +8,7 @@ use ddim_web::{
     schedule::NoiseSchedule,
 };
 
-use crate::{gaussian::schedules, random_input::Dice};
+use crate::{dice::Dice, gaussian::schedules};
 
 /// Pairs of indices: neighbours, and far apart.
 const PAIRS: [(usize, usize); 8] = [

@@ -12,8 +12,8 @@ use ddim_web::{
 };
 
 use crate::{
+    dice::Dice,
     gaussian::schedules,
-    random_input::Dice,
     support::{assert_each_close, perfect, unclipped},
 };
 

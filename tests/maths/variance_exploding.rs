@@ -13,8 +13,8 @@ use ddim_web::{
 };
 
 use crate::{
+    dice::Dice,
     gaussian::schedules,
-    random_input::Dice,
     support::{apply, assert_each_close, perfect},
 };
 

@@ -8,8 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::dice::Dice;
 use crate::memory::most_of;
-use crate::mutate::{Dice, mutated};
+use crate::mutate::mutated;
 use crate::targets::{Target, targets};
 
 /// Cases of each reader where nobody asks for more.
