@@ -193,7 +193,7 @@ function quiet(session) {
 /** Fetches the view that the address names, which is shown a little later: that tells whether it could be had. */
 function fetchEarly() {
   const name = new URLSearchParams(location.hash.replace(/^#/, '')).get('view') ?? '';
-  if (Object.hasOwn(VIEWS, name)) VIEWS[name].load().catch(() => {});
+  if (OFFERED.includes(name)) VIEWS[name].load().catch(() => {});
 }
 
 async function start() {
