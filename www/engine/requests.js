@@ -12,6 +12,13 @@ function startWorker(script) {
   }
 }
 
+/**
+ * Those that are waited for. A worker that waits itself keeps nothing alive in Firefox: with a request under way that only
+ * its own listener knows of, it would be collected, and the request never settled.
+ * @type {Set<Requests>}
+ */
+const awaited = new Set();
+
 export class Requests {
   /** @type {Worker} */
   #worker;
@@ -43,6 +50,7 @@ export class Requests {
     this.#worker.terminate();
     for (const { reject } of this.#pending.values()) reject(this.#end);
     this.#pending.clear();
+    awaited.delete(this);
   }
 
   /** Says something that has no answer. @param {object} message */
@@ -59,6 +67,7 @@ export class Requests {
     const request = this.#requests;
     if (this.#end) return { request, answer: Promise.reject(this.#end) };
     const answer = new Promise((resolve, reject) => this.#pending.set(request, { resolve, reject, onEvent }));
+    awaited.add(this);
     this.#worker.postMessage({ ...message, request }, transfer);
     return { request, answer };
   }
@@ -73,6 +82,7 @@ export class Requests {
     const { request } = data;
     const pending = this.#pending.get(request);
     if (data.type === 'answer' || data.type === 'failed') this.#pending.delete(request);
+    if (this.#pending.size === 0) awaited.delete(this);
     if (data.type === 'answer') pending?.resolve(data.value);
     else if (data.type === 'failed') pending?.reject(new Failure(data.kind, data.message));
     else pending?.onEvent?.(data);
