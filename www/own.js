@@ -1,4 +1,4 @@
-// The models that were trained in this browser, as entries of the list of models.
+// The visitor’s own models, as entries of the list of models: trained in this browser, or brought along.
 
 import { readAll, write } from './database.js';
 import { settingOf } from './state.js';
@@ -15,6 +15,7 @@ import { settingOf } from './state.js';
  * @property {string[]} [labels]  what its classes are called, where it has some
  * @property {number} [nullLabel]  the class that stands for none
  * @property {string} [classLabels]  the text of class_labels.json
+ * @property {string} [origin]  where it was brought from, as people read it; none where it was trained here
  */
 
 /** The first one of a visitor has this id, the others a number after it. */
@@ -24,7 +25,7 @@ const ID = 'mine';
 const previews = new Map();
 
 /** @param {Record} record @returns {import('./models.js').Model} */
-export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels }) {
+export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels, origin }) {
   const before = previews.get(id);
   if (before) URL.revokeObjectURL(before);
   const address = preview ? URL.createObjectURL(preview) : '';
@@ -33,7 +34,7 @@ export function modelOf({ id, name, note, config, scheduler, weights, preview, l
     id, name, note, path: `own/${id}/`,
     ...(labels && { labels }),
     ...(nullLabel !== undefined && { nullLabel }),
-    own: { files: { config, scheduler, weights }, preview: address, bytes: weights.size, ...(classLabels && { classLabels }) },
+    own: { files: { config, scheduler, weights }, preview: address, bytes: weights.size, ...(classLabels && { classLabels }), ...(origin && { origin }) },
   };
 }
 

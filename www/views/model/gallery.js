@@ -9,10 +9,19 @@ import { element } from '../../ui/dom.js';
 export class Gallery {
   /** @type {Map<string, {radio: HTMLInputElement, size: HTMLElement, state: HTMLElement}>} by the model's id */
   #entries = new Map();
+  /** @type {HTMLButtonElement} */
+  #own;
 
-  /** @param {Model[]} models @param {(id: string) => void} onOpen  hears of a hand that opens one */
-  constructor(models, onOpen) {
+  /**
+   * @param {Model[]} models @param {(id: string) => void} onOpen  hears of a hand that opens one
+   * @param {() => void} onOwn  hears of a hand that wants to bring one along
+   */
+  constructor(models, onOpen, onOwn) {
     this.onOpen = onOpen;
+    this.#own = element('button', { type: 'button', className: 'own-card', 'data-testid': 'model-own-card' },
+      element('span', { className: 'plus', 'aria-hidden': 'true' }), element('span', { className: 'model-name' }, 'Your own model'),
+      element('span', { className: 'quiet' }, 'Files, a folder, a zip or a link; or drop it anywhere'));
+    this.#own.addEventListener('click', onOwn);
     this.root = element('fieldset', { className: 'gallery' });
     this.list(models);
   }
@@ -20,7 +29,7 @@ export class Gallery {
   /** @param {Model[]} models */
   list(models) {
     this.#entries.clear();
-    this.root.replaceChildren(element('legend', { className: 'unseen' }, 'Models'), ...models.map((model) => this.#card(model)));
+    this.root.replaceChildren(element('legend', { className: 'unseen' }, 'Models'), ...models.map((model) => this.#card(model)), this.#own);
   }
 
   /** @param {Model} model */
