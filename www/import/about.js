@@ -13,6 +13,9 @@ const MOST_NOTES = 6;
 /** @param {number} bytes */
 const size = (bytes) => (bytes < 1e9 ? `${megabytes(bytes)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
 
+/** @param {number} count */
+const work = (count) => (count < 1e9 ? `${(count / 1e6).toFixed(1)} million` : `${(count / 1e9).toFixed(count < 1e10 ? 1 : 0)} billion`);
+
 /** @param {Found} found @returns {string} */
 function classes({ labels, needs: { classes: count } }) {
   if (!count) return 'none: it draws what it likes';
@@ -37,9 +40,9 @@ export function aboutModel(found, origin) {
     { name: 'Classes', value: classes(found) },
     { name: 'Parameters', value: inMillions(needs.parameters) },
     { name: 'Weights', value: bytes > 0 ? size(bytes) : 'size unknown', note: files(weights) },
-    { name: 'Work', value: `${(needs.multiply_adds / 1e9).toFixed(needs.multiply_adds < 1e10 ? 2 : 0)} billion multiply-adds`, note: 'for one step of one picture' },
-    { name: 'Memory on the processor', value: `at least ${size(needs.memory_f32)}`, note: 'for each core that computes' },
-    { name: 'Memory on a graphics card', value: `at least ${size(needs.memory_f32)}`, note: `with numbers of 16 bits ${size(needs.memory_f16)}` },
+    { name: 'Work', value: `${work(needs.multiply_adds)} multiply-adds`, note: 'for one step of one picture' },
+    { name: 'Memory, CPU', value: `at least ${size(needs.memory_f32)}`, note: 'for each core that computes' },
+    { name: 'Memory, WebGPU', value: `at least ${size(needs.memory_f32)}`, note: `with numbers of 16 bits ${size(needs.memory_f16)}` },
   ]);
   const list = element('ul', { className: 'own-notes', 'data-testid': 'own-notes', hidden: notes.length === 0 },
     ...notes.slice(0, MOST_NOTES).map((note) => element('li', {}, `${note.charAt(0).toUpperCase()}${note.slice(1)}${note.endsWith('.') ? '' : '.'}`)));

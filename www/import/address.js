@@ -9,7 +9,7 @@ const HUB_HOSTS = ['huggingface.co', 'www.huggingface.co', 'hf.co'];
 const LONGEST = 2000;
 
 /** What stands in the place of an owner on the hub, and leads to something else than a model. @type {Record<string, string>} */
-const NO_MODELS = { datasets: 'a data set', spaces: 'a Space', papers: 'a paper', collections: 'a collection', docs: 'a page of its manual', models: 'a list of models', blog: 'an article', organizations: 'an organisation' };
+const NO_MODELS = { datasets: 'a data set', spaces: 'a Space', papers: 'a paper', collections: 'a collection', docs: 'a page of its manual', models: 'a list of models', blog: 'an article', organizations: 'an organisation', api: 'its interface for programs' };
 
 /**
  * @typedef {object} Address
@@ -43,9 +43,8 @@ function decoded(part) {
 
 /** @param {string[]} parts  of a path on the hub @returns {Address} @throws {Error} a sentence */
 function onHub(parts) {
-  const elsewhere = NO_MODELS[parts[0]];
-  if (elsewhere) throw new Error(`This is the address of ${elsewhere} on the hub; take that of a model.`);
   if (parts[0] === 'api' && parts[1] === 'models') return onHub(parts.slice(2));
+  if (Object.hasOwn(NO_MODELS, parts[0] ?? '')) throw new Error(`This is the address of ${NO_MODELS[parts[0]]} on the hub; take that of a model.`);
   // The oldest models have no owner.
   const verb = parts.findIndex((part) => ['tree', 'blob', 'resolve', 'raw', 'blame', 'commits', 'commit', 'discussions'].includes(part));
   const names = verb < 0 ? parts.slice(0, 2) : parts.slice(0, verb);
@@ -58,9 +57,9 @@ function onHub(parts) {
   const length = rest[0] === 'refs' ? 3 : 1;
   const revision = rest.slice(0, length).join('/') || 'main';
   rest = rest.slice(length);
-  const names_a_file = reads && ['blob', 'resolve', 'raw', 'blame'].includes(parts[verb]);
+  const namesFile = reads && ['blob', 'resolve', 'raw', 'blame'].includes(parts[verb]);
   const path = rest.join('/');
-  const [folder, last] = names_a_file ? split(path) : [path && `${path}/`, ''];
+  const [folder, last] = namesFile ? split(path) : [path && `${path}/`, ''];
   const file = holdsWeights(last) ? last : '';
   const within = [...folder.split('/').filter(Boolean), ...(file ? [file] : [])];
   const plain = revision === 'main' && within.length === 0 && names.length === 2;

@@ -42,7 +42,7 @@ class Import {
   #work = new AbortController();
   /** @type {Reader|null} */
   #reader = null;
-  #title = element('h2', { id: 'own-title' }, 'Your own model');
+  #title = element('h2', { id: 'own-title', tabIndex: -1 }, 'Your own model');
   #inside = element('div', { className: 'own-inside' });
   #buttons = element('div', { className: 'own-buttons' });
 
@@ -184,6 +184,8 @@ class Import {
       this.#take(found, scheduler, about, again ? () => this.#tell(found, question, about, again) : null);
     }, true);
     this.#show(about.name, [aboutModel(found, about.origin), ...(question ? [question.root] : []), problem], [use, button('Cancel', 'own-no', this.#close)]);
+    // To be read from the top.
+    this.#title.focus();
   }
 
   /** @param {Found} found @param {string} scheduler @param {{id: string, name: string, origin: string}} about @param {(() => void)|null} again */
@@ -207,7 +209,8 @@ class Import {
         this.#fail(why);
         return;
       }
-      const said = [...found.notes, ...notes];
+      // Of the tensors' names the engine tells when it has loaded them.
+      const said = notes.filter((note) => !note.startsWith('weights: '));
       if (said.length > 0) session.tell('own', `${about.name}: ${said.join('; ')}.`);
       this.dialog.close();
     } catch (error) {

@@ -4,11 +4,14 @@
 import { Failure } from '../engine/errors.js';
 import { megabytes } from '../ui/words.js';
 
-/** Nothing more for this long is a connection that has broken, in ms. */
-const STALL = 30_000;
-
-/** Waits before another try, in ms; after the last one it is told. Bytes that come begin the list anew. */
-const WAITS = [500, 2000, 5000];
+/**
+ * @typedef {object} Patience
+ * @property {number} stall  nothing more for this long is a connection that has broken, in ms
+ * @property {number[]} waits  before each other try, in ms; after the last one it is told. Bytes that come begin the list anew
+ *
+ * @type {Patience}
+ */
+const PATIENCE = { stall: 30_000, waits: [500, 2000, 5000] };
 
 /** Pieces are put into one Blob, which the browser may keep on a disk, from so many bytes on. */
 const PIECE = 8 * 2 ** 20;
@@ -54,11 +57,14 @@ export class Download {
   /** What the server said of the version. @type {string|null} */
   #tag = null;
   #done = false;
+  /** Whether anybody has answered so far. */
+  #met = false;
 
-  /** @param {URL} url @param {string} name  for messages */
-  constructor(url, name) {
+  /** @param {URL} url @param {string} name  for messages @param {Patience} [patience] */
+  constructor(url, name, patience = PATIENCE) {
     this.url = url;
     this.name = name;
+    this.patience = patience;
   }
 
   /** Whether all of it is there. */
@@ -106,8 +112,9 @@ export class Download {
         signal.throwIfAborted();
         if (!(error instanceof Broken)) throw error;
         if (this.have > before) tries = 0;
-        if (tries === WAITS.length) throw new Failure('download', error.message);
-        await wait(WAITS[tries], signal);
+        const { waits } = this.patience;
+        if (tries === waits.length) throw new Failure('download', error.message);
+        await wait(waits[tries], signal);
         tries += 1;
       }
     }
@@ -118,7 +125,7 @@ export class Download {
     const end = new AbortController();
     const stop = () => end.abort();
     signal.addEventListener('abort', stop, { once: true });
-    let patience = setTimeout(stop, STALL);
+    let patience = setTimeout(stop, this.patience.stall);
     try {
       const response = await this.#ask(count, end.signal);
       if (!response.body) throw new Broken(`The download of ${this.name} brought nothing.`);
@@ -130,7 +137,7 @@ export class Download {
         });
         clearTimeout(patience);
         if (done) return this.#end(count);
-        patience = setTimeout(stop, STALL);
+        patience = setTimeout(stop, this.patience.stall);
         this.#take(value);
         if (this.size > 0 && this.have >= this.size) this.#done = true;
         onBytes(this.have, this.size);
@@ -151,8 +158,11 @@ export class Download {
     const last = Number.isFinite(count) ? count - 1 : '';
     const headers = this.have > 0 || last !== '' ? { Range: `bytes=${this.have}-${last}` } : undefined;
     const response = await fetch(this.url, { headers, signal, credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(() => {
-      throw new Broken(`${this.name} could not be read from ${host}: nobody answers, or ${host} does not allow other pages to read it (CORS).`);
+      const sentence = `${this.name} could not be read from ${host}: nobody answers, or it does not allow other pages to read it (CORS), or leads to where that is not allowed.`;
+      // What has never answered will hardly do so in a moment; whoever knows better can ask again.
+      throw this.#met ? new Broken(sentence) : new Failure('download', sentence);
     });
+    this.#met = true;
     if (response.status === 416 && this.have > 0) {
       this.drop();
       throw new Broken(`The download of ${this.name} could not go on.`);

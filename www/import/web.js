@@ -146,7 +146,7 @@ export class WebSource {
     const url = urlOf(this.address, name);
     const head = await fetch(url, { method: 'HEAD', signal, credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(() => {
       signal.throwIfAborted();
-      throw new Failure('download', `${name} could not be read from ${url.host}: nobody answers, or ${url.host} does not allow other pages to read it (CORS).`);
+      throw new Failure('download', `${name} could not be read from ${url.host}: nobody answers, or it does not allow other pages to read it (CORS), or leads to where that is not allowed.`);
     });
     if (head.status === 401 || head.status === 403) throw new Failure('download', `${url.host} wants a login for ${name} (HTTP ${head.status}), which this page cannot give; download the files yourself and drop them here.`);
     // Servers answer a wrong address with a page surprisingly often.

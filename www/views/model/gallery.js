@@ -37,9 +37,7 @@ export class Gallery {
     const { id, name, note } = model;
     const radio = element('input', { type: 'radio', name: 'model-open', value: id, 'data-testid': `model-option-${id}` });
     radio.addEventListener('change', () => this.onOpen(id));
-    const picture = element('img', { alt: `Pictures that ${name} made`, width: 266, height: 266, decoding: 'async' });
-    picture.addEventListener('error', () => picture.classList.add('missing'));
-    picture.src = previewOf(model);
+    const picture = previewOf(model) ? this.#picture(model) : element('span', { className: 'no-picture quiet' }, 'No pictures yet');
     const size = element('span', { className: 'size' });
     const state = element('span', { className: 'state-of' });
     this.#entries.set(id, { radio, size, state });
@@ -47,6 +45,14 @@ export class Gallery {
       element('span', { className: 'words' },
         element('span', { className: 'model-name' }, radio, name), element('span', { className: 'quiet' }, note),
         element('span', { className: 'meta' }, size, state)));
+  }
+
+  /** @param {Model} model */
+  #picture(model) {
+    const picture = element('img', { alt: `Pictures that ${model.name} made`, width: 266, height: 266, decoding: 'async' });
+    picture.addEventListener('error', () => picture.classList.add('missing'));
+    picture.src = previewOf(model);
+    return picture;
   }
 
   /** @param {string} id  of the one that is open */
