@@ -25,7 +25,7 @@ MODELS = {
     "flat": (
         dict(sample_size=8, in_channels=1, out_channels=1, block_out_channels=(8, 8), down_block_types=DOWN,
              up_block_types=ATTENTION),
-        dict(num_train_timesteps=1000)),
+        dict(num_train_timesteps=1000, beta_end=0.01)),
     "subfolders": (
         dict(sample_size=16, block_out_channels=(8, 8, 8), resnet_time_scale_shift="scale_shift",
              down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
@@ -43,7 +43,7 @@ MODELS = {
     "fp16": (
         dict(sample_size=12, in_channels=1, out_channels=1, block_out_channels=(8, 8), down_block_types=DOWN,
              up_block_types=ATTENTION, downsample_padding=0, flip_sin_to_cos=False, freq_shift=1),
-        dict(num_train_timesteps=1000, prediction_type="v_prediction", timestep_spacing="linspace")),
+        dict(num_train_timesteps=1000, prediction_type="v_prediction", steps_offset=1)),
 }
 
 

@@ -52,7 +52,8 @@ class Import {
     this.dialog = element('dialog', { className: 'own', 'aria-labelledby': 'own-title', 'data-testid': 'own-dialog' }, this.#title, this.#inside, this.#buttons);
     // Esc and Ctrl+Enter mean something else for the page behind it.
     this.dialog.addEventListener('keydown', (event) => event.stopPropagation());
-    this.dialog.addEventListener('close', () => this.#end());
+    // The event comes a little later: it may be open again by then.
+    this.dialog.addEventListener('close', () => this.dialog.open || this.#end());
     document.body.append(this.dialog);
   }
 
@@ -65,13 +66,18 @@ class Import {
     buttons[0]?.focus();
   }
 
-  #close = () => this.dialog.close();
+  #close = () => {
+    this.dialog.close();
+    this.#end();
+  };
 
   /** Closed by whatever means: nothing goes on, and settings that name what is not there name what is. */
   #end() {
     this.#work.abort();
     this.#work = new AbortController();
     this.#reader = null;
+    this.#inside.replaceChildren();
+    this.#buttons.replaceChildren();
     const { session } = this;
     if (session.wanted) session.settings.set('model', session.model.id);
   }
@@ -203,7 +209,7 @@ class Import {
       this.#buttons.replaceChildren();
       const { session } = this;
       const why = await adopt(session, { ...about, found, scheduler, weights });
-      reader.done(found);
+      reader.done();
       if (why) {
         await session.loading;
         this.#fail(why);
@@ -212,7 +218,7 @@ class Import {
       // Of the tensors' names the engine tells when it has loaded them.
       const said = notes.filter((note) => !note.startsWith('weights: '));
       if (said.length > 0) session.tell('own', `${about.name}: ${said.join('; ')}.`);
-      this.dialog.close();
+      this.#close();
     } catch (error) {
       if (!signal.aborted) this.#fail(oneLine(error), again);
     }
@@ -223,7 +229,8 @@ class Import {
     const rest = this.session.loaded ? element('p', { className: 'quiet' }, `${this.session.model.name} is in use as before.`) : '';
     const close = button('Close', 'own-no', this.#close);
     const text = /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
-    const words = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+    // A name of a file or a model is spelled as it is.
+    const words = /^[a-z]+[\s,:]/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
     this.#show('This model cannot be used', [element('p', { role: 'alert', 'data-testid': 'own-error' }, words), ...(rest ? [rest] : [])], again ? [button('Try again', 'own-again', again, true), close] : [close]);
   }
 }

@@ -8,9 +8,9 @@ import { megabytes } from '../ui/words.js';
  * @typedef {object} Patience
  * @property {number} stall  nothing more for this long is a connection that has broken, in ms
  * @property {number[]} waits  before each other try, in ms; after the last one it is told. Bytes that come begin the list anew
- *
- * @type {Patience}
  */
+
+/** @type {Patience} */
 const PATIENCE = { stall: 30_000, waits: [500, 2000, 5000] };
 
 /** Pieces are put into one Blob, which the browser may keep on a disk, from so many bytes on. */

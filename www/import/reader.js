@@ -12,7 +12,7 @@ import { MOST_BYTES } from './download.js';
  * @property {(name: string, signal: AbortSignal) => Promise<Uint8Array>} text
  * @property {(name: string, count: number, signal: AbortSignal) => Promise<Uint8Array>} start
  * @property {(name: string, onBytes: import('./download.js').OnBytes, signal: AbortSignal) => Promise<Blob>} whole
- * @property {(names: string[]) => void} forget
+ * @property {() => void} forget  nothing that has come is wanted any more
  *
  * @typedef {import('../../pkg/figures/ddim_web.js').ModelOutline} Outline
  * @typedef {import('../../pkg/figures/ddim_web.js').NetworkNeeds} Needs
@@ -74,6 +74,17 @@ export class Reader {
    * @throws {Error} a sentence
    */
   async look(onBytes) {
+    try {
+      return await this.#look(onBytes);
+    } catch (error) {
+      // Next time it may be another file.
+      if (!this.signal.aborted) this.source.forget();
+      throw error;
+    }
+  }
+
+  /** @param {import('./download.js').OnBytes} onBytes @returns {Promise<Found>} */
+  async #look(onBytes) {
     const names = await this.source.names(this.signal);
     if (names.length === 0) throw new Failure('input', 'There are no files of a model here: no config.json, and no weights.');
     const found = names.length === 1 && ZIP.test(names[0]) ? await this.#unpack(names[0], onBytes) : await this.#outline(names);
@@ -172,7 +183,7 @@ export class Reader {
     const [only] = found.weights;
     if (found.weights.length === 1 && only.toLowerCase().endsWith('.safetensors')) {
       const start = await this.#startOf(blobs[only]);
-      await this.#checked(() => this.#ask({ type: 'check', config: found.config, files: [{ start, size: blobs[only].size }] }), found);
+      await this.#checked(() => this.#ask({ type: 'check', config: found.config, files: [{ start, size: blobs[only].size }] }));
       this.#rest();
       return { weights: blobs[only], notes: [] };
     }
@@ -183,15 +194,15 @@ export class Reader {
       const more = await this.#ask({ type: 'check', config: found.config, files: [{ start, size: weights.size }] });
       this.#rest();
       return { weights, notes: [...notes, ...more].filter((note) => !found.notes.includes(note)) };
-    }, found);
+    });
   }
 
-  /** What is refused now that it is there is not kept for another try. @template T @param {() => Promise<T>} work @param {Found} found @returns {Promise<T>} */
-  async #checked(work, { weights }) {
+  /** What is refused now that it is there is not kept for another try. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+  async #checked(work) {
     try {
       return await work();
     } catch (error) {
-      this.source.forget(weights);
+      this.source.forget();
       throw error;
     }
   }
@@ -206,9 +217,9 @@ export class Reader {
     return (await this.#ask({ type: 'schedule', text })).notes;
   }
 
-  /** The files were read, and are kept elsewhere. @param {Found} found */
-  done(found) {
-    this.source.forget(found.weights);
+  /** The files were read, and are kept elsewhere. */
+  done() {
+    this.source.forget();
     this.#rest();
   }
 }

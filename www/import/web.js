@@ -26,7 +26,7 @@ const NAMES = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.f
 const downloads = new Map();
 
 /** @param {URL} url @param {string} name @returns {Download} */
-export function downloadOf(url, name) {
+function downloadOf(url, name) {
   const download = downloads.get(url.href) ?? new Download(url, name);
   downloads.set(url.href, download);
   return download;
@@ -73,19 +73,16 @@ export class WebSource {
     return this.#download(name).whole(onBytes, signal);
   }
 
-  /** It was read, or is of no use: nothing of it stays. @param {string[]} names */
-  forget(names) {
-    for (const name of names) downloads.delete(this.#url(name).href);
-  }
-
-  /** @param {string} name */
-  #url(name) {
-    return this.#urls.get(name) ?? urlOf(this.address, name);
+  /** All was read, or is of no use: nothing of it stays. */
+  forget() {
+    for (const { href } of this.#urls.values()) downloads.delete(href);
   }
 
   /** @param {string} name */
   #download(name) {
-    return downloadOf(this.#url(name), name);
+    const url = this.#urls.get(name) ?? urlOf(this.address, name);
+    this.#urls.set(name, url);
+    return downloadOf(url, name);
   }
 
   /** @param {string[]} names */
