@@ -14,6 +14,8 @@ mod layouts;
 mod memory;
 #[path = "readers/mutate.rs"]
 mod mutate;
+#[path = "readers/outline.rs"]
+mod outline;
 #[path = "readers/targets.rs"]
 mod targets;
 
