@@ -94,6 +94,11 @@ export class Reader {
     return found;
   }
 
+  /** What no device of a page can hold. @param {Needs} needs */
+  #refuseMemory({ memory_f16: bytes }) {
+    if (bytes > MOST_BYTES) throw new Failure('memory', `This network needs at least ${(bytes / 1e9).toFixed(1)} GB, even with numbers of 16 bits; a page has ${Math.floor(MOST_BYTES / 1e9)} GB at most.`);
+  }
+
   /** @param {string} name @param {import('./download.js').OnBytes} onBytes @returns {Promise<Found>} */
   async #unpack(name, onBytes) {
     this.#refuseSize(name);
@@ -101,8 +106,9 @@ export class Reader {
     const read = await this.#ask({ type: 'read', files: { [name]: archive } });
     const { config, scheduler, labels, null_label: nullLabel, notes, weights } = read;
     const start = await this.#startOf(weights);
-    const more = await this.#ask({ type: 'check', config, files: [{ start, size: weights.size }] });
     const needs = await this.#ask({ type: 'needs', config });
+    this.#refuseMemory(needs);
+    const more = await this.#ask({ type: 'check', config, files: [{ start, size: weights.size }] });
     // What it took to read it is not needed any more.
     this.#rest();
     return { config, scheduler, labels, nullLabel, notes: [...notes, ...more], weights: [name], bytes: archive.size, needs, ready: weights };
@@ -145,6 +151,7 @@ export class Reader {
     const { config, scheduler, labels, null_label: nullLabel, notes, weights } = outline;
     weights.forEach((name) => this.#refuseSize(name));
     const needs = await this.#ask({ type: 'needs', config });
+    this.#refuseMemory(needs);
     const known = weights.every((name) => name.toLowerCase().endsWith('.safetensors'));
     /** @type {string[]} */
     let more = [];
