@@ -157,7 +157,8 @@ export class Download {
     // compared instead.
     const last = Number.isFinite(count) ? count - 1 : '';
     const headers = this.have > 0 || last !== '' ? { Range: `bytes=${this.have}-${last}` } : undefined;
-    const response = await fetch(this.url, { headers, signal, credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(() => {
+    // What comes is kept here: the browser need not do so once more.
+    const response = await fetch(this.url, { headers, signal, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(() => {
       const sentence = `${this.name} could not be read from ${host}: nobody answers, or it does not allow other pages to read it (CORS), or leads to where that is not allowed.`;
       // What has never answered will hardly do so in a moment; whoever knows better can ask again.
       throw this.#met ? new Broken(sentence) : new Failure('download', sentence);

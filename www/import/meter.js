@@ -14,7 +14,9 @@ export class Meter {
   #figures = element('p', { className: 'quiet', 'data-testid': 'own-figures' });
   /** @type {{at: number, have: number}[]} */
   #past = [];
-  #shown = -Infinity;
+  #size = 0;
+  /** Whether what has been told is to be shown soon. */
+  #waits = false;
 
   constructor() {
     this.root = element('div', { className: 'own-meter' }, this.#bar, this.#figures);
@@ -24,11 +26,19 @@ export class Meter {
   tell(have, size) {
     const at = performance.now();
     this.#past = [...this.#past.filter((moment) => at - moment.at < WINDOW), { at, have }];
-    if (at - this.#shown < INTERVAL && have !== size) return;
-    this.#shown = at;
+    this.#size = size;
+    if (this.#waits) return;
+    this.#waits = true;
+    setTimeout(() => this.#show(), INTERVAL);
+  }
+
+  #show() {
+    this.#waits = false;
+    const size = this.#size;
+    const [first] = this.#past;
+    const { at, have } = this.#past[this.#past.length - 1];
     if (size > 0) Object.assign(this.#bar, { max: size, value: have });
     else this.#bar.removeAttribute('value');
-    const [first] = this.#past;
     const speed = at > first.at ? ((have - first.have) / (at - first.at)) * 1000 : 0;
     const left = size > 0 && speed > 0 && have < size ? `, ${duration(((size - have) / speed) * 1000)} left` : '';
     this.#figures.textContent = `${megabytes(have)}${size > 0 ? ` of ${megabytes(size)}` : ''} MB${speed > 0 ? ` · ${megabytes(speed)} MB/s${left}` : ''}`;
