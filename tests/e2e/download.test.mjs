@@ -57,6 +57,14 @@ test('a server that knows nothing of parts sends all of it again', async () => {
   assert.ok(await same(await download().whole(() => {}, signal)));
 });
 
+test('where parts cannot be asked for, the whole is read as far as it is wanted', async () => {
+  other.faults = [{ path: /./, closedInParts: true }];
+  const file = download();
+  assert.deepEqual(Buffer.from(await file.start(100, signal)), bytes.subarray(0, 100));
+  assert.ok(await same(await file.whole(() => {}, signal)));
+  assert.deepEqual(other.asked, [`GET ${FILE} bytes=0-99`, `GET ${FILE}`, `GET ${FILE}`]);
+});
+
 test('what was stopped goes on from there, unless the file is another one', async () => {
   for (const [etag, range] of [['"1"', /bytes=[1-9]\d*-$/], ['"2"', /safetensors$/]]) {
     Object.assign(other, { asked: [], faults: [{ path: /./, times: 1, stalls: 50_000 }] });

@@ -20,6 +20,7 @@ import { ROOT } from './demo.mjs';
  * @property {number} [stalls]  after so many bytes
  * @property {number} [claims]  so many bytes, whatever there is
  * @property {boolean} [whole]  whether it knows nothing of parts
+ * @property {boolean} [closedInParts]  whether whoever asks for a part gets no answer
  * @property {string} [etag]  another version
  */
 
@@ -68,6 +69,7 @@ export class Elsewhere {
     this.asked.push([method, path, headers.range].filter(Boolean).join(' '));
     const fault = method === 'GET' ? this.#faultOf(path) : this.faults.find((each) => each.path.test(path) && (each.status ?? each.location ?? each.closed ?? each.type));
     if (!fault?.closed) response.setHeader('Access-Control-Allow-Origin', '*').setHeader('Access-Control-Expose-Headers', 'ETag, Content-Range');
+    if (fault?.closedInParts && headers.range) return response.destroy();
     if (fault?.location) return response.writeHead(302, { Location: fault.location }).end();
     if (fault?.status) return response.writeHead(fault.status).end('no');
     const file = fault?.body !== undefined ? Buffer.from(fault.body) : await this.#file(path);

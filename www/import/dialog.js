@@ -86,6 +86,8 @@ class Import {
   async ask(written) {
     const { session } = this;
     await style();
+    // Another link may have been followed meanwhile.
+    if (!written) return;
     this.#work.abort();
     const address = this.#addressOf(written);
     if (!address) return;

@@ -59,6 +59,8 @@ export class Download {
   #done = false;
   /** Whether anybody has answered so far. */
   #met = false;
+  /** Whether parts may be asked for. Some browsers ask a server first, which may know nothing of that. */
+  #inParts = true;
 
   /** @param {URL} url @param {string} name  for messages @param {Patience} [patience] */
   constructor(url, name, patience = PATIENCE) {
@@ -156,13 +158,18 @@ export class Download {
     // No If-Range: browsers would have to ask other servers first whether they take it, and many do not. What comes is
     // compared instead.
     const last = Number.isFinite(count) ? count - 1 : '';
-    const headers = this.have > 0 || last !== '' ? { Range: `bytes=${this.have}-${last}` } : undefined;
+    const headers = this.#inParts && (this.have > 0 || last !== '') ? { Range: `bytes=${this.have}-${last}` } : undefined;
     // What comes is kept here: the browser need not do so once more.
     const response = await fetch(this.url, { headers, signal, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(() => {
+      if (headers && !this.#met && !signal.aborted) {
+        this.#inParts = false;
+        return null;
+      }
       const sentence = `${this.name} could not be read from ${host}: nobody answers, or it does not allow other pages to read it (CORS), or leads to where that is not allowed.`;
       // What has never answered will hardly do so in a moment; whoever knows better can ask again.
       throw this.#met ? new Broken(sentence) : new Failure('download', sentence);
     });
+    if (!response) return this.#ask(count, signal);
     this.#met = true;
     if (response.status === 416 && this.have > 0) {
       this.drop();
