@@ -21,7 +21,7 @@ use crate::random::{Purpose, stream, unit};
 use crate::scheduler::SchedulerConfig;
 use crate::unet::config::UnetConfig;
 use crate::unet::labels::ClassLabels;
-use crate::unet::weights::{Precision, TensorSpec, tensors};
+use crate::unet::weights::{Precision, TensorSpec};
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,7 +114,7 @@ impl<L: Learner> Trainer<L> {
     }
 
     /// A new run that begins with the weights in `safetensors`. What they predicted so far does not matter: from now on
-    /// they learn what `scheduler` says.
+    /// they learn what `scheduler` says. Nor need they know classes: those of `config` begin with nothing of their own.
     ///
     /// # Errors
     /// [`TrainError::Weights`] when they are not those of `config`; [`TrainError`] for the rest.
@@ -131,9 +131,7 @@ impl<L: Learner> Trainer<L> {
         fits(config, &set, options.batch)?;
         let specs = Plan::expected_tensors(config)?;
         room(&specs, 1)?;
-        let mut found = tensors(&specs, safetensors)?;
-        let of = |spec: &TensorSpec| found.remove(&spec.name).unwrap_or_default();
-        let values = specs.iter().map(of).collect();
+        let values = init::from_weights(&specs, safetensors)?;
         Self::begin(config, values, scheduler, options, set, make).await
     }
 
