@@ -18,8 +18,11 @@ import { settingOf } from './state.js';
  * @property {string} [origin]  where it was brought from, as people read it; none where it was trained here
  */
 
-/** The first one of a visitor has this id, the others a number after it. */
+/** The first one that was trained here has this id, the others a number after it. */
 const ID = 'mine';
+
+/** The same of those that were brought along. */
+export const BROUGHT = 'own';
 
 /** Addresses of previews, by the model's id. @type {Map<string, string>} */
 const previews = new Map();
@@ -48,10 +51,10 @@ export async function ownModels() {
   }
 }
 
-/** @param {string[]} ids  that there are @returns {{id: string, number: number}} one that is free */
-export function freeId(ids) {
+/** @param {string[]} ids  that there are @param {string} [first] @returns {{id: string, number: number}} one that is free */
+export function freeId(ids, first = ID) {
   for (let number = 1; ; number++) {
-    const id = number === 1 ? ID : `${ID}-${number}`;
+    const id = number === 1 ? first : `${first}-${number}`;
     if (!ids.includes(id)) return { id, number };
   }
 }

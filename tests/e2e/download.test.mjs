@@ -127,6 +127,29 @@ test('an address of the hub has one spelling, however it is written', () => {
   assert.equal(listOf(/** @type {{repo: string, revision: string}} */ (hub.hub)).href, 'https://huggingface.co/api/models/owner/name/tree/refs%2Fpr%2F2?recursive=1');
 });
 
+test('whatever somebody writes is an address, with one spelling, or refused in a sentence', () => {
+  const parts = ['https://', 'http://', 'hf://', 'huggingface.co', 'hf.co', 'localhost:80', '127.0.0.1', 'example.org', '/', '//', '..', '%2e%2e', '%2F', '%', '@', ':', '?', '#', '&', 'a', 'B.c', '-', ' ', '\n', '\\', 'é', '😀', '\ud800', 'tree', 'blob', 'resolve', 'main', 'refs/pr/1', 'datasets', 'api/models', 'model.zip', 'x.safetensors', 'config.json', '[::1]', 'x'.repeat(300)];
+  let state = 1;
+  const draw = (/** @type {number} */ most) => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) % most;
+  let read = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const text = Array.from({ length: 1 + draw(8) }, () => parts[draw(parts.length)] + (draw(2) ? '/' : '')).join('');
+    try {
+      const found = readAddress(text);
+      read += 1;
+      assert.deepEqual(readAddress(found.id), found, text);
+      const url = urlOf(found, 'unet/config.json');
+      assert.ok(url.protocol === 'https:' || ['localhost', '127.0.0.1'].includes(url.hostname), text);
+      if (found.hub) assert.equal(url.origin, 'https://huggingface.co', text);
+    } catch (error) {
+      if (error instanceof assert.AssertionError || !(error instanceof Error)) throw error;
+      assert.equal(error.constructor, Error, `${text}: ${error.stack}`);
+      assert.match(error.message, /^[A-Z].{10,498}[.]$/, text);
+    }
+  }
+  assert.ok(read > 2000, `${read} were read`);
+});
+
 test('what is no address of a model is refused in one sentence', () => {
   /** @type {[string, RegExp][]} */
   const cases = [

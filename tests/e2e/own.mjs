@@ -259,10 +259,15 @@ test('what cannot be used is refused in one sentence, and the model that is load
   }
 
   const away = `${url.replace('127.0.0.1', 'localhost')}flat/config.json`;
+  // What is no address is told beside the field, which keeps it.
+  await look(demo, 'banana');
+  await demo.get('own-problem').getByText(/no address/).waitFor();
+  await demo.get('own-link').fill('http://example.org/model');
+  await demo.get('own-look').click();
+  await demo.get('own-problem').getByText(/https addresses only/).waitFor();
+  await demo.get('own-no').click();
   /** @type {[string, Partial<import('./elsewhere.mjs').Fault>|null, RegExp][]} */
   const linked = [
-    ['banana', null, /no address/],
-    ['http://example.org/model', null, /https addresses only/],
     [`${url}nothing/`, null, /no files of a model/],
     [`${url}flat/`, { path: /flat/, closed: true }, /CORS/],
     [`${url}flat/`, { path: /flat\/config/, location: away }, /CORS|no files/],

@@ -71,7 +71,7 @@ function onHub(parts) {
 }
 
 /** Whether a browser takes it for as safe as https. @param {URL} url */
-const isHere = ({ protocol, hostname }) => protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+const isHere = ({ protocol, hostname }) => protocol === 'http:' && ['localhost', '127.0.0.1'].includes(hostname);
 
 /**
  * @param {string} text  as somebody wrote, copied or linked it
@@ -102,7 +102,7 @@ export function readAddress(text) {
   // A name without an ending is that of a folder.
   if (!file && last && !/\.\w+$/.test(last)) folder += `${last}/`;
   const name = decoded(folder.split('/').filter(Boolean).at(-1) ?? '') || url.hostname;
-  const base = new URL(folder, url.origin).href;
+  const base = new URL(url.origin + folder).href;
   const search = file ? url.search : '';
   return { id: file ? `${base}${encodeURIComponent(file)}${search}` : base, host: url.host, name: /\.zip$/i.test(file) ? file.slice(0, -4) : name, hub: null, folder: base, file, search };
 }
@@ -111,7 +111,7 @@ export function readAddress(text) {
 export function urlOf({ hub, folder, file, search }, path) {
   const encoded = path.split('/').map(encodeURIComponent).join('/');
   if (hub) return new URL(`${HUB}/${hub.repo}/resolve/${hub.revision.split('/').map(encodeURIComponent).join('%2F')}/${encoded}`);
-  return new URL(path === file ? encoded + search : encoded, folder);
+  return new URL(folder + (path === file ? encoded + search : encoded));
 }
 
 /** Where the hub lists the files of a model. @param {{repo: string, revision: string}} hub @returns {URL} */

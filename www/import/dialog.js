@@ -45,6 +45,8 @@ class Import {
   #title = element('h2', { id: 'own-title', tabIndex: -1 }, 'Your own model');
   #inside = element('div', { className: 'own-inside' });
   #buttons = element('div', { className: 'own-buttons' });
+  /** The link that was written last. */
+  #written = '';
 
   /** @param {Session} session */
   constructor(session) {
@@ -117,12 +119,19 @@ class Import {
     await style();
     this.#work.abort();
     const take = (/** @type {File[]} */ files) => this.files(files);
-    const link = element('input', { type: 'text', inputMode: 'url', autocomplete: 'off', spellcheck: false, placeholder: 'huggingface.co/OWNER/NAME', 'data-testid': 'own-link' });
+    const link = element('input', { type: 'text', inputMode: 'url', autocomplete: 'off', spellcheck: false, value: this.#written, placeholder: 'huggingface.co/OWNER/NAME', 'data-testid': 'own-link' });
     const look = element('button', { type: 'submit', 'data-testid': 'own-look' }, 'Look');
     const form = element('form', { className: 'own-form' }, element('label', {}, element('span', {}, 'Or its link'), link), look);
+    const problem = element('p', { className: 'own-problem', role: 'alert', 'data-testid': 'own-problem' });
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.link(link.value);
+      this.#written = link.value;
+      try {
+        this.#look(readAddress(link.value));
+      } catch (error) {
+        problem.textContent = oneLine(error);
+        link.focus();
+      }
     });
     const folder = fileButton('A folder', { webkitdirectory: true, 'data-testid': 'own-folder' }, take);
     // Phones know no folders.
@@ -132,17 +141,10 @@ class Import {
       element('div', { className: 'own-drop' },
         element('p', {}, 'Drop it anywhere on this page'),
         element('div', { className: 'own-ways' }, fileButton('Choose files', { multiple: true, 'data-testid': 'own-files' }, take), folder)),
-      form,
+      form, problem,
       element('p', { className: 'quiet' }, 'A link to a model on the Hugging Face hub, to one of its files, or to any folder that other pages may read. Files that you choose are read here and go nowhere.'),
     ], [button('Cancel', 'own-no', this.#close)]);
     link.focus();
-  }
-
-  /** A link that somebody wrote or pasted. @param {string} written */
-  async link(written) {
-    await style();
-    const address = this.#addressOf(written);
-    if (address) await this.#look(address);
   }
 
   /** @param {import('./address.js').Address} address */
@@ -233,7 +235,9 @@ class Import {
     const text = /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
     // A name of a file or a model is spelled as it is.
     const words = /^[a-z]+[\s,:]/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
-    this.#show('This model cannot be used', [element('p', { role: 'alert', 'data-testid': 'own-error' }, words), ...(rest ? [rest] : [])], again ? [button('Try again', 'own-again', again, true), close] : [close]);
+    const another = button('Another one', 'own-another', () => this.any());
+    const buttons = again ? [button('Try again', 'own-again', again, true), another, close] : [close, another];
+    this.#show('This model cannot be used', [element('p', { role: 'alert', 'data-testid': 'own-error' }, words), ...(rest ? [rest] : [])], buttons);
   }
 }
 

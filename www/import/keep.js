@@ -3,7 +3,7 @@
 
 import { write } from '../database.js';
 import { oneLine } from '../engine/errors.js';
-import { freeId, modelOf } from '../own.js';
+import { BROUGHT, freeId, modelOf } from '../own.js';
 
 /**
  * @typedef {object} Brought
@@ -47,7 +47,7 @@ function classesOf({ labels, nullLabel, needs: { classes } }) {
 export async function adopt(session, { id: address, name, origin, found, scheduler, weights }) {
   const { settings, model: before } = session;
   const others = session.models.filter(({ id }) => id !== address);
-  const id = address || freeId(others.map((model) => model.id)).id;
+  const id = address || freeId(others.map((model) => model.id), BROUGHT).id;
   const note = `${sizeOf(found.needs)}, ${inMillions(found.needs.parameters)} parameters; from ${origin}.`;
   const short = name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name;
   const record = { id, name: short, note, config: found.config, scheduler, weights, preview: null, origin, ...classesOf(found) };
