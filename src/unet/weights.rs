@@ -168,7 +168,11 @@ pub fn tensors(
     expected: &[TensorSpec],
     bytes: &[u8],
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
-    let file = parse(bytes)?;
+    checked(expected, found(&parse(bytes)?))
+}
+
+/// The tensors of `file` by the names that networks have for them.
+pub(crate) fn found<'a>(file: &SafeTensors<'a>) -> BTreeMap<String, TensorView<'a>> {
     let prefix = prefix(&file.names()).unwrap_or_default();
     let mut found: BTreeMap<String, TensorView> = BTreeMap::new();
     for (full, view) in file.iter() {
@@ -183,7 +187,7 @@ pub fn tensors(
         };
         found.insert(kept, view);
     }
-    checked(expected, found)
+    found
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
@@ -226,8 +230,19 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
 /// The values of the tensors `expected` out of those `found`.
 pub(crate) fn checked(
     expected: &[TensorSpec],
-    mut found: BTreeMap<String, TensorView>,
+    found: BTreeMap<String, TensorView>,
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
+    matched(expected, found)?
+        .into_iter()
+        .map(|(name, view)| Ok((name.clone(), floats(name, &view)?)))
+        .collect()
+}
+
+/// The tensors `expected`, in that order, out of those `found`, which must be no others.
+pub(crate) fn matched<'e, 'f>(
+    expected: &'e [TensorSpec],
+    mut found: BTreeMap<String, TensorView<'f>>,
+) -> Result<Vec<(&'e String, TensorView<'f>)>, WeightsError> {
     let mut missing = Vec::new();
     let mut misshapen = Vec::new();
     let mut matched = Vec::new();
@@ -248,10 +263,7 @@ pub(crate) fn checked(
             misshapen,
         });
     }
-    matched
-        .into_iter()
-        .map(|(name, view)| Ok((name.clone(), floats(name, &view)?)))
-        .collect()
+    Ok(matched)
 }
 
 pub(crate) fn floats(name: &str, view: &TensorView) -> Result<Vec<f32>, WeightsError> {

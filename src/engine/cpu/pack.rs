@@ -1,12 +1,11 @@
 //! Weights in the order in which the inner loops read them.
 
-use std::collections::HashMap;
-
 use super::kernels::lane::MAX_LANES;
 use super::{kernels, winograd};
 use crate::allocate::{self, OutOfMemory};
 use crate::engine::WEIGHTS;
 use crate::engine::plan::{Conv, Op, Param, Plan, Residual, small_kernel, upsamples};
+use crate::unet::tensor_file::TensorFile;
 
 /// The weights of one operation.
 #[derive(Debug)]
@@ -46,7 +45,8 @@ pub struct Single {
 /// Weights of a convolution, or of a linear layer on every pixel.
 #[derive(Debug)]
 pub struct ProductWeights {
-    /// `[groups of outputs][kernel positions][channels][output]`, see [`group`]; four of them for [`upsamples`].
+    /// `[groups of outputs][kernel positions][channels][output]`, see [`group`]; four of them for [`upsamples`], none
+    /// where they are [unpacked](super::unpack) in each step.
     pub weights: Vec<Vec<f32>>,
     /// Length of the sum.
     pub depth: usize,
@@ -57,7 +57,7 @@ pub struct ProductWeights {
 /// Weights of a convolution over tiles.
 #[derive(Debug)]
 pub struct WinogradWeights {
-    /// `[positions][groups of outputs][channels][output]`.
+    /// `[positions][groups of outputs][channels][output]`, nothing where they are [unpacked](super::unpack) in each step.
     pub weights: Vec<f32>,
     /// `[groups of outputs][channels][output]` of the residual's 1×1 convolution.
     pub shortcut: Vec<f32>,
@@ -67,16 +67,73 @@ pub struct WinogradWeights {
     pub zeros: Vec<f32>,
 }
 
-/// The weights of every operation of `plan`, out of `tensors`, which has all of [`Plan::params`], in groups of `rows`.
+/// The weights of a network.
+#[derive(Debug)]
+pub struct Weights {
+    /// Those of every operation.
+    pub ops: Vec<Packed>,
+    /// Where those are that are unpacked in each step.
+    pub file: Option<TensorFile<'static>>,
+}
+
+/// When weights are put in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Packing {
+    /// While the network is loaded, unless they would take more than [`MOST`] bytes then.
+    #[default]
+    Auto,
+    /// While the network is loaded.
+    Once,
+    /// In each step, so that they take no more memory than their file.
+    EachStep,
+}
+
+/// Bytes of weights in the order of the inner loops that are kept: those of google/ddpm-cifar10-32 and its like take
+/// 220 MiB, those of the networks for 256×256 pixels 700 MiB.
+const MOST: u64 = 320 << 20;
+
+impl Packing {
+    /// Whether the weights of `plan` are put in order in each step.
+    pub fn waits(self, plan: &Plan, rows: usize) -> bool {
+        match self {
+            Self::Auto => packed_bytes(plan, rows) > MOST,
+            Self::Once => false,
+            Self::EachStep => true,
+        }
+    }
+}
+
+/// Bytes of the weights of `plan` in groups of `rows`, but for what a normalisation and a vector have.
+fn packed_bytes(plan: &Plan, rows: usize) -> u64 {
+    let numbers = plan.ops.iter().map(|op| {
+        let Op::Conv(conv) = op else { return 0 };
+        let inputs = conv.source.view.channels;
+        let more = match conv.residual {
+            Residual::Project { source, .. } => source.view.channels,
+            Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
+        };
+        let positions = if winograd::pays(plan, conv) || upsamples(conv) {
+            16
+        } else {
+            conv.kernel * conv.kernel
+        };
+        let groups = conv.output.channels.div_ceil(rows);
+        allocate::volume(&[groups, rows, positions * inputs + more])
+    });
+    allocate::bytes::<f32>(numbers.fold(0, u64::saturating_add))
+}
+
+/// The weights of every operation of `plan`, out of `file`, which has all of [`Plan::params`], in groups of `rows`; those
+/// of convolutions stay there if they `wait`.
 ///
 /// # Errors
 /// [`OutOfMemory`].
 pub fn pack(
     plan: &Plan,
-    tensors: &HashMap<String, Vec<f32>>,
+    file: &TensorFile,
     rows: usize,
+    wait: bool,
 ) -> Result<Vec<Packed>, OutOfMemory> {
-    let tensor = |param: Param| tensors[&plan.params[param.0].name].as_slice();
     // What is made of the timestep's features alone is a vector, not a feature map, whatever the image's size.
     let mut vectors = vec![plan.features.buffer];
     let one = |op: &Op| {
@@ -87,19 +144,39 @@ pub fn pack(
         if single {
             vectors.push(op.writes().buffer);
         }
-        let mut packed = Packed::new(plan, op, single, rows)?;
-        packed.fill(op, rows, tensor);
+        let wait = wait && !single;
+        let mut packed = Packed::new(plan, op, single, rows, wait)?;
+        let mut params = op.params();
+        if let (Op::Conv(conv), true) = (op, wait) {
+            // Biases are kept.
+            params.retain(|param| conv.is_bias(*param));
+        }
+        let tensors = params
+            .into_iter()
+            .map(|param| Ok((param, file.tensor(param.0)?)))
+            .collect::<Result<Vec<_>, OutOfMemory>>()?;
+        packed.fill(op, rows, |param| {
+            let found = tensors.iter().find(|(of, _)| *of == param);
+            found.map_or(&[][..], |(_, numbers)| numbers)
+        });
         Ok(packed)
     };
     plan.ops.iter().map(one).collect()
 }
 
 impl Packed {
-    /// Zeros, as many as `op` has weights; `single` where it makes a vector of a vector.
+    /// Zeros, as many as `op` has weights; `single` where it makes a vector of a vector. If they `wait`, a convolution has
+    /// none.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn new(plan: &Plan, op: &Op, single: bool, rows: usize) -> Result<Self, OutOfMemory> {
+    pub fn new(
+        plan: &Plan,
+        op: &Op,
+        single: bool,
+        rows: usize,
+        wait: bool,
+    ) -> Result<Self, OutOfMemory> {
         let zeros = |sides: &[usize]| allocate::zeros(WEIGHTS, allocate::volume(sides));
         let numbers = |param: Param| plan.params[param.0].numbers();
         Ok(match op {
@@ -129,9 +206,14 @@ impl Packed {
                 let grouped = |depth: usize| zeros(&[grouped_length(rows, outputs, depth)]);
                 if winograd::pays(plan, conv) {
                     let position = grouped_length(rows, outputs, inputs);
+                    let positions = if wait {
+                        0
+                    } else {
+                        kernels::winograd::POSITIONS
+                    };
                     return Ok(Self::Winograd(WinogradWeights {
-                        weights: zeros(&[kernels::winograd::POSITIONS, position])?,
-                        shortcut: grouped(more)?,
+                        weights: zeros(&[positions, position])?,
+                        shortcut: grouped(if wait { 0 } else { more })?,
                         zeros: zeros(&[outputs])?,
                         bias,
                     }));
@@ -141,6 +223,7 @@ impl Packed {
                 } else {
                     (1, conv.kernel * conv.kernel)
                 };
+                let kernels = if wait { 0 } else { kernels };
                 let depth = positions * inputs + more;
                 Self::Product(ProductWeights {
                     weights: (0..kernels)
@@ -203,6 +286,9 @@ impl Packed {
             }
             (Self::Winograd(tiles), Op::Conv(conv)) => {
                 biases(&mut tiles.bias, conv, &tensor);
+                if tiles.weights.is_empty() {
+                    return;
+                }
                 let inputs = conv.source.view.channels;
                 let position = tiles.weights.len() / kernels::winograd::POSITIONS;
                 each_kernel(conv, &tensor, |o, i, kernel| {

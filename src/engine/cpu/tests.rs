@@ -95,3 +95,64 @@ fn a_program_takes_no_workspace_of_another() {
     let mut workspace = small.workspace().unwrap();
     large.run(&mut workspace, &features, None, &x, &mut out, 1);
 }
+
+/// The weights of [`weights`] as numbers of 16 bits.
+fn halves() -> Vec<u8> {
+    let config = UnetConfig::from_json(CONFIG).unwrap();
+    let specs = Plan::expected_tensors(&config).unwrap();
+    let tensors = crate::unet::weights::tensors(&specs, &weights()).unwrap();
+    let values: Vec<Vec<f32>> = specs.iter().map(|s| tensors[&s.name].clone()).collect();
+    crate::unet::weights::to_bytes(&specs, &values, crate::unet::weights::Precision::F16).unwrap()
+}
+
+/// What the network makes of the same noise.
+fn output(file: Vec<u8>, options: &CpuOptions, pixels: usize) -> Vec<f32> {
+    let engine = CpuEngine::load_with(CONFIG, file.into(), options).unwrap();
+    let spec = BatchSpec {
+        shape: [2, 3, pixels, pixels],
+        labels: None,
+    };
+    let mut x = vec![0.0; 2 * 3 * pixels * pixels];
+    gaussian(3, 0, 1000, &mut x);
+    block_on(engine.predict(&spec, x, &[3.0, 700.0])).unwrap()
+}
+
+#[test]
+fn weights_that_are_put_in_order_in_each_step_give_the_same_numbers_to_the_bit() {
+    for instructions in CpuEngine::instructions() {
+        for file in [weights(), halves()] {
+            for pixels in [8, 16] {
+                let of = |packing| CpuOptions {
+                    instructions: Some(instructions),
+                    packing,
+                    storage: Storage::F32,
+                };
+                let kept = output(file.clone(), &of(Packing::Once), pixels);
+                let unpacked = output(file.clone(), &of(Packing::EachStep), pixels);
+                assert!(kept.iter().any(|v| v.abs() > 0.01));
+                assert_eq!(kept, unpacked, "{instructions}, {pixels} pixels");
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_that_are_rounded_while_they_are_loaded_are_those_of_a_file_of_16_bits() {
+    let of = |storage| CpuOptions {
+        instructions: None,
+        packing: Packing::EachStep,
+        storage,
+    };
+    let rounded = output(weights(), &of(Storage::F16), 16);
+    assert_eq!(rounded, output(halves(), &of(Storage::F32), 16));
+    assert_ne!(rounded, output(weights(), &of(Storage::F32), 16));
+    // A network that is small enough is not rounded.
+    let small = CpuOptions {
+        packing: Packing::Auto,
+        ..of(Storage::F16)
+    };
+    assert_eq!(
+        output(weights(), &small, 16),
+        output(weights(), &of(Storage::F32), 16)
+    );
+}

@@ -10,6 +10,7 @@ use super::pack::WinogradWeights;
 use super::program::Image;
 use super::staging::Staged;
 use super::threads;
+use super::unpack::Addresses;
 use crate::allocate::OutOfMemory;
 use crate::engine::plan::{Conv, Plan, Resample, Residual};
 
@@ -103,16 +104,22 @@ fn step(vectors: usize, channels: usize, kernels: Kernels) -> usize {
 
 impl Image<'_> {
     /// # Safety
-    /// As for [`Image::carry_out`], whose operation must be `conv`, with `packed`, `task` and `room` its own.
+    /// As for [`Image::carry_out`], whose operation must be `conv`, with `packed`, `task` and `room` its own, and
+    /// `unpacked` its weights in order where `packed` has none.
     pub(super) unsafe fn winograd(
         &self,
         conv: &Conv,
         packed: &WinogradWeights,
+        unpacked: Option<Addresses>,
         task: &WinogradTask,
         room: Memory,
     ) {
         let kernels = self.kernels;
         let output = self.plan.buffer(conv.output);
+        let (weights, shortcut) = match unpacked {
+            Some(unpacked) => (unpacked.weights, unpacked.shortcut),
+            None => (packed.weights.as_ptr(), packed.shortcut.as_ptr()),
+        };
         let (channels, outputs) = (conv.source.view.channels, conv.output.channels);
         let out = self.memory.at(self.offset(conv.output));
         let pixels = self.pixels(conv.output);
@@ -134,7 +141,7 @@ impl Image<'_> {
                     channels: source.view.channels,
                     taps: &[0],
                 }],
-                weights: packed.shortcut.as_ptr(),
+                weights: shortcut,
                 depth: source.view.channels,
                 bias: packed.zeros.as_ptr(),
                 out,
@@ -144,7 +151,7 @@ impl Image<'_> {
                 scale: 1.0,
             };
             // SAFETY: the residual's planes have the output's size, and what is read behind them by the last vector is
-            // there, too (see `stage`). `pack` made the weights in groups of `kernels.rows`, and a zero for each
+            // there, too (see `stage`). `pack` or `unpack` made the weights in groups of `kernels.rows`, and a zero for each
             // output. The output's planes nobody else uses.
             unsafe { self.product(product, outputs, &task.pixels) };
             residual = Some((out.cast_const(), pixels));
@@ -160,7 +167,7 @@ impl Image<'_> {
                 channels,
             };
             let products = Products {
-                weights: packed.weights.as_ptr(),
+                weights,
                 channels,
                 outputs: task.outputs,
                 vectors: tiles.len(),
@@ -194,7 +201,7 @@ impl Image<'_> {
             self.pieces(channels, |some| unsafe {
                 (kernels.to_tiles)(to_tiles.get(), some, tiles);
             });
-            // SAFETY: `pack` made weights for as many outputs as `task.outputs`, which are whole groups of
+            // SAFETY: `pack` or `unpack` made weights for as many outputs as `task.outputs`, which are whole groups of
             // `kernels.rows`.
             self.pieces(POSITIONS, |some| unsafe {
                 (kernels.products)(products.get(), some);

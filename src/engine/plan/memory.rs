@@ -1,6 +1,6 @@
 //! Where buffers lie: two that are never alive together may share their place.
 
-use super::{ALIGNMENT, Buffer, Op, Residual, View};
+use super::{ALIGNMENT, Buffer, Op, Param, Residual, View};
 
 impl Op {
     /// Every view it reads.
@@ -22,6 +22,23 @@ impl Op {
                     .chain([conv.time])
                     .flatten()
                     .collect()
+            }
+        }
+    }
+
+    /// Every tensor it has weights of.
+    pub fn params(&self) -> Vec<Param> {
+        match self {
+            Self::Normalise { weight, bias, .. } => vec![*weight, *bias],
+            Self::Attention { .. } => Vec::new(),
+            Self::Conv(conv) => {
+                let residual = match conv.residual {
+                    Residual::Project { weight, bias, .. } => [Some(weight), Some(bias)],
+                    Residual::Class(table) => [Some(table), None],
+                    Residual::None | Residual::Add(_) => [None, None],
+                };
+                let own = conv.weights.iter().chain(&conv.biases).copied();
+                own.chain(residual.into_iter().flatten()).collect()
             }
         }
     }

@@ -199,6 +199,14 @@ pub struct Conv {
     pub output: View,
 }
 
+impl Conv {
+    /// Whether `param` is added to the result as it is.
+    pub fn is_bias(&self, param: Param) -> bool {
+        let of_residual = matches!(self.residual, Residual::Project { bias, .. } if bias == param);
+        of_residual || self.biases.contains(&param)
+    }
+}
+
 /// One operation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {

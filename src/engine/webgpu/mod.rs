@@ -32,12 +32,12 @@ mod tuning;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Storage;
 pub use batch::GpuBatch;
 pub use device::Gpu;
 use network::Network;
 use signal::Signal;
 use state::{Part, scalars};
-pub use storage::{Storage, UnknownStorage};
 #[cfg(feature = "train")]
 pub use train::GpuLearner;
 pub use tuning::{Tuning, UnknownTuning};
