@@ -1,14 +1,14 @@
 //! The engine that suits a device, whichever it is.
 
-#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
-use super::Storage;
 #[cfg(feature = "burn")]
 use super::burn::{BurnBatch, BurnEngine};
 #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 use super::cpu::{CpuBatch, CpuEngine, CpuOptions};
 #[cfg(feature = "gpu")]
 use super::webgpu::{GpuBatch, GpuEngine, GpuOptions, Tuning};
-use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
+use super::{
+    BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results, Storage,
+};
 use crate::step::StepCoefficients;
 
 /// A network on any device.
@@ -97,6 +97,18 @@ impl Engine {
             }
             #[cfg(not(feature = "burn"))]
             (EngineKind::Burn, _) => Err(EngineError::Absent(EngineKind::Burn)),
+        }
+    }
+
+    /// How the device keeps the network's weights.
+    #[allow(unreachable_patterns, reason = "of one engine alone")]
+    pub fn storage(&self) -> Storage {
+        match self {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+            Self::Cpu(engine) => engine.storage(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(engine) => engine.storage(),
+            _ => Storage::F32,
         }
     }
 

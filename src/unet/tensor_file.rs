@@ -9,6 +9,7 @@ use safetensors::Dtype;
 
 use super::weights::{TensorSpec, WeightsError, floats, found, matched, parse};
 use crate::allocate::{self, OutOfMemory};
+use crate::engine::Storage;
 
 /// What there may be no memory for.
 const WEIGHTS: &str = "the network's weights";
@@ -138,6 +139,21 @@ impl<'a> TensorFile<'a> {
             bytes: Cow::Owned(bytes),
             tensors,
         })
+    }
+
+    /// How many bits most of its numbers have; bfloat16 counts as 16.
+    pub fn storage(&self) -> Storage {
+        let halves = self
+            .tensors
+            .iter()
+            .filter(|place| place.element != Element::F32);
+        let halves: usize = halves.map(|place| place.count).sum();
+        let all: usize = self.tensors.iter().map(|place| place.count).sum();
+        if 2 * halves > all {
+            Storage::F16
+        } else {
+            Storage::F32
+        }
     }
 
     /// Numbers in tensor `index` of those that were expected.

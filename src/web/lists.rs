@@ -35,6 +35,26 @@ extern "C" {
     fn new(length: u32) -> Result<Bytes, JsValue>;
 }
 
+#[cfg(feature = "network")]
+#[wasm_bindgen]
+extern "C" {
+    /// What the browser holds outside of anybody's memory.
+    type Blob;
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &Blob) -> f64;
+    #[wasm_bindgen(method)]
+    fn stream(this: &Blob) -> Stream;
+    type Stream;
+    #[wasm_bindgen(method, js_name = getReader)]
+    fn reader(this: &Stream) -> Reader;
+    type Reader;
+    #[wasm_bindgen(method, catch)]
+    async fn read(this: &Reader) -> Result<Piece, JsValue>;
+    type Piece;
+    #[wasm_bindgen(method, getter)]
+    fn value(this: &Piece) -> Option<Uint8Array>;
+}
+
 /// That JavaScript has no memory for so many bytes.
 #[cfg(any(feature = "network", feature = "training"))]
 fn refused(bytes: u64) -> WebError {
@@ -82,6 +102,38 @@ pub fn file(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
     };
     let mut bytes = zeros(name, u64::from(from.length())).map_err(js_error)?;
     from.copy_to(&mut bytes);
+    Ok(bytes)
+}
+
+/// The bytes of `from`, which is called `name`: an array of them, or a Blob.
+///
+/// # Errors
+/// As for [`file`], and where the Blob cannot be read any more.
+#[cfg(feature = "network")]
+pub async fn file_or_blob(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
+    let tag = Reflect::get(from, &Symbol::to_string_tag()).ok();
+    let tag = tag.and_then(|tag| tag.as_string());
+    // A File is one.
+    if !matches!(tag.as_deref(), Some("Blob" | "File")) {
+        return file(from, name);
+    }
+    let blob: &Blob = from.unchecked_ref();
+    let mut bytes = zeros(name, blob.size() as u64).map_err(js_error)?;
+    // As a stream: Chromium refuses slices of one that it is still writing to the disk.
+    let reader = blob.stream().reader();
+    let mut rest = &mut bytes[..];
+    while !rest.is_empty() {
+        let piece = reader.read().await.ok().and_then(|piece| piece.value());
+        let piece = piece.filter(|piece| piece.length() as usize <= rest.len());
+        let Some(piece) = piece else {
+            return Err(WebError::options(format!(
+                "{name}: the file could not be read; was it changed or moved?"
+            )));
+        };
+        let (to, more) = rest.split_at_mut(piece.length() as usize);
+        piece.copy_to(to);
+        rest = more;
+    }
     Ok(bytes)
 }
 

@@ -168,6 +168,12 @@ impl CpuEngine {
         })
     }
 
+    /// How weights are kept: those of a network that is not large are always [`Storage::F32`].
+    pub fn storage(&self) -> Storage {
+        let file = self.weights.file.as_ref();
+        file.map_or(Storage::F32, TensorFile::storage)
+    }
+
     fn program(&self, size: [usize; 2]) -> Result<Arc<Program>, EngineError> {
         let threads = threads::available();
         let mut last = self.program.lock().unwrap_or_else(PoisonError::into_inner);

@@ -125,6 +125,11 @@ impl GpuEngine {
         self.network().gpu.tuning()
     }
 
+    /// How the device keeps weights and feature maps.
+    pub fn storage(&self) -> Storage {
+        self.storage
+    }
+
     /// Kernels that one step of a batch starts.
     pub fn dispatches(&self, batch: &GpuBatch) -> usize {
         batch.program.dispatches()
