@@ -5,11 +5,11 @@
 //         [--device cpu|webgpu] [--steps 2] [--folder DIR]
 //
 // The model is written to --folder (default: one of the system's for temporary files) and stays there. One JSON line.
-// Memory is that of Linux: what the process had in use at once (VmHWM) while the model was loaded from the cache and
-// sampled, and what it has in use at the end.
+// Memory is that of Linux: what the page's process had in use at once at most (VmHWM), and what it has in use, after the
+// model was loaded from the cache and at the end.
 
 import { createWriteStream } from 'node:fs';
-import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -94,14 +94,16 @@ if (!(await stat(join(folder, WEIGHTS)).catch(() => null))) {
 }
 
 const [site, models] = await Promise.all([serve({ root: ROOT }), serve({ root: folder, headers: { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': '*' } })]);
-const browser = await chromium.launch({
+// A profile on the disk: one in memory has no room in its cache for a file of this size.
+const profile = await mkdtemp(join(tmpdir(), 'ddim-web-large-'));
+const context = await chromium.launchPersistentContext(profile, {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--no-first-run', ...(device === 'webgpu' ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : [])],
 });
 
 /** Ids of the processes of pages. */
 async function renderers() {
-  const session = await browser.newBrowserCDPSession();
+  const session = await /** @type {import('playwright-core').Browser} */ (context.browser()).newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
   return processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
 }
@@ -120,7 +122,7 @@ async function memory() {
 
 /** Opens a page of its own, loads the model and makes `steps` steps. @param {number} steps */
 async function visit(steps) {
-  const page = await browser.newPage();
+  const page = await context.newPage();
   page.on('pageerror', (error) => console.error(`large: ${error.message}`));
   await page.goto(`${site.url}benches/browser/index.html`);
   const loaded = await page.evaluate(
@@ -154,6 +156,6 @@ try {
   console.error('large: the second one');
   console.log(JSON.stringify({ case: 'large', arch, file, firstLoadMs, ...(await visit(steps)) }));
 } finally {
-  await browser.close();
-  await Promise.all([site.close(), models.close()]);
+  await context.close();
+  await Promise.all([site.close(), models.close(), rm(profile, { recursive: true })]);
 }

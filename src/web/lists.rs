@@ -8,6 +8,8 @@ use js_sys::Uint8Array;
 use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol};
 use wasm_bindgen::prelude::*;
 
+#[cfg(feature = "network")]
+use super::values::object;
 use super::{WebError, js_error};
 use crate::allocate::zeros;
 
@@ -45,11 +47,11 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn stream(this: &Blob) -> Stream;
     type Stream;
-    #[wasm_bindgen(method, js_name = getReader)]
-    fn reader(this: &Stream) -> Reader;
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    fn reader(this: &Stream, options: &JsValue) -> Result<Reader, JsValue>;
     type Reader;
     #[wasm_bindgen(method, catch)]
-    async fn read(this: &Reader) -> Result<Piece, JsValue>;
+    async fn read(this: &Reader, into: &Uint8Array) -> Result<Piece, JsValue>;
     type Piece;
     #[wasm_bindgen(method, getter)]
     fn value(this: &Piece) -> Option<Uint8Array>;
@@ -111,6 +113,8 @@ pub fn file(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
 /// As for [`file`], and where the Blob cannot be read any more.
 #[cfg(feature = "network")]
 pub async fn file_or_blob(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
+    /// Bytes that are there twice.
+    const PIECE: u32 = 1 << 20;
     let tag = Reflect::get(from, &Symbol::to_string_tag()).ok();
     let tag = tag.and_then(|tag| tag.as_string());
     // A File is one.
@@ -119,18 +123,27 @@ pub async fn file_or_blob(from: &JsValue, name: &'static str) -> Result<Vec<u8>,
     }
     let blob: &Blob = from.unchecked_ref();
     let mut bytes = zeros(name, blob.size() as u64).map_err(js_error)?;
-    // As a stream: Chromium refuses slices of one that it is still writing to the disk.
-    let reader = blob.stream().reader();
+    let lost = || {
+        WebError::options(format!(
+            "{name}: the file could not be read; was it changed or moved?"
+        ))
+    };
+    // One buffer for all pieces, where the browser has that: what is made for each of them piles up until somebody looks.
+    let stream = blob.stream();
+    let options = object([("mode", "byob".into())]);
+    let reader = stream.reader(&options);
+    let reader = reader.or_else(|_| stream.reader(&JsValue::UNDEFINED));
+    let reader = reader.map_err(|_| lost())?;
+    let mut piece = Uint8Array::new_with_length(PIECE);
     let mut rest = &mut bytes[..];
     while !rest.is_empty() {
-        let piece = reader.read().await.ok().and_then(|piece| piece.value());
-        let piece = piece.filter(|piece| piece.length() as usize <= rest.len());
-        let Some(piece) = piece else {
-            return Err(WebError::options(format!(
-                "{name}: the file could not be read; was it changed or moved?"
-            )));
-        };
-        let (to, more) = rest.split_at_mut(piece.length() as usize);
+        let read = reader.read(&Uint8Array::new(&piece.buffer())).await.ok();
+        piece = read.and_then(|read| read.value()).ok_or_else(lost)?;
+        let length = piece.length() as usize;
+        if length == 0 || length > rest.len() {
+            return Err(lost());
+        }
+        let (to, more) = rest.split_at_mut(length);
         piece.copy_to(to);
         rest = more;
     }
