@@ -27,7 +27,7 @@ pub(in crate::engine) use fold::merged;
 #[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 pub(in crate::engine) use fold::{small_kernel, upsamples};
 #[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
-pub(in crate::engine) use memory::arrange;
+pub(in crate::engine) use memory::{Part, Span, arrange, arrange_spans, parts};
 #[cfg(feature = "train")]
 pub use reference::gradients;
 pub use reference::{ImageState, Reference};
