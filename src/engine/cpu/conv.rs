@@ -74,7 +74,7 @@ impl Image<'_> {
         for (i, (taps, pixels)) in geometry.taps.iter().zip(&geometry.pixels).enumerate() {
             let weights = match unpacked {
                 Some(unpacked) => unpacked.weights.wrapping_add(i * unpacked.length),
-                None => packed.weights[i].as_ptr(),
+                None => packed.weights[i * packed.order.length..].as_ptr(),
             };
             let main = Part {
                 x,

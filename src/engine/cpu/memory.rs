@@ -207,7 +207,6 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     /// All of `numbers`, for as long as nobody else uses them.
-    #[cfg(feature = "train")]
     pub fn of(numbers: &mut [f32]) -> Self {
         Self(numbers.as_mut_ptr())
     }

@@ -37,13 +37,19 @@ impl Task {
         room: &mut Room,
     ) -> Result<Self, OutOfMemory> {
         Ok(match (op, packed) {
-            (Op::Conv(conv), Packed::Product(_)) => Self::Conv(
+            (Op::Conv(conv), Packed::Product(product)) => Self::Conv(
                 ConvTask::new(plan, conv, kernels.lanes, room)?,
-                Unpacked::new(conv, packed, kernels, room),
+                product
+                    .weights
+                    .is_empty()
+                    .then(|| Unpacked::new(conv, false, kernels.rows, room)),
             ),
-            (Op::Conv(conv), Packed::Winograd(_)) => Self::Winograd(
+            (Op::Conv(conv), Packed::Winograd(tiles)) => Self::Winograd(
                 WinogradTask::new(plan, conv, kernels, room)?,
-                Unpacked::new(conv, packed, kernels, room),
+                tiles
+                    .weights
+                    .is_empty()
+                    .then(|| Unpacked::new(conv, true, kernels.rows, room)),
             ),
             (
                 Op::Attention {

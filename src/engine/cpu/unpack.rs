@@ -1,12 +1,10 @@
-//! Weights of a network that is too large for them to be kept in the order of the inner loops, which takes up to four
-//! times the memory of their file: they stay in the file, and are put into that order whenever an operation uses them. The
-//! operation's own room is where they go, so that all operations share the place. What comes out are the same numbers as
-//! [`Packed::fill`] has.
+//! Weights out of their file into the order of the inner loops: once, or, where they are those of a network that is too large
+//! for that (which takes up to four times the memory of the file), whenever an operation uses them. The operation's own
+//! room is where they go then, so that all operations share the place.
 
-use super::kernels::Kernels;
 use super::kernels::winograd::{POSITIONS, kernel};
 use super::memory::{Memory, Room};
-use super::pack::{Packed, grouped_length};
+use super::pack::grouped_length;
 use super::program::Image;
 use super::threads;
 use crate::engine::plan::{Conv, Param, Residual, small_kernel, upsamples};
@@ -16,14 +14,14 @@ use crate::unet::tensor_file::TensorFile;
 #[derive(Debug)]
 pub struct Unpacked {
     /// As [`ProductWeights`](super::pack::ProductWeights) or [`WinogradWeights`](super::pack::WinogradWeights) has them.
-    weights: usize,
+    pub weights: usize,
     /// Of one of the kernels of an upsampling, or of one position of a tile.
-    length: usize,
+    pub length: usize,
     /// Those of a residual's 1×1 convolution, where they lie apart.
-    shortcut: usize,
+    pub shortcut: usize,
     /// For each thread the tensors' rows for one group of outputs.
-    rows: usize,
-    rows_length: usize,
+    pub rows: usize,
+    pub rows_length: usize,
     tiles: bool,
 }
 
@@ -47,30 +45,26 @@ fn projected(conv: &Conv) -> Option<(Param, usize)> {
 }
 
 impl Unpacked {
-    /// For the weights of `conv`, unless `packed` has them.
-    pub fn new(conv: &Conv, packed: &Packed, kernels: Kernels, room: &mut Room) -> Option<Self> {
+    /// For the weights of `conv` in groups of `size` outputs, over `tiles` or as a product, in `room`.
+    pub fn new(conv: &Conv, tiles: bool, size: usize, room: &mut Room) -> Self {
         let (inputs, outputs) = (conv.source.view.channels, conv.output.channels);
         let more = projected(conv).map_or(0, |(_, inputs)| inputs);
-        let grouped = |depth: usize| grouped_length(kernels.rows, outputs, depth);
-        let (times, length, shortcut) = match packed {
-            Packed::Product(product) if product.weights.is_empty() => {
-                let kernels = if upsamples(conv) { 4 } else { 1 };
-                (kernels, grouped(product.depth), 0)
-            }
-            Packed::Winograd(tiles) if tiles.weights.is_empty() => {
-                (POSITIONS, grouped(inputs), grouped(more))
-            }
-            _ => return None,
+        let grouped = |depth: usize| grouped_length(size, outputs, depth);
+        let row = inputs * conv.kernel * conv.kernel;
+        let (times, length, shortcut) = match tiles {
+            true => (POSITIONS, grouped(inputs), grouped(more)),
+            false if upsamples(conv) => (4, grouped(4 * inputs), 0),
+            false => (1, grouped(row + more), 0),
         };
-        let rows_length = kernels.rows * more.max(inputs * conv.kernel * conv.kernel);
-        Some(Self {
+        let rows_length = size * more.max(row);
+        Self {
             weights: room.take(&[times, length]),
             length,
             shortcut: room.take(&[shortcut]),
             rows: room.take(&[room.threads, rows_length]),
             rows_length,
-            tiles: matches!(packed, Packed::Winograd(_)),
-        })
+            tiles,
+        }
     }
 }
 
@@ -86,95 +80,77 @@ impl Image<'_> {
         room: Memory,
     ) -> Option<Addresses> {
         let (file, unpacked) = (self.file?, unpacked.as_ref()?);
-        // SAFETY: that is what the caller promises.
-        Some(unsafe { self.unpack(conv, file, unpacked, room) })
-    }
-
-    /// Puts the weights of `conv`, which are in `file`, in order.
-    ///
-    /// # Safety
-    /// As for [`Image::carry_out`], whose operation must be `conv`, with `room` its own and `unpacked` made for it.
-    unsafe fn unpack(
-        &self,
-        conv: &Conv,
-        file: &TensorFile,
-        unpacked: &Unpacked,
-        room: Memory,
-    ) -> Addresses {
-        let group = self.kernels.rows;
-        let groups = conv.output.channels.div_ceil(group);
+        let groups = conv.output.channels.div_ceil(self.kernels.rows);
         let of_thread = |thread: usize| {
             // SAFETY: `Unpacked::new` took rows for every thread that the room is for, and there are no more parts; each
-            // has its own, and groups of its own.
+            // has its own, and groups of its own. The room has what `unpacked` says.
             unsafe {
                 let rows = unpacked.rows + thread * unpacked.rows_length;
                 let rows = room.write(rows, unpacked.rows_length);
                 for some in threads::piece(groups, 1, self.threads, thread) {
-                    self.unpack_group(conv, file, unpacked, room, some, rows);
+                    unpacked.group(conv, file, self.kernels.rows, room, some, rows);
                 }
             }
         };
         threads::each(self.threads, self.threads, of_thread);
-        Addresses {
+        Some(Addresses {
             weights: room.at(unpacked.weights),
             length: unpacked.length,
             shortcut: room.at(unpacked.shortcut),
-        }
+        })
     }
+}
 
-    /// The weights of one group of outputs, by way of `rows`.
+impl Unpacked {
+    /// The weights of one group of `size` outputs, by way of `rows`, into `room`.
     ///
     /// # Safety
-    /// As for [`Image::unpack`]; nobody else may use the places of this group meanwhile.
-    unsafe fn unpack_group(
+    /// `self` must be made for `conv`; `room` must have what it says, and nobody else may use the places of this group
+    /// meanwhile.
+    pub unsafe fn group(
         &self,
         conv: &Conv,
         file: &TensorFile,
-        unpacked: &Unpacked,
+        size: usize,
         room: Memory,
         group: usize,
         rows: &mut [f32],
     ) {
-        let (inputs, size) = (conv.source.view.channels, self.kernels.rows);
+        let inputs = conv.source.view.channels;
         let outputs = group * size..conv.output.channels.min((group + 1) * size);
         let positions = conv.kernel * conv.kernel;
         let row = inputs * positions;
         let projected = projected(conv);
         read_rows(file, &conv.weights, row, outputs.clone(), rows);
         let more = projected.map_or(0, |(_, inputs)| inputs);
+        // Where the numbers of each position are, of which there are `inputs * size`.
+        let (first, step) = match self.tiles {
+            true => (self.weights + group * inputs * size, self.length),
+            false => (self.weights + group * (row + more) * size, inputs * size),
+        };
         // SAFETY: as the caller says. A group has `size` numbers for each term of the sum, in each kernel or position.
         unsafe {
-            if unpacked.tiles {
-                let length = inputs * size;
-                let first = unpacked.weights + group * length;
-                let mut places: [&mut [f32]; POSITIONS] = std::array::from_fn(|position| {
-                    room.write(first + position * unpacked.length, length)
-                });
+            if self.tiles || upsamples(conv) {
                 for input in 0..inputs {
                     for o in 0..size {
                         let g = &rows[o * row + input * 9..][..9];
-                        for (place, value) in places.iter_mut().zip(kernel(g)) {
-                            place[input * size + o] = value;
+                        let at = input * size + o;
+                        if self.tiles {
+                            for (position, value) in kernel(g).into_iter().enumerate() {
+                                *room.at(first + position * step + at) = value;
+                            }
+                            continue;
                         }
-                    }
-                }
-            } else if upsamples(conv) {
-                let length = 4 * inputs * size;
-                for phase in 0..4 {
-                    let first = unpacked.weights + phase * unpacked.length + group * length;
-                    let to = room.write(first, length);
-                    for input in 0..inputs {
-                        for o in 0..size {
-                            let g = &rows[o * row + input * 9..][..9];
+                        for phase in 0..4 {
+                            let first = self.weights + phase * self.length + group * 4 * step;
                             let small = small_kernel(g, [phase / 2, phase % 2]);
                             for (position, value) in small.into_iter().enumerate() {
-                                to[(position * inputs + input) * size + o] = value;
+                                *room.at(first + position * step + at) = value;
                             }
                         }
                     }
                 }
             } else {
-                let first = unpacked.weights + group * (row + more) * size;
                 turn(
                     rows,
                     [size, inputs, positions],
@@ -183,10 +159,10 @@ impl Image<'_> {
             }
             if let Some((weight, more)) = projected {
                 let length = more * size;
-                let first = if unpacked.tiles {
-                    unpacked.shortcut + group * length
-                } else {
-                    unpacked.weights + group * (row + more) * size + row * size
+                let first = match self.tiles {
+                    true => self.shortcut + group * length,
+                    // Behind the kernel's own, of which there is one.
+                    false => first + row * size,
                 };
                 read_rows(file, &[weight], more, outputs, rows);
                 turn(rows, [size, more, 1], room.write(first, length));

@@ -118,7 +118,10 @@ impl Image<'_> {
         let output = self.plan.buffer(conv.output);
         let (weights, shortcut) = match unpacked {
             Some(unpacked) => (unpacked.weights, unpacked.shortcut),
-            None => (packed.weights.as_ptr(), packed.shortcut.as_ptr()),
+            None => {
+                let first = packed.weights.as_ptr();
+                (first, first.wrapping_add(packed.order.shortcut))
+            }
         };
         let (channels, outputs) = (conv.source.view.channels, conv.output.channels);
         let out = self.memory.at(self.offset(conv.output));
