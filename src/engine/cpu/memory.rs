@@ -2,7 +2,7 @@
 
 use super::kernels::lane::MAX_LANES;
 use crate::allocate::{self, OutOfMemory, Zero};
-use crate::engine::plan::{Buffer, Part, Plan, Span, arrange_spans, parts};
+use crate::engine::plan::{Buffer, Plan, Span, arrange_spans};
 
 /// What a [`Workspace`] is, for whoever there is no memory for.
 const IMAGE: &str = "what lies between the operations for one image";
@@ -24,26 +24,7 @@ impl Places {
     /// # Errors
     /// [`OutOfMemory`] when no memory is as long.
     pub fn new(plan: &Plan, rooms: &[usize]) -> Result<Self, OutOfMemory> {
-        let mut used = vec![
-            (plan.features, 0),
-            (plan.input, 0),
-            (plan.output, plan.ops.len()),
-        ];
-        for (at, op) in plan.ops.iter().enumerate() {
-            let views = op.reads().into_iter().chain([op.writes()]);
-            used.extend(views.map(|view| (view, at)));
-        }
-        let spans = plan.buffers.iter().zip(parts(&plan.buffers, &used));
-        let spans = spans.map(|(buffer, parts)| {
-            let pixels = buffer.height * buffer.width;
-            let span = |part: &Part| Span {
-                first: part.first * pixels,
-                end: part.end * pixels,
-                alive: part.alive,
-            };
-            parts.iter().map(span).collect()
-        });
-        Self::in_spans(plan, spans.collect(), rooms)
+        Self::in_spans(plan, plan.spans(), rooms)
     }
 
     /// For the buffers of `plan` alive as `alive` says, and a room of `rooms[i]` numbers that is alive at `i` only.

@@ -137,7 +137,7 @@ impl CpuEngine {
         // Which of two ways to compute a convolution is the faster one depends on the size.
         let plan = Plan::trained(&config)?;
         let mut file = TensorFile::new(&plan.params, safetensors)?;
-        let wait = options.packing.waits(&plan, kernels.rows);
+        let wait = options.packing.waits(&plan);
         if wait && options.storage == Storage::F16 {
             file = file.halve().map_err(Storage::overflow)?;
         }

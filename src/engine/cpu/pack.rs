@@ -5,7 +5,6 @@ use super::kernels;
 use super::kernels::lane::MAX_LANES;
 use super::memory::{Memory, Room};
 use super::unpack::Unpacked;
-use super::winograd;
 use crate::allocate::{self, OutOfMemory};
 use crate::engine::WEIGHTS;
 #[cfg(feature = "train")]
@@ -88,7 +87,7 @@ pub struct Weights {
 /// When weights are put in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Packing {
-    /// While the network is loaded, unless they would take more than [`MOST`] bytes then.
+    /// While the network is loaded, unless that [is large](Plan::is_large).
     #[default]
     Auto,
     /// While the network is loaded.
@@ -97,39 +96,15 @@ pub enum Packing {
     EachStep,
 }
 
-/// Bytes of weights in the order of the inner loops that are kept: those of google/ddpm-cifar10-32 and its like take
-/// 220 MiB, those of the networks for 256×256 pixels 700 MiB.
-const MOST: u64 = 320 << 20;
-
 impl Packing {
     /// Whether the weights of `plan` are put in order in each step.
-    pub fn waits(self, plan: &Plan, rows: usize) -> bool {
+    pub fn waits(self, plan: &Plan) -> bool {
         match self {
-            Self::Auto => packed_bytes(plan, rows) > MOST,
+            Self::Auto => plan.is_large(),
             Self::Once => false,
             Self::EachStep => true,
         }
     }
-}
-
-/// Bytes of the weights of `plan` in groups of `rows`, but for what a normalisation and a vector have.
-fn packed_bytes(plan: &Plan, rows: usize) -> u64 {
-    let numbers = plan.ops.iter().map(|op| {
-        let Op::Conv(conv) = op else { return 0 };
-        let inputs = conv.source.view.channels;
-        let more = match conv.residual {
-            Residual::Project { source, .. } => source.view.channels,
-            Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
-        };
-        let positions = if winograd::pays(plan, conv) || upsamples(conv) {
-            16
-        } else {
-            conv.kernel * conv.kernel
-        };
-        let groups = conv.output.channels.div_ceil(rows);
-        allocate::volume(&[groups, rows, positions * inputs + more])
-    });
-    allocate::bytes::<f32>(numbers.fold(0, u64::saturating_add))
 }
 
 /// The weights of every operation of `plan`, out of `file`, which has all of [`Plan::params`], in groups of `rows`; those
@@ -213,7 +188,7 @@ impl Packed {
                     Residual::Project { weight, .. } => numbers(weight) / outputs,
                     Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
                 };
-                let tiles = winograd::pays(plan, conv);
+                let tiles = plan.tiles_pay(conv);
                 let order = Unpacked::new(conv, tiles, rows, &mut Room::new(1));
                 // What rows go through is its end.
                 let weights = zeros(&[if wait { 0 } else { order.rows }])?;

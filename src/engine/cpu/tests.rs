@@ -216,3 +216,50 @@ fn a_weight_that_16_bits_cannot_hold_is_named() {
         "{error}"
     );
 }
+
+/// What is told of a network before it is loaded is what its images take, and weights of large ones are as in their file.
+#[test]
+fn what_a_plan_says_of_memory_is_what_is_asked_for() {
+    let read = |name: &str| {
+        let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    let one = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
+    for (name, large) in [
+        ("benches/architectures/celebahq-256.json", true),
+        ("benches/architectures/butterflies-128.json", true),
+        ("benches/architectures/cifar10-32.json", false),
+        ("www/models/fashion-mnist/config.json", false),
+    ] {
+        let config = UnetConfig::from_json(&read(name)).unwrap();
+        let plan = Plan::trained(&config).unwrap();
+        assert_eq!(plan.is_large(), large, "{name}");
+        let told = plan.on_processor(2);
+        if large {
+            assert_eq!(told.weights, 2 * plan.parameters() as u64);
+        }
+        let mut vectors = vec![plan.features.buffer];
+        let weights = |op: &crate::engine::plan::Op| {
+            let single = matches!(op, crate::engine::plan::Op::Conv(conv)
+                if vectors.contains(&conv.source.view.buffer));
+            if single {
+                vectors.push(op.writes().buffer);
+            }
+            // Those of a large network are not kept; of a small one they take little.
+            pack::Packed::new(&plan, op, single, Kernels::best().rows, large).unwrap()
+        };
+        let ops = plan.ops.iter().map(weights).collect();
+        let weights = Arc::new(Weights { ops, file: None });
+        let program = one
+            .install(|| Program::new(plan.clone(), weights, Kernels::best()))
+            .unwrap();
+        let (asked, told) = (program.missing(1) as f64, told.features as f64);
+        assert!(
+            (told / asked - 1.0).abs() < 0.1,
+            "{name}: {told} told, {asked} asked for"
+        );
+    }
+}

@@ -12,25 +12,7 @@ use super::staging::Staged;
 use super::threads;
 use super::unpack::Addresses;
 use crate::allocate::OutOfMemory;
-use crate::engine::plan::{Conv, Plan, Resample, Residual};
-
-/// Numbers of all tiles that are worked on at once: 512 KiB, so that they stay in a second-level cache.
-const BLOCK: usize = 1 << 17;
-
-/// Fewer channels leave too little work between the transformations, fewer tiles too little for each weight.
-const FEWEST_CHANNELS: usize = 16;
-const FEWEST_TILES: usize = 16;
-
-/// Whether `conv` takes less time this way.
-pub fn pays(plan: &Plan, conv: &Conv) -> bool {
-    let output = plan.buffer(conv.output);
-    let tiles = output.height.div_ceil(2) * output.width.div_ceil(2);
-    conv.kernel == 3
-        && conv.stride == 1
-        && conv.source.resample != Resample::Nearest2x
-        && conv.source.view.channels.min(conv.output.channels) >= FEWEST_CHANNELS
-        && tiles >= FEWEST_TILES
-}
+use crate::engine::plan::{BLOCK, Conv, Plan, Residual};
 
 /// What does not change from step to step.
 #[derive(Debug)]

@@ -91,7 +91,6 @@ pub(in crate::engine) struct Part {
 
 /// The parts of every buffer, of which operation `at` uses a view for every `(view, at)`. What a decoder joins is written
 /// at two times: until the second one, nobody needs the place of that half.
-#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 pub(in crate::engine) fn parts(buffers: &[Buffer], used: &[(View, usize)]) -> Vec<Vec<Part>> {
     let of_buffer = |(index, buffer): (usize, &Buffer)| {
         let used = || used.iter().filter(|(view, _)| view.buffer == index);
