@@ -258,7 +258,7 @@ fn what_a_plan_says_of_memory_is_what_is_asked_for() {
             .unwrap();
         let (asked, told) = (program.missing(1) as f64, told.features as f64);
         assert!(
-            (told / asked - 1.0).abs() < 0.1,
+            (told / asked - 1.0).abs() < 0.15,
             "{name}: {told} told, {asked} asked for"
         );
     }
