@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ddim_web::engine::{BatchSpec, CpuEngine, Denoiser, EngineError};
+use ddim_web::engine::{BatchSpec, CpuEngine, CpuOptions, Denoiser, EngineError, Packing};
 use ddim_web::step::{Clip, Method, Prediction, Step};
 use ddim_web::unet::config::UnetConfig;
 
@@ -71,10 +71,14 @@ fn in_use() -> usize {
 }
 
 /// After three steps, `steps` more ask for next to nothing each, and leave no more memory in use than before.
-fn steps_in_the_memory_it_has(json: &str, steps: usize) {
+fn steps_in_the_memory_it_has(json: &str, packing: Packing, steps: usize) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let config = UnetConfig::from_json(json).unwrap();
-    let engine = CpuEngine::load(json, &rule::weights(&config)).unwrap();
+    let options = CpuOptions {
+        packing,
+        ..CpuOptions::default()
+    };
+    let engine = CpuEngine::load_with(json, rule::weights(&config).into(), &options).unwrap();
     let [height, width] = config.sample_size.unwrap();
     for batch in [1, 3] {
         let spec = BatchSpec {
@@ -122,12 +126,17 @@ fn steps_in_the_memory_it_has(json: &str, steps: usize) {
 
 #[test]
 fn a_step_of_the_fashion_mnist_model_allocates_next_to_nothing() {
-    steps_in_the_memory_it_has(FASHION_MNIST, 5);
+    steps_in_the_memory_it_has(FASHION_MNIST, Packing::Once, 5);
+}
+
+#[test]
+fn weights_that_are_put_in_order_in_each_step_have_their_place_before_the_first() {
+    steps_in_the_memory_it_has(FASHION_MNIST, Packing::EachStep, 5);
 }
 
 #[test]
 fn two_hundred_steps_with_attention_between_all_pixels_leave_memory_as_it_was() {
-    steps_in_the_memory_it_has(ATTENTION, 200);
+    steps_in_the_memory_it_has(ATTENTION, Packing::Once, 200);
 }
 
 /// Every pixel is in memory once, from the first picture that is read to the padded set.

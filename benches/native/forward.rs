@@ -58,6 +58,7 @@ mod native {
             engine,
             device,
             instructions: None,
+            weights: Storage::F32,
             gpu: GpuOptions {
                 tuning: None,
                 storage,

@@ -3,10 +3,12 @@
 #[cfg(feature = "burn")]
 use super::burn::{BurnBatch, BurnEngine};
 #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
-use super::cpu::{CpuBatch, CpuEngine};
+use super::cpu::{CpuBatch, CpuEngine, CpuOptions};
 #[cfg(feature = "gpu")]
 use super::webgpu::{GpuBatch, GpuEngine, GpuOptions, Tuning};
-use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
+use super::{
+    BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results, Storage,
+};
 use crate::step::StepCoefficients;
 
 /// A network on any device.
@@ -48,6 +50,9 @@ pub struct LoadOptions {
     /// For the plan on the processor: which of [`CpuEngine::instructions`], `None` for the best of them.
     #[cfg(not(target_arch = "wasm32"))]
     pub instructions: Option<&'static str>,
+    /// For the plan on the processor: how the weights of a large network are stored.
+    #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+    pub weights: Storage,
     /// For the plan on the graphics card.
     #[cfg(feature = "gpu")]
     pub gpu: GpuOptions,
@@ -68,15 +73,13 @@ impl Engine {
         match (options.engine, options.device) {
             #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
             (EngineKind::Plan, DeviceKind::Cpu) => {
-                #[cfg(not(target_arch = "wasm32"))]
-                let engine = match options.instructions {
-                    None => CpuEngine::load(config_json, &safetensors)?,
-                    Some(name) => {
-                        CpuEngine::load_with_instructions(config_json, &safetensors, name)?
-                    }
+                let cpu = CpuOptions {
+                    #[cfg(not(target_arch = "wasm32"))]
+                    instructions: options.instructions,
+                    storage: options.weights,
+                    ..CpuOptions::default()
                 };
-                #[cfg(target_arch = "wasm32")]
-                let engine = CpuEngine::load(config_json, &safetensors)?;
+                let engine = CpuEngine::load_with(config_json, safetensors.into(), &cpu)?;
                 Ok(Self::Cpu(Box::new(engine)))
             }
             #[cfg(feature = "gpu")]
@@ -94,6 +97,18 @@ impl Engine {
             }
             #[cfg(not(feature = "burn"))]
             (EngineKind::Burn, _) => Err(EngineError::Absent(EngineKind::Burn)),
+        }
+    }
+
+    /// How the device keeps the network's weights.
+    #[allow(unreachable_patterns, reason = "of one engine alone")]
+    pub fn storage(&self) -> Storage {
+        match self {
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+            Self::Cpu(engine) => engine.storage(),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(engine) => engine.storage(),
+            _ => Storage::F32,
         }
     }
 

@@ -24,6 +24,7 @@ mod info;
 #[cfg(feature = "train")]
 mod learner;
 pub mod plan;
+mod storage;
 #[cfg(feature = "gpu")]
 mod webgpu;
 
@@ -43,19 +44,20 @@ pub use any_learner::AnyLearner;
 pub use burn::BurnEngine;
 #[cfg(all(feature = "train", feature = "burn", not(target_arch = "wasm32")))]
 pub use burn::BurnLearner;
-#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
-pub use cpu::CpuEngine;
 #[cfg(all(feature = "train", any(feature = "cpu", not(target_arch = "wasm32"))))]
 pub use cpu::CpuLearner;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+pub use cpu::{CpuEngine, CpuOptions, Packing};
 pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 #[cfg(feature = "train")]
 pub use learner::{
     Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update, clip_factor,
 };
+pub use storage::{Storage, UnknownStorage};
 #[cfg(all(feature = "gpu", feature = "train"))]
 pub use webgpu::GpuLearner;
 #[cfg(feature = "gpu")]
-pub use webgpu::{Gpu, GpuEngine, GpuOptions, Storage, Tuning, UnknownStorage, UnknownTuning};
+pub use webgpu::{Gpu, GpuEngine, GpuOptions, Tuning, UnknownTuning};
 
 use crate::allocate::OutOfMemory;
 use crate::step::StepCoefficients;

@@ -171,8 +171,12 @@ pub fn tensors(
     expected: &[TensorSpec],
     bytes: &[u8],
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
-    let file = parse(bytes)?;
-    checked(expected, current_names(file.iter().collect()))
+    checked(expected, found(&parse(bytes)?))
+}
+
+/// The tensors of `file` by the names that networks have for them.
+pub(crate) fn found<'a>(file: &SafeTensors<'a>) -> BTreeMap<String, TensorView<'a>> {
+    current_names(file.iter().collect())
 }
 
 /// Tensors by their current names, without a prefix that all of them share.

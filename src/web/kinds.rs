@@ -3,9 +3,7 @@
 use super::error::{HasKind, Kind};
 use crate::allocate::OutOfMemory;
 use crate::bound::BoundError;
-#[cfg(feature = "gpu")]
-use crate::engine::UnknownStorage;
-use crate::engine::{EngineError, UnknownEngine};
+use crate::engine::{EngineError, UnknownEngine, UnknownStorage};
 #[cfg(feature = "train")]
 use crate::images::ImageError;
 #[cfg(feature = "figures")]
@@ -90,7 +88,6 @@ impl HasKind for UnknownEngine {
     }
 }
 
-#[cfg(feature = "gpu")]
 impl HasKind for UnknownStorage {
     fn kind(&self) -> Kind {
         Kind::Options

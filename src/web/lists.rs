@@ -8,6 +8,8 @@ use js_sys::Uint8Array;
 use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol};
 use wasm_bindgen::prelude::*;
 
+#[cfg(feature = "network")]
+use super::values::object;
 use super::{WebError, js_error};
 use crate::allocate::zeros;
 
@@ -33,6 +35,26 @@ extern "C" {
     type Bytes;
     #[wasm_bindgen(constructor, catch, js_class = "Uint8Array")]
     fn new(length: u32) -> Result<Bytes, JsValue>;
+}
+
+#[cfg(feature = "network")]
+#[wasm_bindgen]
+extern "C" {
+    /// What the browser holds outside of anybody's memory.
+    type Blob;
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &Blob) -> f64;
+    #[wasm_bindgen(method)]
+    fn stream(this: &Blob) -> Stream;
+    type Stream;
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    fn reader(this: &Stream, options: &JsValue) -> Result<Reader, JsValue>;
+    type Reader;
+    #[wasm_bindgen(method, catch)]
+    async fn read(this: &Reader, into: &Uint8Array) -> Result<Piece, JsValue>;
+    type Piece;
+    #[wasm_bindgen(method, getter)]
+    fn value(this: &Piece) -> Option<Uint8Array>;
 }
 
 /// That JavaScript has no memory for so many bytes.
@@ -82,6 +104,49 @@ pub fn file(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
     };
     let mut bytes = zeros(name, u64::from(from.length())).map_err(js_error)?;
     from.copy_to(&mut bytes);
+    Ok(bytes)
+}
+
+/// The bytes of `from`, which is called `name`: an array of them, or a Blob.
+///
+/// # Errors
+/// As for [`file`], and where the Blob cannot be read any more.
+#[cfg(feature = "network")]
+pub async fn file_or_blob(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
+    /// Bytes that are there twice.
+    const PIECE: u32 = 1 << 20;
+    let tag = Reflect::get(from, &Symbol::to_string_tag()).ok();
+    let tag = tag.and_then(|tag| tag.as_string());
+    // A File is one.
+    if !matches!(tag.as_deref(), Some("Blob" | "File")) {
+        return file(from, name);
+    }
+    let blob: &Blob = from.unchecked_ref();
+    let mut bytes = zeros(name, blob.size() as u64).map_err(js_error)?;
+    let lost = || {
+        WebError::options(format!(
+            "{name}: the file could not be read; was it changed or moved?"
+        ))
+    };
+    // One buffer for all pieces, where the browser has that: what is made for each of them piles up until somebody looks.
+    let stream = blob.stream();
+    let options = object([("mode", "byob".into())]);
+    let reader = stream.reader(&options);
+    let reader = reader.or_else(|_| stream.reader(&JsValue::UNDEFINED));
+    let reader = reader.map_err(|_| lost())?;
+    let mut piece = Uint8Array::new_with_length(PIECE);
+    let mut rest = &mut bytes[..];
+    while !rest.is_empty() {
+        let read = reader.read(&Uint8Array::new(&piece.buffer())).await.ok();
+        piece = read.and_then(|read| read.value()).ok_or_else(lost)?;
+        let length = piece.length() as usize;
+        if length == 0 || length > rest.len() {
+            return Err(lost());
+        }
+        let (to, more) = rest.split_at_mut(length);
+        piece.copy_to(to);
+        rest = more;
+    }
     Ok(bytes)
 }
 

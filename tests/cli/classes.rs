@@ -32,6 +32,7 @@ fn sampled(guidance: Option<Guidance>) -> Vec<f32> {
         engine: EngineKind::Plan,
         device: DeviceKind::Cpu,
         instructions: None,
+        weights: ddim_web::engine::Storage::F32,
         gpu: GpuOptions::default(),
     };
     let weights = rule::weights(&UnetConfig::from_json(CONFIG).unwrap());

@@ -16,6 +16,8 @@ impl Fixture {
             device,
             #[cfg(not(target_arch = "wasm32"))]
             instructions: None,
+            #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+            weights: ddim_web::engine::Storage::F32,
             #[cfg(feature = "gpu")]
             gpu: ddim_web::engine::GpuOptions::default(),
         };

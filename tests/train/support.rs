@@ -66,6 +66,7 @@ pub async fn make(engine: EngineKind, setup: Setup) -> Result<AnyLearner, Engine
         engine,
         device: DeviceKind::Cpu,
         instructions: None,
+        weights: ddim_web::engine::Storage::F32,
         gpu: GpuOptions::default(),
     };
     AnyLearner::new(&options, &setup.config, setup.state).await

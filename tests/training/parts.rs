@@ -107,6 +107,7 @@ fn check(
             engine: EngineKind::Plan,
             device: DeviceKind::Cpu,
             instructions: None,
+            weights: ddim_web::engine::Storage::F32,
             #[cfg(feature = "gpu")]
             gpu: Default::default(),
         };

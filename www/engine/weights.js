@@ -231,11 +231,25 @@ async function sayWhatIsBeside(failure, url, signal) {
   throw failure;
 }
 
+/** Bytes of a download that are in the page's memory at once, before the browser takes them. */
+const HELD = 1 << 24;
+
 /** @param {Response} response @param {string} name @param {OnBytes} onBytes @returns {Promise<Blob>} */
 async function download(response, name, onBytes) {
-  const pieces = [];
-  for await (const piece of piecesOf(response, name, onBytes)) pieces.push(piece);
-  return new Blob(pieces);
+  /** @type {Blob[]} */
+  const parts = [];
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  let pieces = [];
+  let held = 0;
+  for await (const piece of piecesOf(response, name, onBytes)) {
+    pieces.push(piece);
+    held += piece.length;
+    if (held < HELD) continue;
+    parts.push(new Blob(pieces));
+    pieces = [];
+    held = 0;
+  }
+  return new Blob([...parts, ...pieces]);
 }
 
 /**

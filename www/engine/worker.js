@@ -95,10 +95,8 @@ async function load(request) {
   // A panic never settles the promise that waits for it.
   wasm.on_panic((message) => crash('crash', message));
   const { num_train_timesteps: trainSteps, timestep_spacing: tau, unknown_keys: unknownKeys, notes } = wasm.scheduler_info(files.scheduler);
-  const weights = new Uint8Array(await files.weights.arrayBuffer());
-  // How the device keeps the network's numbers, whatever was asked for.
-  const storage = choice.device === 'webgpu' && choice.halves ? wanted.storage : 'f32';
-  model = await wasm.Denoiser.load(files.config, weights, choice.device, {
+  const storage = choice.device === 'cpu' || choice.halves ? wanted.storage : 'f32';
+  model = await wasm.Denoiser.load(files.config, files.weights, choice.device, {
     engine: wanted.engine,
     storage,
     tuning: files.tuning,
@@ -106,7 +104,7 @@ async function load(request) {
   });
   const info = model.info();
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, notes, json: files.scheduler }, why: choice.notice, storage, tuning: model.tuning() };
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, notes, json: files.scheduler }, why: choice.notice, storage: model.storage(), tuning: model.tuning() };
 }
 
 /** Waits until the page is at most LEAD steps behind. @param {Run} run @param {number} made  steps of it */

@@ -150,9 +150,9 @@ export const SHARED = [
     default: 'f32',
     choices: [
       ['f32', '32 bits'],
-      ['f16', '16 bits (graphics card)'],
+      ['f16', '16 bits'],
     ],
-    help: 'How the graphics card keeps the network’s numbers. 16 bits take half the memory and are faster on many cards; the pictures differ a little. On the CPU it is always 32.',
+    help: 'How the network’s numbers are kept. 16 bits take half the memory and are faster on many graphics cards; the pictures differ a little. On the CPU only large networks have a choice.',
   },
   {
     key: 'label',

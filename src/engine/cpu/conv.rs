@@ -7,6 +7,7 @@ use super::pack::ProductWeights;
 use super::program::Image;
 use super::staging::Staged;
 use super::threads;
+use super::unpack::Addresses;
 use crate::allocate::OutOfMemory;
 use crate::engine::plan::{Conv, Plan, Resample, Residual, Source, upsamples};
 
@@ -50,11 +51,13 @@ impl ConvTask {
 
 impl Image<'_> {
     /// # Safety
-    /// As for [`Image::carry_out`], whose operation must be `conv`, with `packed`, `task` and `room` its own.
+    /// As for [`Image::carry_out`], whose operation must be `conv`, with `packed`, `task` and `room` its own, and
+    /// `unpacked` its weights in order where `packed` has none.
     pub(super) unsafe fn conv(
         &self,
         conv: &Conv,
         packed: &ProductWeights,
+        unpacked: Option<Addresses>,
         task: &ConvTask,
         room: Memory,
     ) {
@@ -68,8 +71,11 @@ impl Image<'_> {
                 self.sums(conv, &packed.bias, room.from(task.sums)),
             )
         };
-        let kernels = packed.weights.iter().zip(&geometry.taps);
-        for ((weights, taps), pixels) in kernels.zip(&geometry.pixels) {
+        for (i, (taps, pixels)) in geometry.taps.iter().zip(&geometry.pixels).enumerate() {
+            let weights = match unpacked {
+                Some(unpacked) => unpacked.weights.wrapping_add(i * unpacked.length),
+                None => packed.weights[i * packed.order.length..].as_ptr(),
+            };
             let main = Part {
                 x,
                 plane,
@@ -92,7 +98,7 @@ impl Image<'_> {
             }
             let product = Product {
                 parts: &parts[..count],
-                weights: weights.as_ptr(),
+                weights,
                 depth: packed.depth,
                 bias: sums,
                 out: self.memory.at(self.offset(conv.output)),
@@ -102,7 +108,7 @@ impl Image<'_> {
                 scale: conv.scale,
             };
             // SAFETY: the planes are laid out as `geometry` says, and what is read behind them by the last vector is
-            // there, too (see `stage`). `pack` made the weights of as many kernel positions as there are taps, in
+            // there, too (see `stage`). `pack` or `unpack` made the weights of as many kernel positions as there are taps, in
             // groups of `kernels.rows`. A residual that is added has the output's size, and the output's planes nobody
             // else uses.
             unsafe { self.product(product, conv.output.channels, pixels) };

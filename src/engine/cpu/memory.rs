@@ -2,7 +2,7 @@
 
 use super::kernels::lane::MAX_LANES;
 use crate::allocate::{self, OutOfMemory, Zero};
-use crate::engine::plan::{Buffer, Plan, View, arrange};
+use crate::engine::plan::{Buffer, Plan, Span, arrange_spans};
 
 /// What a [`Workspace`] is, for whoever there is no memory for.
 const IMAGE: &str = "what lies between the operations for one image";
@@ -24,35 +24,42 @@ impl Places {
     /// # Errors
     /// [`OutOfMemory`] when no memory is as long.
     pub fn new(plan: &Plan, rooms: &[usize]) -> Result<Self, OutOfMemory> {
-        let mut alive = vec![(usize::MAX, 0); plan.buffers.len()];
-        let mut touch = |view: View, at: usize| {
-            let (first, last) = &mut alive[view.buffer];
-            *first = (*first).min(at);
-            *last = (*last).max(at);
-        };
-        touch(plan.features, 0);
-        touch(plan.input, 0);
-        for (at, op) in plan.ops.iter().enumerate() {
-            op.reads().into_iter().for_each(|view| touch(view, at));
-            touch(op.writes(), at);
-        }
-        touch(plan.output, plan.ops.len());
-        Self::arranged(plan, alive, rooms)
+        Self::in_spans(plan, plan.spans(), rooms)
     }
 
     /// For the buffers of `plan` alive as `alive` says, and a room of `rooms[i]` numbers that is alive at `i` only.
     ///
     /// # Errors
     /// [`OutOfMemory`] when no memory is as long.
+    #[cfg(feature = "train")]
     pub fn arranged(
         plan: &Plan,
-        mut alive: Vec<(usize, usize)>,
+        alive: Vec<(usize, usize)>,
         rooms: &[usize],
     ) -> Result<Self, OutOfMemory> {
-        alive.extend((0..rooms.len()).map(|at| (at, at)));
+        let whole = plan.buffers.iter().zip(alive).map(|(buffer, alive)| {
+            vec![Span {
+                first: 0,
+                end: buffer.len(),
+                alive,
+            }]
+        });
+        Self::in_spans(plan, whole.collect(), rooms)
+    }
+
+    fn in_spans(
+        plan: &Plan,
+        mut spans: Vec<Vec<Span>>,
+        rooms: &[usize],
+    ) -> Result<Self, OutOfMemory> {
+        spans.extend(rooms.iter().enumerate().map(|(at, length)| {
+            vec![Span {
+                first: 0,
+                end: *length,
+                alive: (at, at),
+            }]
+        }));
         let lengths = plan.buffers.iter().map(Buffer::len);
-        // Vectors at the end of a plane are read beyond it: into memory that no thread writes meanwhile, because no
-        // operation reads a buffer that it writes.
         let mut places: Vec<Buffer> = lengths
             .chain(rooms.iter().copied())
             .map(|length| Buffer {
@@ -62,7 +69,12 @@ impl Places {
                 offset: 0,
             })
             .collect();
-        let length = arrange(&mut places, &alive).ok_or_else(|| {
+        // Vectors at the end of a plane are read beyond it: into memory that no thread writes meanwhile, because no
+        // operation reads a buffer that it writes.
+        for span in spans.iter_mut().filter_map(|spans| spans.last_mut()) {
+            span.end = span.end.saturating_add(MAX_LANES);
+        }
+        let length = arrange_spans(&mut places, &spans).ok_or_else(|| {
             let all = places.iter().map(|place| place.len() as u64);
             let all = all.fold(0, u64::saturating_add);
             OutOfMemory::new(IMAGE, allocate::bytes::<f32>(all))
@@ -176,7 +188,6 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     /// All of `numbers`, for as long as nobody else uses them.
-    #[cfg(feature = "train")]
     pub fn of(numbers: &mut [f32]) -> Self {
         Self(numbers.as_mut_ptr())
     }

@@ -17,25 +17,30 @@ pub(super) mod tests;
 mod threads;
 #[cfg(feature = "train")]
 mod train;
+mod unpack;
 mod vector;
 mod winograd;
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kernels::Kernels;
 use memory::Workspace;
-use pack::Packed;
+pub use pack::Packing;
+use pack::Weights;
 use program::Program;
 #[cfg(feature = "train")]
 pub use train::CpuLearner;
 
 use super::plan::Plan;
-use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
+use super::{
+    BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results, Storage,
+};
 use crate::allocate;
 use crate::step::{Clip, StepCoefficients};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
 use crate::unet::input;
-use crate::unet::weights;
+use crate::unet::weights_file::WeightsFile;
 
 /// What there is no memory for.
 const BATCH: &str = "a batch of images";
@@ -54,13 +59,24 @@ const BATCH: &str = "a batch of images";
 /// ```
 pub struct CpuEngine {
     config: UnetConfig,
-    packed: Arc<Vec<Packed>>,
+    weights: Arc<Weights>,
     /// `time_proj.weight` of a network with Fourier features.
     frequencies: Option<Vec<f32>>,
     kernels: Kernels,
     info: EngineInfo,
     /// The program of the size, and for the number of threads, that was asked for last.
     program: Mutex<Option<Arc<Program>>>,
+}
+
+/// How a network is loaded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CpuOptions<'a> {
+    /// One of [`CpuEngine::instructions`]; `None` for the best of them.
+    pub instructions: Option<&'a str>,
+    /// When weights are put in the order of the inner loops.
+    pub packing: Packing,
+    /// How weights are stored that are put in order in each step: [`Storage::F16`] rounds those of 32 bits.
+    pub storage: Storage,
 }
 
 /// A batch and the memory that it runs in.
@@ -79,7 +95,7 @@ impl CpuEngine {
     /// # Errors
     /// [`EngineError`] says which file is wrong and where.
     pub fn load(config_json: &str, safetensors: &[u8]) -> Result<Self, EngineError> {
-        Self::with_kernels(config_json, safetensors, Kernels::best())
+        Self::load_with(config_json, safetensors.into(), &CpuOptions::default())
     }
 
     /// The names of the sets of vector instructions that this processor has, the best first.
@@ -97,26 +113,44 @@ impl CpuEngine {
         safetensors: &[u8],
         instructions: &str,
     ) -> Result<Self, EngineError> {
-        Self::with_kernels(config_json, safetensors, named(instructions)?)
+        let options = CpuOptions {
+            instructions: Some(instructions),
+            ..CpuOptions::default()
+        };
+        Self::load_with(config_json, safetensors.into(), &options)
     }
 
-    fn with_kernels(
+    /// As [`CpuEngine::load`], as `options` say. A large network keeps the bytes that it is given, or a copy of those that
+    /// are lent.
+    ///
+    /// # Errors
+    /// As for [`CpuEngine::load_with_instructions`], and [`EngineError::Device`] when a weight is too large for 16 bits.
+    pub fn load_with(
         config_json: &str,
-        safetensors: &[u8],
-        kernels: Kernels,
+        safetensors: Cow<'_, [u8]>,
+        options: &CpuOptions,
     ) -> Result<Self, EngineError> {
+        let kernels = options
+            .instructions
+            .map_or_else(|| Ok(Kernels::best()), named)?;
         let config = UnetConfig::from_json(config_json)?;
         // Which of two ways to compute a convolution is the faster one depends on the size.
         let plan = Plan::trained(&config)?;
-        allocate::room(
-            super::WEIGHTS,
-            allocate::bytes::<f32>(plan.parameters() as u64),
-        )?;
-        let mut tensors = weights::tensors(&plan.params, safetensors)?;
-        let packed = Arc::new(pack::pack(&plan, &tensors, kernels.rows)?);
-        let frequencies = tensors
-            .remove("time_proj.weight")
-            .filter(|_| config.time_embedding == TimeEmbedding::Fourier);
+        let mut file = WeightsFile::new(&plan.params, safetensors)?;
+        let wait = options.packing.waits(&plan);
+        if wait && options.storage == Storage::F16 {
+            file = file.halve().map_err(Storage::overflow)?;
+        }
+        let ops = pack::pack(&plan, &file, kernels.rows, wait)?;
+        let frequencies = plan
+            .params
+            .iter()
+            .position(|param| param.name == "time_proj.weight")
+            .filter(|_| config.time_embedding == TimeEmbedding::Fourier)
+            .map(|at| file.tensor(at))
+            .transpose()?;
+        let file = if wait { Some(file.into_owned()) } else { None };
+        let weights = Arc::new(Weights { ops, file });
         let info = EngineInfo::new(
             EngineKind::Plan,
             DeviceKind::Cpu,
@@ -126,12 +160,18 @@ impl CpuEngine {
         );
         Ok(Self {
             config,
-            packed,
+            weights,
             frequencies,
             kernels,
             info,
             program: Mutex::new(None),
         })
+    }
+
+    /// How weights are kept: those of a network that is not large are always [`Storage::F32`].
+    pub fn storage(&self) -> Storage {
+        let file = self.weights.file.as_ref();
+        file.map_or(Storage::F32, WeightsFile::storage)
     }
 
     fn program(&self, size: [usize; 2]) -> Result<Arc<Program>, EngineError> {
@@ -146,7 +186,7 @@ impl CpuEngine {
         let plan = Plan::new(&self.config, size)?;
         // Its memory is free before the next one's is asked for, unless a batch still runs on it.
         *last = None;
-        let program = Arc::new(Program::new(plan, self.packed.clone(), self.kernels)?);
+        let program = Arc::new(Program::new(plan, self.weights.clone(), self.kernels)?);
         *last = Some(program.clone());
         Ok(program)
     }

@@ -1,12 +1,16 @@
 //! Weights in the order in which the inner loops read them.
 
-use std::collections::HashMap;
-
+#[cfg(feature = "train")]
+use super::kernels;
 use super::kernels::lane::MAX_LANES;
-use super::{kernels, winograd};
+use super::memory::{Memory, Room};
+use super::unpack::Unpacked;
 use crate::allocate::{self, OutOfMemory};
 use crate::engine::WEIGHTS;
-use crate::engine::plan::{Conv, Op, Param, Plan, Residual, small_kernel, upsamples};
+#[cfg(feature = "train")]
+use crate::engine::plan::small_kernel;
+use crate::engine::plan::{Conv, Op, Param, Plan, Residual, upsamples};
+use crate::unet::weights_file::WeightsFile;
 
 /// The weights of one operation.
 #[derive(Debug)]
@@ -46,8 +50,11 @@ pub struct Single {
 /// Weights of a convolution, or of a linear layer on every pixel.
 #[derive(Debug)]
 pub struct ProductWeights {
-    /// `[groups of outputs][kernel positions][channels][output]`, see [`group`]; four of them for [`upsamples`].
-    pub weights: Vec<Vec<f32>>,
+    /// `[groups of outputs][kernel positions][channels][output]`, see [`group`]; four of them for [`upsamples`], none
+    /// where they are put in order in each step.
+    pub weights: Vec<f32>,
+    /// Where each of them is.
+    pub order: Unpacked,
     /// Length of the sum.
     pub depth: usize,
     /// `[outputs]`.
@@ -57,26 +64,60 @@ pub struct ProductWeights {
 /// Weights of a convolution over tiles.
 #[derive(Debug)]
 pub struct WinogradWeights {
-    /// `[positions][groups of outputs][channels][output]`.
+    /// `[positions][groups of outputs][channels][output]`, and then `[groups of outputs][channels][output]` of the
+    /// residual's 1×1 convolution; nothing where they are put in order in each step.
     pub weights: Vec<f32>,
-    /// `[groups of outputs][channels][output]` of the residual's 1×1 convolution.
-    pub shortcut: Vec<f32>,
+    /// Where each of them is.
+    pub order: Unpacked,
     /// `[outputs]`.
     pub bias: Vec<f32>,
     /// `[outputs]`.
     pub zeros: Vec<f32>,
 }
 
-/// The weights of every operation of `plan`, out of `tensors`, which has all of [`Plan::params`], in groups of `rows`.
+/// The weights of a network.
+#[derive(Debug)]
+pub struct Weights {
+    /// Those of every operation.
+    pub ops: Vec<Packed>,
+    /// Where those are that are unpacked in each step.
+    pub file: Option<WeightsFile<'static>>,
+}
+
+/// When weights are put in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Packing {
+    /// While the network is loaded, unless that [is large](Plan::is_large).
+    #[default]
+    Auto,
+    /// While the network is loaded.
+    Once,
+    /// In each step, so that they take no more memory than their file.
+    EachStep,
+}
+
+impl Packing {
+    /// Whether the weights of `plan` are put in order in each step.
+    pub fn waits(self, plan: &Plan) -> bool {
+        match self {
+            Self::Auto => plan.is_large(),
+            Self::Once => false,
+            Self::EachStep => true,
+        }
+    }
+}
+
+/// The weights of every operation of `plan`, out of `file`, which has all of [`Plan::params`], in groups of `rows`; those
+/// of convolutions stay there if they `wait`.
 ///
 /// # Errors
 /// [`OutOfMemory`].
 pub fn pack(
     plan: &Plan,
-    tensors: &HashMap<String, Vec<f32>>,
+    file: &WeightsFile,
     rows: usize,
+    wait: bool,
 ) -> Result<Vec<Packed>, OutOfMemory> {
-    let tensor = |param: Param| tensors[&plan.params[param.0].name].as_slice();
     // What is made of the timestep's features alone is a vector, not a feature map, whatever the image's size.
     let mut vectors = vec![plan.features.buffer];
     let one = |op: &Op| {
@@ -87,19 +128,40 @@ pub fn pack(
         if single {
             vectors.push(op.writes().buffer);
         }
-        let mut packed = Packed::new(plan, op, single, rows)?;
-        packed.fill(op, rows, tensor);
+        let mut packed = Packed::new(plan, op, single, rows, wait)?;
+        let mut params = op.params();
+        if let (Op::Conv(conv), false) = (op, single) {
+            params.retain(|param| conv.is_bias(*param));
+        }
+        let tensors = params
+            .into_iter()
+            .map(|param| Ok((param, file.tensor(param.0)?)))
+            .collect::<Result<Vec<_>, OutOfMemory>>()?;
+        packed.fill_rest(op, |param| {
+            let found = tensors.iter().find(|(of, _)| *of == param);
+            found.map_or(&[][..], |(_, numbers)| numbers)
+        });
+        if let Op::Conv(conv) = op {
+            packed.read(conv, file, rows)?;
+        }
         Ok(packed)
     };
     plan.ops.iter().map(one).collect()
 }
 
 impl Packed {
-    /// Zeros, as many as `op` has weights; `single` where it makes a vector of a vector.
+    /// Zeros, as many as `op` has weights; `single` where it makes a vector of a vector. If they `wait`, a convolution has
+    /// none.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn new(plan: &Plan, op: &Op, single: bool, rows: usize) -> Result<Self, OutOfMemory> {
+    pub fn new(
+        plan: &Plan,
+        op: &Op,
+        single: bool,
+        rows: usize,
+        wait: bool,
+    ) -> Result<Self, OutOfMemory> {
         let zeros = |sides: &[usize]| allocate::zeros(WEIGHTS, allocate::volume(sides));
         let numbers = |param: Param| plan.params[param.0].numbers();
         Ok(match op {
@@ -126,35 +188,55 @@ impl Packed {
                     Residual::Project { weight, .. } => numbers(weight) / outputs,
                     Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
                 };
-                let grouped = |depth: usize| zeros(&[grouped_length(rows, outputs, depth)]);
-                if winograd::pays(plan, conv) {
-                    let position = grouped_length(rows, outputs, inputs);
+                let tiles = plan.tiles_pay(conv);
+                let order = Unpacked::new(conv, tiles, rows, &mut Room::new(1));
+                // What rows go through is its end.
+                let weights = zeros(&[if wait { 0 } else { order.rows }])?;
+                if tiles {
                     return Ok(Self::Winograd(WinogradWeights {
-                        weights: zeros(&[kernels::winograd::POSITIONS, position])?,
-                        shortcut: grouped(more)?,
+                        weights,
+                        order,
                         zeros: zeros(&[outputs])?,
                         bias,
                     }));
                 }
-                let (kernels, positions) = if upsamples(conv) {
-                    (4, 4)
+                let positions = if upsamples(conv) {
+                    4
                 } else {
-                    (1, conv.kernel * conv.kernel)
+                    conv.kernel * conv.kernel
                 };
-                let depth = positions * inputs + more;
                 Self::Product(ProductWeights {
-                    weights: (0..kernels)
-                        .map(|_| grouped(depth))
-                        .collect::<Result<_, _>>()?,
-                    depth,
+                    weights,
+                    order,
+                    depth: positions * inputs + more,
                     bias,
                 })
             }
         })
     }
 
-    /// Puts the weights of `op`, which these are for, into the same places again; `rows` must be the same.
-    pub fn fill<'t>(&mut self, op: &Op, rows: usize, tensor: impl Fn(Param) -> &'t [f32]) {
+    /// Puts the weights of `conv` in order, where there is room for them; the rest is [`Self::fill_rest`]'s.
+    fn read(&mut self, conv: &Conv, file: &WeightsFile, rows: usize) -> Result<(), OutOfMemory> {
+        let (weights, order) = match self {
+            Self::Product(product) => (&mut product.weights, &product.order),
+            Self::Winograd(tiles) => (&mut tiles.weights, &tiles.order),
+            Self::None | Self::Norm(_) | Self::Single(_) => return Ok(()),
+        };
+        if weights.is_empty() {
+            return Ok(());
+        }
+        let mut between = allocate::zeros(WEIGHTS, order.rows_length as u64)?;
+        let room = Memory::of(weights);
+        for group in 0..conv.output.channels.div_ceil(rows) {
+            // SAFETY: `Packed::new` made the order for this operation, and room for all that comes before the rows.
+            unsafe { order.group(conv, file, rows, room, group, &mut between) };
+        }
+        Ok(())
+    }
+
+    /// Puts the numbers of `op`, which these are for, into their places: all of a normalisation and of a vector's layer,
+    /// of a convolution those that are added.
+    fn fill_rest<'t>(&mut self, op: &Op, tensor: impl Fn(Param) -> &'t [f32]) {
         match (self, op) {
             (Self::Norm(norm), Op::Normalise { weight, bias, .. }) => {
                 norm.weight.copy_from_slice(tensor(*weight));
@@ -170,11 +252,24 @@ impl Packed {
                     to.copy_from_slice(tensor(table));
                 }
             }
+            (Self::Product(ProductWeights { bias, .. }), Op::Conv(conv))
+            | (Self::Winograd(WinogradWeights { bias, .. }), Op::Conv(conv)) => {
+                biases(bias, conv, &tensor);
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts the weights of `op`, which these are for, into the same places again; `rows` must be the same.
+    #[cfg(feature = "train")]
+    pub fn fill<'t>(&mut self, op: &Op, rows: usize, tensor: impl Fn(Param) -> &'t [f32]) {
+        self.fill_rest(op, &tensor);
+        match (self, op) {
             (Self::Product(product), Op::Conv(conv)) => {
-                biases(&mut product.bias, conv, &tensor);
                 let (inputs, depth) = (conv.source.view.channels, product.depth);
-                let many = product.weights.len() > 1;
-                for (phase, to) in product.weights.iter_mut().enumerate() {
+                let many = upsamples(conv);
+                let kernels = product.weights.chunks_mut(product.order.length);
+                for (phase, to) in kernels.take(if many { 4 } else { 1 }).enumerate() {
                     each_kernel(conv, &tensor, |o, i, kernel| {
                         let first = o / rows * depth * rows + i * rows + o % rows;
                         let mut put = |position: usize, value: f32| {
@@ -202,9 +297,8 @@ impl Packed {
                 }
             }
             (Self::Winograd(tiles), Op::Conv(conv)) => {
-                biases(&mut tiles.bias, conv, &tensor);
                 let inputs = conv.source.view.channels;
-                let position = tiles.weights.len() / kernels::winograd::POSITIONS;
+                let position = tiles.order.length;
                 each_kernel(conv, &tensor, |o, i, kernel| {
                     let first = (o / rows * inputs + i) * rows + o % rows;
                     let turned = kernels::winograd::kernel(kernel);
@@ -215,7 +309,9 @@ impl Packed {
                 if let Residual::Project { weight, .. } = conv.residual {
                     let (weight, outputs) = (tensor(weight), conv.output.channels);
                     let more = weight.len() / outputs;
-                    group(&mut tiles.shortcut, rows, outputs, more, |o, k| {
+                    let shortcut = &mut tiles.weights[tiles.order.shortcut..];
+                    let length = grouped_length(rows, outputs, more);
+                    group(&mut shortcut[..length], rows, outputs, more, |o, k| {
                         weight[o * more + k]
                     });
                 }

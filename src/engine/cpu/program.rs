@@ -4,18 +4,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::kernels::Kernels;
 use super::memory::{Memory, Places, Room, Workspace};
-use super::pack::Packed;
+use super::pack::Weights;
 use super::task::Task;
 use super::threads;
 use crate::allocate::{OutOfMemory, bytes, volume};
 use crate::engine::plan::{Plan, View};
+use crate::unet::weights_file::WeightsFile;
 
 /// One network for one image size.
 #[derive(Debug)]
 pub struct Program {
     /// The list.
     pub plan: Plan,
-    packed: Arc<Vec<Packed>>,
+    weights: Arc<Weights>,
     tasks: Vec<Task>,
     pub(super) kernels: Kernels,
     places: Places,
@@ -35,6 +36,8 @@ pub(super) struct Image<'a> {
     pub places: &'a Places,
     pub kernels: Kernels,
     pub memory: Memory,
+    /// What weights are unpacked from, where they are.
+    pub file: Option<&'a WeightsFile<'static>>,
     /// Not more than there is room for.
     pub threads: usize,
 }
@@ -44,15 +47,11 @@ impl Program {
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn new(
-        plan: Plan,
-        packed: Arc<Vec<Packed>>,
-        kernels: Kernels,
-    ) -> Result<Self, OutOfMemory> {
+    pub fn new(plan: Plan, weights: Arc<Weights>, kernels: Kernels) -> Result<Self, OutOfMemory> {
         let threads = threads::available();
         let mut rooms = Vec::new();
         let mut tasks = Vec::new();
-        for (op, packed) in plan.ops.iter().zip(packed.iter()) {
+        for (op, packed) in plan.ops.iter().zip(&weights.ops) {
             let mut room = Room::new(threads);
             tasks.push(Task::new(&plan, op, packed, kernels, &mut room)?);
             rooms.push(room.length);
@@ -60,7 +59,7 @@ impl Program {
         Ok(Self {
             places: Places::new(&plan, &rooms)?,
             plan,
-            packed,
+            weights,
             tasks,
             kernels,
             threads,
@@ -107,6 +106,7 @@ impl Program {
             places: &self.places,
             kernels: self.kernels,
             memory: self.places.memory(workspace),
+            file: self.weights.file.as_ref(),
             threads: threads.min(self.threads),
         };
         let plan = &self.plan;
@@ -124,7 +124,7 @@ impl Program {
         for (at, ((op, packed), task)) in plan
             .ops
             .iter()
-            .zip(self.packed.iter())
+            .zip(&self.weights.ops)
             .zip(&self.tasks)
             .enumerate()
         {

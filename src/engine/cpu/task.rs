@@ -6,6 +6,7 @@ use super::kernels::Kernels;
 use super::memory::{Memory, Room};
 use super::pack::Packed;
 use super::program::Image;
+use super::unpack::Unpacked;
 use super::winograd::WinogradTask;
 use crate::allocate::OutOfMemory;
 use crate::engine::plan::{Op, Plan};
@@ -15,10 +16,10 @@ use crate::engine::plan::{Op, Plan};
 pub enum Task {
     /// It makes numbers of vectors.
     Vector,
-    /// A convolution as matrix products.
-    Conv(ConvTask),
-    /// A convolution over tiles.
-    Winograd(WinogradTask),
+    /// A convolution as matrix products, and what it takes to put its weights in order.
+    Conv(ConvTask, Option<Unpacked>),
+    /// A convolution over tiles, the same.
+    Winograd(WinogradTask, Option<Unpacked>),
     /// Attention.
     Attention(AttentionTask),
 }
@@ -36,12 +37,20 @@ impl Task {
         room: &mut Room,
     ) -> Result<Self, OutOfMemory> {
         Ok(match (op, packed) {
-            (Op::Conv(conv), Packed::Product(_)) => {
-                Self::Conv(ConvTask::new(plan, conv, kernels.lanes, room)?)
-            }
-            (Op::Conv(conv), Packed::Winograd(_)) => {
-                Self::Winograd(WinogradTask::new(plan, conv, kernels, room)?)
-            }
+            (Op::Conv(conv), Packed::Product(product)) => Self::Conv(
+                ConvTask::new(plan, conv, kernels.lanes, room)?,
+                product
+                    .weights
+                    .is_empty()
+                    .then(|| Unpacked::new(conv, false, kernels.rows, room)),
+            ),
+            (Op::Conv(conv), Packed::Winograd(tiles)) => Self::Winograd(
+                WinogradTask::new(plan, conv, kernels, room)?,
+                tiles
+                    .weights
+                    .is_empty()
+                    .then(|| Unpacked::new(conv, true, kernels.rows, room)),
+            ),
             (
                 Op::Attention {
                     qkv,
@@ -95,11 +104,13 @@ impl Image<'_> {
                 (Op::Conv(conv), Packed::Single(weights), _) => {
                     self.single(conv, weights, class, room);
                 }
-                (Op::Conv(conv), Packed::Product(weights), Task::Conv(task)) => {
-                    self.conv(conv, weights, task, room);
+                (Op::Conv(conv), Packed::Product(weights), Task::Conv(task, unpacked)) => {
+                    let first = self.in_order(conv, unpacked, room);
+                    self.conv(conv, weights, first, task, room);
                 }
-                (Op::Conv(conv), Packed::Winograd(weights), Task::Winograd(task)) => {
-                    self.winograd(conv, weights, task, room);
+                (Op::Conv(conv), Packed::Winograd(weights), Task::Winograd(task, unpacked)) => {
+                    let first = self.in_order(conv, unpacked, room);
+                    self.winograd(conv, weights, first, task, room);
                 }
                 (Op::Attention { qkv, output, .. }, _, Task::Attention(task)) => {
                     self.attention(*qkv, *output, task, room);

@@ -10,26 +10,9 @@ use super::pack::WinogradWeights;
 use super::program::Image;
 use super::staging::Staged;
 use super::threads;
+use super::unpack::Addresses;
 use crate::allocate::OutOfMemory;
-use crate::engine::plan::{Conv, Plan, Resample, Residual};
-
-/// Numbers of all tiles that are worked on at once: 512 KiB, so that they stay in a second-level cache.
-const BLOCK: usize = 1 << 17;
-
-/// Fewer channels leave too little work between the transformations, fewer tiles too little for each weight.
-const FEWEST_CHANNELS: usize = 16;
-const FEWEST_TILES: usize = 16;
-
-/// Whether `conv` takes less time this way.
-pub fn pays(plan: &Plan, conv: &Conv) -> bool {
-    let output = plan.buffer(conv.output);
-    let tiles = output.height.div_ceil(2) * output.width.div_ceil(2);
-    conv.kernel == 3
-        && conv.stride == 1
-        && conv.source.resample != Resample::Nearest2x
-        && conv.source.view.channels.min(conv.output.channels) >= FEWEST_CHANNELS
-        && tiles >= FEWEST_TILES
-}
+use crate::engine::plan::{BLOCK, Conv, Plan, Residual};
 
 /// What does not change from step to step.
 #[derive(Debug)]
@@ -103,16 +86,25 @@ fn step(vectors: usize, channels: usize, kernels: Kernels) -> usize {
 
 impl Image<'_> {
     /// # Safety
-    /// As for [`Image::carry_out`], whose operation must be `conv`, with `packed`, `task` and `room` its own.
+    /// As for [`Image::carry_out`], whose operation must be `conv`, with `packed`, `task` and `room` its own, and
+    /// `unpacked` its weights in order where `packed` has none.
     pub(super) unsafe fn winograd(
         &self,
         conv: &Conv,
         packed: &WinogradWeights,
+        unpacked: Option<Addresses>,
         task: &WinogradTask,
         room: Memory,
     ) {
         let kernels = self.kernels;
         let output = self.plan.buffer(conv.output);
+        let (weights, shortcut) = match unpacked {
+            Some(unpacked) => (unpacked.weights, unpacked.shortcut),
+            None => {
+                let first = packed.weights.as_ptr();
+                (first, first.wrapping_add(packed.order.shortcut))
+            }
+        };
         let (channels, outputs) = (conv.source.view.channels, conv.output.channels);
         let out = self.memory.at(self.offset(conv.output));
         let pixels = self.pixels(conv.output);
@@ -134,7 +126,7 @@ impl Image<'_> {
                     channels: source.view.channels,
                     taps: &[0],
                 }],
-                weights: packed.shortcut.as_ptr(),
+                weights: shortcut,
                 depth: source.view.channels,
                 bias: packed.zeros.as_ptr(),
                 out,
@@ -144,7 +136,7 @@ impl Image<'_> {
                 scale: 1.0,
             };
             // SAFETY: the residual's planes have the output's size, and what is read behind them by the last vector is
-            // there, too (see `stage`). `pack` made the weights in groups of `kernels.rows`, and a zero for each
+            // there, too (see `stage`). `pack` or `unpack` made the weights in groups of `kernels.rows`, and a zero for each
             // output. The output's planes nobody else uses.
             unsafe { self.product(product, outputs, &task.pixels) };
             residual = Some((out.cast_const(), pixels));
@@ -160,7 +152,7 @@ impl Image<'_> {
                 channels,
             };
             let products = Products {
-                weights: packed.weights.as_ptr(),
+                weights,
                 channels,
                 outputs: task.outputs,
                 vectors: tiles.len(),
@@ -194,7 +186,7 @@ impl Image<'_> {
             self.pieces(channels, |some| unsafe {
                 (kernels.to_tiles)(to_tiles.get(), some, tiles);
             });
-            // SAFETY: `pack` made weights for as many outputs as `task.outputs`, which are whole groups of
+            // SAFETY: `pack` or `unpack` made weights for as many outputs as `task.outputs`, which are whole groups of
             // `kernels.rows`.
             self.pieces(POSITIONS, |some| unsafe {
                 (kernels.products)(products.get(), some);

@@ -11,6 +11,7 @@ pub fn upsamples(conv: &Conv) -> bool {
 }
 
 /// The 2×2 kernel that output pixels with row and column remainder `at` see of a 3×3 one.
+#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 pub fn small_kernel(kernel: &[f32], at: [usize; 2]) -> [f32; 4] {
     [[0, 0], [0, 1], [1, 0], [1, 1]].map(|[i, j]| {
         merged(at[0], i)
@@ -21,6 +22,7 @@ pub fn small_kernel(kernel: &[f32], at: [usize; 2]) -> [f32; 4] {
 
 /// Rows or columns of a 3×3 kernel that fall on the same pixel once it stands twice: those that output pixels with
 /// this `remainder` see at place `i` of two.
+#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 pub fn merged(remainder: usize, i: usize) -> std::ops::Range<usize> {
     match (remainder, i) {
         (0, 0) => 0..1,

@@ -1,6 +1,6 @@
 //! Where buffers lie: two that are never alive together may share their place.
 
-use super::{ALIGNMENT, Buffer, Op, Residual, View};
+use super::{ALIGNMENT, Buffer, Op, Param, Residual, View};
 
 impl Op {
     /// Every view it reads.
@@ -22,6 +22,23 @@ impl Op {
                     .chain([conv.time])
                     .flatten()
                     .collect()
+            }
+        }
+    }
+
+    /// Every tensor it has weights of.
+    pub fn params(&self) -> Vec<Param> {
+        match self {
+            Self::Normalise { weight, bias, .. } => vec![*weight, *bias],
+            Self::Attention { .. } => Vec::new(),
+            Self::Conv(conv) => {
+                let residual = match conv.residual {
+                    Residual::Project { weight, bias, .. } => [Some(weight), Some(bias)],
+                    Residual::Class(table) => [Some(table), None],
+                    Residual::None | Residual::Add(_) => [None, None],
+                };
+                let own = conv.weights.iter().chain(&conv.biases).copied();
+                own.chain(residual.into_iter().flatten()).collect()
             }
         }
     }
@@ -61,36 +78,110 @@ pub(super) fn place(
     arrange(buffers, &alive)
 }
 
-/// Gives every buffer its offset, largest first, each at the lowest place that is free as long as it is alive: from
-/// the operation `alive[i].0` to `alive[i].1`, both included. The arena's length; `None` where no memory is as long.
+/// Some neighbouring channels of a buffer that are alive together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Part {
+    /// The first channel.
+    pub first: usize,
+    /// The first channel after it.
+    pub end: usize,
+    /// From which operation to which, both included.
+    pub alive: (usize, usize),
+}
+
+/// The parts of every buffer, of which operation `at` uses a view for every `(view, at)`. What a decoder joins is written
+/// at two times: until the second one, nobody needs the place of that half.
+pub(in crate::engine) fn parts(buffers: &[Buffer], used: &[(View, usize)]) -> Vec<Vec<Part>> {
+    let of_buffer = |(index, buffer): (usize, &Buffer)| {
+        let used = || used.iter().filter(|(view, _)| view.buffer == index);
+        let mut cuts = vec![0, buffer.channels];
+        for cut in used().flat_map(|(view, _)| [view.first, view.first + view.channels]) {
+            if let Err(at) = cuts.binary_search(&cut) {
+                cuts.insert(at, cut);
+            }
+        }
+        let part = |cut: &[usize]| {
+            let [first, end] = [cut[0], cut[1]];
+            let mut alive = (usize::MAX, 0);
+            for (view, at) in used() {
+                if view.first < end && first < view.first + view.channels {
+                    alive = (alive.0.min(*at), alive.1.max(*at));
+                }
+            }
+            Part { first, end, alive }
+        };
+        cuts.windows(2).map(part).collect()
+    };
+    buffers.iter().enumerate().map(of_buffer).collect()
+}
+
+/// Some neighbouring numbers of a buffer that are alive together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Span {
+    /// The first number.
+    pub first: usize,
+    /// The first number after it.
+    pub end: usize,
+    /// From which operation to which, both included.
+    pub alive: (usize, usize),
+}
+
+/// Gives every buffer its offset, as [`arrange_spans`] does, each alive as a whole: from the operation `alive[i].0` to
+/// `alive[i].1`, both included.
 pub(in crate::engine) fn arrange(
     buffers: &mut [Buffer],
     alive: &[(usize, usize)],
 ) -> Option<usize> {
+    let whole = |(buffer, alive): (&Buffer, &(usize, usize))| {
+        vec![Span {
+            first: 0,
+            end: buffer.len(),
+            alive: *alive,
+        }]
+    };
+    let spans: Vec<Vec<Span>> = buffers.iter().zip(alive).map(whole).collect();
+    arrange_spans(buffers, &spans)
+}
+
+/// Gives every buffer its offset, largest first, each at the lowest place that is free for each of its `spans` as long as
+/// that is alive. The arena's length; `None` where no memory is as long.
+pub(in crate::engine) fn arrange_spans(
+    buffers: &mut [Buffer],
+    spans: &[Vec<Span>],
+) -> Option<usize> {
     let rooms: Vec<usize> = buffers.iter().map(room).collect::<Option<_>>()?;
-    let mut arena = 0;
+    let mut arena: usize = 0;
     // Put in at their place one by one: every visitor of a page would download a sort.
     let mut order: Vec<usize> = Vec::new();
     for i in 0..buffers.len() {
         let at = order.partition_point(|j| buffers[*j].len() >= buffers[i].len());
         order.insert(at, i);
     }
-    // By offset.
-    let mut placed: Vec<usize> = Vec::new();
+    let mut placed: Vec<Span> = Vec::new();
     for i in order {
-        let overlaps = |j: &&usize| alive[**j].0 <= alive[i].1 && alive[i].0 <= alive[**j].1;
         let mut offset: usize = 0;
-        for j in placed.iter().filter(overlaps) {
-            if buffers[*j].offset >= offset.checked_add(rooms[i])? {
-                break;
-            }
-            // What was placed ends within the arena.
-            offset = offset.max(buffers[*j].offset + rooms[*j]);
+        // Nothing can lie before the end of what is in its way.
+        let in_the_way = |offset: usize| {
+            spans[i].iter().find_map(|own| {
+                let other = placed.iter().find(|other| {
+                    other.alive.0 <= own.alive.1
+                        && own.alive.0 <= other.alive.1
+                        && other.first < offset.saturating_add(own.end)
+                        && offset.saturating_add(own.first) < other.end
+                });
+                other.map(|other| other.end - own.first)
+            })
+        };
+        while let Some(after) = in_the_way(offset) {
+            offset = after.checked_next_multiple_of(ALIGNMENT)?;
         }
         buffers[i].offset = offset;
         arena = arena.max(offset.checked_add(rooms[i])?);
-        let at = placed.partition_point(|j| buffers[*j].offset <= offset);
-        placed.insert(at, i);
+        placed.extend(spans[i].iter().map(|span| Span {
+            first: offset + span.first,
+            end: offset + span.end,
+            alive: span.alive,
+        }));
     }
     Some(arena)
 }
@@ -133,5 +224,42 @@ mod tests {
         let length = arrange(&mut buffers, &[(0, 1), (2, 3), (1, 3)]);
         assert_eq!(length, Some(192));
         assert_eq!(buffers.map(|b| b.offset), [0, 0, 128]);
+    }
+
+    #[test]
+    fn half_of_a_buffer_is_free_until_it_is_written() {
+        let view = |buffer, first, channels| View {
+            buffer,
+            first,
+            channels,
+        };
+        // The second half of what is joined is written by operation 0, the first one by 2; 3 reads both.
+        let used = [
+            (view(0, 64, 64), 0),
+            (view(1, 0, 64), 0),
+            (view(1, 0, 64), 1),
+            (view(0, 0, 64), 2),
+            (view(0, 0, 128), 3),
+        ];
+        let mut buffers = [buffer(1, 1, 128), buffer(1, 1, 64)];
+        let found = parts(&buffers, &used);
+        assert_eq!(found[0].len(), 2);
+        assert_eq!([found[0][0].alive, found[0][1].alive], [(2, 3), (0, 3)]);
+        let spans: Vec<Vec<Span>> = found
+            .iter()
+            .map(|parts| {
+                let span = |part: &Part| Span {
+                    first: part.first,
+                    end: part.end,
+                    alive: part.alive,
+                };
+                parts.iter().map(span).collect()
+            })
+            .collect();
+        assert_eq!(arrange_spans(&mut buffers, &spans), Some(128));
+        assert_eq!(buffers.map(|b| b.offset), [0, 0]);
+        // As a whole they lie side by side.
+        let mut buffers = [buffer(1, 1, 128), buffer(1, 1, 64)];
+        assert_eq!(arrange(&mut buffers, &[(0, 3), (0, 1)]), Some(192));
     }
 }

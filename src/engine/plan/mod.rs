@@ -11,8 +11,8 @@
 
 #[cfg(feature = "train")]
 mod backward;
-#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 mod fold;
+mod footprint;
 mod lower;
 mod memory;
 mod print;
@@ -25,9 +25,15 @@ mod training;
 #[cfg(all(feature = "train", any(feature = "cpu", not(target_arch = "wasm32"))))]
 pub(in crate::engine) use fold::merged;
 #[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
-pub(in crate::engine) use fold::{small_kernel, upsamples};
+pub(in crate::engine) use fold::small_kernel;
+pub(in crate::engine) use fold::upsamples;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+pub(in crate::engine) use footprint::BLOCK;
+pub use footprint::Footprint;
 #[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 pub(in crate::engine) use memory::arrange;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+pub(in crate::engine) use memory::{Span, arrange_spans};
 #[cfg(feature = "train")]
 pub use reference::gradients;
 pub use reference::{ImageState, Reference};
@@ -197,6 +203,14 @@ pub struct Conv {
     pub scale: f32,
     /// Where it goes.
     pub output: View,
+}
+
+impl Conv {
+    /// Whether `param` is added to the result as it is.
+    pub fn is_bias(&self, param: Param) -> bool {
+        let of_residual = matches!(self.residual, Residual::Project { bias, .. } if bias == param);
+        of_residual || self.biases.contains(&param)
+    }
 }
 
 /// One operation.

@@ -59,7 +59,18 @@ impl Display for Summary<'_> {
             "memory         {} for what lies between the operations; {} if nothing shared its place",
             mebibytes(plan.arena),
             mebibytes(separate)
-        )
+        )?;
+        for (device, [f32, f16]) in [
+            ("processor", [4, 2].map(|bytes| plan.on_processor(bytes))),
+            ("graphics card", [4, 2].map(|bytes| plan.on_card(bytes))),
+        ] {
+            let [f32, f16] = [f32, f16].map(|footprint| footprint.most().div_ceil(1 << 20));
+            write!(
+                f,
+                "\non {device:15}about {f32} MiB in all, {f16} MiB with weights of 16 bits"
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::signal::Signal;
-use super::storage::Storage;
 use super::tuning::Tuning;
+use crate::engine::Storage;
 use crate::engine::{EngineError, Progress};
 
 /// A device that engines share. All of it is dropped with the last engine.

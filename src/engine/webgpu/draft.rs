@@ -3,11 +3,11 @@
 use super::layout::{Lanes, Places, after};
 use super::pack::{Slot, whole_blocks};
 use super::state::Shape;
-use super::storage::Storage;
 use super::template::{Template, template};
 use super::tuning::Tuning;
 use crate::allocate::volume;
 use crate::engine::EngineError;
+use crate::engine::Storage;
 use crate::engine::plan::{ALIGNMENT, Conv, Op, Plan, Resample, Residual, View};
 use crate::unet::config::Activation;
 

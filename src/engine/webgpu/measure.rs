@@ -8,10 +8,10 @@ use super::draft::Style;
 use super::layout::Lanes;
 use super::pack::Slot;
 use super::program::Program;
-use super::storage::Storage;
 use super::tile::{Tile, named};
 use super::tuning::Tuning;
 use crate::engine::EngineError;
+use crate::engine::Storage;
 use crate::engine::plan::{Buffer, Conv, Op, Plan, Residual, Source, View};
 use crate::unet::config::UnetConfig;
 

@@ -32,12 +32,12 @@ mod tuning;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Storage;
 pub use batch::GpuBatch;
 pub use device::Gpu;
 use network::Network;
 use signal::Signal;
 use state::{Part, scalars};
-pub use storage::{Storage, UnknownStorage};
 #[cfg(feature = "train")]
 pub use train::GpuLearner;
 pub use tuning::{Tuning, UnknownTuning};
@@ -123,6 +123,11 @@ impl GpuEngine {
     /// far was too small for it to matter or the device has nothing to choose from.
     pub fn tuning(&self) -> Option<Tuning> {
         self.network().gpu.tuning()
+    }
+
+    /// How the device keeps weights and feature maps.
+    pub fn storage(&self) -> Storage {
+        self.storage
     }
 
     /// Kernels that one step of a batch starts.

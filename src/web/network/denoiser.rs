@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Float32Array, Uint8Array};
+use js_sys::Float32Array;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -16,7 +16,7 @@ use crate::unet::config::UnetConfig;
 use crate::unet::input::InputError;
 use crate::unet::weights::remarks;
 use crate::web::checks::integer;
-use crate::web::lists::{check_list, file, float_array, floats};
+use crate::web::lists::{check_list, file_or_blob, float_array, floats};
 use crate::web::options::{JsSampleOptions, Options};
 use crate::web::values::plain_object;
 use crate::web::{WebError, js_error};
@@ -55,6 +55,9 @@ extern "C" {
     /// TypeScript's `Float32Array`.
     #[wasm_bindgen(typescript_type = "Float32Array")]
     pub type JsPictures;
+    /// TypeScript's `Uint8Array | Blob`.
+    #[wasm_bindgen(typescript_type = "Uint8Array | Blob")]
+    pub type JsWeights;
     /// TypeScript's `Uint32Array`.
     #[wasm_bindgen(typescript_type = "Uint32Array")]
     pub type JsLabels;
@@ -83,17 +86,18 @@ struct Info<'a> {
 
 #[wasm_bindgen(js_class = Denoiser)]
 impl WebDenoiser {
-    /// Builds the network of `config_json` (diffusers' config.json) with the bytes of a
-    /// .safetensors file on `device`, "webgpu" or "cpu".
+    /// Builds the network of `config_json` (diffusers' config.json) with a .safetensors file on
+    /// `device`, "webgpu" or "cpu". A Blob is read piece by piece, so that nobody else has its bytes in
+    /// memory.
     pub async fn load(
         config_json: String,
-        weights: Uint8Array,
+        weights: JsWeights,
         device: String,
         options: Option<JsLoadOptions>,
     ) -> Result<WebDenoiser, WebError> {
         let request = Request::read(&device, options)?;
         let mut progress = |done, total| request.tell(done, total);
-        let weights = file(&weights, "weights")?;
+        let weights = file_or_blob(&weights, "weights").await?;
         let notes = remarks(&weights);
         let engine = Engine::load(&config_json, weights, &request.options, &mut progress)
             .await
@@ -111,6 +115,11 @@ impl WebDenoiser {
         return self.engine.tuning().map(|tuning| tuning.to_string());
         #[cfg(not(feature = "gpu"))]
         None
+    }
+
+    /// How the device keeps the network's weights, "f32" or "f16", whatever was asked for.
+    pub fn storage(&self) -> String {
+        self.engine.storage().to_string()
     }
 
     /// What the network is and runs on.

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "gpu")]
 use crate::engine::GpuOptions;
-use crate::engine::LoadOptions;
+use crate::engine::{LoadOptions, Storage};
 use crate::web::checks::check_keys;
 use crate::web::{WebError, device, js_error};
 
@@ -16,7 +16,10 @@ const TYPES: &str = r#"
 export interface LoadOptions {
   /** plan, or burn in a build that has it. Default plan. */
   engine?: "plan" | "burn";
-  /** How the graphics card stores weights and feature maps: f16 needs its feature shader-f16. Default f32. */
+  /**
+   * How the graphics card stores weights and feature maps: f16 needs its feature shader-f16. On the CPU, how the weights of
+   * a large network are stored. Default f32.
+   */
   storage?: "f32" | "f16";
   /** What `Denoiser.tuning()` said on the same graphics card before; without it, it is measured for up to 0.2 s. */
   tuning?: string;
@@ -35,7 +38,6 @@ extern "C" {
 #[derive(Default, Deserialize)]
 struct Texts {
     engine: Option<String>,
-    #[cfg(feature = "gpu")]
     storage: Option<String>,
     #[cfg(feature = "gpu")]
     tuning: Option<String>,
@@ -67,17 +69,19 @@ impl Request {
         let texts: Texts = serde_wasm_bindgen::from_value(given)
             .map_err(|error| WebError::options(format!("options: {error}")))?;
         let engine = texts.engine.map_or(Ok(Default::default()), |t| t.parse());
-        #[cfg(feature = "gpu")]
         let storage = texts.storage.map_or(Ok(Default::default()), |t| t.parse());
+        let storage: Storage = storage.map_err(js_error)?;
         Ok(Self {
             options: LoadOptions {
                 engine: engine.map_err(js_error)?,
                 device,
+                #[cfg(feature = "cpu")]
+                weights: storage,
                 #[cfg(feature = "gpu")]
                 gpu: GpuOptions {
                     // Kept by another version, perhaps: then the device is measured again.
                     tuning: texts.tuning.and_then(|text| text.parse().ok()),
-                    storage: storage.map_err(js_error)?,
+                    storage,
                 },
             },
             progress,

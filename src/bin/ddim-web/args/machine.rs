@@ -125,6 +125,7 @@ impl Machine {
             engine: engine.into(),
             device: device.into(),
             instructions: simd.map(Simd::name),
+            weights: ddim_web::engine::Storage::F32,
             gpu: GpuOptions {
                 tuning: None,
                 storage: match storage {

@@ -244,6 +244,7 @@ impl List {
             places: &self.places,
             kernels: self.kernels,
             memory: images.from(index * self.places.length()),
+            file: None,
             threads,
         };
         let gradients = Gradients {

@@ -45,7 +45,7 @@ impl Weights {
             Op::Conv(conv) if !single && pixels::pays(plan, conv) => {
                 Self::Pixels(PixelWeights::new(conv, kernels)?)
             }
-            _ => Self::Packed(Packed::new(plan, op, single, kernels.rows)?),
+            _ => Self::Packed(Packed::new(plan, op, single, kernels.rows, false)?),
         })
     }
 

@@ -8,6 +8,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::maker::Dice;
 use super::{convolution, style};
+use crate::engine::Storage;
 use crate::engine::plan::Plan;
 use crate::engine::webgpu::conv::CONV;
 use crate::engine::webgpu::draft::{
@@ -16,7 +17,6 @@ use crate::engine::webgpu::draft::{
 };
 use crate::engine::webgpu::layout::{Lanes, Places};
 use crate::engine::webgpu::pack::pack;
-use crate::engine::webgpu::storage::Storage;
 use crate::engine::webgpu::template::Template;
 use crate::engine::webgpu::tile::TILES;
 use crate::unet::config::UnetConfig;

@@ -1,9 +1,9 @@
 //! What a learner on one device does not show: every way to cut convolutions and sums.
 
-use super::super::storage::Storage;
 use super::super::tile::TILES;
 use super::super::tuning::Tuning;
 use super::*;
+use crate::engine::Storage;
 use crate::engine::plan::gradients;
 use crate::engine::{Level, webgpu::draft::Style};
 use crate::noise::gaussian;

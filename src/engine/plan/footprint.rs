@@ -1,0 +1,191 @@
+//! What memory a network takes on a device, told by its plan before anything is loaded: the one source of what the program
+//! and the page say of it. The processor's engine decides by the same numbers how it keeps weights.
+
+use super::memory::{Part, Span, arrange_spans, parts};
+use super::{Buffer, Conv, Op, Plan, Resample, Residual, Source, View, upsamples};
+
+/// Bytes, for one picture at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Of the weights as they are kept.
+    pub weights: u64,
+    /// Of what lies between the operations.
+    pub features: u64,
+    /// That are taken besides while the network is loaded, and are free for the features then.
+    pub loading: u64,
+}
+
+impl Footprint {
+    /// The most at once.
+    pub fn most(&self) -> u64 {
+        self.weights.saturating_add(self.features.max(self.loading))
+    }
+}
+
+/// Bytes of weights in the order of the processor's inner loops that are kept: google/ddpm-cifar10-32 and its like have
+/// 220 MiB of them, the networks for 256×256 pixels 700 MiB.
+const KEPT: u64 = 320 << 20;
+
+/// Numbers that a convolution over tiles works on at once: 512 KiB, so that they stay in a second-level cache.
+pub(in crate::engine) const BLOCK: usize = 1 << 17;
+
+/// Fewer channels leave too little work between the transformations, fewer tiles too little for each weight.
+const FEWEST_CHANNELS: usize = 16;
+const FEWEST_TILES: usize = 16;
+
+impl Plan {
+    /// Whether `conv` takes the processor less time over tiles of 2×2 pixels (Winograd's F(2×2, 3×3)).
+    pub(in crate::engine) fn tiles_pay(&self, conv: &Conv) -> bool {
+        let output = self.buffer(conv.output);
+        let tiles = output.height.div_ceil(2) * output.width.div_ceil(2);
+        conv.kernel == 3
+            && conv.stride == 1
+            && conv.source.resample != Resample::Nearest2x
+            && conv.source.view.channels.min(conv.output.channels) >= FEWEST_CHANNELS
+            && tiles >= FEWEST_TILES
+    }
+
+    /// Numbers of the weights of `conv` in the order of the processor's inner loops.
+    fn ordered(&self, conv: &Conv) -> u64 {
+        let inputs = conv.source.view.channels as u64;
+        let more = match conv.residual {
+            Residual::Project { source, .. } => source.view.channels,
+            Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
+        };
+        let positions = if self.tiles_pay(conv) || upsamples(conv) {
+            16
+        } else {
+            (conv.kernel * conv.kernel) as u64
+        };
+        positions
+            .saturating_mul(inputs)
+            .saturating_add(more as u64)
+            .saturating_mul(conv.output.channels as u64)
+    }
+
+    /// Bytes of all weights in that order.
+    fn ordered_bytes(&self) -> u64 {
+        let numbers = self.ops.iter().map(|op| match op {
+            Op::Conv(conv) => self.ordered(conv),
+            Op::Normalise { .. } | Op::Attention { .. } => 0,
+        });
+        numbers.fold(0, u64::saturating_add).saturating_mul(4)
+    }
+
+    /// Whether the processor leaves the weights in their file and puts them in order in each step, because they would take
+    /// too much memory otherwise. `self` must be the plan for the size that the network was trained at.
+    pub fn is_large(&self) -> bool {
+        self.ordered_bytes() > KEPT
+    }
+
+    /// On the processor, with weights in a file of `file` bytes for each number.
+    pub fn on_processor(&self, file: u64) -> Footprint {
+        let bytes = (self.parameters() as u64).saturating_mul(file);
+        let large = self.is_large();
+        Footprint {
+            weights: if large { bytes } else { self.ordered_bytes() },
+            features: self.workspace(large).saturating_mul(4),
+            loading: if large { 0 } else { bytes },
+        }
+    }
+
+    /// On the graphics card, which keeps each number in `bytes` bytes.
+    pub fn on_card(&self, bytes: u64) -> Footprint {
+        Footprint {
+            weights: (self.parameters() as u64).saturating_mul(bytes),
+            features: (self.arena as u64).saturating_mul(bytes),
+            loading: 0,
+        }
+    }
+
+    /// Numbers of a picture's buffers and of what operations need for themselves, as the processor shares their places.
+    fn workspace(&self, large: bool) -> u64 {
+        let mut buffers = self.buffers.clone();
+        let mut spans = self.spans();
+        for (at, op) in self.ops.iter().enumerate() {
+            let length = self.room(op, large);
+            buffers.push(Buffer {
+                height: 1,
+                width: 1,
+                channels: usize::try_from(length).unwrap_or(usize::MAX),
+                offset: 0,
+            });
+            spans.push(vec![Span {
+                first: 0,
+                end: buffers[buffers.len() - 1].channels,
+                alive: (at, at),
+            }]);
+        }
+        arrange_spans(&mut buffers, &spans).map_or(u64::MAX, |length| length as u64)
+    }
+
+    /// For every buffer which of its numbers are alive when, channels one after the other.
+    pub(in crate::engine) fn spans(&self) -> Vec<Vec<Span>> {
+        let mut used = vec![
+            (self.features, 0),
+            (self.input, 0),
+            (self.output, self.ops.len()),
+        ];
+        for (at, op) in self.ops.iter().enumerate() {
+            let views = op.reads().into_iter().chain([op.writes()]);
+            used.extend(views.map(|view| (view, at)));
+        }
+        let spans = self.buffers.iter().zip(parts(&self.buffers, &used));
+        let spans = spans.map(|(buffer, parts)| {
+            let pixels = buffer.height * buffer.width;
+            let span = |part: &Part| Span {
+                first: part.first * pixels,
+                end: part.end * pixels,
+                alive: part.alive,
+            };
+            parts.iter().map(span).collect()
+        });
+        spans.collect()
+    }
+
+    /// Numbers that `op` needs for itself on one thread of the processor.
+    fn room(&self, op: &Op, large: bool) -> u64 {
+        let pixels = |view: View| self.pixels(view);
+        match op {
+            Op::Normalise { .. } => 0,
+            Op::Attention { qkv, head_dim, .. } => {
+                let pixels = pixels(*qkv);
+                pixels.saturating_mul(pixels.saturating_add(*head_dim as u64))
+            }
+            Op::Conv(conv) => {
+                let to = self.buffer(conv.output);
+                let plain = |source: Source| {
+                    source.norm.is_none()
+                        && source.act.is_none()
+                        && source.resample == Resample::Keep
+                };
+                let copies = |source: Source, pixels: u64| {
+                    pixels.saturating_mul(source.view.channels as u64)
+                };
+                let tiles = self.tiles_pay(conv);
+                // A border, and what planes are rounded up to.
+                let bordered = if upsamples(conv) || conv.stride == 2 {
+                    let from = self.buffer(conv.source.view);
+                    (from.height as u64 + 2).saturating_mul(from.width as u64 + 2)
+                } else {
+                    (to.height as u64 + 2).saturating_mul(to.width as u64 + 2)
+                };
+                let source = if conv.kernel == 1 && plain(conv.source) {
+                    0
+                } else {
+                    copies(conv.source, bordered)
+                };
+                let residual = match conv.residual {
+                    Residual::Project { source, .. } if tiles && plain(source) => 0,
+                    Residual::Project { source, .. } => copies(source, bordered),
+                    Residual::Add(source) if !plain(source) => copies(source, pixels(conv.output)),
+                    Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
+                };
+                let block = if tiles { BLOCK as u64 } else { 0 };
+                let weights = if large { self.ordered(conv) } else { 0 };
+                let all = [source, residual, block, weights];
+                all.into_iter().fold(0, u64::saturating_add)
+            }
+        }
+    }
+}
