@@ -13,7 +13,6 @@ pub mod zip;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use safetensors::SafeTensors;
 use serde_json::Value;
 
 use self::layout::{Layout, LayoutError, Weights};
@@ -21,6 +20,7 @@ use self::torch::{Tensor, TorchError};
 use self::zip::{Zip, ZipError};
 use crate::json::{self, brief};
 use crate::scheduler::{SchedulerClass, SchedulerConfig, SchedulerError};
+use crate::tensor_file::TensorFile;
 use crate::unet::config::{ConfigError, UnetConfig};
 use crate::unet::labels::ClassLabels;
 use crate::unet::weights::{self, WeightsError};
@@ -249,11 +249,10 @@ fn refuse_class(config: &str) -> Result<(), ModelError> {
 
 fn refuse_family(safetensors: &[u8]) -> Result<(), ModelError> {
     // What is no safetensors is refused, in words, by whoever loads it.
-    let Ok((_, header)) = SafeTensors::read_metadata(safetensors) else {
+    let Ok(file) = TensorFile::read(safetensors) else {
         return Ok(());
     };
-    let tensors = header.tensors();
-    match families::of_tensors(tensors.keys().map(String::as_str)) {
+    match families::of_tensors(file.names()) {
         Some(family) => Err(ModelError::Family(family)),
         None => Ok(()),
     }
@@ -302,12 +301,12 @@ fn sharded<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<u8>, 
             tensors.extend(torch_file(path, bytes)?.tensors);
         } else {
             let file = weights::parse(bytes)?;
-            for (name, view) in file.tensors() {
+            for tensor in file.into_tensors() {
                 tensors.push(Tensor {
-                    name,
-                    dtype: view.dtype(),
-                    shape: view.shape().to_vec(),
-                    data: Cow::Borrowed(view.data()),
+                    name: tensor.name.into_owned(),
+                    dtype: tensor.dtype,
+                    shape: tensor.shape,
+                    data: Cow::Borrowed(tensor.data),
                 });
             }
         }

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use half::{bf16, f16};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
+use safetensors::{Dtype, SafeTensorError, View};
 
 use crate::json::{brief, cut};
+use crate::tensor_file::{StoredTensor, TensorFile};
 
 /// Why a weights file was refused. Every message names the file's part that is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -127,22 +127,26 @@ const OLD_NAMES: [(&str, &str); 4] = [
     (".proj_attn.", ".to_out.0."),
 ];
 
-fn current_name(name: &str) -> String {
-    OLD_NAMES
-        .iter()
-        .fold(name.to_string(), |name, (old, new)| name.replace(old, new))
+fn current_name(name: &str) -> Cow<'_, str> {
+    OLD_NAMES.iter().fold(name.into(), |name, (old, new)| {
+        if name.contains(old) {
+            name.replace(old, new).into()
+        } else {
+            name
+        }
+    })
 }
 
 /// What every tensor of a wrapped network has before its name, such as `module.` (`DataParallel`) and `_orig_mod.`
 /// (`torch.compile`). The network's first layer tells it; `None` where there is none, or not all names have it.
-fn prefix<'a>(names: &[&'a str]) -> Option<&'a str> {
+fn prefix<'a>(file: &'a TensorFile<'_>) -> Option<&'a str> {
     const FIRST: &str = "conv_in.weight";
-    let prefix = names
-        .iter()
+    let prefix = file
+        .names()
         .filter_map(|name| name.strip_suffix(FIRST))
         .find(|prefix| prefix.is_empty() || prefix.ends_with('.'))
         .filter(|prefix| !prefix.is_empty())?;
-    (names.iter().all(|name| name.starts_with(prefix))).then_some(prefix)
+    (file.names().all(|name| name.starts_with(prefix))).then_some(prefix)
 }
 
 /// What is worth knowing of how the weights in `bytes` are read, a sentence each; nothing where they are no
@@ -151,7 +155,7 @@ pub fn remarks(bytes: &[u8]) -> Vec<String> {
     let Ok(file) = parse(bytes) else {
         return Vec::new();
     };
-    let prefix = prefix(&file.names());
+    let prefix = prefix(&file);
     let told = prefix.map(|prefix| {
         let prefix = shortened(prefix);
         format!("weights: all tensors have the prefix {prefix} before their names; it is left out")
@@ -169,25 +173,25 @@ pub fn tensors(
     bytes: &[u8],
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
     let file = parse(bytes)?;
-    let prefix = prefix(&file.names()).unwrap_or_default();
-    let mut found: BTreeMap<String, TensorView> = BTreeMap::new();
-    for (full, view) in file.iter() {
-        let name = &full[prefix.len()..];
+    let prefix = prefix(&file).unwrap_or_default();
+    let mut found = BTreeMap::new();
+    for tensor in file.iter() {
+        let name = &tensor.name[prefix.len()..];
         let current = current_name(name);
-        let is_there = |name: &str| file.tensor(&format!("{prefix}{name}")).is_ok();
+        let is_there = |name: &str| file.tensor(&format!("{prefix}{name}")).is_some();
         // A tensor under its old and its new name at once: the old one is left over.
         let kept = if name != current && is_there(&current) {
-            name.to_string()
+            name.into()
         } else {
             current
         };
-        found.insert(kept, view);
+        found.insert(kept, tensor);
     }
     checked(expected, found)
 }
 
-pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
-    SafeTensors::deserialize(bytes).map_err(|error| {
+pub(crate) fn parse(bytes: &[u8]) -> Result<TensorFile<'_>, WeightsError> {
+    TensorFile::read(bytes).map_err(|error| {
         let start = bytes
             .iter()
             .position(|b| !b.is_ascii_whitespace())
@@ -226,21 +230,21 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
 /// The values of the tensors `expected` out of those `found`.
 pub(crate) fn checked(
     expected: &[TensorSpec],
-    mut found: BTreeMap<String, TensorView>,
+    mut found: BTreeMap<Cow<'_, str>, &StoredTensor<'_>>,
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
     let mut missing = Vec::new();
     let mut misshapen = Vec::new();
     let mut matched = Vec::new();
     for TensorSpec { name, shape } in expected {
-        match found.remove(name) {
+        match found.remove(name.as_str()) {
             None => missing.push(name.clone()),
-            Some(view) if view.shape() != shape => {
-                misshapen.push((name.clone(), shape.clone(), view.shape().to_vec()));
+            Some(tensor) if tensor.shape != *shape => {
+                misshapen.push((name.clone(), shape.clone(), tensor.shape.clone()));
             }
-            Some(view) => matched.push((name, view)),
+            Some(tensor) => matched.push((name, tensor)),
         }
     }
-    let extra: Vec<String> = found.into_keys().collect();
+    let extra: Vec<String> = found.into_keys().map(Cow::into_owned).collect();
     if !missing.is_empty() || !extra.is_empty() || !misshapen.is_empty() {
         return Err(WeightsError::Mismatch {
             missing,
@@ -250,15 +254,15 @@ pub(crate) fn checked(
     }
     matched
         .into_iter()
-        .map(|(name, view)| Ok((name.clone(), floats(name, &view)?)))
+        .map(|(name, tensor)| Ok((name.clone(), floats(name, tensor)?)))
         .collect()
 }
 
-pub(crate) fn floats(name: &str, view: &TensorView) -> Result<Vec<f32>, WeightsError> {
-    let data = view.data();
+pub(crate) fn floats(name: &str, tensor: &StoredTensor) -> Result<Vec<f32>, WeightsError> {
+    let data = tensor.data;
     let pairs =
         |read: fn([u8; 2]) -> f32| data.chunks_exact(2).map(|b| read([b[0], b[1]])).collect();
-    let values: Vec<f32> = match view.dtype() {
+    let values: Vec<f32> = match tensor.dtype {
         Dtype::F32 => data
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
