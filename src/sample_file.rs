@@ -7,6 +7,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 use thiserror::Error;
 
+use crate::allocate::{OutOfMemory, bytes as bytes_of, reserved, room};
 use crate::json::{brief, few};
 use crate::tensor_file::TensorFile;
 
@@ -47,6 +48,9 @@ pub enum SampleFileError {
         /// The first such value.
         found: String,
     },
+    /// There is no memory for them.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// The numbers do not fill the shape.
     #[error("sample: expected the values of {shape:?}, found {found}")]
     Length {
@@ -87,11 +91,9 @@ impl Sample {
                 found: format!("{:?}", tensor.dtype),
             });
         }
-        let values: Vec<f32> = tensor
-            .data
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
+        let mut values: Vec<f32> = reserved("sample", tensor.data.len() as u64 / 4)?;
+        let numbers = tensor.data.chunks_exact(4);
+        values.extend(numbers.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
         if let Some(found) = values.iter().find(|v| !v.is_finite()) {
             return Err(SampleFileError::NotFinite {
                 found: found.to_string(),
@@ -127,6 +129,8 @@ pub fn write(
         });
     }
     let refused = |error: SafeTensorError| SampleFileError::File(brief(&error.to_string()));
+    // As bytes, and as those of a file.
+    room("sample", bytes_of::<f32>(2 * values.len() as u64))?;
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, shape.to_vec(), &bytes).map_err(refused)?;
     let metadata = (!metadata.is_empty()).then_some(metadata);

@@ -3,9 +3,7 @@
 //! What JavaScript hands over as a list would be put into this module's memory before anybody looks at it, and one that is
 //! too long for that ends the module. So lists come as JavaScript's own and are copied here.
 
-#[cfg(any(feature = "network", feature = "training"))]
-use js_sys::Uint8Array;
-use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol};
+use js_sys::{Array, ArrayBuffer, Float32Array, Float64Array, Reflect, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::{WebError, js_error};
@@ -18,11 +16,23 @@ extern "C" {
     type Numbers;
     #[wasm_bindgen(constructor, catch, js_class = "Float32Array")]
     fn of(numbers: &JsValue) -> Result<Numbers, JsValue>;
-}
-
-#[cfg(any(feature = "network", feature = "training"))]
-#[wasm_bindgen]
-extern "C" {
+    /// `Float64Array`, the same.
+    #[wasm_bindgen(js_name = Float64Array, extends = js_sys::Object)]
+    type Doubles;
+    #[wasm_bindgen(constructor, catch, js_class = "Float64Array")]
+    fn of(numbers: &JsValue) -> Result<Doubles, JsValue>;
+    /// TypeScript's `Float32Array`.
+    #[wasm_bindgen(typescript_type = "Float32Array")]
+    pub type JsFloats;
+    /// TypeScript's `Float32Array[]`.
+    #[wasm_bindgen(typescript_type = "Float32Array[]")]
+    pub type JsFloatLists;
+    /// TypeScript's `Float64Array`.
+    #[wasm_bindgen(typescript_type = "Float64Array")]
+    pub type JsDoubles;
+    /// TypeScript's `Uint8Array`.
+    #[wasm_bindgen(typescript_type = "Uint8Array")]
+    pub type JsBytes;
     /// `Float32Array`, whose constructor throws where there is no memory.
     #[wasm_bindgen(js_name = Float32Array, extends = js_sys::Object)]
     type Floats;
@@ -36,7 +46,6 @@ extern "C" {
 }
 
 /// That JavaScript has no memory for so many bytes.
-#[cfg(any(feature = "network", feature = "training"))]
 fn refused(bytes: u64) -> WebError {
     WebError {
         kind: super::Kind::Memory,
@@ -51,7 +60,11 @@ fn refused(bytes: u64) -> WebError {
 ///
 /// # Errors
 /// Where there is no memory for it.
-#[cfg(any(feature = "network", all(feature = "training", feature = "cpu")))]
+#[cfg(any(
+    feature = "network",
+    feature = "figures",
+    all(feature = "training", feature = "cpu")
+))]
 pub fn float_array(numbers: &[f32]) -> Result<Float32Array, WebError> {
     let array = Floats::new(numbers.len() as u32).map_err(|_| refused(4 * numbers.len() as u64))?;
     let array: Float32Array = JsValue::from(array).unchecked_into();
@@ -63,7 +76,7 @@ pub fn float_array(numbers: &[f32]) -> Result<Float32Array, WebError> {
 ///
 /// # Errors
 /// Where there is no memory for it.
-#[cfg(feature = "training")]
+#[cfg(any(feature = "figures", feature = "training"))]
 pub fn byte_array(file: &[u8]) -> Result<Uint8Array, WebError> {
     let array = Bytes::new(file.len() as u32).map_err(|_| refused(file.len() as u64))?;
     let array: Uint8Array = JsValue::from(array).unchecked_into();
@@ -75,7 +88,6 @@ pub fn byte_array(file: &[u8]) -> Result<Uint8Array, WebError> {
 ///
 /// # Errors
 /// Where it is no array of bytes, or there is no memory for them.
-#[cfg(any(feature = "network", feature = "training"))]
 pub fn file(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
     let Some(from) = view::<Uint8Array>(from, "Uint8Array") else {
         return Err(WebError::options(format!("{name}: expected an Uint8Array")));
@@ -92,24 +104,68 @@ fn view<'a, T: JsCast>(value: &'a JsValue, name: &str) -> Option<&'a T> {
     is.then(|| value.unchecked_ref())
 }
 
+/// `from` as an array of the class `name`: itself, or what `make` makes of another array of numbers.
+fn array<A: JsCast + Clone>(
+    from: &JsValue,
+    name: &str,
+    make: impl FnOnce(&JsValue) -> Result<A, JsValue>,
+) -> Option<A> {
+    if let Some(array) = view::<A>(from, name) {
+        return Some(array.clone());
+    }
+    let is_list = ArrayBuffer::is_view(from) || Array::is_array(from);
+    is_list.then(|| make(from).ok()).flatten()
+}
+
 /// The numbers of `from`, which is called `name`: an array of 32-bit floats, or any other of numbers.
 ///
 /// # Errors
 /// Where it is none, or there is no memory for them.
 pub fn floats(from: &JsValue, name: &'static str) -> Result<Vec<f32>, WebError> {
-    let expected = || WebError::options(format!("{name}: expected a Float32Array"));
-    let converted;
-    let from = match view::<Float32Array>(from, "Float32Array") {
-        Some(from) => from,
-        None if ArrayBuffer::is_view(from) || Array::is_array(from) => {
-            converted = Numbers::of(from).map_err(|_| expected())?.unchecked_into();
-            &converted
-        }
-        None => return Err(expected()),
+    let make = |list: &JsValue| Numbers::of(list).map(JsCast::unchecked_into);
+    let Some(from) = array::<Float32Array>(from, "Float32Array", make) else {
+        return Err(WebError::options(format!(
+            "{name}: expected a Float32Array"
+        )));
     };
     let mut numbers = zeros(name, u64::from(from.length())).map_err(js_error)?;
     from.copy_to(&mut numbers);
     Ok(numbers)
+}
+
+/// As [`floats`], of 64 bits.
+///
+/// # Errors
+/// As for [`floats`].
+#[cfg(feature = "figures")]
+pub fn doubles(from: &JsValue, name: &'static str) -> Result<Vec<f64>, WebError> {
+    let make = |list: &JsValue| Doubles::of(list).map(JsCast::unchecked_into);
+    let Some(from) = array::<Float64Array>(from, "Float64Array", make) else {
+        return Err(WebError::options(format!(
+            "{name}: expected a Float64Array"
+        )));
+    };
+    let mut numbers = zeros(name, u64::from(from.length())).map_err(js_error)?;
+    from.copy_to(&mut numbers);
+    Ok(numbers)
+}
+
+/// The lists in `from`, which is called `name`, of which there may be `most`.
+///
+/// # Errors
+/// Where it is no array of at most so many, and as for [`floats`].
+#[cfg(feature = "figures")]
+pub fn float_lists(
+    from: &JsValue,
+    name: &'static str,
+    most: usize,
+) -> Result<Vec<Vec<f32>>, WebError> {
+    check_list(from, name, most)?;
+    if !Array::is_array(from) {
+        return Err(WebError::options(format!("{name}: expected an array")));
+    }
+    let lists: &Array = from.unchecked_ref();
+    lists.iter().map(|list| floats(&list, name)).collect()
 }
 
 /// The numbers of the option `name` of `options`, if it is given.

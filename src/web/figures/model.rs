@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::prelude::*;
 
 use crate::model_files::{self, ModelFiles};
+use crate::web::lists::{byte_array, file};
 use crate::web::values::object;
 use crate::web::{WebError, js_error};
 
@@ -48,44 +49,58 @@ pub fn read_model(files: &JsModelFiles) -> Result<JsReadModel, WebError> {
         .iter()
         .filter_map(|name| name.as_string())
         .collect();
-    let bytes = |name: &str| -> Option<Uint8Array> {
-        Reflect::get(files, &name.into()).ok()?.dyn_into().ok()
+    let bytes = |name: &str| {
+        // What throws when it is looked at is no file.
+        let given = Reflect::get(files, &name.into()).unwrap_or(JsValue::UNDEFINED);
+        file(&given, "file")
     };
+    // That of a file which was not to be had, before it is a text within another error.
+    let mut refused = None;
     let model = match &names[..] {
         [name] if name.to_ascii_lowercase().ends_with(".zip") => {
-            let archive = bytes(name).map(|bytes| bytes.to_vec());
-            model_files::read_zip(&archive.unwrap_or_default())
+            model_files::read_zip(&bytes(name)?)
         }
         _ => model_files::read(&names, &mut |name| match bytes(name) {
-            Some(bytes) => Ok(Cow::Owned(bytes.to_vec())),
-            None => Err("expected a Uint8Array".into()),
+            Ok(bytes) => Ok(Cow::Owned(bytes)),
+            Err(error) => {
+                let reason = error.message.clone();
+                refused = Some(error.kind);
+                Err(reason)
+            }
         }),
     };
-    Ok(given(model.map_err(js_error)?))
+    match model {
+        Ok(model) => given(model),
+        Err(error) => {
+            let mut error = js_error(error);
+            error.kind = refused.unwrap_or(error.kind);
+            Err(error)
+        }
+    }
 }
 
-fn given(model: ModelFiles) -> JsReadModel {
+fn given(model: ModelFiles) -> Result<JsReadModel, WebError> {
     let texts =
         |list: &[String]| -> JsValue { list.iter().map(JsValue::from).collect::<Array>().into() };
     let classes = &model.classes;
     let last = classes.iter().last().map_or(0, |(class, _)| class + 1);
     let names = (0..last).map(|class| classes.name(class).unwrap_or_default());
     let labels: Array = names.map(JsValue::from).collect();
-    object([
+    let model = object([
         ("config", model.config.into()),
         (
             "scheduler",
             model.scheduler.map_or(JsValue::NULL, JsValue::from),
         ),
-        ("weights", Uint8Array::from(model.weights.as_slice()).into()),
+        ("weights", byte_array(&model.weights)?.into()),
         ("labels", labels.into()),
         (
             "null_label",
             classes.null_class().map_or(JsValue::NULL, JsValue::from),
         ),
         ("notes", texts(&model.notes)),
-    ])
-    .unchecked_into()
+    ]);
+    Ok(model.unchecked_into())
 }
 
 /// The text of the scheduler_config.json to propose for a model that has none: linear betas from 0.0001 to 0.02 in 1000
