@@ -20,7 +20,7 @@ pub const MODULE: u64 = 1 << 32;
 
 /// What must be left of 32-bit addresses after all that is asked for here: for names, short lists and whatever else is
 /// small and cannot be refused, without which the next call would end the module in place of refusing in words.
-const SPARE: usize = 8 << 20;
+const SPARE: usize = 4 << 20;
 
 impl fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

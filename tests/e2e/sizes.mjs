@@ -153,8 +153,11 @@ export async function check(count, seed = 1, tell = () => {}) {
   for (let i = 0; i < count; i++) {
     const { config, batch, work, predicts, classes } = draw(random);
     try {
+      /** @type {{free: () => void}[]} */
+      const made = [];
       try {
         const model = await load(config, random);
+        made.push(model);
         const labels = classes ? new Array(batch).fill(3) : undefined;
         if (predicts) {
           const [height, width] = config.sample_size;
@@ -164,15 +167,20 @@ export async function check(count, seed = 1, tell = () => {}) {
           const out = await model.predict(x, batch, 500, labels && Uint32Array.from(labels));
           if (out.length !== batch * config.out_channels * height * width) throw new Error(`${out.length} numbers`);
           model.free();
+          made.length = 0;
         } else {
           const sampler = model.sampler({ scheduler: SCHEDULER, steps: 3, batch, ...(labels && { labels }) });
+          made.push(sampler);
           const { x_t: result } = await sampler.next();
           if (result.length !== sampler.shape.reduce((a, b) => a * b, 1)) throw new Error(`${result.length} numbers`);
           kept.push({ sampler, model, light: work < WORK / 10 });
+          made.length = 0;
         }
         tally.ran += 1;
       } catch (error) {
         const kind = refusal(error);
+        // Whoever collects garbage here does not know how much of the module's memory it holds.
+        for (const each of made.reverse()) each.free();
         tally.refused.set(kind, (tally.refused.get(kind) ?? 0) + 1);
       }
       // What was there before goes on.

@@ -1,6 +1,7 @@
 //! The functions of `pkg/figures/`, and the options of a run that are new to JavaScript, called as JavaScript calls them.
 #![cfg(target_arch = "wasm32")]
 
+use ddim_web::allocate::reserved;
 use ddim_web::noise::gaussians;
 use ddim_web::web::{
     Kind, WebChain, WebDenoiser, WebError, at, beta_schedules, between, from_safetensors, levels,
@@ -193,6 +194,22 @@ fn a_list_that_is_none_or_too_long_is_refused_and_the_instance_goes_on() {
         error.message
     );
     assert!(given(statistics(list(&[0.5]), 1.0, 1.0, 1.0)).is_object());
+}
+
+/// Whatever is asked for until all is refused: short lists and names, which nobody asks about, are still to be had.
+#[wasm_bindgen_test]
+fn a_full_instance_still_has_memory_for_small_pieces() {
+    let mut taken: Vec<Vec<u8>> = Vec::with_capacity(1 << 16);
+    for size in (8..=30).rev().map(|power| 1 << power) {
+        let rest = taken.capacity() - taken.len();
+        taken.extend((0..rest).map_while(|_| reserved("a test", size).ok()));
+    }
+    let mut piece = Vec::<u8>::new();
+    assert_eq!(piece.try_reserve_exact(1 << 20), Ok(()));
+    let text = refusal(noise(0.0, 0.0, 1.0, 1e6));
+    assert!(text.contains("memory: noise needs 4 MiB"), "{text}");
+    drop((taken, piece));
+    assert_eq!(given(noise(0.0, 0.0, 1.0, 1e6)).length(), 1_000_000);
 }
 
 #[wasm_bindgen_test]
