@@ -3,7 +3,7 @@
 //! What JavaScript hands over as a list would be put into this module's memory before anybody looks at it, and one that is
 //! too long for that ends the module. So lists come as JavaScript's own and are copied here.
 
-use js_sys::{Array, ArrayBuffer, Float32Array, Float64Array, Reflect, Symbol, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::{WebError, js_error};
@@ -16,23 +16,6 @@ extern "C" {
     type Numbers;
     #[wasm_bindgen(constructor, catch, js_class = "Float32Array")]
     fn of(numbers: &JsValue) -> Result<Numbers, JsValue>;
-    /// `Float64Array`, the same.
-    #[wasm_bindgen(js_name = Float64Array, extends = js_sys::Object)]
-    type Doubles;
-    #[wasm_bindgen(constructor, catch, js_class = "Float64Array")]
-    fn of(numbers: &JsValue) -> Result<Doubles, JsValue>;
-    /// TypeScript's `Float32Array`.
-    #[wasm_bindgen(typescript_type = "Float32Array")]
-    pub type JsFloats;
-    /// TypeScript's `Float32Array[]`.
-    #[wasm_bindgen(typescript_type = "Float32Array[]")]
-    pub type JsFloatLists;
-    /// TypeScript's `Float64Array`.
-    #[wasm_bindgen(typescript_type = "Float64Array")]
-    pub type JsDoubles;
-    /// TypeScript's `Uint8Array`.
-    #[wasm_bindgen(typescript_type = "Uint8Array")]
-    pub type JsBytes;
     /// `Float32Array`, whose constructor throws where there is no memory.
     #[wasm_bindgen(js_name = Float32Array, extends = js_sys::Object)]
     type Floats;
@@ -105,7 +88,7 @@ fn view<'a, T: JsCast>(value: &'a JsValue, name: &str) -> Option<&'a T> {
 }
 
 /// `from` as an array of the class `name`: itself, or what `make` makes of another array of numbers.
-fn array<A: JsCast + Clone>(
+pub(super) fn array<A: JsCast + Clone>(
     from: &JsValue,
     name: &str,
     make: impl FnOnce(&JsValue) -> Result<A, JsValue>,
@@ -131,41 +114,6 @@ pub fn floats(from: &JsValue, name: &'static str) -> Result<Vec<f32>, WebError> 
     let mut numbers = zeros(name, u64::from(from.length())).map_err(js_error)?;
     from.copy_to(&mut numbers);
     Ok(numbers)
-}
-
-/// As [`floats`], of 64 bits.
-///
-/// # Errors
-/// As for [`floats`].
-#[cfg(feature = "figures")]
-pub fn doubles(from: &JsValue, name: &'static str) -> Result<Vec<f64>, WebError> {
-    let make = |list: &JsValue| Doubles::of(list).map(JsCast::unchecked_into);
-    let Some(from) = array::<Float64Array>(from, "Float64Array", make) else {
-        return Err(WebError::options(format!(
-            "{name}: expected a Float64Array"
-        )));
-    };
-    let mut numbers = zeros(name, u64::from(from.length())).map_err(js_error)?;
-    from.copy_to(&mut numbers);
-    Ok(numbers)
-}
-
-/// The lists in `from`, which is called `name`, of which there may be `most`.
-///
-/// # Errors
-/// Where it is no array of at most so many, and as for [`floats`].
-#[cfg(feature = "figures")]
-pub fn float_lists(
-    from: &JsValue,
-    name: &'static str,
-    most: usize,
-) -> Result<Vec<Vec<f32>>, WebError> {
-    check_list(from, name, most)?;
-    if !Array::is_array(from) {
-        return Err(WebError::options(format!("{name}: expected an array")));
-    }
-    let lists: &Array = from.unchecked_ref();
-    lists.iter().map(|list| floats(&list, name)).collect()
 }
 
 /// The numbers of the option `name` of `options`, if it is given.

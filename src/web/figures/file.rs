@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
+use super::lists::{JsBytes, JsFloats};
 use crate::sample_file::{self, Sample};
 use crate::web::checks::integer;
-use crate::web::lists::{JsBytes, JsFloats, byte_array, file, float_array, floats};
+use crate::web::lists::{byte_array, file, float_array, floats};
 use crate::web::values::{object, plain_object};
 use crate::web::{WebError, js_error};
 

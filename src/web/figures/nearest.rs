@@ -3,9 +3,10 @@
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use super::lists::JsFloats;
 use crate::runs::nearest::Nearest;
 use crate::web::checks::integer;
-use crate::web::lists::{JsFloats, floats};
+use crate::web::lists::floats;
 use crate::web::values::plain_object;
 use crate::web::{WebError, js_error};
 

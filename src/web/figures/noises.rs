@@ -3,11 +3,12 @@
 use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
+use super::lists::{JsFloatLists, float_lists};
 use crate::allocate::{volume, zeros};
 use crate::noise::{MAX_GRID_SIDE, fill_gaussians};
 use crate::runs::{paths, rules};
 use crate::web::checks::{MAX_SAFE, integer};
-use crate::web::lists::{JsFloatLists, float_array, float_lists};
+use crate::web::lists::float_array;
 use crate::web::{WebError, js_error};
 
 /// The most noises that others lie between.

@@ -3,11 +3,12 @@
 use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
 
+use super::lists::JsFloats;
 use crate::runs::chain::Chain;
 use crate::runs::{mean_squared_error, partial};
 use crate::scheduler::SchedulerConfig;
 use crate::web::checks::{MAX_SAFE, integer};
-use crate::web::lists::{JsFloats, float_array, floats};
+use crate::web::lists::{float_array, floats};
 use crate::web::{Kind, WebError, js_error};
 
 /// x_t of `images` (several of `image` values each, -1 to 1), drawn from q(x_t | x_0) (DDPM, eq. 4). `from: t` in the

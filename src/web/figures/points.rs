@@ -3,9 +3,9 @@
 use js_sys::{Array, Float64Array};
 use wasm_bindgen::prelude::*;
 
+use super::lists::{JsDoubles, doubles};
 use crate::runs::marginals;
 use crate::web::checks::{MAX_SAFE, integer};
-use crate::web::lists::{JsDoubles, doubles};
 use crate::web::options::{JsSampleOptions, Options};
 use crate::web::values::object;
 use crate::web::{WebError, js_error};

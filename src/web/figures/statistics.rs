@@ -2,9 +2,10 @@
 
 use wasm_bindgen::prelude::*;
 
+use super::lists::JsFloats;
 use crate::normality::normality;
 use crate::web::checks::integer;
-use crate::web::lists::{JsFloats, floats};
+use crate::web::lists::floats;
 use crate::web::values::object;
 use crate::web::{WebError, js_error};
 
