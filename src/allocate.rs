@@ -18,6 +18,10 @@ pub struct OutOfMemory {
 /// The most bytes that a WebAssembly module can have.
 pub const MODULE: u64 = 1 << 32;
 
+/// What must be left of 32-bit addresses after all that is asked for here: for names, short lists and whatever else is
+/// small and cannot be refused, without which the next call would end the module in place of refusing in words.
+const SPARE: usize = 4 << 20;
+
 impl fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
@@ -71,9 +75,18 @@ pub fn room(what: &'static str, bytes: u64) -> Result<(), OutOfMemory> {
         let there = isize::try_from(bytes).map(|_| ());
         return there.map_err(|_| OutOfMemory::new(what, bytes));
     }
-    // What nobody looks at the compiler would not ask for.
-    std::hint::black_box(&reserved::<u8>(what, bytes)?);
-    Ok(())
+    reserved::<u8>(what, bytes).map(|_| ())
+}
+
+/// Checks that [`SPARE`] is left.
+fn spare(what: &'static str, bytes: u64) -> Result<(), OutOfMemory> {
+    if cfg!(target_pointer_width = "64") {
+        return Ok(());
+    }
+    let mut probe = Vec::<u8>::new();
+    let there = probe.try_reserve_exact(SPARE);
+    std::hint::black_box(&probe);
+    there.map_err(|_| OutOfMemory::new(what, bytes))
 }
 
 /// An empty list with room for `count` values.
@@ -85,6 +98,9 @@ pub fn reserved<T>(what: &'static str, count: u64) -> Result<Vec<T>, OutOfMemory
     let mut list = Vec::new();
     let count = usize::try_from(count).map_err(|_| refused())?;
     list.try_reserve_exact(count).map_err(|_| refused())?;
+    // What nobody looks at the compiler would not ask for.
+    std::hint::black_box(&list);
+    spare(what, bytes::<T>(count as u64))?;
     Ok(list)
 }
 
@@ -108,12 +124,14 @@ pub fn extend<T: Copy>(
     values: &[T],
 ) -> Result<(), OutOfMemory> {
     // What leaves room for more may not be there where what is needed is.
+    let needed = bytes::<T>(list.len() as u64 + values.len() as u64);
+    let capacity = list.capacity();
     list.try_reserve(values.len())
         .or_else(|_| list.try_reserve_exact(values.len()))
-        .map_err(|_| {
-            let count = list.len() as u64 + values.len() as u64;
-            OutOfMemory::new(what, bytes::<T>(count))
-        })?;
+        .map_err(|_| OutOfMemory::new(what, needed))?;
+    if list.capacity() > capacity {
+        spare(what, needed)?;
+    }
     list.extend_from_slice(values);
     Ok(())
 }
@@ -126,6 +144,8 @@ pub unsafe trait Zero: Copy {}
 
 // SAFETY: the number 0.
 unsafe impl Zero for f32 {}
+// SAFETY: the number 0.
+unsafe impl Zero for f64 {}
 // SAFETY: the number 0.
 unsafe impl Zero for u8 {}
 
@@ -146,7 +166,9 @@ pub fn zeros<T: Zero>(what: &'static str, count: u64) -> Result<Vec<T>, OutOfMem
         return Err(refused());
     }
     // SAFETY: it was just given by the global allocator for `count` values of this type, and its zeros are such values.
-    Ok(unsafe { Vec::from_raw_parts(memory.cast(), count, count) })
+    let list = unsafe { Vec::from_raw_parts(memory.cast(), count, count) };
+    spare(what, layout.size() as u64)?;
+    Ok(list)
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub mod schedule;
 pub mod scheduler;
 pub mod site;
 pub mod step;
+mod tensor_file;
 pub mod timesteps;
 pub mod unet;
 pub mod variance_exploding;

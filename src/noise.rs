@@ -75,11 +75,16 @@ pub fn gaussian(seed: u64, image: u32, draw: u32, out: &mut [f32]) {
 /// [`gaussian`] for `count` images of `image` values each, the first of which is `first_image`: `[count * image]`.
 pub fn gaussians(seed: u64, first_image: u32, draw: u32, [count, image]: [usize; 2]) -> Vec<f32> {
     let mut values = vec![0.0; count * image];
+    fill_gaussians(seed, first_image, draw, image, &mut values);
+    values
+}
+
+/// [`gaussians`] into `values`, which are there.
+pub fn fill_gaussians(seed: u64, first_image: u32, draw: u32, image: usize, values: &mut [f32]) {
     // An image without values has none to fill.
     for (i, pixels) in values.chunks_exact_mut(image.max(1)).enumerate() {
         gaussian(seed, first_image.wrapping_add(i as u32), draw, pixels);
     }
-    values
 }
 
 /// Two independent normal numbers from 128 random bits (Box & Muller 1958); at most 8.6 in magnitude.
@@ -111,30 +116,6 @@ pub fn slerp(a: &[f32], b: &[f32], weight: f64) -> Result<Vec<f32>, NoiseError> 
     let (from_a, from_b) = slerp_factors(cosine(a, b)?, weight)?;
     let mix = |(a, b): (&f32, &f32)| (from_a * f64::from(*a) + from_b * f64::from(*b)) as f32;
     Ok(a.iter().zip(b).map(mix).collect())
-}
-
-/// A grid of noises between four corners, row by row: top left, top right, bottom left, bottom right.
-///
-/// Each noise is that of [`slerp_corners`]. Returns
-/// `rows * columns` noises; a grid one wide or high keeps the left or top side.
-pub fn slerp_grid(
-    corners: [&[f32]; 4],
-    rows: usize,
-    columns: usize,
-) -> Result<Vec<Vec<f32>>, NoiseError> {
-    let sides = 1..=MAX_GRID_SIDE;
-    if !(sides.contains(&rows) && sides.contains(&columns)) {
-        return Err(NoiseError::Grid { rows, columns });
-    }
-    let weight = |index: usize, count: usize| index as f64 / (count.max(2) - 1) as f64;
-    let mut grid = Vec::with_capacity(rows * columns);
-    for row in 0..rows {
-        for column in 0..columns {
-            let (across, down) = (weight(column, columns), weight(row, rows));
-            grid.push(slerp_corners(corners, across, down)?);
-        }
-    }
-    Ok(grid)
 }
 
 /// The noise between four corners (top left, top right, bottom left, bottom right) at the place `across`, `down`, both

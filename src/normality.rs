@@ -5,6 +5,8 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use thiserror::Error;
 
+use crate::allocate::{OutOfMemory, copied};
+
 /// Why there are no such statistics.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
@@ -24,6 +26,9 @@ pub enum NormalityError {
         /// Values given.
         found: usize,
     },
+    /// There is no memory for their order.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// A NaN or an infinity.
     #[error("values: expected finite numbers, found {found}")]
     NotFinite {
@@ -94,7 +99,7 @@ pub fn normality(
     let down = values
         .chunks_exact(height * width)
         .flat_map(|channel| channel.iter().zip(&channel[width..]));
-    let ks = distance(values);
+    let ks = distance(values)?;
     Ok(Normality {
         count: found,
         mean,
@@ -127,15 +132,15 @@ fn correlation<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)> + Clone) -> O
 }
 
 /// `sup |F_n - Phi|`: the empirical distribution function jumps at each value, so both of its sides count.
-fn distance(values: &[f32]) -> f64 {
-    let mut sorted = values.to_vec();
+fn distance(values: &[f32]) -> Result<f64, OutOfMemory> {
+    let mut sorted = copied("values", values)?;
     sorted.sort_unstable_by(f32::total_cmp);
     let n = sorted.len() as f64;
     let distances = sorted.iter().enumerate().map(|(i, v)| {
         let phi = 0.5 * libm::erfc(-f64::from(*v) * FRAC_1_SQRT_2);
         (phi - i as f64 / n).max((i + 1) as f64 / n - phi)
     });
-    distances.fold(0.0, f64::max)
+    Ok(distances.fold(0.0, f64::max))
 }
 
 /// `P(K > x)` of Kolmogorov's distribution: `2 Σ (-1)^(k-1) exp(-2 k² x²)`, and below 1, where that converges slowly,

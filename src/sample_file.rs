@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use safetensors::{Dtype, SafeTensorError};
 use thiserror::Error;
 
+use crate::allocate::{OutOfMemory, bytes as bytes_of, reserved, room};
 use crate::json::{brief, few};
+use crate::tensor_file::TensorFile;
 
 /// Why bytes are not such a file, or numbers do not make one. One line each.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -46,6 +48,9 @@ pub enum SampleFileError {
         /// The first such value.
         found: String,
     },
+    /// There is no memory for them.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// The numbers do not fill the shape.
     #[error("sample: expected the values of {shape:?}, found {found}")]
     Length {
@@ -73,23 +78,22 @@ impl Sample {
     /// # Errors
     /// [`SampleFileError`].
     pub fn read(bytes: &[u8]) -> Result<Self, SampleFileError> {
-        let damaged = |error: SafeTensorError| SampleFileError::File(error.to_string());
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-        let view = file.tensor("sample").map_err(|_| SampleFileError::Absent {
-            found: file.names().into_iter().map(Into::into).collect(),
-        })?;
-        let shape = dimensions(view.shape())?;
-        if view.dtype() != Dtype::F32 {
+        let damaged = |error: SafeTensorError| SampleFileError::File(brief(&error.to_string()));
+        let file = TensorFile::read(bytes).map_err(damaged)?;
+        let tensor = file
+            .tensor("sample")
+            .ok_or_else(|| SampleFileError::Absent {
+                found: file.names().map(Into::into).collect(),
+            })?;
+        let shape = dimensions(&tensor.shape)?;
+        if tensor.dtype != Dtype::F32 {
             return Err(SampleFileError::Type {
-                found: format!("{:?}", view.dtype()),
+                found: format!("{:?}", tensor.dtype),
             });
         }
-        let values: Vec<f32> = view
-            .data()
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
+        let mut values: Vec<f32> = reserved("sample", tensor.data.len() as u64 / 4)?;
+        let numbers = tensor.data.chunks_exact(4);
+        values.extend(numbers.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
         if let Some(found) = values.iter().find(|v| !v.is_finite()) {
             return Err(SampleFileError::NotFinite {
                 found: found.to_string(),
@@ -98,7 +102,9 @@ impl Sample {
         Ok(Self {
             shape,
             values,
-            metadata: header.metadata().clone().unwrap_or_default(),
+            metadata: (file.metadata.into_iter())
+                .map(|(name, text)| (name.into_owned(), text.into_owned()))
+                .collect(),
         })
     }
 }
@@ -122,7 +128,9 @@ pub fn write(
             found: values.len(),
         });
     }
-    let refused = |error: SafeTensorError| SampleFileError::File(error.to_string());
+    let refused = |error: SafeTensorError| SampleFileError::File(brief(&error.to_string()));
+    // As bytes, and as those of a file.
+    room("sample", bytes_of::<f32>(2 * values.len() as u64))?;
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, shape.to_vec(), &bytes).map_err(refused)?;
     let metadata = (!metadata.is_empty()).then_some(metadata);

@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 
 use nalgebra::{DMatrix, DVector};
-use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
 
 use super::statistics::MAX_DIMENSION;
+use crate::tensor_file::StoredTensor;
 use crate::unet::weights::{self, WeightsError};
 
 /// The most convolutions of one network.
@@ -146,10 +145,12 @@ impl FeatureNetwork {
     /// [`NetworkError`] names the tensor that is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, NetworkError> {
         let file = weights::parse(bytes)?;
-        let metadata = metadata(bytes);
+        let metadata: BTreeMap<String, String> = (file.metadata.iter())
+            .map(|(name, text)| (name.to_string(), text.to_string()))
+            .collect();
         let strides = strides(metadata.get("strides"))?;
         let mut tensors = Tensors {
-            found: file.iter().collect(),
+            found: (file.iter().map(|tensor| (&*tensor.name, tensor))).collect(),
             layers: strides.len(),
         };
         let (mut convolutions, mut inputs) = (Vec::new(), None);
@@ -240,15 +241,6 @@ impl FeatureNetwork {
     }
 }
 
-fn metadata(bytes: &[u8]) -> BTreeMap<String, String> {
-    SafeTensors::read_metadata(bytes)
-        .ok()
-        .and_then(|(_, header)| header.metadata().clone())
-        .unwrap_or_default()
-        .into_iter()
-        .collect()
-}
-
 fn strides(text: Option<&String>) -> Result<Vec<usize>, NetworkError> {
     let list: Option<Vec<usize>> = text.and_then(|text| {
         let numbers = text.split(',').map(|n| n.trim().parse().ok());
@@ -262,7 +254,7 @@ fn strides(text: Option<&String>) -> Result<Vec<usize>, NetworkError> {
 
 /// The tensors of a file that have not been used yet.
 struct Tensors<'a> {
-    found: BTreeMap<&'a str, TensorView<'a>>,
+    found: BTreeMap<&'a str, &'a StoredTensor<'a>>,
     layers: usize,
 }
 
@@ -274,22 +266,22 @@ impl Tensors<'_> {
         name: &str,
         expected: [Option<usize>; D],
     ) -> Result<(Vec<f32>, [usize; D]), NetworkError> {
-        let view = self.found.remove(name).ok_or(NetworkError::Missing {
+        let tensor = self.found.remove(name).ok_or(NetworkError::Missing {
             name: name.into(),
             layers: self.layers,
         })?;
         let fits = |(found, expected): (&usize, &Option<usize>)| {
             expected.map_or((1..=MAX_DIMENSION).contains(found), |e| e == *found)
         };
-        let shape = <[usize; D]>::try_from(view.shape())
+        let shape = <[usize; D]>::try_from(&tensor.shape[..])
             .ok()
             .filter(|shape| shape.iter().zip(&expected).all(fits))
             .ok_or_else(|| NetworkError::Shape {
                 name: name.into(),
                 expected: words(&expected),
-                found: view.shape().to_vec(),
+                found: tensor.shape.clone(),
             })?;
-        let values = weights::floats(name, &view)?;
+        let values = weights::floats(name, tensor)?;
         Ok((values, shape))
     }
 

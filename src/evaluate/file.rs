@@ -50,14 +50,15 @@ pub enum FeatureFileError {
 pub fn read(bytes: &[u8]) -> Result<(FeatureSet, BTreeMap<String, FeatureSet>), FeatureFileError> {
     let file = weights::parse(bytes)?;
     let mut sets = BTreeMap::new();
-    for (name, view) in file.iter() {
-        let &[_, dimension] = view.shape() else {
+    for tensor in file.iter() {
+        let name = &*tensor.name;
+        let &[_, dimension] = &tensor.shape[..] else {
             return Err(FeatureFileError::Shape {
                 name: name.into(),
-                found: view.shape().to_vec(),
+                found: tensor.shape.clone(),
             });
         };
-        let set = FeatureSet::new(weights::floats(name, &view)?, dimension).map_err(|error| {
+        let set = FeatureSet::new(weights::floats(name, tensor)?, dimension).map_err(|error| {
             FeatureFileError::Set {
                 name: name.into(),
                 error,

@@ -22,6 +22,7 @@ use serde_json::Value;
 use self::layout::{Layout, LayoutError, Weights};
 use self::torch::{Tensor, TorchError};
 use self::zip::{Zip, ZipError};
+use crate::allocate::{OutOfMemory, room};
 use crate::engine::plan::Plan;
 use crate::json::{self, brief};
 use crate::scheduler::{SchedulerClass, SchedulerConfig, SchedulerError};
@@ -98,6 +99,9 @@ pub enum ModelError {
     /// An archive was refused.
     #[error(transparent)]
     Zip(#[from] ZipError),
+    /// There is no memory for it.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 }
 
 /// The schedule to propose where a model has none: that of DDPM's own, linear betas from 0.0001 to 0.02 in 1000 steps.
@@ -362,6 +366,8 @@ fn torch_file<'b>(name: &str, bytes: &'b [u8]) -> Result<torch::StateDict<'b>, M
 
 /// The tensors as a `.safetensors` file.
 fn serialized(tensors: Vec<Tensor<'_>>) -> Result<Vec<u8>, ModelError> {
+    let numbers = tensors.iter().map(|tensor| tensor.data.len() as u64);
+    room("the model as one file", numbers.sum())?;
     let views = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor));
     safetensors::serialize(views, None)
         .map_err(|error| WeightsError::NotSafetensors(brief(&error.to_string())).into())
@@ -405,12 +411,12 @@ fn sharded<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<u8>, 
             tensors.extend(torch_file(path, bytes)?.tensors);
         } else {
             let file = weights::parse(bytes)?;
-            for (name, view) in file.tensors() {
+            for tensor in file.into_tensors() {
                 tensors.push(Tensor {
-                    name,
-                    dtype: view.dtype(),
-                    shape: view.shape().to_vec(),
-                    data: Cow::Borrowed(view.data()),
+                    name: tensor.name.into_owned(),
+                    dtype: tensor.dtype,
+                    shape: tensor.shape,
+                    data: Cow::Borrowed(tensor.data),
                 });
             }
         }

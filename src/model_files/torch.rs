@@ -8,6 +8,7 @@ use safetensors::{Dtype, View};
 
 use super::pickle::{Id, Pickle, PickleError, StorageClass, Value};
 use super::zip::{Entry, Zip, ZipError, is_zip};
+use crate::allocate::{OutOfMemory, reserved};
 use crate::json::brief;
 
 /// Why a file of PyTorch was refused. One line each.
@@ -39,6 +40,9 @@ pub enum TorchError {
         /// What is wrong.
         what: &'static str,
     },
+    /// There is no memory for a tensor in another order.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// There is no dictionary of tensors.
     #[error("data.pkl: expected a state_dict, a dictionary of tensors, found none")]
     NoTensors,
@@ -149,10 +153,10 @@ pub fn read(bytes: &[u8]) -> Result<StateDict<'_>, TorchError> {
         };
         let offset =
             usize::try_from(*offset).map_err(|_| refused("expected an offset of 0 or more"))?;
-        let data = view(numbers, offset, &shape, &strides, width, &mut left)
+        let data = view(numbers, offset, &shape, &strides, width, &mut left)?
             .ok_or(refused("does not fit its numbers"))?;
         let data = if class == StorageClass::Double {
-            Cow::Owned(narrowed(&data))
+            Cow::Owned(narrowed(&data)?)
         } else {
             data
         };
@@ -181,16 +185,19 @@ fn element(class: StorageClass) -> (Dtype, usize) {
 }
 
 /// f64 as f32.
-fn narrowed(data: &[u8]) -> Vec<u8> {
+fn narrowed(data: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+    let mut narrow = reserved("a tensor", data.len() as u64 / 2)?;
     let numbers = data.chunks_exact(8).flat_map(|bytes| {
         let mut whole = [0; 8];
         whole.copy_from_slice(bytes);
         (f64::from_le_bytes(whole) as f32).to_le_bytes()
     });
-    numbers.collect()
+    narrow.extend(numbers);
+    Ok(narrow)
 }
 
 /// The elements of a view, row by row: as they stand where that is their order, else gathered, which takes from `left`.
+/// `None` where they are not all among `numbers`.
 fn view<'a>(
     numbers: &'a [u8],
     offset: usize,
@@ -198,13 +205,14 @@ fn view<'a>(
     strides: &[usize],
     width: usize,
     left: &mut usize,
-) -> Option<Cow<'a, [u8]>> {
-    let count = shape
-        .iter()
-        .try_fold(1usize, |count, side| count.checked_mul(*side))?;
-    let length = count.checked_mul(width)?;
-    *left = left.checked_sub(length)?;
-    let start = offset.checked_mul(width)?;
+) -> Result<Option<Cow<'a, [u8]>>, OutOfMemory> {
+    let count = (shape.iter()).try_fold(1usize, |count, side| count.checked_mul(*side));
+    let length = count.and_then(|count| count.checked_mul(width));
+    let after = length.and_then(|length| left.checked_sub(length));
+    let (Some(count), Some(length), Some(after)) = (count, length, after) else {
+        return Ok(None);
+    };
+    *left = after;
     let mut expected = 1usize;
     let mut in_order = true;
     for (side, stride) in shape.iter().zip(strides).rev() {
@@ -212,12 +220,13 @@ fn view<'a>(
         expected = expected.saturating_mul(*side);
     }
     if in_order || count == 0 {
-        return numbers
-            .get(start..start.checked_add(length)?)
-            .map(Cow::Borrowed);
+        let start = offset.checked_mul(width);
+        let place = start.and_then(|start| Some(start..start.checked_add(length)?));
+        return Ok(place
+            .and_then(|place| numbers.get(place))
+            .map(Cow::Borrowed));
     }
-    let mut data = Vec::new();
-    data.try_reserve_exact(length).ok()?;
+    let mut data = reserved("a tensor", length as u64)?;
     let mut at = vec![0; shape.len()];
     for _ in 0..count {
         let place = at
@@ -225,9 +234,13 @@ fn view<'a>(
             .zip(strides)
             .try_fold(offset, |place, (index, stride)| {
                 place.checked_add(usize::checked_mul(*index, *stride)?)
-            })?;
-        let place = place.checked_mul(width)?;
-        data.extend_from_slice(numbers.get(place..place.checked_add(width)?)?);
+            })
+            .and_then(|place| place.checked_mul(width))
+            .and_then(|place| numbers.get(place..place.checked_add(width)?));
+        let Some(element) = place else {
+            return Ok(None);
+        };
+        data.extend_from_slice(element);
         // The last side runs fastest.
         for (index, side) in at.iter_mut().zip(shape).rev() {
             *index += 1;
@@ -237,7 +250,7 @@ fn view<'a>(
             *index = 0;
         }
     }
-    Some(Cow::Owned(data))
+    Ok(Some(Cow::Owned(data)))
 }
 
 /// A dictionary's entries.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::bytes::Bytes;
+use crate::allocate::{OutOfMemory, room};
 use crate::json::brief;
 
 /// Most bytes an entry may unpack to, in sizes of the archive: weights hardly shrink at all.
@@ -27,6 +28,9 @@ pub enum ZipError {
         /// What is the matter with it.
         what: String,
     },
+    /// There is no memory for what is packed in it.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 }
 
 /// One file of an archive.
@@ -126,6 +130,8 @@ impl<'a> Zip<'a> {
                 ),
             });
         }
+        // It grows by doubling, the last time from half of it.
+        room("what is in the archive", 2 * entry.size as u64)?;
         let whole = miniz_oxide::inflate::decompress_to_vec_with_limit(packed, entry.size);
         match whole {
             Ok(whole) if whole.len() == entry.size => Ok(Cow::Owned(whole)),

@@ -1,9 +1,22 @@
 //! The forward process one step at a time (DDPM, Ho et al. 2020, eq. 2): a picture on its way to noise.
 
+use crate::allocate::{OutOfMemory, copied, zeros};
 use crate::gaussian::forward_step;
 use crate::noise::{CHAIN_DRAWS, gaussian};
 use crate::schedule::NoiseSchedule;
 use crate::scheduler::{SchedulerConfig, SchedulerError, check_level};
+
+/// Why there is no chain.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The schedule cannot be built.
+    #[error(transparent)]
+    Scheduler(#[from] SchedulerError),
+    /// There is no memory for it.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
+}
 
 /// A picture and how far it has come. The noise of every step is independent of that of all others, and of the noise of
 /// runs with the same seed.
@@ -14,6 +27,8 @@ pub struct Chain {
     seed: u64,
     image: u32,
     x_t: Vec<f32>,
+    /// The noise of a step.
+    z: Vec<f32>,
     /// Steps made: x_t is that of index `steps - 1`.
     steps: usize,
 }
@@ -22,16 +37,17 @@ impl Chain {
     /// Begins at `x_0`, one picture on the scale -1…1. `image` is its number: pictures of other numbers have other noise.
     ///
     /// # Errors
-    /// [`SchedulerError`] when the schedule cannot be built.
+    /// [`ChainError`] when the schedule cannot be built, or there is no memory for a second such picture and its noise.
     pub fn new(
         scheduler: &SchedulerConfig,
         x_0: Vec<f32>,
         seed: u64,
         image: u32,
-    ) -> Result<Self, SchedulerError> {
+    ) -> Result<Self, ChainError> {
         Ok(Self {
             schedule: scheduler.schedule()?,
-            x_t: x_0.clone(),
+            x_t: copied("image", &x_0)?,
+            z: zeros("noise", x_0.len() as u64)?,
             x_0,
             seed,
             image,
@@ -50,12 +66,11 @@ impl Chain {
             self.x_t.clone_from(&self.x_0);
             self.steps = 0;
         }
-        let mut z = vec![0.0; self.x_t.len()];
         for t in self.steps..=t {
             let (scale, variance) = forward_step(&self.schedule, t);
             let deviation = variance.sqrt();
-            gaussian(self.seed, self.image, CHAIN_DRAWS + t as u32, &mut z);
-            for (x, z) in self.x_t.iter_mut().zip(&z) {
+            gaussian(self.seed, self.image, CHAIN_DRAWS + t as u32, &mut self.z);
+            for (x, z) in self.x_t.iter_mut().zip(&self.z) {
                 *x = (scale * f64::from(*x) + deviation * f64::from(*z)) as f32;
             }
         }

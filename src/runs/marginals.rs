@@ -3,6 +3,7 @@
 
 use super::numbers::numbers;
 use super::rules::{self, Refusal};
+use crate::allocate::{OutOfMemory, bytes, room, volume};
 use crate::noise::gaussians;
 use crate::scheduler::{SchedulerConfig, SchedulerError, TrajectoryOptions};
 
@@ -16,6 +17,9 @@ pub enum MarginalError {
     /// More values than memory is likely to hold.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// There is no memory for so many.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// Inversion goes from x_0 to noise; q_sigma goes down from x_T.
     #[error("method: expected one that goes from noise to images, found {found}")]
     Inversion {
@@ -66,6 +70,11 @@ pub fn marginals(
     let before = scheduler.trajectory(options)?.before;
     let steps = numbers(scheduler, options)?;
     rules::values(steps.len(), x_0.len())?;
+    // All states, and the noise of one.
+    room(
+        "points",
+        bytes::<f64>(volume(&[steps.len() + 1, x_0.len()])),
+    )?;
     let noise = |draw: usize| gaussians(seed, 0, draw as u32, [1, x_0.len()]);
     let mut states: Vec<Marginal> = Vec::with_capacity(steps.len() + 1);
     if let Some(first) = steps.first() {

@@ -1,5 +1,7 @@
 //! Which pictures of a set are the nearest: whether a model repeats what it was trained on (DDPM, appendix D).
 
+use crate::allocate::{OutOfMemory, reserved};
+
 /// Why the nearest pictures cannot be found.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -22,6 +24,9 @@ pub enum NearestError {
         /// The first such value.
         found: f32,
     },
+    /// There is no memory for so many.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// No neighbours.
     #[error("neighbours: expected at least 1, found 0")]
     None,
@@ -65,19 +70,22 @@ impl<'a> Nearest<'a> {
         if neighbours == 0 {
             return Err(NearestError::None);
         }
+        let count = images.len() / width;
+        let mut found = reserved("neighbours", count as u64)?;
+        found.resize(count, Vec::new());
         Ok(Self {
             images,
             width,
             neighbours,
             seen: 0,
-            found: vec![Vec::new(); images.len() / width],
+            found,
         })
     }
 
     /// Looks at more pictures, which are counted on from those before.
     ///
     /// # Errors
-    /// [`NearestError::Width`].
+    /// [`NearestError`] when they do not fit, or there is no memory for their neighbours.
     pub fn add(&mut self, pictures: &[f32]) -> Result<(), NearestError> {
         check("pictures", pictures, self.width)?;
         for picture in pictures.chunks_exact(self.width) {
@@ -88,6 +96,12 @@ impl<'a> Nearest<'a> {
                 let place = found.partition_point(|n| n.distance <= distance);
                 if place < self.neighbours {
                     found.truncate(self.neighbours - 1);
+                    if found.len() == found.capacity() {
+                        let more = found.len().max(4) as u64;
+                        let mut larger = reserved("neighbours", found.len() as u64 + more)?;
+                        larger.append(found);
+                        *found = larger;
+                    }
                     let index = self.seen;
                     found.insert(place, Neighbour { index, distance });
                 }

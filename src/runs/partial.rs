@@ -5,6 +5,7 @@
 //! ([`TrajectoryOptions::from`](crate::scheduler::TrajectoryOptions)).
 
 use super::rules::{self, Refusal};
+use crate::allocate::{OutOfMemory, bytes, copied, reserved, room, volume, zeros};
 use crate::gaussian::{Posterior, diffused};
 use crate::noise::gaussian;
 use crate::scheduler::{SchedulerConfig, SchedulerError, check_level};
@@ -35,6 +36,9 @@ pub enum PartialError {
     /// More values than memory is likely to hold.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// There is no memory for so many.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
     /// A row that does not have both ends.
     #[error("frames: expected at least 2, the ends among them, found {found}")]
     Frames {
@@ -63,12 +67,14 @@ pub fn noised(
     if image == 0 || !found.is_multiple_of(image) {
         return Err(PartialError::Images { image, found });
     }
-    let mut eps = vec![0.0; image];
-    let noisy = images.chunks_exact(image).enumerate().flat_map(|(i, x_0)| {
+    let mut eps = zeros("noise", image as u64)?;
+    let mut x_t = reserved("images", found as u64)?;
+    room("images", bytes::<f32>(image as u64))?;
+    for (i, x_0) in images.chunks_exact(image).enumerate() {
         gaussian(seed, first_image.wrapping_add(i as u32), 0, &mut eps);
-        diffused(&schedule, t, x_0, &eps)
-    });
-    Ok(noisy.collect())
+        x_t.extend(diffused(&schedule, t, x_0, &eps));
+    }
+    Ok(x_t)
 }
 
 /// The mean of q(x_{t-1} | x_t, x_0) (DDPM, eq. 7), value by value: x_0 itself at t = 0.
@@ -90,10 +96,11 @@ pub fn posterior_mean(
         });
     }
     let posterior = Posterior::ddpm(&schedule, t);
-    let values = x_t.iter().zip(x_0);
-    Ok(values
-        .map(|(x_t, x_0)| posterior.mean((*x_0).into(), (*x_t).into()) as f32)
-        .collect())
+    let mut mean = copied("images", x_t)?;
+    for (value, x_0) in mean.iter_mut().zip(x_0) {
+        *value = posterior.mean((*x_0).into(), (*value).into()) as f32;
+    }
+    Ok(mean)
 }
 
 /// `frames` mixtures of two noised pictures, both ends among them: `(1 - weight) a + weight b` (DDPM, section 4.3). The
@@ -119,5 +126,7 @@ pub fn mixed(a: &[f32], b: &[f32], frames: usize) -> Result<Vec<f32>, PartialErr
             .zip(b)
             .map(move |(a, b)| ((1.0 - weight) * f64::from(*a) + weight * f64::from(*b)) as f32)
     };
-    Ok((0..frames).flat_map(frame).collect())
+    let mut row = reserved("frames", volume(&[frames, a.len()]))?;
+    row.extend((0..frames).flat_map(frame));
+    Ok(row)
 }

@@ -1,6 +1,7 @@
 //! Paths between noises: a row between two, a grid between four (DDIM, section 5.3 and appendix D.5).
 
-use crate::noise::{NoiseError, slerp, slerp_corners, slerp_grid};
+use crate::allocate::{OutOfMemory, bytes, reserved, room, volume};
+use crate::noise::{MAX_GRID_SIDE, NoiseError, slerp, slerp_corners};
 
 /// Why there is no path.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -25,6 +26,9 @@ pub enum PathError {
     /// The noises cannot be joined.
     #[error(transparent)]
     Noise(#[from] NoiseError),
+    /// There is no memory for so many.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 }
 
 /// All x_T between `ends`, row by row `[rows * columns, C, H, W]` (DDIM, eq. 67): between two in one row, between four
@@ -33,17 +37,22 @@ pub enum PathError {
 /// # Errors
 /// [`PathError`] names what does not fit.
 pub fn between(ends: &[Vec<f32>], rows: usize, columns: usize) -> Result<Vec<f32>, PathError> {
-    let noises = match ends {
+    let sides = 1..=MAX_GRID_SIDE;
+    match ends {
         [_, _] if rows != 1 || columns < 2 => return Err(PathError::Frames { rows, columns }),
-        [a, b] => (0..columns)
-            .map(|i| slerp(a, b, weight(i, columns)))
-            .collect::<Result<Vec<_>, _>>()?,
-        [a, b, c, d] => slerp_grid([a, b, c, d], rows, columns)?,
-        found => {
-            return Err(PathError::Ends { found: found.len() });
+        [_, _] => {}
+        [_, _, _, _] if sides.contains(&rows) && sides.contains(&columns) => {}
+        [_, _, _, _] => return Err(NoiseError::Grid { rows, columns }.into()),
+        found => return Err(PathError::Ends { found: found.len() }),
+    }
+    let mut noises = reserved("path", volume(&[rows, columns, ends[0].len()]))?;
+    for row in 0..rows {
+        for column in 0..columns {
+            let place = [weight(column, columns), weight(row, rows)];
+            noises.extend(at(ends, place[0], place[1])?);
         }
-    };
-    Ok(noises.concat())
+    }
+    Ok(noises)
 }
 
 /// The noise that [`between`] has at the place `across`, `down` (both from 0 to 1): between two `ends` the second number
@@ -52,6 +61,9 @@ pub fn between(ends: &[Vec<f32>], rows: usize, columns: usize) -> Result<Vec<f32
 /// # Errors
 /// [`PathError`] names what does not fit.
 pub fn at(ends: &[Vec<f32>], across: f64, down: f64) -> Result<Vec<f32>, PathError> {
+    let image = ends.first().map_or(0, Vec::len);
+    // Between four, one more on each side.
+    room("path", bytes::<f32>(volume(&[3, image])))?;
     match ends {
         [a, b] => Ok(slerp(a, b, across)?),
         [a, b, c, d] => Ok(slerp_corners([a, b, c, d], across, down)?),
@@ -59,7 +71,7 @@ pub fn at(ends: &[Vec<f32>], across: f64, down: f64) -> Result<Vec<f32>, PathErr
     }
 }
 
-/// How far noise `i` of `count` (2 or more) is from the first to the last, from 0 to 1.
+/// How far noise `i` of `count` is from the first to the last, from 0 to 1; the only one is the first.
 pub fn weight(i: usize, count: usize) -> f64 {
-    i as f64 / (count - 1) as f64
+    i as f64 / (count.max(2) - 1) as f64
 }

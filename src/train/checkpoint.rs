@@ -21,6 +21,7 @@ use crate::engine::plan::Plan;
 use crate::images::fnv1a;
 use crate::json::brief;
 use crate::scheduler::{SchedulerConfig, SchedulerError};
+use crate::tensor_file::{StoredTensor, TensorFile};
 use crate::unet::config::{ConfigError, UnetConfig};
 use crate::unet::input::InputError;
 use crate::unet::labels::{ClassLabels, LabelsError};
@@ -216,7 +217,8 @@ impl Checkpoint {
         };
         let header =
             serde_json::to_string(&header).map_err(|e| CheckpointError::Write(e.to_string()))?;
-        let hash = hash(&header, &tensors);
+        let contents = (tensors.iter()).map(|(name, view)| [name.as_bytes(), view.data()]);
+        let hash = hash(&header, contents);
         let metadata = HashMap::from([(ENTRY.to_string(), format!("{hash:0DIGITS$x}{header}"))]);
         safetensors::serialize(tensors, Some(metadata)).map_err(write)
     }
@@ -234,26 +236,20 @@ impl Checkpoint {
                 brief(&e.to_string())
             ))
         };
-        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-        let tensors: BTreeMap<String, TensorView> = file
-            .iter()
-            .map(|(name, view)| (name.to_string(), view))
-            .collect();
+        let file = TensorFile::read(bytes).map_err(damaged)?;
         let unreadable = |e: serde_json::Error| {
             foreign(format!("an unreadable header ({})", brief(&e.to_string())))
         };
-        let entries = metadata.metadata().as_ref();
-        let entry = |name| entries.and_then(|entries| entries.get(name));
+        let entry = |name| file.metadata.get(name);
         let header: Header = if let Some(entry) = entry(ENTRY) {
             let (digits, text) = entry.split_at_checked(DIGITS).unwrap_or_default();
-            if u64::from_str_radix(digits, 16) != Ok(hash(text, &tensors)) {
+            if u64::from_str_radix(digits, 16) != Ok(hash(text, contents(&file))) {
                 return Err(CheckpointError::Hash);
             }
             serde_json::from_str(text).map_err(unreadable)?
         } else if let Some(entry) = entry(ENTRY_1) {
             let found: Header1 = serde_json::from_str(entry).map_err(unreadable)?;
-            if found.hash != hash("", &tensors) {
+            if found.hash != hash("", contents(&file)) {
                 return Err(CheckpointError::Hash);
             }
             found.header
@@ -271,10 +267,10 @@ impl Checkpoint {
         if let Some(classes) = &classes {
             classes.check(config.num_class_embeds.unwrap_or(0))?;
         }
-        let losses = losses(tensors.get(LOSSES), header.step)?;
+        let losses = losses(file.tensor(LOSSES), header.step)?;
         let specs = Plan::expected_tensors(&config)?;
         let group = |group| {
-            group_values(&tensors, group, &specs)
+            group_values(&file, group, &specs)
                 .map_err(|source| CheckpointError::Group { group, source })
         };
         let state = LearnerState {
@@ -302,23 +298,26 @@ impl Checkpoint {
     }
 }
 
-fn hash(header: &str, tensors: &BTreeMap<String, TensorView>) -> u64 {
-    let pieces = tensors
-        .iter()
-        .flat_map(|(name, view)| [name.as_bytes(), view.data()]);
-    fnv1a(std::iter::once(header.as_bytes()).chain(pieces))
+/// Names and bytes of the tensors, by name.
+fn contents<'a>(file: &'a TensorFile<'_>) -> impl Iterator<Item = [&'a [u8]; 2]> {
+    file.iter()
+        .map(|tensor| [tensor.name.as_bytes(), tensor.data])
 }
 
-fn losses(view: Option<&TensorView>, step: u32) -> Result<Vec<f32>, CheckpointError> {
-    match view {
-        Some(view) if view.dtype() == Dtype::F32 && view.shape() == [step as usize] => Ok(view
-            .data()
+fn hash<'a>(header: &'a str, tensors: impl Iterator<Item = [&'a [u8]; 2]>) -> u64 {
+    fnv1a(std::iter::once(header.as_bytes()).chain(tensors.flatten()))
+}
+
+fn losses(tensor: Option<&StoredTensor>, step: u32) -> Result<Vec<f32>, CheckpointError> {
+    match tensor {
+        Some(t) if t.dtype == Dtype::F32 && t.shape == [step as usize] => Ok(t
+            .data
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
             .collect()),
-        view => {
-            let found = view.map_or("none".into(), |v| {
-                format!("{:?} of shape {:?}", v.dtype(), v.shape())
+        tensor => {
+            let found = tensor.map_or("none".into(), |t| {
+                format!("{:?} of shape {:?}", t.dtype, t.shape)
             });
             Err(CheckpointError::Losses {
                 expected: step,
@@ -329,15 +328,15 @@ fn losses(view: Option<&TensorView>, step: u32) -> Result<Vec<f32>, CheckpointEr
 }
 
 fn group_values(
-    tensors: &BTreeMap<String, TensorView>,
+    file: &TensorFile<'_>,
     group: &str,
     specs: &[TensorSpec],
 ) -> Result<Vec<Vec<f32>>, WeightsError> {
-    let found = tensors
+    let found = file
         .iter()
-        .filter_map(|(name, view)| {
-            let name = name.strip_prefix(group)?.strip_prefix('.')?;
-            Some((name.to_string(), view.clone()))
+        .filter_map(|tensor| {
+            let name = tensor.name.strip_prefix(group)?.strip_prefix('.')?;
+            Some((name.into(), tensor))
         })
         .collect();
     let mut values = checked(specs, found)?;

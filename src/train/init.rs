@@ -52,7 +52,7 @@ pub fn from_weights(
     safetensors: &[u8],
 ) -> Result<Vec<Vec<f32>>, WeightsError> {
     let file = weights::parse(safetensors)?;
-    let knows = file.names().iter().any(|name| name.ends_with(CLASSES));
+    let knows = file.names().any(|name| name.ends_with(CLASSES));
     drop(file);
     let expected: Vec<TensorSpec> = specs
         .iter()

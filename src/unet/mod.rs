@@ -6,9 +6,9 @@
 pub mod config;
 pub mod input;
 pub mod labels;
+pub mod weights;
 #[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 pub(crate) mod weights_file;
-pub mod weights;
 
 pub(crate) mod sinusoids;
 

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use half::{bf16, f16};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
+use safetensors::{Dtype, SafeTensorError, View};
 
 use crate::json::{brief, cut};
+use crate::tensor_file::{StoredTensor, TensorFile};
 
 /// Why a weights file was refused. Every message names the file's part that is wrong.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -127,22 +127,27 @@ const OLD_NAMES: [(&str, &str); 4] = [
     (".proj_attn.", ".to_out.0."),
 ];
 
-fn current_name(name: &str) -> String {
-    OLD_NAMES
-        .iter()
-        .fold(name.to_string(), |name, (old, new)| name.replace(old, new))
+fn current_name(name: &str) -> Cow<'_, str> {
+    OLD_NAMES.iter().fold(name.into(), |name, (old, new)| {
+        if name.contains(old) {
+            name.replace(old, new).into()
+        } else {
+            name
+        }
+    })
 }
 
 /// What every tensor of a wrapped network has before its name, such as `module.` (`DataParallel`) and `_orig_mod.`
 /// (`torch.compile`). The network's first layer tells it; `None` where there is none, or not all names have it.
-fn prefix<'a>(names: &[&'a str]) -> Option<&'a str> {
+fn prefix<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Option<&'n str> {
     const FIRST: &str = "conv_in.weight";
     let prefix = names
-        .iter()
+        .clone()
         .filter_map(|name| name.strip_suffix(FIRST))
         .find(|prefix| prefix.is_empty() || prefix.ends_with('.'))
         .filter(|prefix| !prefix.is_empty())?;
-    (names.iter().all(|name| name.starts_with(prefix))).then_some(prefix)
+    let mut names = names;
+    names.all(|name| name.starts_with(prefix)).then_some(prefix)
 }
 
 /// What is worth knowing of how the weights in `bytes` are read, a sentence each; nothing where they are no
@@ -151,10 +156,10 @@ pub fn remarks(bytes: &[u8]) -> Vec<String> {
     let Ok(file) = parse(bytes) else {
         return Vec::new();
     };
-    remarks_on(&file.names())
+    remarks_on(file.names())
 }
 
-fn remarks_on(names: &[&str]) -> Vec<String> {
+fn remarks_on<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Vec<String> {
     let told = prefix(names).map(|prefix| {
         let prefix = shortened(prefix);
         format!("weights: all tensors have the prefix {prefix} before their names; it is left out")
@@ -175,22 +180,26 @@ pub fn tensors(
 }
 
 /// The tensors of `file` by the names that networks have for them.
-pub(crate) fn found<'a>(file: &SafeTensors<'a>) -> BTreeMap<String, TensorView<'a>> {
-    current_names(file.iter().collect())
+pub(crate) fn found<'f, 'a>(
+    file: &'f TensorFile<'a>,
+) -> BTreeMap<Cow<'f, str>, &'f StoredTensor<'a>> {
+    current_names(file.iter().map(|tensor| (&*tensor.name, tensor)))
 }
 
 /// Tensors by their current names, without a prefix that all of them share.
-fn current_names<T>(tensors: Vec<(&str, T)>) -> BTreeMap<String, T> {
-    let full: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
-    let prefix = prefix(&full).unwrap_or_default();
-    let there: HashSet<&str> = full.iter().map(|name| &name[prefix.len()..]).collect();
+fn current_names<'n, T>(
+    tensors: impl Iterator<Item = (&'n str, T)> + Clone,
+) -> BTreeMap<Cow<'n, str>, T> {
+    let names = tensors.clone().map(|(name, _)| name);
+    let prefix = prefix(names.clone()).unwrap_or_default();
+    let there: HashSet<&str> = names.map(|name| &name[prefix.len()..]).collect();
     let mut found = BTreeMap::new();
     for (full, tensor) in tensors {
         let name = &full[prefix.len()..];
         let current = current_name(name);
         // A tensor under its old and its new name at once: the old one is left over.
-        let kept = if name != current && there.contains(current.as_str()) {
-            name.to_string()
+        let kept = if name != current && there.contains(&*current) {
+            name.into()
         } else {
             current
         };
@@ -216,27 +225,26 @@ pub struct Announced {
 /// # Errors
 /// [`WeightsError::Mismatch`] and [`WeightsError::Dtype`], as of [`tensors`].
 pub fn fit(expected: &[TensorSpec], found: &[Announced]) -> Result<Vec<String>, WeightsError> {
-    let names: Vec<&str> = found.iter().map(|tensor| tensor.name.as_str()).collect();
     let by_name = found.iter().map(|tensor| (tensor.name.as_str(), tensor));
-    let matched = matched(expected, current_names(by_name.collect()), |tensor| {
-        &tensor.shape
-    })?;
-    for (name, Announced { dtype, .. }) in matched {
+    let names = by_name.clone().map(|(name, _)| name);
+    for (name, Announced { dtype, .. }) in
+        matched(expected, current_names(by_name), |tensor| &tensor.shape)?
+    {
         if !READ.contains(dtype) {
             return Err(WeightsError::Dtype {
-                name,
+                name: name.clone(),
                 found: format!("{dtype:?}"),
             });
         }
     }
-    Ok(remarks_on(&names))
+    Ok(remarks_on(names))
 }
 
 /// Element types that are read.
 const READ: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
 
-pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
-    SafeTensors::deserialize(bytes).map_err(|error| refused(bytes, bytes.len() as u64, error))
+pub(crate) fn parse(bytes: &[u8]) -> Result<TensorFile<'_>, WeightsError> {
+    TensorFile::read(bytes).map_err(|error| refused(bytes, bytes.len() as u64, error))
 }
 
 /// Why a file of `size` bytes that begins with `bytes` is not read.
@@ -272,36 +280,33 @@ pub(crate) fn refused(bytes: &[u8], size: u64, error: SafeTensorError) -> Weight
 /// The values of the tensors `expected` out of those `found`.
 pub(crate) fn checked(
     expected: &[TensorSpec],
-    found: BTreeMap<String, TensorView>,
+    found: BTreeMap<Cow<'_, str>, &StoredTensor<'_>>,
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
-    matched(expected, found, TensorView::shape)?
+    matched(expected, found, |tensor| &tensor.shape)?
         .into_iter()
-        .map(|(name, view)| {
-            let values = floats(&name, &view)?;
-            Ok((name, values))
-        })
+        .map(|(name, tensor)| Ok((name.clone(), floats(name, tensor)?)))
         .collect()
 }
 
-/// The tensors `expected` out of those `found`, all of which must be among them.
-fn matched<T>(
-    expected: &[TensorSpec],
-    mut found: BTreeMap<String, T>,
+/// The tensors `expected`, in that order, out of those `found`, which must be no others.
+pub(crate) fn matched<'e, T>(
+    expected: &'e [TensorSpec],
+    mut found: BTreeMap<Cow<'_, str>, T>,
     shape_of: impl Fn(&T) -> &[usize],
-) -> Result<Vec<(String, T)>, WeightsError> {
+) -> Result<Vec<(&'e String, T)>, WeightsError> {
     let mut missing = Vec::new();
     let mut misshapen = Vec::new();
     let mut matched = Vec::new();
     for TensorSpec { name, shape } in expected {
-        match found.remove(name) {
+        match found.remove(name.as_str()) {
             None => missing.push(name.clone()),
             Some(tensor) if shape_of(&tensor) != shape => {
                 misshapen.push((name.clone(), shape.clone(), shape_of(&tensor).to_vec()));
             }
-            Some(tensor) => matched.push((name.clone(), tensor)),
+            Some(tensor) => matched.push((name, tensor)),
         }
     }
-    let extra: Vec<String> = found.into_keys().collect();
+    let extra: Vec<String> = found.into_keys().map(Cow::into_owned).collect();
     if missing.is_empty() && extra.is_empty() && misshapen.is_empty() {
         return Ok(matched);
     }
@@ -312,11 +317,11 @@ fn matched<T>(
     })
 }
 
-pub(crate) fn floats(name: &str, view: &TensorView) -> Result<Vec<f32>, WeightsError> {
-    let data = view.data();
+pub(crate) fn floats(name: &str, tensor: &StoredTensor) -> Result<Vec<f32>, WeightsError> {
+    let data = tensor.data;
     let pairs =
         |read: fn([u8; 2]) -> f32| data.chunks_exact(2).map(|b| read([b[0], b[1]])).collect();
-    let values: Vec<f32> = match view.dtype() {
+    let values: Vec<f32> = match tensor.dtype {
         Dtype::F32 => data
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))

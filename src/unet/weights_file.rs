@@ -10,6 +10,7 @@ use safetensors::Dtype;
 use super::weights::{TensorSpec, WeightsError, floats, found, matched, parse};
 use crate::allocate::{self, OutOfMemory};
 use crate::engine::Storage;
+use crate::tensor_file::StoredTensor;
 
 /// What there may be no memory for.
 const WEIGHTS: &str = "the network's weights";
@@ -56,15 +57,15 @@ impl<'a> WeightsFile<'a> {
     pub fn new(expected: &[TensorSpec], bytes: Cow<'a, [u8]>) -> Result<Self, WeightsError> {
         let start = bytes.as_ptr() as usize;
         let file = parse(&bytes)?;
-        let place = |(name, view): (&String, safetensors::tensor::TensorView<'_>)| {
-            let data = view.data();
+        let place = |(name, tensor): (&String, &StoredTensor<'_>)| {
+            let data = tensor.data;
             let halves = |exponent: u16| {
                 let mut bits = data
                     .chunks_exact(2)
                     .map(|b| u16::from_le_bytes([b[0], b[1]]));
                 bits.all(|bits| bits & exponent != exponent)
             };
-            let known = match view.dtype() {
+            let known = match tensor.dtype {
                 Dtype::F32 => data
                     .chunks_exact(4)
                     .all(|b| f32_at(b).is_finite())
@@ -75,7 +76,7 @@ impl<'a> WeightsFile<'a> {
             };
             let Some(element) = known else {
                 // It says what is wrong with them.
-                floats(name, &view)?;
+                floats(name, tensor)?;
                 unreachable!("numbers of a known type are finite or refused");
             };
             Ok(Place {
@@ -84,7 +85,7 @@ impl<'a> WeightsFile<'a> {
                 element,
             })
         };
-        let tensors = matched(expected, found(&file))?
+        let tensors = matched(expected, found(&file), |tensor| &tensor.shape)?
             .into_iter()
             .map(place)
             .collect::<Result<_, _>>()?;

@@ -7,9 +7,12 @@ use crate::engine::{EngineError, UnknownEngine, UnknownStorage};
 #[cfg(feature = "train")]
 use crate::images::ImageError;
 #[cfg(feature = "figures")]
-use crate::model_files::{ModelError, layout::LayoutError};
+use crate::model_files::layout::LayoutError;
+#[cfg(feature = "figures")]
+use crate::model_files::{ModelError, torch::TorchError, zip::ZipError};
 use crate::noise::NoiseError;
 use crate::normality::NormalityError;
+use crate::runs::chain::ChainError;
 use crate::runs::marginals::MarginalError;
 use crate::runs::nearest::NearestError;
 use crate::runs::partial::PartialError;
@@ -50,7 +53,12 @@ impl HasKind for ModelError {
             Self::Layout(LayoutError::NoConfig) | Self::Family(_) | Self::Network(_) => {
                 Kind::Config
             }
+            Self::Torch {
+                source: TorchError::Memory(_) | TorchError::Zip(ZipError::Memory(_)),
+                ..
+            } => Kind::Memory,
             Self::Layout(_) | Self::Torch { .. } | Self::Shards { .. } => Kind::Weights,
+            Self::Memory(_) | Self::Zip(ZipError::Memory(_)) => Kind::Memory,
             Self::Open { .. } | Self::Zip(_) => Kind::Input,
         }
     }
@@ -164,8 +172,8 @@ impl HasKind for Refusal {
             | Self::Step { .. }
             | Self::Count { .. }
             | Self::Values { .. }
-            | Self::Room { .. }
             | Self::Alone { .. } => Kind::Options,
+            Self::Room { .. } => Kind::Memory,
         }
     }
 }
@@ -175,6 +183,7 @@ impl HasKind for PathError {
         match self {
             Self::Ends { .. } | Self::Frames { .. } => Kind::Options,
             Self::Noise(error) => error.kind(),
+            Self::Memory(error) => error.kind(),
         }
     }
 }
@@ -185,6 +194,7 @@ impl HasKind for PartialError {
             Self::Scheduler(error) => error.kind(),
             Self::Frames { .. } => Kind::Options,
             Self::Refused(error) => error.kind(),
+            Self::Memory(error) => error.kind(),
             Self::Images { .. } | Self::Lengths { .. } => Kind::Input,
         }
     }
@@ -194,6 +204,7 @@ impl HasKind for NearestError {
     fn kind(&self) -> Kind {
         match self {
             Self::Width { .. } | Self::NotFinite { .. } => Kind::Input,
+            Self::Memory(error) => error.kind(),
             Self::None | Self::Neighbours { .. } => Kind::Options,
         }
     }
@@ -257,21 +268,37 @@ impl HasKind for MarginalError {
         match self {
             Self::Scheduler(error) => error.kind(),
             Self::Refused(error) => error.kind(),
+            Self::Memory(error) => error.kind(),
             Self::Inversion { .. } => Kind::Options,
             Self::NotFinite { .. } => Kind::Input,
         }
     }
 }
 
+impl HasKind for ChainError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Scheduler(error) => error.kind(),
+            Self::Memory(error) => error.kind(),
+        }
+    }
+}
+
 impl HasKind for NormalityError {
     fn kind(&self) -> Kind {
-        Kind::Input
+        match self {
+            Self::Memory(error) => error.kind(),
+            Self::Length { .. } | Self::NotFinite { .. } => Kind::Input,
+        }
     }
 }
 
 impl HasKind for SampleFileError {
     fn kind(&self) -> Kind {
-        Kind::Input
+        match self {
+            Self::Memory(error) => error.kind(),
+            _ => Kind::Input,
+        }
     }
 }
 

@@ -3,9 +3,7 @@
 //! What JavaScript hands over as a list would be put into this module's memory before anybody looks at it, and one that is
 //! too long for that ends the module. So lists come as JavaScript's own and are copied here.
 
-#[cfg(any(feature = "network", feature = "training"))]
-use js_sys::Uint8Array;
-use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol};
+use js_sys::{Array, ArrayBuffer, Float32Array, Reflect, Symbol, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "network")]
@@ -20,11 +18,6 @@ extern "C" {
     type Numbers;
     #[wasm_bindgen(constructor, catch, js_class = "Float32Array")]
     fn of(numbers: &JsValue) -> Result<Numbers, JsValue>;
-}
-
-#[cfg(any(feature = "network", feature = "training"))]
-#[wasm_bindgen]
-extern "C" {
     /// `Float32Array`, whose constructor throws where there is no memory.
     #[wasm_bindgen(js_name = Float32Array, extends = js_sys::Object)]
     type Floats;
@@ -58,7 +51,6 @@ extern "C" {
 }
 
 /// That JavaScript has no memory for so many bytes.
-#[cfg(any(feature = "network", feature = "training"))]
 fn refused(bytes: u64) -> WebError {
     WebError {
         kind: super::Kind::Memory,
@@ -73,7 +65,11 @@ fn refused(bytes: u64) -> WebError {
 ///
 /// # Errors
 /// Where there is no memory for it.
-#[cfg(any(feature = "network", all(feature = "training", feature = "cpu")))]
+#[cfg(any(
+    feature = "network",
+    feature = "figures",
+    all(feature = "training", feature = "cpu")
+))]
 pub fn float_array(numbers: &[f32]) -> Result<Float32Array, WebError> {
     let array = Floats::new(numbers.len() as u32).map_err(|_| refused(4 * numbers.len() as u64))?;
     let array: Float32Array = JsValue::from(array).unchecked_into();
@@ -85,7 +81,7 @@ pub fn float_array(numbers: &[f32]) -> Result<Float32Array, WebError> {
 ///
 /// # Errors
 /// Where there is no memory for it.
-#[cfg(feature = "training")]
+#[cfg(any(feature = "figures", feature = "training"))]
 pub fn byte_array(file: &[u8]) -> Result<Uint8Array, WebError> {
     let array = Bytes::new(file.len() as u32).map_err(|_| refused(file.len() as u64))?;
     let array: Uint8Array = JsValue::from(array).unchecked_into();
@@ -97,7 +93,6 @@ pub fn byte_array(file: &[u8]) -> Result<Uint8Array, WebError> {
 ///
 /// # Errors
 /// Where it is no array of bytes, or there is no memory for them.
-#[cfg(any(feature = "network", feature = "training"))]
 pub fn file(from: &JsValue, name: &'static str) -> Result<Vec<u8>, WebError> {
     let Some(from) = view::<Uint8Array>(from, "Uint8Array") else {
         return Err(WebError::options(format!("{name}: expected an Uint8Array")));
@@ -157,20 +152,29 @@ fn view<'a, T: JsCast>(value: &'a JsValue, name: &str) -> Option<&'a T> {
     is.then(|| value.unchecked_ref())
 }
 
+/// `from` as an array of the class `name`: itself, or what `make` makes of another array of numbers.
+pub(super) fn array<A: JsCast + Clone>(
+    from: &JsValue,
+    name: &str,
+    make: impl FnOnce(&JsValue) -> Result<A, JsValue>,
+) -> Option<A> {
+    if let Some(array) = view::<A>(from, name) {
+        return Some(array.clone());
+    }
+    let is_list = ArrayBuffer::is_view(from) || Array::is_array(from);
+    is_list.then(|| make(from).ok()).flatten()
+}
+
 /// The numbers of `from`, which is called `name`: an array of 32-bit floats, or any other of numbers.
 ///
 /// # Errors
 /// Where it is none, or there is no memory for them.
 pub fn floats(from: &JsValue, name: &'static str) -> Result<Vec<f32>, WebError> {
-    let expected = || WebError::options(format!("{name}: expected a Float32Array"));
-    let converted;
-    let from = match view::<Float32Array>(from, "Float32Array") {
-        Some(from) => from,
-        None if ArrayBuffer::is_view(from) || Array::is_array(from) => {
-            converted = Numbers::of(from).map_err(|_| expected())?.unchecked_into();
-            &converted
-        }
-        None => return Err(expected()),
+    let make = |list: &JsValue| Numbers::of(list).map(JsCast::unchecked_into);
+    let Some(from) = array::<Float32Array>(from, "Float32Array", make) else {
+        return Err(WebError::options(format!(
+            "{name}: expected a Float32Array"
+        )));
     };
     let mut numbers = zeros(name, u64::from(from.length())).map_err(js_error)?;
     from.copy_to(&mut numbers);

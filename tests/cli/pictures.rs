@@ -1,8 +1,9 @@
 //! Picture files that are not what they seem: turned, transparent, cut off, of other formats.
 
 use std::fs;
+use std::io::Cursor;
 
-use image::{DynamicImage, GrayAlphaImage, LumaA, Rgb, RgbImage, RgbaImage, imageops};
+use image::{DynamicImage, GrayAlphaImage, ImageFormat, LumaA, Rgb, RgbImage, RgbaImage, imageops};
 
 use super::support::{Folder, refused, remarks};
 
@@ -93,6 +94,28 @@ fn transparent_parts_show_the_background_and_not_the_colour_that_is_hidden() {
         let arguments = ["half.png", "--background", colour];
         refused(&folder.run("invert", &arguments), 2, "background");
     }
+}
+
+/// A PNG of two million bytes can unpack to as many thousand: what its head says is asked first.
+#[test]
+fn a_picture_that_unpacks_to_more_than_there_may_be_is_skipped_before_it_is_read() {
+    let folder = Folder::with_model("unpacked");
+    let mut png = Vec::new();
+    RgbImage::new(1, 1)
+        .write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
+        .unwrap();
+    // Width and height, and the sum over the first chunk.
+    let side = 30_000u32.to_be_bytes();
+    png[16..24].copy_from_slice(&[side, side].concat());
+    let mut sum = flate2::Crc::new();
+    sum.update(&png[12..29]);
+    png[29..33].copy_from_slice(&sum.sum().to_be_bytes());
+    fs::write(folder.path("large.png"), png).unwrap();
+    let output = folder.run("invert", &["large.png", "--steps", "1", "--out", "x.png"]);
+    let said = remarks(&output);
+    let line =
+        "large.png: skipped: its 30000 × 30000 pixels take 2575 MiB, of which there may be 512";
+    assert!(said.iter().any(|found| found == line), "{said:?}");
 }
 
 #[test]

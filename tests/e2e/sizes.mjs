@@ -9,6 +9,7 @@ import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 import { Denoiser, expected_tensors as expectedTensors, initSync, on_panic as onPanic } from '../../pkg/ddim_web.js';
+import { Trainer, initSync as initTraining, on_panic as onPanicInTraining } from '../../pkg/training/ddim_web.js';
 import { fileOf } from '../browsers/weights.js';
 
 /** @typedef {import('../../pkg/ddim_web.js').Sampler} Sampler @typedef {{ran: number, refused: Map<string, number>}} Tally */
@@ -153,8 +154,11 @@ export async function check(count, seed = 1, tell = () => {}) {
   for (let i = 0; i < count; i++) {
     const { config, batch, work, predicts, classes } = draw(random);
     try {
+      /** @type {{free: () => void}[]} */
+      const made = [];
       try {
         const model = await load(config, random);
+        made.push(model);
         const labels = classes ? new Array(batch).fill(3) : undefined;
         if (predicts) {
           const [height, width] = config.sample_size;
@@ -164,15 +168,20 @@ export async function check(count, seed = 1, tell = () => {}) {
           const out = await model.predict(x, batch, 500, labels && Uint32Array.from(labels));
           if (out.length !== batch * config.out_channels * height * width) throw new Error(`${out.length} numbers`);
           model.free();
+          made.length = 0;
         } else {
           const sampler = model.sampler({ scheduler: SCHEDULER, steps: 3, batch, ...(labels && { labels }) });
+          made.push(sampler);
           const { x_t: result } = await sampler.next();
           if (result.length !== sampler.shape.reduce((a, b) => a * b, 1)) throw new Error(`${result.length} numbers`);
           kept.push({ sampler, model, light: work < WORK / 10 });
+          made.length = 0;
         }
         tally.ran += 1;
       } catch (error) {
         const kind = refusal(error);
+        // Whoever collects garbage here does not know how much of the module's memory it holds.
+        for (const each of made.reverse()) each.free();
         tally.refused.set(kind, (tally.refused.get(kind) ?? 0) + 1);
       }
       // What was there before goes on.
@@ -191,6 +200,56 @@ export async function check(count, seed = 1, tell = () => {}) {
       throw new Error(`case ${i} of seed ${seed}: ${JSON.stringify({ config, batch, predicts })}: ${panics[0] ?? error}`, { cause: error });
     }
     tell(i + 1, tally);
+  }
+  return tally;
+}
+
+/**
+ * The same of the package that trains: a step of each network, and after it one of the reference network.
+ * @param {number} count @param {number} [seed]
+ * @returns {Promise<Tally>}
+ * @throws as `check`
+ */
+export async function checkTraining(count, seed = 1) {
+  initTraining({ module: readFileSync(new URL('../../pkg/training/ddim_web_bg.wasm', import.meta.url)) });
+  /** @type {string[]} */
+  const panics = [];
+  onPanicInTraining((message) => panics.push(message));
+  const random = randomOf(seed);
+  /** @type {(config: {in_channels: number}, size: number[], batch: number, classes?: number) => Promise<number>} the loss of the first step */
+  const loss = async (config, [height, width], batch, classes) => {
+    const image = config.in_channels * height * width;
+    const labels = Array.from({ length: classes ?? 2 }, (_, i) => i);
+    const images = new Uint8Array(labels.length * image <= 2 ** 28 ? labels.length * image : 0).fill(60, image / 2, image);
+    const trainer = await Trainer.create({ config: JSON.stringify(config), scheduler: SCHEDULER, images, batch, ...(classes && { labels }) });
+    try {
+      return (await trainer.step()).loss;
+    } finally {
+      trainer.free();
+    }
+  };
+  const expected = await loss(REFERENCE, [8, 8], 2);
+  /** @type {Tally} */
+  const tally = { ran: 0, refused: new Map() };
+  for (let i = 0; i < count; i++) {
+    const { config, batch, work, bytes, classes } = draw(random);
+    // A step takes longer than a run, and a network learns what it is given.
+    if (20 * work > WORK && bytes < SURELY) continue;
+    const channels = config.in_channels > 2 ? 3 : 1;
+    const learns = { ...config, in_channels: channels, out_channels: channels };
+    try {
+      try {
+        if (!Number.isFinite(await loss(learns, config.sample_size, batch, classes))) throw new Error('no loss');
+        tally.ran += 1;
+      } catch (error) {
+        const kind = refusal(error);
+        tally.refused.set(kind, (tally.refused.get(kind) ?? 0) + 1);
+      }
+      if ((await loss(REFERENCE, [8, 8], 2)) !== expected) throw new Error('the reference step is another one');
+      if (panics.length > 0) throw new Error(panics[0]);
+    } catch (error) {
+      throw new Error(`step ${i} of seed ${seed}: ${JSON.stringify({ config: learns, batch })}: ${panics[0] ?? error}`, { cause: error });
+    }
   }
   return tally;
 }

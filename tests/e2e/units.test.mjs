@@ -11,7 +11,7 @@ import { chooseDevice, findAdapter, isSoftware } from '../../www/engine/device.j
 import { Failure, brief, few, oneLine } from '../../www/engine/errors.js';
 import { toGreyLevels } from '../../www/engine/levels.js';
 import { Joiner, split, workersFor } from '../../www/engine/pool.js';
-import { isSameVersion } from '../../www/engine/weights.js';
+import { fetchJsonText, isSameVersion } from '../../www/engine/weights.js';
 import { formatHash, parseHash } from '../../www/hash.js';
 import { readModels } from '../../www/models.js';
 import { OWN_TAU, SETTINGS, defaults, parse, samplerOptions, setModels, setViews, settingOf, settingsOf } from '../../www/state.js';
@@ -242,6 +242,29 @@ test('no line of a file’s making has more than 500 characters: it has the firs
   const [problem] = parseHash('#model=none').problems;
   setModels(MODELS);
   assert.match(problem, /not one of 0k+…, .* and 99988 more; model=/);
+});
+
+test('JSON is read as Python writes it, after a byte order mark too; what is UTF-16, a web page or neither is named', async (t) => {
+  /** @type {string|Uint8Array<ArrayBuffer>} */
+  let file = '';
+  t.mock.method(globalThis, 'fetch', async () => new Response(file));
+  Object.assign(globalThis, { addEventListener() {}, removeEventListener() {} }); // which Node lacks
+  const read = async () => JSON.parse(await fetchJsonText(new URL('https://example.org/scheduler_config.json')));
+  for (const name of ['scheduler-minus-infinity.json', 'config-bom.json']) {
+    file = Uint8Array.from(await readFile(new URL(`../fixtures/cases/${name}`, import.meta.url)));
+    assert.equal(typeof (await read())._class_name, 'string', name);
+  }
+  file = '{"a": [NaN, Infinity, -Infinity], "NaN \\" -Infinity": "Infinity"}';
+  assert.deepEqual(await read(), { a: ['NaN', 'Infinity', '-Infinity'], 'NaN \" -Infinity': 'Infinity' });
+  for (const [bytes, sentence] of /** @type {[string|Uint8Array<ArrayBuffer>, RegExp][]} */ ([
+    [Uint8Array.from(Buffer.from('\ufeff{}', 'utf16le')), /scheduler_config\.json is UTF-16 or no text: save it as UTF-8\.$/],
+    ['{"a": NaNo}', /is not valid JSON\.$/],
+    ['"'.padEnd(1e6, '\\'), /is not valid JSON\.$/],
+    ['<!doctype html>', /is not valid JSON but a web page/],
+  ])) {
+    file = bytes;
+    await assert.rejects(read(), sentence);
+  }
 });
 
 test('weights are the same where the ETags are; where one has none, where the dates are; otherwise nobody knows', () => {

@@ -1,7 +1,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use ddim_web::noise::{NoiseError, gaussian, gaussians, slerp, slerp_grid};
+use ddim_web::noise::{NoiseError, gaussian, gaussians, slerp};
 use ddim_web::runs::paths::{PathError, at, between};
 
 fn drawn(seed: u64, image: u32, draw: u32, len: usize) -> Vec<f32> {
@@ -164,10 +164,10 @@ fn noises_that_cannot_be_joined_are_refused() {
             Err(NoiseError::Weight { .. })
         ));
     }
-    let corner: &[f32] = &[1.0];
+    let corners = vec![vec![1.0]; 4];
     for (rows, columns) in [(0, 1), (1, 0), (65, 1), (usize::MAX, usize::MAX)] {
-        let error = slerp_grid([corner; 4], rows, columns).unwrap_err();
-        assert_eq!(error, NoiseError::Grid { rows, columns });
+        let error = between(&corners, rows, columns).unwrap_err();
+        assert_eq!(error, NoiseError::Grid { rows, columns }.into());
     }
 }
 
@@ -175,15 +175,13 @@ fn noises_that_cannot_be_joined_are_refused() {
 fn a_slerp_grid_has_its_corners_in_the_corners() {
     let corners = [0, 1, 2, 3].map(|image| drawn(5, image, 0, 48));
     let [a, b, c, d] = &corners;
-    let grid = slerp_grid([a, b, c, d], 3, 4).unwrap();
+    let grid = between(&corners, 3, 4).unwrap();
+    let grid: Vec<&[f32]> = grid.chunks(48).collect();
     assert_eq!(grid.len(), 12);
-    assert_eq!([&grid[0], &grid[3], &grid[8], &grid[11]], [a, b, c, d]);
+    assert_eq!([grid[0], grid[3], grid[8], grid[11]], [a, b, c, d]);
     assert_eq!(grid[1], slerp(a, b, 1.0 / 3.0).unwrap());
     assert_eq!(grid[4], slerp(a, c, 0.5).unwrap());
-    assert_eq!(
-        slerp_grid([a, b, c, d], 1, 1).unwrap(),
-        std::slice::from_ref(a)
-    );
+    assert_eq!(&between(&corners, 1, 1).unwrap(), a);
 }
 
 #[test]

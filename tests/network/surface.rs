@@ -177,7 +177,7 @@ async fn a_picture_is_noised_up_to_t_and_brought_back_from_there() {
     let model = denoiser().await;
     let (_, picture) = GREY_28.tensor("x1");
     let image = picture.len() as f64;
-    let at = |t: f64| noised("{}", t, picture.clone(), image, 1.0, None).map_err(message);
+    let at = |t: f64| noised("{}", t, pictures(&picture), image, 1.0, None).map_err(message);
     let x_t = at(500.0).unwrap();
     let options = options(r#"{"steps": 4, "from": 500, "to": 100}"#);
     Reflect::set(&options, &"latents".into(), &x_t).unwrap();
@@ -189,7 +189,7 @@ async fn a_picture_is_noised_up_to_t_and_brought_back_from_there() {
         (get(&step, "t"), get(&step, "done")),
         (250.into(), true.into())
     );
-    let row = mixed(picture.clone(), x_t.to_vec(), 3.0)
+    let row = mixed(pictures(&picture), pictures(&x_t.to_vec()), 3.0)
         .map_err(message)
         .unwrap()
         .to_vec();
@@ -202,17 +202,21 @@ async fn a_picture_is_noised_up_to_t_and_brought_back_from_there() {
         (at(-1.0).err(), "t: expected an integer"),
         (at(f64::NAN).err(), "t: expected an integer"),
         (
-            noised("{}", 5.0, picture.clone(), 5.0, 0.0, None)
+            noised("{}", 5.0, pictures(&picture), 5.0, 0.0, None)
                 .map_err(message)
                 .err(),
             "images",
         ),
         (
-            mixed(vec![0.0], vec![0.0], 1.0).map_err(message).err(),
+            mixed(pictures(&[0.0]), pictures(&[0.0]), 1.0)
+                .map_err(message)
+                .err(),
             "frames",
         ),
         (
-            mixed(vec![0.0], vec![], 2.0).map_err(message).err(),
+            mixed(pictures(&[0.0]), pictures(&[]), 2.0)
+                .map_err(message)
+                .err(),
             "one size",
         ),
     ] {
@@ -225,8 +229,8 @@ async fn a_picture_is_noised_up_to_t_and_brought_back_from_there() {
 
 #[wasm_bindgen_test]
 fn the_nearest_pictures_are_named_with_their_distances() {
-    let pictures = vec![0.0, 0.0, 3.0, 4.0, 1.0, 0.0];
-    let found: JsValue = nearest(vec![0.0, 0.0], pictures, 2.0, 2.0)
+    let set = pictures(&[0.0, 0.0, 3.0, 4.0, 1.0, 0.0]);
+    let found: JsValue = nearest(pictures(&[0.0, 0.0]), set, 2.0, 2.0)
         .map_err(message)
         .unwrap()
         .into();
@@ -235,7 +239,7 @@ fn the_nearest_pictures_are_named_with_their_distances() {
         r#"[[{"index":0,"distance":0},{"index":2,"distance":1}]]"#
     );
     let refused = |width, count| {
-        nearest(vec![0.0; 2], vec![0.0; 4], width, count)
+        nearest(pictures(&[0.0; 2]), pictures(&[0.0; 4]), width, count)
             .map_err(message)
             .err()
     };
@@ -302,7 +306,10 @@ async fn the_rate_of_a_picture_rises_while_its_time_steps_fall() {
 #[wasm_bindgen_test]
 fn noises_are_joined_by_a_path() {
     let end = |values: &[f32]| Float32Array::from(values);
-    let ends = || vec![end(&[1.0, 0.0]), end(&[0.0, 1.0])];
+    let ends = || {
+        let ends = [end(&[1.0, 0.0]), end(&[0.0, 1.0])];
+        ends.iter().collect::<Array>().unchecked_into()
+    };
     let path = between(ends(), 1.0, 3.0).map_err(message).unwrap().to_vec();
     let half = 0.5f32.sqrt();
     assert_close(&path, &[1.0, 0.0, half, half, 0.0, 1.0], 1e-6);

@@ -1,6 +1,7 @@
 //! The functions of `pkg/figures/`, and the options of a run that are new to JavaScript, called as JavaScript calls them.
 #![cfg(target_arch = "wasm32")]
 
+use ddim_web::allocate::reserved;
 use ddim_web::noise::gaussians;
 use ddim_web::web::{
     Kind, WebChain, WebDenoiser, WebError, at, beta_schedules, between, check_weights,
@@ -37,6 +38,16 @@ fn given<T>(result: Result<T, WebError>) -> T {
     result.map_err(|error| error.message).unwrap()
 }
 
+/// Numbers as JavaScript hands them over.
+fn list<T: JsCast>(values: &[f32]) -> T {
+    Float32Array::from(values).unchecked_into()
+}
+
+/// Noises, the same.
+fn lists<T: JsCast>(noises: &[Float32Array]) -> T {
+    noises.iter().collect::<Array>().unchecked_into()
+}
+
 fn doubles(object: &JsValue, key: &str) -> Vec<f64> {
     get(object, key)
         .dyn_into::<Float64Array>()
@@ -49,13 +60,13 @@ fn noise_is_that_of_a_run_and_a_place_between_two_that_of_the_grid() {
     let x_t = given(noise(5.0, 2.0, 3.0, 4.0)).to_vec();
     assert_eq!(x_t, gaussians(5, 2, 0, [3, 4]));
     let ends = || x_t.chunks(4).map(Float32Array::from).collect::<Vec<_>>();
-    let row = given(between(ends()[..2].to_vec(), 1.0, 3.0)).to_vec();
+    let row = given(between(lists(&ends()[..2]), 1.0, 3.0)).to_vec();
     assert_eq!(
-        given(at(ends()[..2].to_vec(), 0.5, None)).to_vec(),
+        given(at(lists(&ends()[..2]), 0.5, None)).to_vec(),
         row[4..8]
     );
-    assert!(refusal(at(ends(), 0.5, None)).contains("ends"));
-    assert!(refusal(at(ends()[..2].to_vec(), f64::NAN, None)).contains("weight from 0 to 1"));
+    assert!(refusal(at(lists(&ends()), 0.5, None)).contains("ends"));
+    assert!(refusal(at(lists(&ends()[..2]), f64::NAN, None)).contains("weight from 0 to 1"));
     for (result, word) in [
         (noise(-1.0, 0.0, 1.0, 1.0), "seed"),
         (noise(0.0, 0.5, 1.0, 1.0), "first_image"),
@@ -97,7 +108,7 @@ fn a_schedule_has_its_levels_and_weights() {
 
 #[wasm_bindgen_test]
 fn a_chain_is_walked_with_a_slider() {
-    let begin = |seed| WebChain::new("{}", vec![0.5; 6], seed, None);
+    let begin = |seed| WebChain::new("{}", list(&[0.5; 6]), seed, None);
     let mut chain = given(begin(1.0));
     let far = given(chain.advance(30.0)).to_vec();
     let near = given(chain.advance(29.0)).to_vec();
@@ -111,16 +122,16 @@ fn a_chain_is_walked_with_a_slider() {
         assert!(refusal(chain.advance(t)).contains(word));
     }
     assert!(refusal(begin(0.5)).contains("seed"));
-    assert!(refusal(WebChain::new("", vec![], 0.0, None)).contains("scheduler_config.json"));
+    assert!(refusal(WebChain::new("", list(&[]), 0.0, None)).contains("scheduler_config.json"));
     assert_eq!(
-        given(given(WebChain::new("{}", vec![], 0.0, None)).advance(9.0)).length(),
+        given(given(WebChain::new("{}", list(&[]), 0.0, None)).advance(9.0)).length(),
         0
     );
 }
 
 #[wasm_bindgen_test]
 fn statistics_are_a_plain_object() {
-    let found: JsValue = given(statistics(vec![0.0; 4], 1.0, 2.0, 2.0)).into();
+    let found: JsValue = given(statistics(list(&[0.0; 4]), 1.0, 2.0, 2.0)).into();
     let text = stringify(&found);
     let (moments, ks) = text.split_at(text.find("\"ks\"").unwrap());
     assert_eq!(
@@ -128,25 +139,26 @@ fn statistics_are_a_plain_object() {
         r#"{"count":4,"mean":0,"variance":0,"skewness":null,"excess_kurtosis":null,"correlation_right":null,"correlation_down":null,"#
     );
     assert!(ks.starts_with(r#""ks":0.5,"ks_p":0.26999967"#) && ks.ends_with(r#","norm":0}"#));
-    assert!(refusal(statistics(vec![0.0; 4], 1.0, 3.0, 2.0)).contains("found 4"));
-    assert!(refusal(statistics(vec![], 0.0, 0.0, 0.0)).contains("values"));
-    assert!(refusal(statistics(vec![f32::NAN], 1.0, 1.0, 1.0)).contains("finite"));
-    assert!(refusal(statistics(vec![1.0], 0.5, 1.0, 1.0)).contains("channels"));
+    assert!(refusal(statistics(list(&[0.0; 4]), 1.0, 3.0, 2.0)).contains("found 4"));
+    assert!(refusal(statistics(list(&[]), 0.0, 0.0, 0.0)).contains("values"));
+    assert!(refusal(statistics(list(&[f32::NAN]), 1.0, 1.0, 1.0)).contains("finite"));
+    assert!(refusal(statistics(list(&[1.0]), 0.5, 1.0, 1.0)).contains("channels"));
 }
 
 #[wasm_bindgen_test]
 fn the_reconstruction_error_is_that_of_values_from_0_to_1() {
-    let found = given(reconstruction_error(vec![-1.0, 1.0], vec![1.0, 1.0]));
+    let found = given(reconstruction_error(list(&[-1.0, 1.0]), list(&[1.0, 1.0])));
     assert_eq!(found, 0.5);
-    assert!(refusal(reconstruction_error(vec![], vec![])).contains("two pictures"));
-    assert!(refusal(reconstruction_error(vec![1.0], vec![])).contains("1 and 0"));
+    assert!(refusal(reconstruction_error(list(&[]), list(&[]))).contains("two pictures"));
+    assert!(refusal(reconstruction_error(list(&[1.0]), list(&[]))).contains("1 and 0"));
 }
 
 #[wasm_bindgen_test]
 fn points_have_a_state_at_every_time_step() {
     let options = |json| parse(json).into();
+    let points = |x_0: &[f64]| Float64Array::from(x_0).unchecked_into();
     let json = r#"{"scheduler": "{}", "steps": 4, "eta": 0.5}"#;
-    let found: JsValue = given(marginals(options(json), vec![0.1, -0.2], 1.0)).into();
+    let found: JsValue = given(marginals(options(json), points(&[0.1, -0.2]), 1.0)).into();
     assert_eq!(stringify(&get(&found, "t")), "[750,500,250,0]");
     let x: Array = get(&found, "x").dyn_into().unwrap();
     assert_eq!(x.length(), 4);
@@ -155,26 +167,67 @@ fn points_have_a_state_at_every_time_step() {
             .all(|x| x.dyn_into::<Float64Array>().unwrap().length() == 2)
     );
     let json = r#"{"scheduler": "{}", "method": "inversion", "clip": false}"#;
-    assert!(refusal(marginals(options(json), vec![0.0], 1.0)).contains("method"));
+    assert!(refusal(marginals(options(json), points(&[0.0]), 1.0)).contains("method"));
     let json = r#"{"scheduler": "{}"}"#;
-    assert!(refusal(marginals(options(json), vec![f64::NAN], 1.0)).contains("x_0"));
-    assert!(refusal(marginals(options(json), vec![0.0], -1.0)).contains("seed"));
+    assert!(refusal(marginals(options(json), points(&[f64::NAN]), 1.0)).contains("x_0"));
+    assert!(refusal(marginals(options(json), points(&[0.0]), -1.0)).contains("seed"));
+}
+
+/// What a page hands over may be anything, and more than there is memory for.
+#[wasm_bindgen_test]
+fn a_list_that_is_none_or_too_long_is_refused_and_the_instance_goes_on() {
+    let error = statistics(JsValue::from("no").unchecked_into(), 1.0, 1.0, 1.0);
+    assert!(refusal(error).contains("values: expected a Float32Array"));
+    let ends: Array = (0..5).map(|_| Float32Array::new_with_length(1)).collect();
+    assert!(refusal(at(ends.unchecked_into(), 0.5, None)).contains("ends: expected at most 4"));
+    assert!(refusal(at(JsValue::NULL.unchecked_into(), 0.5, None)).contains("ends"));
+    let numbers: Array = [0.5, -0.5].map(JsValue::from).iter().collect();
+    assert!(given(statistics(numbers.unchecked_into(), 1.0, 1.0, 2.0)).is_object());
+    // Not in memory before it is looked at.
+    let endless = Float32Array::new_with_length(1 << 30);
+    let error = statistics(endless.unchecked_into(), 1.0, 1.0, 1.0)
+        .err()
+        .unwrap();
+    assert_eq!(error.kind, Kind::Memory);
+    assert!(
+        error.message.contains("values needs 4096 MiB"),
+        "{}",
+        error.message
+    );
+    assert!(given(statistics(list(&[0.5]), 1.0, 1.0, 1.0)).is_object());
+}
+
+/// Whatever is asked for until all is refused: short lists and names, which nobody asks about, are still to be had.
+#[wasm_bindgen_test]
+fn a_full_instance_still_has_memory_for_small_pieces() {
+    let mut taken: Vec<Vec<u8>> = Vec::with_capacity(1 << 16);
+    for size in (8..=30).rev().map(|power| 1 << power) {
+        let rest = taken.capacity() - taken.len();
+        taken.extend((0..rest).map_while(|_| reserved("a test", size).ok()));
+    }
+    let mut piece = Vec::<u8>::new();
+    assert_eq!(piece.try_reserve_exact(1 << 20), Ok(()));
+    let text = refusal(noise(0.0, 0.0, 1.0, 1e6));
+    assert!(text.contains("memory: noise needs 4 MiB"), "{text}");
+    drop((taken, piece));
+    assert_eq!(given(noise(0.0, 0.0, 1.0, 1e6)).length(), 1_000_000);
 }
 
 #[wasm_bindgen_test]
 fn a_file_goes_there_and_back() {
+    let file = |bytes: &[u8]| Uint8Array::from(bytes).unchecked_into();
     let write = |shape: &str, metadata: Option<&str>| {
         let metadata = metadata.map(|json| parse(json).unchecked_into());
-        to_safetensors(vec![1.0, 2.0], parse(shape).unchecked_into(), metadata)
+        to_safetensors(list(&[1.0, 2.0]), parse(shape).unchecked_into(), metadata)
     };
     let bytes = given(write("[1, 1, 1, 2]", Some(r#"{"seed": "4"}"#))).to_vec();
-    let read: JsValue = given(from_safetensors(&bytes)).into();
+    let read: JsValue = given(from_safetensors(file(&bytes))).into();
     assert_eq!(stringify(&get(&read, "shape")), "[1,1,1,2]");
     assert_eq!(stringify(&get(&read, "metadata")), r#"{"seed":"4"}"#);
     let values: Float32Array = get(&read, "values").dyn_into().unwrap();
     assert_eq!(values.to_vec(), [1.0, 2.0]);
     let plain = given(write("[2, 1, 1, 1]", None)).to_vec();
-    assert!(given(from_safetensors(&plain)).is_object());
+    assert!(given(from_safetensors(file(&plain))).is_object());
     for (shape, metadata, word) in [
         ("[1, 2]", None, "sample"),
         ("[1, 1, 1, 3]", None, "found 2"),
@@ -187,7 +240,7 @@ fn a_file_goes_there_and_back() {
         let text = refusal(write(shape, metadata));
         assert!(text.contains(word), "{shape}: {text}");
     }
-    let error = from_safetensors(&bytes[..20]).err().unwrap();
+    let error = from_safetensors(file(&bytes[..20])).err().unwrap();
     assert_eq!(error.kind, Kind::Input);
     assert!(error.message.contains("expected a .safetensors file"));
 }

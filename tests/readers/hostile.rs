@@ -8,6 +8,7 @@ use ddim_web::model_files::{read_zip, torch};
 
 use crate::layouts::{files_of, open, zip_of};
 use crate::memory::most_of;
+use crate::targets::{targets, tiny_tensors};
 
 #[test]
 fn a_pickle_that_would_run_something_is_refused_by_its_name() {
@@ -107,4 +108,18 @@ fn views_of_one_storage_cannot_multiply_it() {
             .contains("does not fit its numbers")
     );
     assert!(bytes < 10 * archive.len() + (1 << 20), "{bytes} bytes");
+}
+
+#[test]
+fn a_file_that_is_all_header_takes_less_than_ten_times_its_length() {
+    let mut readers = targets();
+    readers.retain(|target| ["safetensors", "sample", "checkpoint"].contains(&target.name));
+    for count in [1000, 30_000, 66_000] {
+        let file = tiny_tensors(count);
+        for target in &readers {
+            let (_, bytes) = most_of(|| (target.read)(&file));
+            let times = bytes as f64 / file.len() as f64;
+            assert!(times < 10.0, "{} {count}: {times:.1} times", target.name);
+        }
+    }
 }

@@ -32,10 +32,6 @@ pub struct Target {
 
 /// What every reader may have.
 const TEN: usize = 10;
-/// What the crate safetensors has of a header: a side of a tensor is two letters there and eight bytes in memory, in lists
-/// that grow by doubling, of which two are looked at.
-const HEADER: usize = 40;
-
 const JSON: [&[u8]; 34] = [
     b"{",
     b"}",
@@ -147,10 +143,10 @@ pub fn targets() -> Vec<Target> {
                     told(weights::tensors(&expected, bytes))
                 })
             },
-            seeds: vec![small_safetensors(), small_safetensors()[..200].to_vec(), long_names()],
+            seeds: vec![small_safetensors(), small_safetensors()[..200].to_vec(), long_names(), tiny_tensors(40)],
             tokens: [&json[..10], &[b"\"F32\"", b"\"F16\"", b"\"I64\"", b"\"data_offsets\"", b"module.", b"[0,0]"]].concat(),
             // Names of a network's tensors, and what is said of those that are missing.
-            times: HEADER,
+            times: TEN,
             always: 1 << 18,
         },
         Target {
@@ -167,9 +163,10 @@ pub fn targets() -> Vec<Target> {
             seeds: vec![
                 sample_file::write(&[0.5; 12], &[1, 3, 2, 2], Default::default()).unwrap(),
                 long_names(),
+                tiny_tensors(40),
             ],
             tokens: [&json[..10], &[b"\"F32\"", b"\"F16\"", b"\"sample\"", b"[1,3,2,2]"]].concat(),
-            times: HEADER,
+            times: TEN,
             always: 1 << 16,
         },
         Target {
@@ -267,6 +264,7 @@ pub fn targets() -> Vec<Target> {
         seeds: vec![
             include_bytes!("../fixtures/train/checkpoint-2.safetensors")[..12_000].to_vec(),
             small_checkpoint(),
+            tiny_tensors(40),
         ],
         tokens: [
             &json[..16],
@@ -280,7 +278,7 @@ pub fn targets() -> Vec<Target> {
         ]
         .concat(),
         // The tensors of a network of the most channels, and its schedule.
-        times: HEADER,
+        times: TEN,
         always: 64 << 20,
     });
     list
@@ -295,7 +293,24 @@ fn long_names() -> Vec<u8> {
     safetensors::serialize(tensors.collect::<Vec<_>>(), None).unwrap()
 }
 
-/// A file of the smallest tensors.
+/// A file of `count` tensors without a number, each in as few letters as there may be, and of as many texts.
+pub fn tiny_tensors(count: usize) -> Vec<u8> {
+    let tensors = (0..count).map(|i| {
+        let shape = if i % 2 == 0 { "0" } else { "0,0,0,0,0,0,0,0" };
+        format!(r#""{i:x}":{{"dtype":"F4","shape":[{shape}],"data_offsets":[0,0]}}"#)
+    });
+    let texts: Vec<String> = (0..count.min(512))
+        .map(|i| format!(r#""{i:x}":"""#))
+        .collect();
+    let texts = format!(r#""__metadata__":{{{}}}"#, texts.join(","));
+    let header = format!(
+        "{{{}}}",
+        tensors.chain([texts]).collect::<Vec<_>>().join(",")
+    );
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()
+}
+
+/// A file of the smallest tensors of a network.
 fn small_safetensors() -> Vec<u8> {
     let config = UnetConfig::from_json(include_str!("../fixtures/unet/no-middle.json")).unwrap();
     let mut tensors = rule::tensors(&config);

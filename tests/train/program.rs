@@ -263,6 +263,30 @@ fn a_run_begins_with_the_weights_of_another_model() {
 }
 
 #[test]
+fn two_runs_do_not_share_a_folder() {
+    let folder = Folder::with_data("shared");
+    succeeds(&folder.train(&format!("{TINY_RUN} --steps 1 --sample-every 0")));
+    let before = fs::read(folder.path("run/checkpoint.safetensors")).unwrap();
+    // What another process has locked, whose name is in the file.
+    let lock = folder.path("run/.ddim-web.lock");
+    let other = fs::File::create(&lock).unwrap();
+    other.lock().unwrap();
+    fs::write(&lock, "process 7\n").unwrap();
+    let resume = || folder.train("--resume --steps 2 --sample-every 0");
+    fails(&resume(), 1, &["another run is at work here (process 7)"]);
+    // It is asked first: what a run reads while another one writes is old when that ends.
+    fs::rename(folder.path("data"), folder.path("gone")).unwrap();
+    fails(&resume(), 1, &["another run is at work here"]);
+    fs::rename(folder.path("gone"), folder.path("data")).unwrap();
+    assert!(fs::read(folder.path("run/checkpoint.safetensors")).unwrap() == before);
+    // It goes with its process, whatever the file says.
+    drop(other);
+    succeeds(&resume());
+    assert_eq!(folder.step(), 2);
+    assert!(!lock.exists());
+}
+
+#[test]
 fn an_interrupted_program_ends_where_an_uninterrupted_one_does() {
     for engine in crate::support::ENGINES {
         let (one, two) = (Folder::with_data("one"), Folder::with_data("two"));

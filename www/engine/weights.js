@@ -86,16 +86,29 @@ export async function* piecesOf(response, name, onBytes) {
   }
 }
 
+/** As Python writes numbers that JSON does not have: they become texts, outside of which they may stand nowhere. @param {string} text */
+const withQuotedNumbers = (text) => text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (found) => (found.startsWith('"') ? found : `"${found}"`));
+
+/** @param {string} text */
+function isJson(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Fetches a small JSON file.
  * @param {URL} url @param {AbortSignal} [signal]
- * @returns {Promise<string>} its text, which is known to parse
+ * @returns {Promise<string>} its text, which is known to parse: with NaN and infinities in quotes
  */
 export async function fetchJsonText(url, signal) {
-  const text = await (await fetchOk(url, { cache: 'no-cache', signal })).text();
-  try {
-    JSON.parse(text);
-  } catch {
+  const file = await (await fetchOk(url, { cache: 'no-cache', signal })).text();
+  const text = isJson(file) ? file : withQuotedNumbers(file);
+  if (!isJson(text)) {
+    if (text.startsWith('\ufffd') || text.includes('\0')) throw new Failure('download', `${nameOf(url)} is UTF-16 or no text: save it as UTF-8.`);
     const html = text.trimStart().startsWith('<');
     throw new Failure('download', `${nameOf(url)} is not valid JSON${html ? ` but a web page; the server seems to have no such file at ${url.href}` : ''}.`);
   }

@@ -12,6 +12,7 @@ use crate::engine::{
     DeviceKind, EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, Level,
     StepNumbers, TrainBatch, Update, clip_factor,
 };
+use crate::json::brief;
 use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
 use crate::unet::weights::TensorSpec;
@@ -114,7 +115,7 @@ impl BurnLearner {
         let numbers = [Some(loss), squared_norm(&gradients).map(Tensor::sqrt)];
         let numbers: Vec<f32> = Tensor::cat(numbers.into_iter().flatten().collect(), 0)
             .try_into_vec_as()
-            .map_err(|error| EngineError::Device(format!("{error:?}")))?;
+            .map_err(|error| EngineError::Device(brief(&format!("{error:?}"))))?;
         let numbers = StepNumbers {
             loss: numbers[0],
             grad_norm: numbers.get(1).copied().unwrap_or(0.0),

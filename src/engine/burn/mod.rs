@@ -16,6 +16,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{BatchSpec, Denoiser, DeviceKind, EngineError, EngineInfo, EngineKind, Results};
+use crate::json::brief;
 use crate::step::{Clip, EpsFrom, StepCoefficients, dynamic_threshold};
 use crate::unet::Unet;
 use crate::unet::config::UnetConfig;
@@ -131,9 +132,9 @@ async fn download<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EngineE
     let data = tensor
         .into_data_async()
         .await
-        .map_err(|error| EngineError::Device(format!("{error:?}")))?;
+        .map_err(|error| EngineError::Device(brief(&format!("{error:?}"))))?;
     data.try_into_vec()
-        .map_err(|error| EngineError::Device(format!("{error:?}")))
+        .map_err(|error| EngineError::Device(brief(&format!("{error:?}"))))
 }
 
 impl Denoiser for BurnEngine {

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use js_sys::{Array, Float32Array, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
+use super::lists::{JsBytes, JsFloats};
 use crate::sample_file::{self, Sample};
 use crate::web::checks::integer;
+use crate::web::lists::{byte_array, file, float_array, floats};
 use crate::web::values::{object, plain_object};
 use crate::web::{WebError, js_error};
 
@@ -38,7 +40,7 @@ extern "C" {
 /// [batch, channels, height, width]: what the terminal's `--latents` reads and its `--save` writes.
 #[wasm_bindgen]
 pub fn to_safetensors(
-    values: Vec<f32>,
+    values: JsFloats,
     shape: JsNumbers,
     metadata: Option<JsMetadata>,
 ) -> Result<Uint8Array, WebError> {
@@ -56,14 +58,15 @@ pub fn to_safetensors(
         }
         None => HashMap::new(),
     };
+    let values = floats(&values, "values")?;
     let bytes = sample_file::write(&values, &shape, metadata).map_err(js_error)?;
-    Ok(Uint8Array::from(bytes.as_slice()))
+    byte_array(&bytes)
 }
 
 /// What a .safetensors file with one tensor, `sample` [batch, channels, height, width] of f32, holds.
 #[wasm_bindgen]
-pub fn from_safetensors(bytes: &[u8]) -> Result<JsSample, WebError> {
-    let sample = Sample::read(bytes).map_err(js_error)?;
+pub fn from_safetensors(bytes: JsBytes) -> Result<JsSample, WebError> {
+    let sample = Sample::read(&file(&bytes, "bytes")?).map_err(js_error)?;
     let shape: Array = sample
         .shape
         .iter()
@@ -71,10 +74,7 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<JsSample, WebError> {
         .collect();
     let sample = object([
         ("shape", shape.into()),
-        (
-            "values",
-            Float32Array::from(sample.values.as_slice()).into(),
-        ),
+        ("values", float_array(&sample.values)?.into()),
         ("metadata", plain_object(&sample.metadata)?),
     ]);
     Ok(sample.unchecked_into())

@@ -2,6 +2,7 @@
 
 mod classes;
 mod file;
+mod lists;
 mod model;
 mod nearest;
 mod noises;

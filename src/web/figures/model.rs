@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Object, Reflect};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::model_files::{self, ModelFiles, Needs};
 use crate::unet::labels::ClassLabels;
+use crate::web::lists::{byte_array, file};
 use crate::web::values::{object, plain_object};
 use crate::web::{WebError, js_error};
 
@@ -89,17 +90,30 @@ pub fn read_model(files: &JsModelFiles) -> Result<JsReadModel, WebError> {
         .iter()
         .filter_map(|name| name.as_string())
         .collect();
+    let bytes = |name: &str| file(&given_under(files, name), "file");
+    // That of a file which was not to be had, before it is a text within another error.
+    let mut refused = None;
     let model = match &names[..] {
         [name] if name.to_ascii_lowercase().ends_with(".zip") => {
-            let archive = bytes_of(files, name).map(|bytes| bytes.to_vec());
-            model_files::read_zip(&archive.unwrap_or_default())
+            model_files::read_zip(&bytes(name)?)
         }
-        _ => model_files::read(&names, &mut |name| match bytes_of(files, name) {
-            Some(bytes) => Ok(Cow::Owned(bytes.to_vec())),
-            None => Err("expected a Uint8Array".into()),
+        _ => model_files::read(&names, &mut |name| match bytes(name) {
+            Ok(bytes) => Ok(Cow::Owned(bytes)),
+            Err(error) => {
+                let reason = error.message.clone();
+                refused = Some(error.kind);
+                Err(reason)
+            }
         }),
     };
-    Ok(given(model.map_err(js_error)?))
+    match model {
+        Ok(model) => given(model),
+        Err(error) => {
+            let mut error = js_error(error);
+            error.kind = refused.unwrap_or(error.kind);
+            Err(error)
+        }
+    }
 }
 
 /// What is known of the model in files with these names before its weights are there. Where a file is needed that is not
@@ -108,16 +122,24 @@ pub fn read_model(files: &JsModelFiles) -> Result<JsReadModel, WebError> {
 #[wasm_bindgen]
 pub fn outline_model(names: Vec<String>, files: &JsModelFiles) -> Result<JsOutline, WebError> {
     let files: &Object = files.unchecked_ref();
-    let mut wanted = None;
-    let outline = model_files::outline(&names, &mut |name| match bytes_of(files, name) {
-        Some(bytes) => Ok(Cow::Owned(bytes.to_vec())),
-        None => {
+    let (mut wanted, mut refused) = (None, None);
+    let outline = model_files::outline(&names, &mut |name| {
+        let given = given_under(files, name);
+        if given.is_undefined() {
             wanted = Some(name.to_string());
-            Err("not there yet".into())
+            return Err("not there yet".into());
         }
+        file(&given, "file").map(Cow::Owned).map_err(|error| {
+            let reason = error.message.clone();
+            refused = Some(error);
+            reason
+        })
     });
     if let Some(name) = wanted {
         return Ok(object([("wanted", name.into())]).unchecked_into());
+    }
+    if let Some(error) = refused {
+        return Err(error);
     }
     let outline = outline.map_err(js_error)?;
     let weights: Array = outline.weights.iter().map(JsValue::from).collect();
@@ -137,16 +159,14 @@ pub fn outline_model(names: Vec<String>, files: &JsModelFiles) -> Result<JsOutli
 #[wasm_bindgen]
 pub fn check_weights(config_json: &str, files: &JsWeightsStarts) -> Result<Vec<String>, WebError> {
     let files: &Array = files.unchecked_ref();
-    let starts: Vec<(Vec<u8>, Option<u64>)> = files
-        .iter()
-        .map(|file| {
-            let file: Object = file.unchecked_into();
-            let start = bytes_of(&file, "start").map(|bytes| bytes.to_vec());
-            let size = Reflect::get(&file, &"size".into()).ok();
-            let size = size.and_then(|size| size.as_f64()).map(|size| size as u64);
-            (start.unwrap_or_default(), size)
-        })
-        .collect();
+    let start = |given: JsValue| {
+        let given: Object = given.unchecked_into();
+        let size = given_under(&given, "size").as_f64();
+        let start = file(&given_under(&given, "start"), "start")?;
+        Ok((start, size.map(|size| size as u64)))
+    };
+    let starts: Vec<(Vec<u8>, Option<u64>)> =
+        files.iter().map(start).collect::<Result<_, WebError>>()?;
     let starts: Vec<_> = (starts.iter())
         .map(|(start, size)| (start.as_slice(), *size))
         .collect();
@@ -177,17 +197,17 @@ pub fn network_needs(config_json: &str) -> Result<JsNeeds, WebError> {
     Ok(plain_object(&told)?.unchecked_into())
 }
 
-/// The bytes that stand under `name`.
-fn bytes_of(files: &Object, name: &str) -> Option<Uint8Array> {
-    Reflect::get(files, &name.into()).ok()?.dyn_into().ok()
+/// What stands under `name`; what throws when it is looked at is nothing.
+fn given_under(files: &Object, name: &str) -> JsValue {
+    Reflect::get(files, &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
-fn given(model: ModelFiles) -> JsReadModel {
+fn given(model: ModelFiles) -> Result<JsReadModel, WebError> {
     let parts = parts(model.config, model.scheduler, &model.classes, &model.notes);
-    let weights = Uint8Array::from(model.weights.as_slice());
+    let weights = byte_array(&model.weights)?;
     // Setting a property of a fresh object cannot fail.
     let _ = Reflect::set(&parts, &"weights".into(), &weights);
-    parts.unchecked_into()
+    Ok(parts.unchecked_into())
 }
 
 /// All but the weights.

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use super::lists::JsFloats;
 use crate::runs::nearest::Nearest;
 use crate::web::checks::integer;
+use crate::web::lists::floats;
 use crate::web::values::plain_object;
 use crate::web::{WebError, js_error};
 
@@ -19,8 +21,8 @@ extern "C" {
 /// features) one after the other (DDPM, appendix D).
 #[wasm_bindgen]
 pub fn nearest(
-    images: Vec<f32>,
-    pictures: Vec<f32>,
+    images: JsFloats,
+    pictures: JsFloats,
     width: f64,
     neighbours: f64,
 ) -> Result<JsNeighbours, WebError> {
@@ -32,6 +34,7 @@ pub fn nearest(
     let most = f64::from(u32::MAX);
     let width = integer("width", width, most)? as usize;
     let neighbours = integer("neighbours", neighbours, most)? as usize;
+    let (images, pictures) = (floats(&images, "images")?, floats(&pictures, "pictures")?);
     let mut search = Nearest::new(&images, width, neighbours).map_err(js_error)?;
     search.add(&pictures).map_err(js_error)?;
     let found = search.found().map_err(js_error)?.into_iter();

@@ -3,6 +3,7 @@
 use js_sys::{Array, Float64Array};
 use wasm_bindgen::prelude::*;
 
+use super::lists::{JsDoubles, doubles};
 use crate::runs::marginals;
 use crate::web::checks::{MAX_SAFE, integer};
 use crate::web::options::{JsSampleOptions, Options};
@@ -33,11 +34,12 @@ extern "C" {
 #[wasm_bindgen]
 pub fn marginals(
     options: JsSampleOptions,
-    x_0: Vec<f64>,
+    x_0: JsDoubles,
     seed: f64,
 ) -> Result<JsMarginals, WebError> {
     let (scheduler, options) = Options::read(options.into())?;
     let seed = integer("seed", seed, MAX_SAFE)?;
+    let x_0 = doubles(&x_0, "x_0")?;
     let states = marginals::marginals(&scheduler, &options.trajectory, &x_0, seed);
     let states = states.map_err(js_error)?;
     let t: Array = states.iter().map(|s| JsValue::from(s.t as u32)).collect();

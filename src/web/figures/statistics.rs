@@ -2,8 +2,10 @@
 
 use wasm_bindgen::prelude::*;
 
+use super::lists::JsFloats;
 use crate::normality::normality;
 use crate::web::checks::integer;
+use crate::web::lists::floats;
 use crate::web::values::object;
 use crate::web::{WebError, js_error};
 
@@ -43,7 +45,7 @@ extern "C" {
 /// How much `values`, one or several pictures [channels, height, width], look like independent standard normal noise.
 #[wasm_bindgen]
 pub fn statistics(
-    values: Vec<f32>,
+    values: JsFloats,
     channels: f64,
     height: f64,
     width: f64,
@@ -56,7 +58,7 @@ pub fn statistics(
         side("height", height)?,
         side("width", width)?,
     ];
-    let found = normality(&values, shape).map_err(js_error)?;
+    let found = normality(&floats(&values, "values")?, shape).map_err(js_error)?;
     let or_null = |value: Option<f64>| value.map_or(JsValue::NULL, JsValue::from);
     let statistics = object([
         ("count", (found.count as u32).into()),

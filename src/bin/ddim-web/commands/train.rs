@@ -143,12 +143,23 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), CliError> {
     let stop = Stop::watch()?;
     let machine = args.machine().options()?;
+    // Before anything of it is read. One that is not there is made when nothing is refused any more.
+    let there = args.out.is_dir().then(|| Lock::take(&args.out));
+    let lock = there.transpose()?;
     let trainer = if args.resume {
         resume(args, machine)?
     } else {
         beginning(args)?.start(args, machine)?
     };
-    let _lock = Lock::take(&args.out)?;
+    let _lock = match lock {
+        Some(lock) => lock,
+        None => {
+            let lock = Lock::take(&args.out)?;
+            // Another run may have made it since.
+            refuse_results(args)?;
+            lock
+        }
+    };
     let mut training = Training {
         out: args.out.clone(),
         checkpoint_every: args.checkpoint_every,
@@ -194,7 +205,8 @@ struct Weights {
     bytes: Vec<u8>,
 }
 
-fn beginning(args: &Args) -> Result<Beginning, CliError> {
+/// Refuses a folder that a run has written to.
+fn refuse_results(args: &Args) -> Result<(), CliError> {
     for name in [CHECKPOINT, WEIGHTS] {
         if args.out.join(name).exists() {
             let out = args.out.display();
@@ -203,6 +215,11 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
             )));
         }
     }
+    Ok(())
+}
+
+fn beginning(args: &Args) -> Result<Beginning, CliError> {
+    refuse_results(args)?;
     fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
         CliError::Failed(format!("{}: {error}", path.display()))
     }

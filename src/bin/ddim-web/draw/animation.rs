@@ -59,7 +59,7 @@ impl Animation {
         let longest = self.longest();
         if width.max(height) > u64::from(longest) {
             return Err(CliError::Usage(format!(
-                "animate: expected at most {longest} pixels a side in this format, found {width} × {height}: make fewer \
+                "animate: expected at most {longest} pixels a side in this format, found {height} × {width}: make fewer \
                  or smaller images"
             )));
         }

@@ -18,6 +18,9 @@ pub struct Decoded {
     pub filled: bool,
 }
 
+/// The most bytes of pixels that are unpacked: a picture of 2 MB can stand for a thousand times as many.
+const MOST: u64 = 512 << 20;
+
 /// The picture in `path`, whatever its name says about the format; of an animation the first frame.
 ///
 /// # Errors
@@ -30,6 +33,14 @@ pub fn decode(path: &Path, background: Colour) -> Result<Decoded, String> {
         return Err("cut off: the end of the picture is missing".into());
     }
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+    let unpacked = decoder.total_bytes();
+    if unpacked > MOST {
+        let (width, height) = decoder.dimensions();
+        let (needed, most) = (unpacked.div_ceil(1 << 20), MOST >> 20);
+        return Err(format!(
+            "its {height} × {width} pixels take {needed} MiB, of which there may be {most}"
+        ));
+    }
     // A picture with damaged EXIF data is still a picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
