@@ -6,7 +6,7 @@
 pub mod config;
 pub mod input;
 pub mod labels;
-#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 pub(crate) mod tensor_file;
 pub mod weights;
 
