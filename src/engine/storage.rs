@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 use super::EngineError;
 
 /// The format of weights and feature maps on the GPU, and of the weights of a large network on the processor. Sums are f32
