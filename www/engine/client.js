@@ -4,6 +4,7 @@
 // says to a listener.
 
 import { Failure, isOfDevice, oneLine } from './errors.js';
+import { host } from './host.js';
 import { openWith } from './package.js';
 import { Joiner, concatenate, split, workersFor } from './pool.js';
 import { Remote } from './remote.js';
@@ -326,7 +327,7 @@ export class Client {
    * @returns {Promise<Remote[]>} those that a run of so many pictures is spread over, which have the least to do
    */
   async #workersFor(batch) {
-    const cores = this.#device === 'cpu' ? navigator.hardwareConcurrency : 1;
+    const cores = this.#device === 'cpu' ? host.cores() : 1;
     // Room for the other runs, too.
     const wanted = workersFor(batch + this.#underWay - 1, cores);
     const grown = this.#growing.then(() => this.#grow(wanted));

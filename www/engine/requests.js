@@ -2,11 +2,18 @@
 // worker and however many requests are under way. Messages go by the number of their request.
 
 import { Failure, oneLine } from './errors.js';
+import { host } from './host.js';
 
-/** @param {URL} script @throws {Failure} where the browser has none, or allows none here */
-function startWorker(script) {
+/**
+ * @typedef {object} Script  a worker's
+ * @property {string} name  in this folder
+ * @property {() => Worker} start  in a page: with its address written out there, which is how bundlers find it
+ */
+
+/** @param {Script} script @throws {Failure} where the browser has none, or allows none here */
+function startWorker({ name, start }) {
   try {
-    return new Worker(script, { type: 'module' });
+    return host.startWorker ? host.startWorker(name) : start();
   } catch (error) {
     throw new Failure('browser', `This browser starts no workers here, and the network runs in one (${oneLine(error)}); please allow them or use a current Chrome, Edge, Firefox or Safari.`);
   }
@@ -28,7 +35,7 @@ export class Requests {
   /** Why it has ended, once it has. @type {Failure|null} */
   #end = null;
 
-  /** @param {URL} script @param {(event: any) => void} listener  hears what belongs to no request */
+  /** @param {Script} script @param {(event: any) => void} listener  hears what belongs to no request */
   constructor(script, listener) {
     this.listener = listener;
     this.#worker = startWorker(script);

@@ -16,6 +16,7 @@
 
 import { chooseDevice, findAdapter } from './device.js';
 import { Failure, lastWords, oneLine } from './errors.js';
+import { host } from './host.js';
 import { otherMessages } from './messages.js';
 import { workersFor } from './pool.js';
 import { Requests } from './requests.js';
@@ -32,6 +33,8 @@ import { Requests } from './requests.js';
 
 /** @type {import('../../pkg/training/ddim_web.js').Trainer} */
 let trainer;
+/** This one, for the others. @type {import('./requests.js').Script} */
+const SCRIPT = { name: 'trainer-worker.js', start: () => new Worker(new URL('./trainer-worker.js', import.meta.url), { type: 'module' }) };
 /** The others, which compute the second part of a batch and the rest. @type {Requests[]} */
 const helpers = [];
 /** The weights that they do not have yet. @type {Float32Array<ArrayBuffer>|null} */
@@ -79,7 +82,7 @@ async function begin(request) {
   const { script, module, device, workers, checkpoint } = request;
   const options = { ...request.options, device };
   /** @type {Package} */
-  const wasm = await import(script).catch(refuseToStart);
+  const wasm = await import(/* webpackIgnore: true */ /* @vite-ignore */ script).catch(refuseToStart);
   await wasm.default({ module_or_path: module }).catch(refuseToStart);
   // A panic never settles the promise that waits for it.
   wasm.on_panic((message) => crash('crash', message));
@@ -87,7 +90,7 @@ async function begin(request) {
   const info = trainer.info();
   ({ step: done, steps } = info);
   if (info.device === 'cpu') {
-    const most = workersFor(info.batch, navigator.hardwareConcurrency);
+    const most = workersFor(info.batch, host.cores());
     await findHelp(request, Math.min(workers ?? most, info.batch) - 1);
   }
   return { ...info, workers: helpers.length + 1 };
@@ -98,7 +101,7 @@ async function findHelp(request, count) {
   const started = await Promise.allSettled(
     Array.from({ length: Math.max(count, 0) }, async () => {
       // Without one of them a step cannot end well.
-      const helper = new Requests(new URL('./trainer-worker.js', import.meta.url), ({ type, kind, message }) => {
+      const helper = new Requests(SCRIPT, ({ type, kind, message }) => {
         if (type === 'crashed' && helpers.includes(helper)) crash(kind, message);
       });
       try {

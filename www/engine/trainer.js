@@ -1,9 +1,10 @@
 // Training, as a page uses it: the run is made in a worker, on the graphics card or on several processors. Knows no page.
 
 import { Failure, isOfDevice, oneLine } from './errors.js';
-import { fetchModule, openWith, packagesFor } from './package.js';
+import { fetchModule, openWith } from './package.js';
 import { Remote } from './remote.js';
 import { Requests } from './requests.js';
+import { trainingPackages } from './training-package.js';
 
 /**
  * @typedef {import('../../pkg/training/ddim_web.js').TrainingInfo} Info
@@ -134,7 +135,7 @@ async function begin(message, wanted = 'auto', listener = () => {}) {
 
 /** Has a worker make the run, with the package of its device. @param {Requests} worker @param {'webgpu'|'cpu'} device @param {object} message */
 async function load(worker, device, message) {
-  const { script, wasm } = packagesFor('training')[device];
+  const { script, wasm } = trainingPackages()[device];
   const module = await fetchModule(wasm, (loaded, total) => worker.listener({ type: 'bytes', loaded, total }));
   return worker.request({ ...message, device, script: script.href, module }).answer;
 }
@@ -145,7 +146,7 @@ async function load(worker, device, message) {
  */
 async function beginIn(work, listener) {
   let begun = false;
-  const worker = new Requests(new URL('./trainer-worker.js', import.meta.url), (event) => {
+  const worker = new Requests({ name: 'trainer-worker.js', start: () => new Worker(new URL('./trainer-worker.js', import.meta.url), { type: 'module' }) }, (event) => {
     if (begun || event.type !== 'crashed') listener(event);
   });
   try {
