@@ -1,7 +1,7 @@
 // npm's package: what scripts/npm does.
 
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -37,6 +37,15 @@ async function writeTypes(folder) {
   });
 }
 
+/** What wasm-bindgen's types use, and projects need not have. */
+const DISPOSE = '/// <reference lib="esnext.disposable" />\n';
+
+/** @param {string} folder  pkg/ of the package */
+async function nameLibrary(folder) {
+  const files = (await readdir(folder, { recursive: true })).filter((path) => path.endsWith('ddim_web.d.ts'));
+  for (const file of files) await writeFile(join(folder, file), DISPOSE + (await readFile(join(folder, file), 'utf8')));
+}
+
 /** @param {string} out @returns {Promise<string>} path of the .tgz */
 export async function makePackage(out) {
   const folder = resolve(out, 'package');
@@ -47,6 +56,7 @@ export async function makePackage(out) {
   for (const part of PARTS) {
     await cp(join(ROOT, part), join(folder, part), { recursive: true, filter: (path) => !left.includes(path) });
   }
+  await nameLibrary(join(folder, 'pkg'));
   for (const [from, to] of Object.entries(TOP)) await cp(join(ROOT, from), join(folder, to));
   for (const path of ['npm/package.json', 'npm/README.md']) await rm(join(folder, path));
   // The one of Cargo.toml.
