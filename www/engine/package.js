@@ -44,11 +44,11 @@ const WEBGPU = {
   wasm: new URL('../../pkg/webgpu/ddim_web_bg.wasm', import.meta.url),
 };
 
-/** Not so the one in burn: large, and for comparison alone, it is not in npm's package. @param {string} folder @returns {Files} */
-function filesOf(folder) {
-  const url = new URL(folder, import.meta.url);
-  return { script: new URL('ddim_web.js', url), wasm: new URL('ddim_web_bg.wasm', url) };
-}
+/** Not so that one: large, and for comparison alone, it is not in npm's package. */
+const BURN = {
+  script: new URL('../burn/ddim_web.js', CPU.script),
+  wasm: new URL('../burn/ddim_web_bg.wasm', CPU.script),
+};
 
 /** @throws {Failure} when this browser cannot run any of them */
 export function needSimd() {
@@ -69,8 +69,7 @@ export function needSimd() {
  */
 function packagesFor(engine) {
   const { relaxed } = needSimd();
-  const burn = filesOf('../../pkg/burn/');
-  return engine === 'burn' ? { cpu: burn, webgpu: burn } : { cpu: relaxed ? CPU_RELAXED : CPU, webgpu: WEBGPU };
+  return engine === 'burn' ? { cpu: BURN, webgpu: BURN } : { cpu: relaxed ? CPU_RELAXED : CPU, webgpu: WEBGPU };
 }
 
 /**
