@@ -38,9 +38,13 @@ function startWorker(script) {
     if (requests === 0) thread.unref();
   });
   const worker = {
-    /** @param {string} type @param {(event: any) => void} listener */
-    addEventListener(type, listener) {
-      thread.on(type, (value) => listener(type === 'message' ? { data: value } : { message: value.message, preventDefault() {} }));
+    /** @param {(event: any) => void} listener */
+    set onmessage(listener) {
+      thread.on('message', (data) => listener({ data }));
+    },
+    /** @param {(event: any) => void} listener */
+    set onerror(listener) {
+      thread.on('error', ({ message }) => listener({ message, preventDefault() {} }));
     },
     /** @param {any} message @param {any} [transfer] */
     postMessage(message, transfer) {

@@ -1,5 +1,6 @@
 // One worker, seen from whoever started it: every request is a promise that is settled once, whatever becomes of the
-// worker and however many requests are under way. Messages go by the number of their request.
+// worker and however many requests are under way. Messages go by the number of their request. Whoever was handed a port to
+// a worker that somebody else started speaks to it in the same way.
 
 import { Failure, oneLine } from './errors.js';
 import { host } from './host.js';
@@ -19,15 +20,8 @@ function startWorker({ name, start }) {
   }
 }
 
-/**
- * Those that are waited for. A worker that waits itself keeps nothing alive in Firefox: with a request under way that only
- * its own listener knows of, it would be collected, and the request never settled.
- * @type {Set<Requests>}
- */
-const awaited = new Set();
-
 export class Requests {
-  /** @type {Worker} */
+  /** @type {Worker|MessagePort} */
   #worker;
   /** @type {Map<number, {resolve: (value: any) => void, reject: (failure: Failure) => void, onEvent?: (event: any) => void}>} by request */
   #pending = new Map();
@@ -35,15 +29,24 @@ export class Requests {
   /** Why it has ended, once it has. @type {Failure|null} */
   #end = null;
 
-  /** @param {Script} script @param {(event: any) => void} listener  hears what belongs to no request */
-  constructor(script, listener) {
+  /**
+   * @param {Script|MessagePort} to  the script of a worker that is started here, or a port to one that has been
+   * @param {(event: any) => void} [listener]  hears what belongs to no request
+   */
+  constructor(to, listener = () => {}) {
     this.listener = listener;
-    this.#worker = startWorker(script);
-    this.#worker.addEventListener('message', ({ data }) => this.#receive(data));
-    this.#worker.addEventListener('error', (event) => {
+    const receive = (/** @type {MessageEvent} */ { data }) => this.#receive(data);
+    if (to instanceof MessagePort) {
+      this.#worker = to;
+      to.onmessage = receive;
+      return;
+    }
+    this.#worker = startWorker(to);
+    this.#worker.onmessage = receive;
+    this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#receive({ type: 'crashed', kind: 'start', message: event.message || 'its script failed' });
-    });
+    };
   }
 
   /** How many requests are under way. */
@@ -51,18 +54,18 @@ export class Requests {
     return this.#pending.size;
   }
 
-  /** Ends the worker at once and gives back its memory. @param {Failure} [why]  what its requests fail with, from now on too */
+  /** Ends the worker at once and gives back its memory, or hears no more of it through a port. @param {Failure} [why]  what its requests fail with, from now on too */
   terminate(why = new Failure('ended', 'the engine was ended')) {
     this.#end ??= why;
-    this.#worker.terminate();
+    if (this.#worker instanceof MessagePort) this.#worker.close();
+    else this.#worker.terminate();
     for (const { reject } of this.#pending.values()) reject(this.#end);
     this.#pending.clear();
-    awaited.delete(this);
   }
 
-  /** Says something that has no answer. @param {object} message */
-  post(message) {
-    this.#worker.postMessage(message);
+  /** Says something that has no answer. @param {object} message @param {Transferable[]} [transfer] */
+  post(message, transfer = []) {
+    this.#worker.postMessage(message, transfer);
   }
 
   /**
@@ -74,7 +77,6 @@ export class Requests {
     const request = this.#requests;
     if (this.#end) return { request, answer: Promise.reject(this.#end) };
     const answer = new Promise((resolve, reject) => this.#pending.set(request, { resolve, reject, onEvent }));
-    awaited.add(this);
     this.#worker.postMessage({ ...message, request }, transfer);
     return { request, answer };
   }
@@ -89,7 +91,6 @@ export class Requests {
     const { request } = data;
     const pending = this.#pending.get(request);
     if (data.type === 'answer' || data.type === 'failed') this.#pending.delete(request);
-    if (this.#pending.size === 0) awaited.delete(this);
     if (data.type === 'answer') pending?.resolve(data.value);
     else if (data.type === 'failed') pending?.reject(new Failure(data.kind, data.message));
     else pending?.onEvent?.(data);

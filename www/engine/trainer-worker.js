@@ -1,17 +1,20 @@
-// The worker that owns a network in training. On the CPU it starts others, with the same script and the same network: each
-// computes the gradients of its part of every batch, and this one adds them up in order, changes the weights and hands
-// them out. Numbers are handed over, not copied.
+// The worker that owns a network in training. On the CPU it has others help it, with the same script and the same network:
+// each computes the gradients of its part of every batch, and this one adds them up in order, changes the weights and
+// hands them out. Numbers are handed over, not copied. The page starts them (crew.js).
 //
 // In:   {type: 'open', device}   which device it is to be
 //       {type: 'create', script, module, device, workers, options}   or
 //       {type: 'resume', script, module, device, workers, options, checkpoint}   once, then
 //       {type: 'step', count}   {type: 'model', precision}   {type: 'checkpoint'}   {type: 'gradients', options}
-//       {type: 'part', step, index, parts, values}   to one that was started by another
+//       {type: 'part', step, index, parts, values}   to one that helps
 //       {type: 'stop'}   at any time, about every `step`
+//       {type: 'serve', port}   to one that helps, first of all: requests come from there
+//       {type: 'lost', index, kind, message}   a helper is of no further use
 // Out:  {type: 'answer', value}   {type: 'failed', kind, message}   one of the two to each request
 //       {type: 'step', ...}   during a `step`
 // All of these have the number of their `request`; requests.js deals with them. On its own account the worker says:
 //       {type: 'notice', topic, text}
+//       {type: 'help', ports}   it wants so many helpers, each at the other end of a port
 //       {type: 'crashed', kind, message}   it is of no further use, and answers no more
 
 import { chooseDevice, findAdapter } from './device.js';
@@ -33,10 +36,12 @@ import { Requests } from './requests.js';
 
 /** @type {import('../../pkg/training/ddim_web.js').Trainer} */
 let trainer;
-/** This one, for the others. @type {import('./requests.js').Script} */
-const SCRIPT = { name: 'trainer-worker.js', start: () => new Worker(new URL('./trainer-worker.js', import.meta.url), { type: 'module' }) };
-/** The others, which compute the second part of a batch and the rest. @type {Requests[]} */
+/** Those that were asked for. @type {Requests[]} */
+let asked = [];
+/** Those that came, which compute the second part of a batch and the rest. @type {Requests[]} */
 const helpers = [];
+/** Where requests come from: the page, or the worker that this one helps. @type {Pick<MessagePort, 'postMessage'>} */
+let other = globalThis;
 /** The weights that they do not have yet. @type {Float32Array<ArrayBuffer>|null} */
 let changed = null;
 /** Steps done. */
@@ -48,7 +53,7 @@ const runs = new Set();
 
 /** @param {object} message @param {Transferable[]} [transfer] */
 function say(message, transfer = []) {
-  postMessage(message, transfer);
+  other.postMessage(message, transfer);
 }
 
 /** Whether the instance is of no further use: whatever is asked of it from then on, it does not answer. */
@@ -57,7 +62,7 @@ let dead = false;
 /** @param {import('./errors.js').Kind} kind @param {unknown} reason */
 function crash(kind, reason) {
   dead = true;
-  say({ type: 'crashed', kind, message: lastWords(reason) });
+  postMessage({ type: 'crashed', kind, message: lastWords(reason) });
 }
 
 /** @param {unknown} error @throws {Failure} always */
@@ -96,32 +101,34 @@ async function begin(request) {
   return { ...info, workers: helpers.length + 1 };
 }
 
-/** Starts `count` others with the same network. @param {Beginning} request @param {number} count */
+/** Has `count` others make the same network. @param {Beginning} request @param {number} count */
 async function findHelp(request, count) {
-  const started = await Promise.allSettled(
-    Array.from({ length: Math.max(count, 0) }, async () => {
-      // Without one of them a step cannot end well.
-      const helper = new Requests(SCRIPT, ({ type, kind, message }) => {
-        if (type === 'crashed' && helpers.includes(helper)) crash(kind, message);
-      });
-      try {
-        await helper.request({ ...request, device: 'cpu', workers: 1 }).answer;
-        return helper;
-      } catch (error) {
-        helper.terminate();
-        throw error;
-      }
-    }),
-  );
-  for (const end of started) if (end.status === 'fulfilled') helpers.push(end.value);
+  if (count < 1) return;
+  const channels = Array.from({ length: count }, () => new MessageChannel());
+  const ports = channels.map(({ port2 }) => port2);
+  asked = channels.map(({ port1 }) => new Requests(port1));
+  say({ type: 'help', ports }, ports);
+  const started = await Promise.allSettled(asked.map((helper) => helper.request({ ...request, device: 'cpu', workers: 1 }).answer));
+  for (const [i, { status }] of started.entries()) {
+    if (status === 'fulfilled') helpers.push(asked[i]);
+    else asked[i].terminate();
+  }
   const failed = started.find((end) => end.status === 'rejected');
   if (failed) notice('cores', `${helpers.length + 1} of ${count + 1} processors are used: ${oneLine(failed.reason)}`);
+}
+
+/** A helper is of no further use. @param {{index: number, kind: import('./errors.js').Kind, message: string}} event */
+function lose({ index, kind, message }) {
+  const helper = asked[index];
+  // Without one of those that came, a step cannot end well.
+  if (helpers.includes(helper)) crash(kind, message);
+  else helper.terminate(new Failure(kind, message));
 }
 
 /** A step that all workers make together. @returns {Promise<Step>} */
 async function stepTogether() {
   const parts = helpers.length + 1;
-  const asked = helpers.map((helper, i) => {
+  const answers = helpers.map((helper, i) => {
     // The last of them takes the numbers themselves.
     const values = i < helpers.length - 1 ? changed?.slice() : changed;
     return helper.request({ type: 'part', step: done, index: i + 1, parts, values }, undefined, values ? [values.buffer] : []).answer;
@@ -129,7 +136,7 @@ async function stepTogether() {
   changed = null;
   // While they are at work.
   const mine = Promise.resolve().then(() => trainer.part(done, 0, parts));
-  const [, ...others] = /** @type {Part[]} */ (await all([mine, ...asked]));
+  const [, ...others] = /** @type {Part[]} */ (await all([mine, ...answers]));
   const report = trainer.finish(Float64Array.from(others, ({ loss }) => loss), others.map(({ gradients }) => gradients));
   changed = /** @type {Float32Array<ArrayBuffer>} */ (trainer.values());
   return report;
@@ -225,10 +232,17 @@ async function answer(data) {
   }
 }
 
-addEventListener('message', ({ data }) => {
+/** @param {MessageEvent} event */
+function receive({ data }) {
   if (data.type === 'stop') for (const run of runs) run.stopping = true;
-  else void answer(data);
-});
+  else if (data.type === 'lost') lose(data);
+  else if (data.type === 'serve') {
+    data.port.onmessage = receive;
+    other = data.port;
+  } else void answer(data);
+}
+
+addEventListener('message', receive);
 
 addEventListener('error', (event) => crash('crash', event.message));
 addEventListener('unhandledrejection', (event) => crash('crash', event.reason));

@@ -1,9 +1,9 @@
 // Training, as a page uses it: the run is made in a worker, on the graphics card or on several processors. Knows no page.
 
+import { Crew } from './crew.js';
 import { Failure, isOfDevice, oneLine } from './errors.js';
 import { fetchModule, openWith } from './package.js';
 import { Remote } from './remote.js';
-import { Requests } from './requests.js';
 import { trainingPackages } from './training-package.js';
 
 /**
@@ -28,12 +28,12 @@ import { trainingPackages } from './training-package.js';
  */
 
 export class Trainer {
-  /** @type {Requests} */
+  /** @type {Crew} */
   #worker;
   /** What the run is and runs on; `step` and `losses` are of its beginning here. @type {Info & {workers: number}} */
   info;
 
-  /** Of `Trainer.create` and `Trainer.resume` alone. @param {Requests} worker @param {Info & {workers: number}} info */
+  /** Of `Trainer.create` and `Trainer.resume` alone. @param {Crew} worker @param {Info & {workers: number}} info */
   constructor(worker, info) {
     this.#worker = worker;
     this.info = info;
@@ -133,7 +133,7 @@ async function begin(message, wanted = 'auto', listener = () => {}) {
   }
 }
 
-/** Has a worker make the run, with the package of its device. @param {Requests} worker @param {'webgpu'|'cpu'} device @param {object} message */
+/** Has a worker make the run, with the package of its device. @param {Crew} worker @param {'webgpu'|'cpu'} device @param {object} message */
 async function load(worker, device, message) {
   const { script, wasm } = trainingPackages()[device];
   const module = await fetchModule(wasm, (loaded, total) => worker.listener({ type: 'bytes', loaded, total }));
@@ -141,12 +141,12 @@ async function load(worker, device, message) {
 }
 
 /**
- * In a worker of its own, whose crash is told once it has begun.
- * @param {(worker: Requests) => Promise<Info & {workers: number}>} work @param {(event: Remark) => void} listener
+ * In workers of its own, whose crash is told once it has begun.
+ * @param {(worker: Crew) => Promise<Info & {workers: number}>} work @param {(event: Remark) => void} listener
  */
 async function beginIn(work, listener) {
   let begun = false;
-  const worker = new Requests({ name: 'trainer-worker.js', start: () => new Worker(new URL('./trainer-worker.js', import.meta.url), { type: 'module' }) }, (event) => {
+  const worker = new Crew((event) => {
     if (begun || event.type !== 'crashed') listener(event);
   });
   try {
