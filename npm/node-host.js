@@ -31,7 +31,6 @@ async function fetchFile(url, init) {
 function startWorker(script) {
   const thread = new Thread(new URL('./node-worker.js', import.meta.url), { workerData: `../www/engine/${script}` });
   let requests = 0;
-  thread.unref();
   thread.on('message', ({ type, request }) => {
     if (request === undefined || (type !== 'answer' && type !== 'failed')) return;
     requests -= 1;
@@ -41,6 +40,8 @@ function startWorker(script) {
     /** @param {(event: any) => void} listener */
     set onmessage(listener) {
       thread.on('message', (data) => listener({ data }));
+      // A listener refers to it.
+      thread.unref();
     },
     /** @param {(event: any) => void} listener */
     set onerror(listener) {
