@@ -173,7 +173,7 @@ test('the model is used, downloaded as three files in a zip, and deleted', async
   assert.match(note, /^Trained in this browser: 2 steps on 5 pictures/);
   await writeFile(join(folder, 'index.json'), JSON.stringify([{ id: 'mine', name: 'Mine, 8×8', path: 'mine/', note }]));
   await ddimWeb('publish', '--quiet', join(folder, 'mine'), join(folder, 'site'), '--page', ROOT);
-  await isPublished(demo.page, zip, 'mine/', join(folder, 'site'));
+  await isPublished(demo.page, zip, 'mine/', join(folder, 'site'), true);
 
   await demo.get('train-use').click();
   await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');

@@ -23,7 +23,11 @@ export async function cardOf(preview) {
   const scale = fits >= 1 ? Math.floor(fits) : fits;
   context.imageSmoothingEnabled = fits < 1;
   const [width, height] = [sheet.width, sheet.height].map((side) => Math.max(Math.trunc(side * scale), 1));
-  context.drawImage(sheet, Math.floor((WIDTH - width) / 2), Math.floor((HEIGHT - height) / 2), width, height);
+  const [x, y] = [Math.floor((WIDTH - width) / 2), Math.floor((HEIGHT - height) / 2)];
+  // What is between the pictures may be transparent.
+  context.fillStyle = 'black';
+  context.fillRect(x, y, width, height);
+  context.drawImage(sheet, x, y, width, height);
   sheet.close();
   return new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('this browser packs no PNG'))), 'image/png'));
 }
