@@ -1,5 +1,5 @@
-// Scripts and style sheets as they are published: without comments and blanks, which are more than a third of what a
-// first visit would download of them. Names stay, so that a report of an error can be read, and every file stays a file.
+// Scripts and style sheets as they are published: without comments and blanks and with short names for what nobody else
+// calls, which is nearly half of what a first visit would download of them. Every file stays a file.
 
 /** @typedef {(path: string, code: string) => Promise<string>} Shrink */
 
@@ -10,7 +10,7 @@ export async function findShrink() {
   return async (path, code) => {
     const result = await esbuild.transform(code, {
       loader: path.endsWith('.css') ? 'css' : 'js',
-      minifyWhitespace: true,
+      minify: true,
       // Licences stay where they are.
       legalComments: 'inline',
       charset: 'utf8',

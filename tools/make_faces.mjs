@@ -27,11 +27,11 @@ import { BACKGROUNDS, COLOURS, MAX_SIZE, NUMBERS, creditOf, draw, makeFolder, me
 const STYLES = {
   'big-ears': { ...COLOURS, scale: 120 },
   dylan: { ...COLOURS, scale: 110 },
-  'fun-emoji': { backgroundColor: BACKGROUNDS },
   lorelei: { backgroundColor: BACKGROUNDS, scale: 115 },
   miniavs: COLOURS,
   'pixel-art': COLOURS,
   thumbs: { backgroundColor: BACKGROUNDS },
+  'toon-head': { ...COLOURS, scale: 130, translateY: 6 },
 };
 
 const NAMES = Object.keys(STYLES);

@@ -10,7 +10,10 @@ use crate::noise::gaussian;
 use crate::random::{Purpose, stream, symmetric};
 use crate::unet::config::UnetConfig;
 use crate::unet::input::InputError;
-use crate::unet::weights::TensorSpec;
+use crate::unet::weights::{self, TensorSpec, WeightsError};
+
+/// A vector for every class, which is added to that of the time step.
+const CLASSES: &str = "class_embedding.weight";
 
 /// Standard deviation of the frequencies of diffusers' `GaussianFourierProjection`.
 const FOURIER_SCALE: f32 = 16.0;
@@ -37,6 +40,31 @@ pub fn values(config: &UnetConfig, seed: u64) -> Result<Vec<Vec<f32>>, InputErro
         values[i] = tensor(&specs[i], &fan_in, seed, index as u32);
     }
     Ok(values)
+}
+
+/// The weights in `safetensors`, in the order of `specs`. Where they know no classes and `specs` does, no class adds
+/// anything yet: the network begins as the one that it was, whatever class it is told.
+///
+/// # Errors
+/// [`WeightsError`] when they are not those of `specs`.
+pub fn from_weights(
+    specs: &[TensorSpec],
+    safetensors: &[u8],
+) -> Result<Vec<Vec<f32>>, WeightsError> {
+    let file = weights::parse(safetensors)?;
+    let knows = file.names().iter().any(|name| name.ends_with(CLASSES));
+    drop(file);
+    let expected: Vec<TensorSpec> = specs
+        .iter()
+        .filter(|spec| knows || spec.name != CLASSES)
+        .cloned()
+        .collect();
+    let mut found = weights::tensors(&expected, safetensors)?;
+    let of = |spec: &TensorSpec| {
+        let none = || vec![0.0; spec.numbers()];
+        found.remove(&spec.name).unwrap_or_else(none)
+    };
+    Ok(specs.iter().map(of).collect())
 }
 
 /// Sorts a plan's tensors as diffusers' modules have them, which numbers the streams that they are drawn from: an

@@ -366,6 +366,14 @@ test('pictures in several folders: the network is told them, samples are of each
   await demo.get('train-step').click();
   await demo.until('done');
   assert.equal(await demo.get('train-class').first().isVisible(), false);
+
+  // A model that knows none learns them.
+  await demo.get('train-over').click();
+  await demo.get('from').selectOption('avatars');
+  await demo.get('kinds').selectOption('folders');
+  await demo.get('train-step').click();
+  await demo.until('done');
+  assert.deepEqual((await demo.get('train-class').allInnerTexts()).slice(0, 2), ['big dogs', 'cats']);
   assert.deepEqual(demo.errors, []);
 });
 

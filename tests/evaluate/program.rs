@@ -1,10 +1,14 @@
 //! `ddim-web evaluate` from outside: what it writes, and that it can be interrupted.
 
 use std::fs;
+use std::process::Command;
 
+use ddim_web::unet::config::UnetConfig;
 use image::{Rgb, RgbImage};
+use safetensors::SafeTensors;
 use serde_json::Value;
 
+use crate::rule;
 use crate::support::{Folder, fails, fixture, idx, succeeds, usual};
 
 const SMALL: &str = "--eta 0 1 sigma_hat --steps 2 10 --samples 20 --resamples 200 --images 6 --noises 3 \
@@ -302,6 +306,52 @@ fn settings_that_differ_never_share_a_cell() {
     images[20] ^= 1;
     folder.write("data/train-images-idx3-ubyte", &images);
     assert_eq!(run(0, 20), 5);
+}
+
+#[test]
+fn a_class_is_measured_alone_with_the_images_that_sample_makes_of_it() {
+    let folder = Folder::with_model("class");
+    let config = folder.text("model/config.json");
+    let config = config.replace("_class_embeds\": null", "_class_embeds\": 3");
+    folder.write("model/config.json", config.as_bytes());
+    let weights = rule::weights(&UnetConfig::from_json(&config).unwrap());
+    folder.write("model/diffusion_pytorch_model.safetensors", &weights);
+    let labels = br#"{"label2id": {"cat": 0, "dog": 1}, "null_class_id": 2}"#;
+    folder.write("model/class_labels.json", labels);
+    let table = "--frechet --eta 0 --tau linear --steps 4 --samples 20 --resamples 200";
+    let asked = "--class dog --guidance 1.5";
+    let run = |out: &str, more: &str| folder.evaluate(out, &format!("{table} {more}"));
+    succeeds(&run("out", &format!("{asked} --keep-samples")));
+    let made = "sample --model model --steps 4 --eta 0 --tau paper-linear --count 20 --save made.safetensors";
+    let output = Command::new(env!("CARGO_BIN_EXE_ddim-web"))
+        .current_dir(folder.path(""))
+        .args(format!("{made} {asked}").split_whitespace())
+        .output()
+        .unwrap();
+    succeeds(&output);
+    let kept = format!("out/samples/{}", folder.names("out/samples")[0]);
+    let values = |name: &str| {
+        let bytes = fs::read(folder.path(name)).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        tensors.tensor("sample").unwrap().data().to_vec()
+    };
+    assert!(values(&kept) == values("made.safetensors"));
+    let asked_for = &folder.json("out/results.json")["asked"];
+    assert_eq!(asked_for, "class dog, guidance 1.5");
+    let page = folder.text("out/results.md");
+    assert!(page.contains("asked for class dog, guidance 1.5"), "{page}");
+
+    fails(
+        &run("out", "--class cat"),
+        2,
+        &["class dog", "class cat", "--out"],
+    );
+    fails(&run("other", ""), 2, &["--class", "cat, dog"]);
+    let both = folder.evaluate("other", &format!("--bound {asked}"));
+    fails(&both, 2, &["guidance", "bound"]);
+    // The rest of it is about a class too.
+    let rest = "--class cat --reconstruction --bound --steps 4 --images 2";
+    succeeds(&folder.evaluate("other", rest));
 }
 
 #[test]

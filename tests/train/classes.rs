@@ -110,6 +110,37 @@ fn a_model_with_classes_goes_on_with_its_own_names() {
 }
 
 #[test]
+fn a_model_without_classes_learns_some() {
+    let folder = kinds("learns", 3);
+    let program = |command: &str| {
+        let arguments: Vec<&str> = command.split_whitespace().collect();
+        folder.program("", &arguments)
+    };
+    let plain = format!("train --data data/dark --out plain {RUN} --steps 2");
+    succeeds(&program(&plain));
+    // At a learning rate of nothing it stays what it was, for every class and for none.
+    let run = format!("--labels folders {RUN} --steps 1");
+    succeeds(&folder.train(&format!("{run} --lr 1e-30 --init plain")));
+    let config = json(&folder.path("run/config.json"));
+    assert_eq!(config["num_class_embeds"], 3);
+    let sample = |model: &str, more: &str| {
+        succeeds(&program(&format!(
+            "sample --model {model} --steps 2 --save made.safetensors {more}"
+        )));
+        fs::read(folder.path("made.safetensors")).unwrap()
+    };
+    let before = sample("plain", "");
+    for class in ["dark", "1", "2"] {
+        let made = sample("run", &format!("--class {class}"));
+        assert!(made == before, "class {class}");
+    }
+    // A config.json that was given by itself is taken at its word.
+    fs::remove_dir_all(folder.path("run")).unwrap();
+    let given = "--init plain --config plain/config.json";
+    fails(&folder.train(&format!("{run} {given}")), 1, &["classes"]);
+}
+
+#[test]
 fn labels_of_an_idx_file_are_taken() {
     let folder = Folder::new("idx");
     folder.write(

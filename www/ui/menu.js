@@ -11,7 +11,7 @@ export class Menu {
 
   /**
    * @param {string} label  what the button says
-   * @param {Item[] | (() => Item[])} items  a function is asked whenever the menu is opened
+   * @param {Item[] | (() => Item[]|Promise<Item[]>)} items  a function is asked whenever the menu is opened
    * @param {string} testId
    */
   constructor(label, items, testId) {
@@ -48,6 +48,13 @@ export class Menu {
   /** @param {number} [at]  the entry that has the focus then; -1 is the last */
   open(at = 0) {
     const items = typeof this.items === 'function' ? this.items() : this.items;
+    if (items instanceof Promise) void items.then((there) => this.#show(there, at));
+    else this.#show(items, at);
+  }
+
+  /** @param {Item[]} items @param {number} at */
+  #show(items, at) {
+    if (items.length === 0) return;
     this.#entries = items.map((item) => this.#entry(item));
     this.list.replaceChildren(...this.#entries);
     this.list.hidden = false;

@@ -10,7 +10,6 @@ import { Menu } from '../ui/menu.js';
 import { Painter } from '../ui/painter.js';
 import { copyLink, tellShared } from '../ui/share.js';
 import { Stage } from '../ui/stage.js';
-import { shareTaken, takeItems } from '../ui/take.js';
 import { adapterLine, duration, milliseconds, plural } from '../ui/words.js';
 
 /** @typedef {import('../run.js').Run} Run @typedef {import('../state.js').Values} Values */
@@ -55,9 +54,9 @@ class Generate {
     this.backButton = button('back', () => this.#back());
     this.stepButton = button('step', () => this.#step());
     const copyButton = button('copy', () => copyLink(copyButton, this.#shownSettings(), session));
-    this.shareButton = button('share', () => tellShared(() => shareTaken(this.#taken()), session));
+    this.shareButton = button('share', () => tellShared(async () => (await import('../ui/take.js')).shareTaken(this.#taken()), session));
     this.shareButton.hidden = typeof navigator.share !== 'function';
-    this.save = new Menu('Save pictures', () => takeItems(() => this.#taken(), session), 'save');
+    this.save = new Menu('Save pictures', () => this.#takeItems(), 'save');
     find(root, 'take', HTMLElement).prepend(this.save.root);
     this.shows = ['x0', 'xt', 'both'].map((value) => find(root, `show-${value}`, HTMLInputElement));
 
@@ -279,6 +278,18 @@ class Generate {
   /** The settings that made the picture on show, with the choice that is on show. */
   #shownSettings() {
     return { ...(this.#film?.settings ?? this.settings.all()), show: this.settings.get('show') };
+  }
+
+  /** The entries of the menu, whose code nobody needs before. @returns {Promise<import('../ui/menu.js').Item[]>} */
+  async #takeItems() {
+    const { session } = this;
+    try {
+      const { takeItems } = await import('../ui/take.js');
+      return takeItems(() => this.#taken(), session);
+    } catch (error) {
+      session.tell('save', oneLine(error));
+      return [];
+    }
   }
 
   /** What is on show, for whoever takes it away. @returns {import('../ui/take.js').Taken} */

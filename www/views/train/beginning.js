@@ -65,7 +65,7 @@ export class Beginning {
 
   /** Whether a choice of classes is left. */
   get hasKinds() {
-    return this.#drawn === null && this.pictures.kinds.length > 0;
+    return !this.#drawn?.classes && this.pictures.kinds.length > 0;
   }
 
   /** The classes that the network is told. @returns {Classes|null} @throws {Error} a sentence */
@@ -73,7 +73,7 @@ export class Beginning {
     const { pictures, from } = this;
     const kinds = pictures.kinds.map(({ name }) => name);
     if (!this.#drawn?.classes) {
-      const told = !this.#drawn && kinds.length > 0 && this.session.settings.get('kinds') === 'folders';
+      const told = kinds.length > 0 && this.session.settings.get('kinds') === 'folders';
       return told ? { names: kinds, none: kinds.length } : null;
     }
     const classes = { names: from?.labels ?? [], none: from?.nullLabel };

@@ -142,6 +142,16 @@ function classLabels(classes) {
   return JSON.stringify({ label2id, null_class_id: classes.none ?? null });
 }
 
+/**
+ * A config.json that knows the classes: those of a model that knew none begin with nothing of their own.
+ * @param {string} config @param {Classes|null} classes
+ */
+function withClasses(config, classes) {
+  const network = JSON.parse(config);
+  if (!classes || network.num_class_embeds) return config;
+  return JSON.stringify({ ...network, num_class_embeds: classes.names.length + 1 }, null, 2);
+}
+
 /** @param {import('../../models.js').Model} model @param {import('../../engine/weights.js').OnBytes} onBytes @returns {Promise<Begin>} */
 async function beginOf(model, onBytes) {
   if (model.own) {
@@ -162,9 +172,10 @@ async function beginOf(model, onBytes) {
 export async function optionsFor(values, { shape, count, classes }, model, onBytes) {
   const fresh = values.from === FROM_NOTHING || !model;
   const begin = fresh ? { config: JSON.stringify(newNetwork(shape, classes?.names.length), null, 2), scheduler: JSON.stringify(SCHEDULER, null, 2) } : await beginOf(model, onBytes);
+  const config = withClasses(begin.config, classes);
   const steps = stepsFor(values.train_steps, count);
   // The average of the weights looks back on a tenth of the run.
   const ema = Math.min(0.9995, Math.max(0.9, 1 - 10 / steps));
   const class_labels = classes ? { class_labels: classLabels(classes) } : {};
-  return { ...begin, ...class_labels, steps: ENDLESS, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
+  return { ...begin, config, ...class_labels, steps: ENDLESS, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
 }

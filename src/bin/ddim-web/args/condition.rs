@@ -27,6 +27,19 @@ pub struct Asked {
     pub guidance: Option<Guidance>,
 }
 
+impl Asked {
+    /// What it is in words, with the classes called `labels`; `None` where nothing is asked for.
+    pub fn told(&self, labels: &ClassLabels) -> Option<String> {
+        let class = self.class?;
+        let name = labels.name(class).map(str::to_string);
+        let name = name.unwrap_or_else(|| class.to_string());
+        Some(match self.guidance {
+            Some(Guidance { weight, .. }) => format!("class {name}, guidance {weight}"),
+            None => format!("class {name}"),
+        })
+    }
+}
+
 impl Condition {
     /// What the network of `info`, whose classes are called `labels`, is asked for.
     ///

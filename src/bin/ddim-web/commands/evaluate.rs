@@ -29,6 +29,7 @@ use self::store::{Manifest, Store};
 use self::task::Task;
 use self::tau::PaperTau;
 use crate::args::background::Background;
+use crate::args::condition::Condition;
 use crate::args::eta::Eta;
 use crate::args::inversion::Inversion;
 use crate::args::machine::Machine;
@@ -53,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     model: Option<PathBuf>,
     /// Folder of the real images: train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz], or pictures (PNG,
-    /// JPEG, WebP, GIF)
+    /// JPEG, WebP, GIF); with --class those of that class
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     data: Option<PathBuf>,
     /// Folder of pictures that are not for training, for table 2 and the bound [default: t10k-images-idx3-ubyte[.gz]
@@ -125,9 +126,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "model", "data", "test", "network", "out", "page", "frechet", "reconstruction", "timing", "consistency", "bound",
         "etas", "steps", "taus", "samples", "images", "noises", "bound_terms", "keep_samples", "no_clip",
-        "convention", "background", "device", "engine", "storage",
+        "convention", "background", "class", "guidance", "device", "engine", "storage",
     ])]
     features: Option<PathBuf>,
+    #[command(flatten)]
+    condition: Condition,
     #[command(flatten)]
     background: Background,
     #[command(flatten)]
@@ -167,6 +170,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             test: args.test.as_deref(),
             network: args.network.as_deref(),
             background: args.background.background,
+            condition: &args.condition,
         },
         args.machine,
         args.seed,
@@ -178,6 +182,7 @@ pub fn run(args: &Args) -> Result<(), CliError> {
             name: name(model),
             model: evaluation.fingerprint.clone(),
             parameters: evaluation.loaded.model.info().parameters,
+            asked: evaluation.loaded.asked.told(&evaluation.loaded.labels),
             commands: vec![command()],
         },
     )?;
@@ -242,6 +247,13 @@ fn tasks<'a>(
         args.bound,
     ];
     let all = !flags.contains(&true);
+    if args.condition.guidance.is_some() && (all || args.reconstruction || args.bound) {
+        return Err(CliError::Usage(
+            "guidance: neither the way back to noise nor the bound has it: leave --guidance out, or ask for --frechet, \
+             --timing and --consistency alone"
+                .into(),
+        ));
+    }
     let steps = args.steps.clone().unwrap_or(paper::STEPS_2.to_vec());
     let mut tasks = Vec::new();
     if all || args.frechet {

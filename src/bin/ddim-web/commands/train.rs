@@ -69,7 +69,8 @@ pub struct Args {
     /// Go on with the run in --out; options that are not given stay as they were
     #[arg(long)]
     resume: bool,
-    /// Begin with the weights of this model: its folder, which may predict something else so far
+    /// Begin with the weights of this model: its folder, which may predict something else so far, and need not know the
+    /// classes of --labels
     #[arg(long, value_name = "MODEL", conflicts_with = "resume")]
     init: Option<PathBuf>,
     /// The network, a config.json of diffusers' UNet2DModel [default: that of --init, else a small one of three levels]
@@ -271,7 +272,18 @@ impl Beginning {
         let configured = self.config.as_ref().and_then(|c| c.num_class_embeds);
         let images = Images::read(args, self.classes.as_ref().zip(configured))?;
         let [channels, height, width] = images.images.shape();
+        let classes = images.labels.as_ref().map(|(_, names)| {
+            let null_class = args.label_dropout != Some(0.0);
+            names.len() + usize::from(null_class)
+        });
         let config = match self.config {
+            // The model that it begins with may know no classes yet.
+            Some(config) if args.config.is_none() && config.num_class_embeds.is_none() => {
+                UnetConfig {
+                    num_class_embeds: classes,
+                    ..config
+                }
+            }
             Some(config) => config,
             None => {
                 let network = UnetConfig::from_json(NETWORK).map_err(CliError::failed)?;
@@ -279,10 +291,7 @@ impl Beginning {
                     in_channels: channels,
                     out_channels: channels,
                     sample_size: Some([height, width]),
-                    num_class_embeds: images.labels.as_ref().map(|(_, names)| {
-                        let null_class = args.label_dropout != Some(0.0);
-                        names.len() + usize::from(null_class)
-                    }),
+                    num_class_embeds: classes,
                     ..network
                 }
             }

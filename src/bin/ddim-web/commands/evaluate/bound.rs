@@ -163,7 +163,7 @@ fn side(
         let options = RateOptions {
             x_0: x_0.to_vec(),
             shape: evaluation.shape,
-            class: None,
+            class: evaluation.loaded.asked.class,
             terms,
             seed: evaluation.seed,
             image: index as u32,

@@ -7,11 +7,13 @@ use ddim_web::evaluate::statistics::Statistics;
 use ddim_web::evaluate::{FeatureSet, Reference, file, fingerprint, parallel};
 use ddim_web::images::ImageSet;
 use ddim_web::runs::Job;
+use ddim_web::scheduler::TrajectoryOptions;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::store::{Settings, Store};
 use crate::args::background::Colour;
+use crate::args::condition::Condition;
 use crate::args::loaded::Loaded;
 use crate::args::machine::Machine;
 use crate::error::CliError;
@@ -46,6 +48,8 @@ pub struct Inputs<'a> {
     pub network: Option<&'a Path>,
     /// What shows through transparent pictures.
     pub background: Colour,
+    /// What a conditional model is asked for.
+    pub condition: &'a Condition,
 }
 
 /// Everything that the sections share.
@@ -88,6 +92,7 @@ impl Evaluation {
             test,
             network,
             background,
+            condition,
         } = inputs;
         let stop = Stop::watch()?;
         let fingerprint = {
@@ -98,7 +103,8 @@ impl Evaluation {
                 &files.weights,
             ]))
         };
-        let loaded = Loaded::open(model, machine, stop)?;
+        let mut loaded = Loaded::open(model, machine, stop)?;
+        loaded.asked = condition.of(loaded.model.info(), &loaded.labels)?;
         let shape = loaded.model.image_shape(None)?;
         let classifier = network
             .map(|path| Classifier::open(path, shape))
@@ -142,7 +148,23 @@ impl Evaluation {
         let mut all = self.settings_without_model(section, more);
         all.insert("model".into(), json!(self.fingerprint));
         all.insert("device".into(), json!(self.loaded.model.info().adapter));
+        let asked = &self.loaded.asked;
+        if let Some(class) = asked.class {
+            all.insert("class".into(), json!(class));
+        }
+        if let Some(guidance) = &asked.guidance {
+            all.insert("guidance".into(), json!(guidance.weight));
+        }
         all
+    }
+
+    /// `count` images along `trajectory`, as the model is asked for them.
+    pub fn job(&self, trajectory: TrajectoryOptions, count: usize) -> Job {
+        Job {
+            class: self.loaded.asked.class,
+            guidance: self.loaded.asked.guidance,
+            ..Job::new(trajectory, self.seed, count)
+        }
     }
 
     /// Settings of a cell of `section` that is about real images only.

@@ -5,7 +5,6 @@ use std::time::Instant;
 use ddim_web::evaluate::bootstrap::{self, Estimate};
 use ddim_web::evaluate::statistics::StatisticsError;
 use ddim_web::evaluate::{FeatureSet, eight_bits};
-use ddim_web::runs::Job;
 use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::Clip;
 use serde::{Deserialize, Serialize};
@@ -234,8 +233,7 @@ fn samples(
         evaluation.bar.inc((options.samples * network_steps) as u64);
         return Ok((samples, false));
     }
-    let job = Job::new(of.trajectory(), evaluation.seed, options.samples);
-    let samples = evaluation.run(&job)?;
+    let samples = evaluation.run(&evaluation.job(of.trajectory(), options.samples))?;
     if options.keep_samples {
         write_sample(&path, shape, &samples)?;
     }

@@ -1,6 +1,6 @@
 //! Table 2: images encoded to noise and decoded again along the ODE (DDIM, eq. 13), and what is lost.
 
-use ddim_web::runs::{Event, Job, MAX_IMAGES, Ode, mean_squared_error};
+use ddim_web::runs::{Event, MAX_IMAGES, Ode, mean_squared_error};
 use ddim_web::step::{Convention, Method};
 use pollster::block_on;
 use serde::{Deserialize, Serialize};
@@ -83,7 +83,7 @@ fn reconstruct(
     let loaded = &evaluation.loaded;
     let ode = Ode::new(
         &loaded.model,
-        &Job::new(trajectory, evaluation.seed, images),
+        &evaluation.job(trajectory, images),
         convention,
     )?;
     let mut see = |event: &Event| evaluation.bar.inc(event.batch as u64);

@@ -39,6 +39,9 @@ pub fn write(evaluation: &Evaluation, store: &Store) -> Result<String, CliError>
     json.insert("model".into(), json!(manifest.name));
     json.insert("fingerprint".into(), json!(manifest.model));
     json.insert("parameters".into(), json!(manifest.parameters));
+    if let Some(asked) = &manifest.asked {
+        json.insert("asked".into(), json!(asked));
+    }
     json.insert("commands".into(), json!(manifest.commands));
     let mut text = introduction(store);
     for chapter in chapters {
@@ -59,12 +62,16 @@ fn introduction(store: &Store) -> String {
         "# Results of the model {}\n\n\
          Tables 1 and 2 and figures 4 and 5 of the DDIM paper (Song, Meng & Ermon 2021, arXiv 2010.02502), and the \
          bound and figure 5 of DDPM (Ho, Jain & Abbeel 2020, arXiv 2006.11239), as far as they were measured, on a \
-         model of {} parameters (fingerprint of its files: {}). The paper's numbers beside them are those of its CIFAR10 \
+         model of {} parameters (fingerprint of its files: {}){}. The paper's numbers beside them are those of its CIFAR10 \
          model, which is about {} times as large, and in table 1 with τ linear or uniform those of CelebA 64×64. A dash \
          stands where there is no number. `ddim-web evaluate` wrote this page; it was run as\n\n```\n{}\n```\n",
         manifest.name,
         manifest.parameters,
         manifest.model,
+        manifest
+            .asked
+            .as_ref()
+            .map_or_else(String::new, |asked| format!(", asked for {asked}")),
         // DDPM, appendix B.
         (35.7e6 / manifest.parameters.max(1) as f64).round(),
         manifest.commands.join("\n")

@@ -43,6 +43,9 @@ pub struct Manifest {
     pub model: String,
     /// Number of trained numbers in it.
     pub parameters: usize,
+    /// What a conditional model was asked for, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// The commands that results were made with.
     pub commands: Vec<String>,
 }
@@ -76,6 +79,15 @@ impl Store {
                 kept.model,
                 manifest.name,
                 manifest.model
+            )));
+        }
+        if kept.asked != manifest.asked {
+            let told = |asked: Option<String>| asked.unwrap_or_else(|| "no class".into());
+            return Err(CliError::Usage(format!(
+                "{}: holds an evaluation of {}, now {}: choose another --out",
+                folder.display(),
+                told(kept.asked),
+                told(manifest.asked)
             )));
         }
         for command in manifest.commands {

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use ddim_web::engine::DeviceKind;
 use ddim_web::evaluate::eight_bits;
-use ddim_web::runs::Job;
 use ddim_web::step::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -66,7 +65,7 @@ pub fn tasks<'a>(
 fn trajectories(evaluation: &Evaluation, steps: usize, noises: usize) -> Result<Value, CliError> {
     let job = |steps| {
         let trajectory = PaperTau::Linear.trajectory(Method::Ddim { eta: 0.0 }, steps);
-        Job::new(trajectory, evaluation.seed, noises)
+        evaluation.job(trajectory, noises)
     };
     // The first step of a program costs more than the others: memory, threads, compiled shaders.
     evaluation.loaded.run(&job(1), &mut |_| ())?;
