@@ -16,6 +16,8 @@ mod layouts;
 mod memory;
 #[path = "readers/mutate.rs"]
 mod mutate;
+#[path = "readers/outline.rs"]
+mod outline;
 #[path = "readers/targets.rs"]
 mod targets;
 

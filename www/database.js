@@ -1,4 +1,4 @@
-// What this browser keeps of training: IndexedDB, with the middle of a sentence for each way in which it says no.
+// What this browser keeps of training and of models: IndexedDB, with the middle of a sentence for each way in which it says no.
 
 const NAME = 'ddim-web-training';
 

@@ -55,13 +55,14 @@ export function parseHash(hash) {
 export function formatHash(values) {
   const encoded = new URLSearchParams(settingsOf(values.view).map((s) => [s.key, String(values[s.key])])).toString();
   // A hash may hold these as they are, and a list of numbers is easier to read that way.
-  return encoded.replaceAll('%2C', ',').replaceAll('%3A', ':');
+  return encoded.replaceAll('%2C', ',').replaceAll('%3A', ':').replaceAll('%2F', '/');
 }
 
 /**
  * The current settings, mirrored in the URL hash. Emits `change` with the keys whose values are new, and `problems`
- * with the sentences about a hash that made no sense, and `choices` with the keys that have others to choose from.
- * @extends {Emitter<{change: (keyof Values)[], problems: string[], choices: (keyof Values)[]}>}
+ * with the sentences about a hash that made no sense, `choices` with the keys that have others to choose from, and `own`
+ * when somebody asks for a model of their own.
+ * @extends {Emitter<{change: (keyof Values)[], problems: string[], choices: (keyof Values)[], own: true}>}
  */
 export class Settings extends Emitter {
   /** Browsers refuse `replaceState` when it is called too often (Safari: 100 times in 30 s). */

@@ -235,9 +235,20 @@ async function start() {
     if (keys.includes('view')) show();
   });
   const shown = show();
+  const bring = (/** @type {(code: typeof import('./import/dialog.js')) => unknown} */ work) =>
+    import('./import/dialog.js').then(work).catch((error) => notices.show('own', `A part of this page could not be loaded (${oneLine(error)}); try again.`));
   showModel(document, session);
   followInvitations(document, settings);
 
+  // Files that are dropped where a view has no use for them are a model, or nothing.
+  addEventListener('dragover', (event) => event.dataTransfer?.types.includes('Files') && event.preventDefault());
+  addEventListener('drop', (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();
+    // They are gone when the event has ended.
+    const dropped = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
+    bring(({ bringDropped }) => bringDropped(session, dropped));
+  });
   addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -247,8 +258,12 @@ async function start() {
   // What there is to see comes before the weights, which take all of a slow connection.
   await shown;
   await pause();
+  const ask = () => bring(({ askFor }) => askFor(session, session.wanted));
+  session.on('wanted', ask);
+  settings.on('own', () => bring(({ bringAny }) => bringAny(session)));
+  if (session.wanted) ask();
   await session.load();
-  if (settings.plays && session.status.state === 'ready' && mayPlay()) views.current?.run();
+  if (settings.plays && !session.wanted && session.status.state === 'ready' && mayPlay()) views.current?.run();
   // What it downloads would delay the first pictures.
   await quiet(session);
   if (session.loaded) await keepOffline();

@@ -14,7 +14,7 @@ import { brief, shorten } from './engine/errors.js';
  * @property {number} [nullLabel]  the class that stands for none, which guidance needs; `null_label` in the file
  * @property {Samples} [samples]
  * @property {Record<string, string>} [sha256]  by the name of a file in the folder: 64 hexadecimal digits
- * @property {Own} [own]  of one that was trained here, which has no folder
+ * @property {Own} [own]  of one of the visitor’s own, which has no folder
  *
  * @typedef {object} Own  a model that this browser keeps
  * @property {import('./engine/client.js').OwnFiles} files
@@ -22,6 +22,7 @@ import { brief, shorten } from './engine/errors.js';
  * @property {Blob|null} picture  the same, a PNG
  * @property {number} bytes  of the weights
  * @property {string} [classLabels]  the text of class_labels.json, of one with classes
+ * @property {string} [origin]  where it was brought from, as people read it; none where it was trained here
  *
  * @typedef {object} Samples  pictures that the model was not trained on
  * @property {string} path  of a PNG that has them side by side, each as large as the model's

@@ -1,4 +1,4 @@
-// The models that were trained in this browser, as entries of the list of models.
+// The visitor’s own models, as entries of the list of models: trained in this browser, or brought along.
 
 import { readAll, write } from './database.js';
 import { settingOf } from './state.js';
@@ -15,16 +15,20 @@ import { settingOf } from './state.js';
  * @property {string[]} [labels]  what its classes are called, where it has some
  * @property {number} [nullLabel]  the class that stands for none
  * @property {string} [classLabels]  the text of class_labels.json
+ * @property {string} [origin]  where it was brought from, as people read it; none where it was trained here
  */
 
-/** The first one of a visitor has this id, the others a number after it. */
+/** The first one that was trained here has this id, the others a number after it. */
 const ID = 'mine';
+
+/** The same of those that were brought along. */
+export const BROUGHT = 'own';
 
 /** Addresses of previews, by the model's id. @type {Map<string, string>} */
 const previews = new Map();
 
 /** @param {Record} record @returns {import('./models.js').Model} */
-export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels }) {
+export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels, origin }) {
   const before = previews.get(id);
   if (before) URL.revokeObjectURL(before);
   const address = preview ? URL.createObjectURL(preview) : '';
@@ -33,7 +37,7 @@ export function modelOf({ id, name, note, config, scheduler, weights, preview, l
     id, name, note, path: `own/${id}/`,
     ...(labels && { labels }),
     ...(nullLabel !== undefined && { nullLabel }),
-    own: { files: { config, scheduler, weights }, preview: address, picture: preview, bytes: weights.size, ...(classLabels && { classLabels }) },
+    own: { files: { config, scheduler, weights }, preview: address, picture: preview, bytes: weights.size, ...(classLabels && { classLabels }), ...(origin && { origin }) },
   };
 }
 
@@ -47,10 +51,10 @@ export async function ownModels() {
   }
 }
 
-/** @param {string[]} ids  that there are @returns {{id: string, number: number}} one that is free */
-export function freeId(ids) {
+/** @param {string[]} ids  that there are @param {string} [first] @returns {{id: string, number: number}} one that is free */
+export function freeId(ids, first = ID) {
   for (let number = 1; ; number++) {
-    const id = number === 1 ? ID : `${ID}-${number}`;
+    const id = number === 1 ? first : `${first}-${number}`;
     if (!ids.includes(id)) return { id, number };
   }
 }

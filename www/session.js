@@ -41,8 +41,9 @@ function checkShowable({ out_channels: channels, sample_size: size }) {
 
 /**
  * Emits `status` when that has changed, `loaded` with a new model, `notice` with a sentence on a topic, and `clear`
- * with topics that no longer matter, and `models` when the list is another one.
- * @extends {Emitter<{status: Status, loaded: Loaded, notice: {topic: string, text: string}, clear: string[], models: Model[]}>}
+ * with topics that no longer matter, `models` when the list is another one, and `wanted` with the address of a model that
+ * the settings name and nobody has brought yet.
+ * @extends {Emitter<{status: Status, loaded: Loaded, notice: {topic: string, text: string}, clear: string[], models: Model[], wanted: string}>}
  */
 export class Session extends Emitter {
   /** @type {Status} */
@@ -57,6 +58,10 @@ export class Session extends Emitter {
   #current = null;
   /** The run of it that was begun last. @type {Run|null} */
   #run = null;
+  /** The one that was loaded last, or is to be. @type {Model|null} */
+  #chosen = null;
+  /** The last load. @type {Promise<boolean>} */
+  loading = Promise.resolve(false);
   #requests = 0;
   #silent = false;
   /** The view whose work the status is about. */
@@ -77,14 +82,25 @@ export class Session extends Emitter {
     this.models = models;
     this.connect = connect;
     settings.on('change', (keys) => {
-      if (CHOICE.some((key) => keys.includes(key))) this.load();
+      if (keys.includes('model') && this.wanted) this.emit('wanted', this.wanted);
+      // One that is not there yet leaves the one that is.
+      const other = CHOICE.some((key) => keys.includes(key) && (key !== 'model' || this.model !== this.#chosen));
+      if (other) this.load();
       else if (keys.includes('view')) this.#turnTo(settings.get('view'));
     });
   }
 
-  /** The model that is chosen. @returns {Model} */
+  /** The model that is chosen; while that is an address of one that is not there yet, the one before. @returns {Model} */
   get model() {
-    return this.models.find(({ id }) => id === this.settings.get('model')) ?? this.models[0];
+    const { models } = this;
+    const chosen = models.find(({ id }) => id === this.settings.get('model'));
+    return chosen ?? models.find(({ id }) => id === this.#chosen?.id) ?? models[0];
+  }
+
+  /** The address of the model that the settings name, unless it is in the list; else empty. */
+  get wanted() {
+    const id = this.settings.get('model');
+    return this.models.some((model) => model.id === id) ? '' : id;
   }
 
   /** Another list of models; the one that is chosen stays in it. @param {Model[]} models */
@@ -124,12 +140,18 @@ export class Session extends Emitter {
   }
 
   /** Loads the chosen model on the chosen device, with a new client; runs of the old one end. @returns {Promise<boolean>} whether it is there */
-  async load() {
+  load() {
+    this.loading = this.#load();
+    return this.loading;
+  }
+
+  async #load() {
     this.#client?.terminate();
     this.#client = null;
     this.loaded = null;
     this.clear('device', 'storage', 'lost', 'cores');
     const { model } = this;
+    this.#chosen = model;
     this.#enter('loading', `Loading ${model.name}…`, { figures: '', progress: null });
     /** @type {AnyClient|null} */
     let client = null;

@@ -5,23 +5,28 @@
 
 mod bytes;
 mod families;
+pub mod header;
 pub mod layout;
+mod needs;
 pub mod pickle;
 pub mod torch;
 pub mod zip;
 
+pub use needs::Needs;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use safetensors::SafeTensors;
 use serde_json::Value;
 
 use self::layout::{Layout, LayoutError, Weights};
 use self::torch::{Tensor, TorchError};
 use self::zip::{Zip, ZipError};
+use crate::engine::plan::Plan;
 use crate::json::{self, brief};
 use crate::scheduler::{SchedulerClass, SchedulerConfig, SchedulerError};
 use crate::unet::config::{ConfigError, UnetConfig};
+use crate::unet::input::InputError;
 use crate::unet::labels::ClassLabels;
 use crate::unet::weights::{self, WeightsError};
 
@@ -65,6 +70,9 @@ pub enum ModelError {
     /// `config.json` was refused.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The network is too large for any picture.
+    #[error("config.json: {0}")]
+    Network(InputError),
     /// `scheduler_config.json` was refused.
     #[error(transparent)]
     Scheduler(#[from] SchedulerError),
@@ -105,6 +113,80 @@ pub type Open<'f, 'a> = &'f mut dyn FnMut(&str) -> Result<Cow<'a, [u8]>, String>
 /// The same with an error that names the file.
 type Get<'f, 'a> = &'f mut dyn FnMut(&str) -> Result<Cow<'a, [u8]>, ModelError>;
 
+/// All of a model but its weights.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    /// The text of `config.json`.
+    pub config: String,
+    /// The text of `scheduler_config.json`; `None` where there is none.
+    pub scheduler: Option<String>,
+    /// What the classes are called; empty where nobody gives them names.
+    pub classes: ClassLabels,
+    /// Names of the files that hold the weights, shards in the order of their names.
+    pub weights: Vec<String>,
+    /// What is worth knowing of how all of it was read, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What leads out of the folder that a model is in is none of its files.
+fn usable(names: &[String]) -> Vec<&str> {
+    let leads_out = |name: &str| name.starts_with('/') || name.split('/').any(|part| part == "..");
+    names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !leads_out(name))
+        .collect()
+}
+
+/// What there is to know of the model among files with these `names` before its weights are read, as [`read`] finds it.
+/// Where no `config.json` says what it is, `open` is asked for the weights, of which the header will do.
+///
+/// # Errors
+/// As [`read`], and [`ModelError::Network`].
+pub fn outline<'a>(names: &[String], open: Open<'_, 'a>) -> Result<Outline, ModelError> {
+    let usable = usable(names);
+    let mut get = getter(open);
+    let (outline, weights) = begin(&usable, &mut get)?;
+    let config = UnetConfig::from_json(&outline.config)?;
+    Plan::expected_tensors(&config).map_err(ModelError::Network)?;
+    let weights = match weights {
+        Weights::Safetensors(name) | Weights::Torch(name) => vec![name.to_string()],
+        Weights::Sharded(name) => shards(name, &usable, &mut get)?,
+    };
+    Ok(Outline { weights, ..outline })
+}
+
+/// Whether weights that are announced like this are those of the network of `config`: each file by its first bytes, the
+/// header among them, and its size where that is known. What is worth knowing of how they will be read, a sentence each.
+///
+/// # Errors
+/// [`ModelError`] says what the network is where it is none of this program's, or what does not fit.
+pub fn fit(config: &str, files: &[(&[u8], Option<u64>)]) -> Result<Vec<String>, ModelError> {
+    let config = UnetConfig::from_json(config)?;
+    let mut found = Vec::new();
+    for (start, size) in files {
+        found.extend(header::tensors(start, *size)?);
+    }
+    let names = found.iter().map(|tensor| tensor.name.as_str());
+    if let Some(family) = families::of_tensors(names) {
+        return Err(ModelError::Family(family));
+    }
+    let expected = Plan::expected_tensors(&config).map_err(ModelError::Network)?;
+    Ok(weights::fit(&expected, &found)?)
+}
+
+/// The same as `open`, with an error that names the file.
+fn getter<'f, 'a>(
+    open: Open<'f, 'a>,
+) -> impl FnMut(&str) -> Result<Cow<'a, [u8]>, ModelError> + use<'f, 'a> {
+    move |name| {
+        open(name).map_err(|reason| ModelError::Open {
+            name: brief(name),
+            reason: brief(&reason),
+        })
+    }
+}
+
 /// The model among files with these `names`, of which `open` gives the bytes. Names are paths with slashes; those that lead
 /// out of where they are (`..`, a slash at the beginning) are not looked at.
 ///
@@ -112,18 +194,45 @@ type Get<'f, 'a> = &'f mut dyn FnMut(&str) -> Result<Cow<'a, [u8]>, ModelError>;
 /// [`ModelError`] says what is missing, what the network is where it is none of this program's, or what is wrong in which
 /// file.
 pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, ModelError> {
-    let leads_out = |name: &str| name.starts_with('/') || name.split('/').any(|part| part == "..");
-    let usable: Vec<&str> = names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !leads_out(name))
-        .collect();
-    let mut get = |name: &str| {
-        open(name).map_err(|reason| ModelError::Open {
-            name: brief(name),
-            reason: brief(&reason),
-        })
+    let usable = usable(names);
+    let mut get = getter(open);
+    let (outline, weights) = begin(&usable, &mut get)?;
+    let Outline {
+        config,
+        scheduler,
+        classes,
+        mut notes,
+        ..
+    } = outline;
+    let weights_name = weights.name().to_string();
+    let weights = match weights {
+        Weights::Safetensors(name) => get(name)?.into_owned(),
+        Weights::Torch(name) => {
+            let bytes = get(name)?;
+            let dict = torch_file(name, &bytes)?;
+            if let Some(key) = dict.within {
+                notes.push(format!("the weights are those under “{key}” in the file"));
+            }
+            serialized(dict.tensors)?
+        }
+        Weights::Sharded(name) => sharded(name, &usable, &mut get)?,
     };
+    refuse_family(&weights)?;
+    Ok(ModelFiles {
+        config,
+        scheduler,
+        weights,
+        classes,
+        weights_name,
+        notes,
+    })
+}
+
+/// What is read before the weights, and where these are.
+fn begin<'n, 'a>(
+    usable: &[&'n str],
+    get: Get<'_, 'a>,
+) -> Result<(Outline, Weights<'n>), ModelError> {
     let Layout {
         config,
         scheduler,
@@ -131,8 +240,8 @@ pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, Mode
         labels,
         index,
         mut notes,
-    } = match layout::choose(&usable) {
-        Err(LayoutError::NoConfig) => return Err(without_config(&usable, &mut get)),
+    } = match layout::choose(usable) {
+        Err(LayoutError::NoConfig) => return Err(without_config(usable, get)),
         found => found?,
     };
     let mut text = |name: &str| Ok::<_, ModelError>(text(&get(name)?));
@@ -160,28 +269,14 @@ pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, Mode
         },
         None => ClassLabels::default(),
     };
-    let weights_name = weights.name().to_string();
-    let weights = match weights {
-        Weights::Safetensors(name) => get(name)?.into_owned(),
-        Weights::Torch(name) => {
-            let bytes = get(name)?;
-            let dict = torch_file(name, &bytes)?;
-            if let Some(key) = dict.within {
-                notes.push(format!("the weights are those under “{key}” in the file"));
-            }
-            serialized(dict.tensors)?
-        }
-        Weights::Sharded(name) => sharded(name, &usable, &mut get)?,
-    };
-    refuse_family(&weights)?;
-    Ok(ModelFiles {
+    let outline = Outline {
         config,
         scheduler,
-        weights,
         classes,
-        weights_name,
+        weights: Vec::new(),
         notes,
-    })
+    };
+    Ok((outline, weights))
 }
 
 /// What weights without a `config.json` are.
@@ -249,11 +344,10 @@ fn refuse_class(config: &str) -> Result<(), ModelError> {
 
 fn refuse_family(safetensors: &[u8]) -> Result<(), ModelError> {
     // What is no safetensors is refused, in words, by whoever loads it.
-    let Ok((_, header)) = SafeTensors::read_metadata(safetensors) else {
+    let Ok(found) = header::tensors(safetensors, None) else {
         return Ok(());
     };
-    let tensors = header.tensors();
-    match families::of_tensors(tensors.keys().map(String::as_str)) {
+    match families::of_tensors(found.iter().map(|tensor| tensor.name.as_str())) {
         Some(family) => Err(ModelError::Family(family)),
         None => Ok(()),
     }
@@ -273,8 +367,8 @@ fn serialized(tensors: Vec<Tensor<'_>>) -> Result<Vec<u8>, ModelError> {
         .map_err(|error| WeightsError::NotSafetensors(brief(&error.to_string())).into())
 }
 
-/// The tensors of the shards that the list `name` names, all of which lie beside it.
-fn sharded<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<u8>, ModelError> {
+/// The shards that the list `name` names, all of which lie beside it.
+fn shards<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<String>, ModelError> {
     let refused = |what: String| ModelError::Shards {
         name: brief(name),
         what,
@@ -288,16 +382,25 @@ fn sharded<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<u8>, 
     let files = files
         .filter(|files| (1..=MOST_SHARDS).contains(&files.len()))
         .ok_or_else(|| refused(format!("expected a weight_map of 1 to {MOST_SHARDS} files")))?;
-    let mut shards = Vec::new();
-    for file in files {
+    let path = |file: &str| {
         let path = format!("{folder}{file}");
         if file.contains('/') || !names.contains(&path.as_str()) {
             return Err(refused(format!("{} is not beside it", brief(file))));
         }
-        shards.push((path.clone(), get(&path)?));
+        Ok(path)
+    };
+    files.into_iter().map(path).collect()
+}
+
+/// The tensors of the shards that the list `name` names.
+fn sharded<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<u8>, ModelError> {
+    let mut shards_read = Vec::new();
+    for path in shards(name, names, get)? {
+        let bytes = get(&path)?;
+        shards_read.push((path, bytes));
     }
     let mut tensors: Vec<Tensor<'_>> = Vec::new();
-    for (path, bytes) in &shards {
+    for (path, bytes) in &shards_read {
         if zip::is_zip(bytes) {
             tensors.extend(torch_file(path, bytes)?.tensors);
         } else {

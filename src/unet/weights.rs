@@ -2,7 +2,7 @@
 //!
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
@@ -151,8 +151,11 @@ pub fn remarks(bytes: &[u8]) -> Vec<String> {
     let Ok(file) = parse(bytes) else {
         return Vec::new();
     };
-    let prefix = prefix(&file.names());
-    let told = prefix.map(|prefix| {
+    remarks_on(&file.names())
+}
+
+fn remarks_on(names: &[&str]) -> Vec<String> {
+    let told = prefix(names).map(|prefix| {
         let prefix = shortened(prefix);
         format!("weights: all tensors have the prefix {prefix} before their names; it is left out")
     });
@@ -169,89 +172,140 @@ pub fn tensors(
     bytes: &[u8],
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
     let file = parse(bytes)?;
-    let prefix = prefix(&file.names()).unwrap_or_default();
-    let mut found: BTreeMap<String, TensorView> = BTreeMap::new();
-    for (full, view) in file.iter() {
+    checked(expected, current_names(file.iter().collect()))
+}
+
+/// Tensors by their current names, without a prefix that all of them share.
+fn current_names<T>(tensors: Vec<(&str, T)>) -> BTreeMap<String, T> {
+    let full: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+    let prefix = prefix(&full).unwrap_or_default();
+    let there: HashSet<&str> = full.iter().map(|name| &name[prefix.len()..]).collect();
+    let mut found = BTreeMap::new();
+    for (full, tensor) in tensors {
         let name = &full[prefix.len()..];
         let current = current_name(name);
-        let is_there = |name: &str| file.tensor(&format!("{prefix}{name}")).is_ok();
         // A tensor under its old and its new name at once: the old one is left over.
-        let kept = if name != current && is_there(&current) {
+        let kept = if name != current && there.contains(current.as_str()) {
             name.to_string()
         } else {
             current
         };
-        found.insert(kept, view);
+        found.insert(kept, tensor);
     }
-    checked(expected, found)
+    found
 }
 
+/// What is known of a tensor before its numbers are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// Its name in the file.
+    pub name: String,
+    /// Its element type.
+    pub dtype: Dtype,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+/// Checks that a file with the tensors `found` has what [`tensors`] needs; what is worth knowing of how it is read, a
+/// sentence each, as [`remarks`] has it.
+///
+/// # Errors
+/// [`WeightsError::Mismatch`] and [`WeightsError::Dtype`], as of [`tensors`].
+pub fn fit(expected: &[TensorSpec], found: &[Announced]) -> Result<Vec<String>, WeightsError> {
+    let names: Vec<&str> = found.iter().map(|tensor| tensor.name.as_str()).collect();
+    let by_name = found.iter().map(|tensor| (tensor.name.as_str(), tensor));
+    let matched = matched(expected, current_names(by_name.collect()), |tensor| {
+        &tensor.shape
+    })?;
+    for (name, Announced { dtype, .. }) in matched {
+        if !READ.contains(dtype) {
+            return Err(WeightsError::Dtype {
+                name,
+                found: format!("{dtype:?}"),
+            });
+        }
+    }
+    Ok(remarks_on(&names))
+}
+
+/// Element types that are read.
+const READ: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
+
 pub(crate) fn parse(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
-    SafeTensors::deserialize(bytes).map_err(|error| {
-        let start = bytes
-            .iter()
-            .position(|b| !b.is_ascii_whitespace())
-            .unwrap_or(0);
-        WeightsError::NotSafetensors(match error {
-            _ if bytes.is_empty() => "an empty file".into(),
-            _ if bytes[start..].starts_with(b"<") => {
-                "a web page (HTML): is the address right?".into()
-            }
-            _ if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80") => {
-                "a PyTorch file: save it with safe_serialization=True".into()
-            }
-            _ if bytes.starts_with(b"version https://git-lfs") => {
-                "a Git LFS pointer: fetch the file itself".into()
-            }
-            SafeTensorError::InvalidHeaderLength | SafeTensorError::HeaderTooLarge => {
-                let mut length = [0; 8];
-                length.copy_from_slice(&bytes[..8]);
-                format!(
-                    "a header length of {} in {} bytes: truncated or damaged",
-                    u64::from_le_bytes(length),
-                    bytes.len()
-                )
-            }
-            SafeTensorError::MetadataIncompleteBuffer => {
-                format!(
-                    "{} bytes, not what the header announces: truncated or damaged",
-                    bytes.len()
-                )
-            }
-            other => format!("a damaged one ({})", brief(&other.to_string())),
-        })
+    SafeTensors::deserialize(bytes).map_err(|error| refused(bytes, bytes.len() as u64, error))
+}
+
+/// Why a file of `size` bytes that begins with `bytes` is not read.
+pub(crate) fn refused(bytes: &[u8], size: u64, error: SafeTensorError) -> WeightsError {
+    let start = bytes
+        .iter()
+        .position(|b| !b.is_ascii_whitespace())
+        .unwrap_or(0);
+    WeightsError::NotSafetensors(match error {
+        _ if bytes.is_empty() => "an empty file".into(),
+        _ if bytes[start..].starts_with(b"<") => "a web page (HTML): is the address right?".into(),
+        _ if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80") => {
+            "a PyTorch file: save it with safe_serialization=True".into()
+        }
+        _ if bytes.starts_with(b"version https://git-lfs") => {
+            "a Git LFS pointer: fetch the file itself".into()
+        }
+        SafeTensorError::InvalidHeaderLength | SafeTensorError::HeaderTooLarge => {
+            let mut length = [0; 8];
+            length.copy_from_slice(&bytes[..8]);
+            format!(
+                "a header length of {} in {size} bytes: truncated or damaged",
+                u64::from_le_bytes(length),
+            )
+        }
+        SafeTensorError::MetadataIncompleteBuffer => {
+            format!("{size} bytes, not what the header announces: truncated or damaged")
+        }
+        other => format!("a damaged one ({})", brief(&other.to_string())),
     })
 }
 
 /// The values of the tensors `expected` out of those `found`.
 pub(crate) fn checked(
     expected: &[TensorSpec],
-    mut found: BTreeMap<String, TensorView>,
+    found: BTreeMap<String, TensorView>,
 ) -> Result<HashMap<String, Vec<f32>>, WeightsError> {
+    matched(expected, found, TensorView::shape)?
+        .into_iter()
+        .map(|(name, view)| {
+            let values = floats(&name, &view)?;
+            Ok((name, values))
+        })
+        .collect()
+}
+
+/// The tensors `expected` out of those `found`, all of which must be among them.
+fn matched<T>(
+    expected: &[TensorSpec],
+    mut found: BTreeMap<String, T>,
+    shape_of: impl Fn(&T) -> &[usize],
+) -> Result<Vec<(String, T)>, WeightsError> {
     let mut missing = Vec::new();
     let mut misshapen = Vec::new();
     let mut matched = Vec::new();
     for TensorSpec { name, shape } in expected {
         match found.remove(name) {
             None => missing.push(name.clone()),
-            Some(view) if view.shape() != shape => {
-                misshapen.push((name.clone(), shape.clone(), view.shape().to_vec()));
+            Some(tensor) if shape_of(&tensor) != shape => {
+                misshapen.push((name.clone(), shape.clone(), shape_of(&tensor).to_vec()));
             }
-            Some(view) => matched.push((name, view)),
+            Some(tensor) => matched.push((name.clone(), tensor)),
         }
     }
     let extra: Vec<String> = found.into_keys().collect();
-    if !missing.is_empty() || !extra.is_empty() || !misshapen.is_empty() {
-        return Err(WeightsError::Mismatch {
-            missing,
-            extra,
-            misshapen,
-        });
+    if missing.is_empty() && extra.is_empty() && misshapen.is_empty() {
+        return Ok(matched);
     }
-    matched
-        .into_iter()
-        .map(|(name, view)| Ok((name.clone(), floats(name, &view)?)))
-        .collect()
+    Err(WeightsError::Mismatch {
+        missing,
+        extra,
+        misshapen,
+    })
 }
 
 pub(crate) fn floats(name: &str, view: &TensorView) -> Result<Vec<f32>, WeightsError> {

@@ -49,7 +49,9 @@ impl HasKind for ModelError {
             Self::Config(error) => error.kind(),
             Self::Scheduler(error) => error.kind(),
             Self::Weights(error) => error.kind(),
-            Self::Layout(LayoutError::NoConfig) | Self::Family(_) => Kind::Config,
+            Self::Layout(LayoutError::NoConfig) | Self::Family(_) | Self::Network(_) => {
+                Kind::Config
+            }
             Self::Layout(_) | Self::Torch { .. } | Self::Shards { .. } => Kind::Weights,
             Self::Open { .. } | Self::Zip(_) => Kind::Input,
         }

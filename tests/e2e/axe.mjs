@@ -29,6 +29,7 @@ const DIALOGS = {
   generate: '[data-testid="canvas"]',
   compare: '[data-testid="compare-cell"]',
   reconstruct: '[data-testid="reconstruct-draw"]',
+  model: '[data-testid="model-own-card"]',
 };
 
 /** The names of the views, as the page has them. @param {Page} page @returns {Promise<string[]>} */

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { frontMatter } from '../../www/views/model/markdown.js';
 import { ROOT } from './demo.mjs';
 import { address, cores, open } from './helpers.mjs';
+import './own.mjs';
 
 const FILE = 'diffusion_pytorch_model.safetensors';
 const LINK = 'view=model&device=cpu&batch=2&steps=2';

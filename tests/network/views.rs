@@ -3,8 +3,9 @@
 
 use ddim_web::noise::gaussians;
 use ddim_web::web::{
-    Kind, WebChain, WebDenoiser, WebError, at, beta_schedules, between, from_safetensors, levels,
-    marginals, noise, read_model, reconstruction_error, statistics, to_safetensors, weights,
+    Kind, WebChain, WebDenoiser, WebError, at, beta_schedules, between, check_weights,
+    from_safetensors, levels, marginals, network_needs, noise, outline_model, read_model,
+    reconstruction_error, statistics, to_safetensors, weights,
 };
 use js_sys::{Array, Float32Array, Float64Array, JSON, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -191,16 +192,65 @@ fn a_file_goes_there_and_back() {
     assert!(error.message.contains("expected a .safetensors file"));
 }
 
+/// An object of files by their names.
+fn files<T: JsCast>(list: &[(&str, &[u8])]) -> T {
+    let object = Object::new();
+    for (name, bytes) in list {
+        Reflect::set(&object, &(*name).into(), &Uint8Array::from(*bytes)).unwrap();
+    }
+    object.unchecked_into()
+}
+
+/// tests/readers/outline.rs has what is known then, this how JavaScript asks for it.
+#[wasm_bindgen_test]
+fn a_model_is_outlined_file_by_file_and_its_weights_are_checked_by_their_beginning() {
+    let config: &[u8] = include_bytes!("../fixtures/layouts/flat/config.json");
+    let scheduler: &[u8] = include_bytes!("../fixtures/layouts/flat/scheduler_config.json");
+    let weights: &[u8] =
+        include_bytes!("../fixtures/layouts/flat/diffusion_pytorch_model.safetensors");
+    let name = "diffusion_pytorch_model.safetensors";
+    let names = ["config.json", "scheduler_config.json", name];
+    let ask = |list: &[(&str, &[u8])]| -> JsValue {
+        given(outline_model(
+            names.map(String::from).to_vec(),
+            &files(list),
+        ))
+        .into()
+    };
+    let known = [
+        ("config.json", config),
+        ("scheduler_config.json", scheduler),
+    ];
+    for (count, wanted) in [(0, "config.json"), (1, "scheduler_config.json")] {
+        let answer = stringify(&ask(&known[..count]));
+        assert_eq!(answer, format!(r#"{{"wanted":"{wanted}"}}"#));
+    }
+    let outline = ask(&known);
+    assert_eq!(
+        stringify(&get(&outline, "weights")),
+        format!(r#"["{name}"]"#)
+    );
+    assert_eq!(stringify(&get(&outline, "notes")), "[]");
+
+    let config = String::from_utf8(config.to_vec()).unwrap();
+    let check = |start: &[u8], size: f64| {
+        let file = Object::new();
+        Reflect::set(&file, &"start".into(), &Uint8Array::from(start)).unwrap();
+        Reflect::set(&file, &"size".into(), &size.into()).unwrap();
+        check_weights(&config, &Array::of1(&file).unchecked_into())
+    };
+    let start = &weights[..weights.len() - 40_000];
+    assert_eq!(given(check(start, weights.len() as f64)), [""; 0]);
+    assert!(refusal(check(start, 1e9)).contains("not what the header announces"));
+    let needs: JsValue = given(network_needs(&config)).into();
+    assert_eq!(stringify(&get(&needs, "picture")), "[1,8,8]");
+    assert_eq!(get(&needs, "parameters").as_f64(), Some(18_521.0));
+    assert!(get(&needs, "classes").is_null());
+}
+
 /// tests/readers/layouts.rs has what is read, this how JavaScript hands it in and gets it.
 #[wasm_bindgen_test]
 fn a_model_is_read_from_files_by_their_names() {
-    let files = |list: &[(&str, &[u8])]| {
-        let object = Object::new();
-        for (name, bytes) in list {
-            Reflect::set(&object, &(*name).into(), &Uint8Array::from(*bytes)).unwrap();
-        }
-        JsValue::from(object).unchecked_into()
-    };
     let config: &[u8] = include_bytes!("../fixtures/layouts/pipeline/unet/config.json");
     let torch: &[u8] =
         include_bytes!("../fixtures/layouts/pipeline/unet/diffusion_pytorch_model.bin");

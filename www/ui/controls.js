@@ -157,8 +157,16 @@ class Control {
       body.append(this.#slider.root);
     }
     body.append(field);
+    if (setting.key === 'model') body.append(this.#door());
     if (setting.key === 'seed') body.append(dice({ 'data-testid': 'dice', 'aria-label': 'Roll a random seed' }, (seed) => this.#take(String(seed))));
     return body;
+  }
+
+  /** Where one's own model comes in. */
+  #door() {
+    const door = element('button', { type: 'button', className: 'door', 'data-testid': 'model-own', title: 'Use a model of your own' }, 'Own…');
+    door.addEventListener('click', () => this.settings.emit('own', true));
+    return door;
   }
 
   /** Sets the largest number that the loaded model allows, and checks what the field holds again. @param {number} max */

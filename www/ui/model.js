@@ -18,10 +18,12 @@ export function showModel(page, session) {
     if (nameLine) nameLine.textContent = name;
     if (noteLine) noteLine.textContent = note;
     if (preview instanceof HTMLImageElement) {
-      preview.hidden = false;
+      const address = previewOf(model);
+      preview.hidden = !address;
       preview.onerror = () => (preview.hidden = true);
-      preview.src = previewOf(model);
-      if (poster instanceof HTMLImageElement && poster.src !== preview.src) poster.src = preview.src;
+      preview.src = address;
+      if (poster instanceof HTMLImageElement && poster.src !== preview.src) poster.src = address;
+      poster?.parentElement?.classList.toggle('without', !address);
     }
   };
   // Whoever opens it in a window of its own takes the settings along.

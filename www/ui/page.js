@@ -37,8 +37,8 @@ export class PageButton {
     try {
       const { siteOf } = await import('./export/site.js');
       const site = await siteOf(model, (done, total) => (this.said.textContent = `${done} of ${total} files`), running.signal);
-      download(site, `${model.id}-page.zip`);
-      this.said.textContent = `${model.id}-page.zip, ${megabytes(site.size)} MB: unpack it and copy the folder in it to any web host. Its README.md says how.`;
+      download(site, site.name);
+      this.said.textContent = `${site.name}, ${megabytes(site.size)} MB: unpack it and copy the folder in it to any web host. Its README.md says how.`;
     } catch (error) {
       this.said.textContent = running.signal.aborted ? '' : `The page could not be made (${oneLine(error)}).`;
     } finally {

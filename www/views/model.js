@@ -41,7 +41,7 @@ class ModelView {
     });
     this.runButton = parts.run;
     this.stopButton = parts.stop;
-    this.gallery = new Gallery(session.models, (id) => this.#choose(id));
+    this.gallery = new Gallery(session.models, (id) => this.#choose(id), () => session.settings.emit('own', true));
     this.kept = new KeptList(session);
     this.name = element('h3', { className: 'open-name', 'data-testid': 'model-open' });
     this.facts = element('dl', { className: 'facts', 'data-testid': 'model-facts' });

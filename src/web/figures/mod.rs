@@ -13,7 +13,7 @@ mod statistics;
 
 pub use classes::class_labels;
 pub use file::{from_safetensors, to_safetensors};
-pub use model::{proposed_scheduler, read_model};
+pub use model::{check_weights, network_needs, outline_model, proposed_scheduler, read_model};
 pub use nearest::nearest;
 pub use noises::{at, between, noise};
 pub use numbers::{beta_schedules, levels, run_numbers, weights};

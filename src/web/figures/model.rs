@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use js_sys::{Array, Object, Reflect, Uint8Array};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::model_files::{self, ModelFiles};
-use crate::web::values::object;
+use crate::model_files::{self, ModelFiles, Needs};
+use crate::unet::labels::ClassLabels;
+use crate::web::values::{object, plain_object};
 use crate::web::{WebError, js_error};
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -26,6 +28,36 @@ export interface ReadModel {
   /** What is worth knowing of how all of it was read, a sentence each. */
   notes: string[];
 }
+
+/** What `outline_model()` gives: all of a model but its weights. */
+export interface ModelOutline extends Omit<ReadModel, "weights"> {
+  /** Names of the files that hold the weights: one, or several shards. */
+  weights: string[];
+}
+
+/** What `network_needs()` gives. */
+export interface NetworkNeeds {
+  /** Trained numbers. */
+  parameters: number;
+  /** Multiply-adds of one step of one picture. */
+  multiply_adds: number;
+  /** Channels, height and width of a picture; null where config.json does not say how large pictures are. */
+  picture: [number, number, number] | null;
+  /** Classes of a conditional network, null of another one. */
+  classes: number | null;
+  /** Bytes at least that the weights and one picture's feature maps take as numbers of 32 bits. */
+  memory_f32: number;
+  /** The same as numbers of 16 bits. */
+  memory_f16: number;
+}
+
+/** The beginning of a file of weights. */
+export interface WeightsStart {
+  /** The first bytes, the header of the .safetensors file among them. */
+  start: Uint8Array;
+  /** Bytes of the whole file, where they are known. */
+  size?: number;
+}
 "#;
 
 #[wasm_bindgen]
@@ -36,6 +68,15 @@ extern "C" {
     /// TypeScript's `Record<string, Uint8Array>`.
     #[wasm_bindgen(typescript_type = "Record<string, Uint8Array>")]
     pub type JsModelFiles;
+    /// What `outline_model` gives.
+    #[wasm_bindgen(typescript_type = "ModelOutline | { wanted: string }")]
+    pub type JsOutline;
+    /// TypeScript's `NetworkNeeds`.
+    #[wasm_bindgen(typescript_type = "NetworkNeeds")]
+    pub type JsNeeds;
+    /// TypeScript's `WeightsStart[]`.
+    #[wasm_bindgen(typescript_type = "WeightsStart[]")]
+    pub type JsWeightsStarts;
 }
 
 /// The model in files by their names (paths with slashes, as a dropped folder has them), or in one .zip archive: a folder
@@ -48,15 +89,12 @@ pub fn read_model(files: &JsModelFiles) -> Result<JsReadModel, WebError> {
         .iter()
         .filter_map(|name| name.as_string())
         .collect();
-    let bytes = |name: &str| -> Option<Uint8Array> {
-        Reflect::get(files, &name.into()).ok()?.dyn_into().ok()
-    };
     let model = match &names[..] {
         [name] if name.to_ascii_lowercase().ends_with(".zip") => {
-            let archive = bytes(name).map(|bytes| bytes.to_vec());
+            let archive = bytes_of(files, name).map(|bytes| bytes.to_vec());
             model_files::read_zip(&archive.unwrap_or_default())
         }
-        _ => model_files::read(&names, &mut |name| match bytes(name) {
+        _ => model_files::read(&names, &mut |name| match bytes_of(files, name) {
             Some(bytes) => Ok(Cow::Owned(bytes.to_vec())),
             None => Err("expected a Uint8Array".into()),
         }),
@@ -64,28 +102,115 @@ pub fn read_model(files: &JsModelFiles) -> Result<JsReadModel, WebError> {
     Ok(given(model.map_err(js_error)?))
 }
 
+/// What is known of the model in files with these names before its weights are there. Where a file is needed that is not
+/// among `files` yet, its name comes back as `wanted`: add it, and ask again. Of a .safetensors file the first bytes will
+/// do, its header among them.
+#[wasm_bindgen]
+pub fn outline_model(names: Vec<String>, files: &JsModelFiles) -> Result<JsOutline, WebError> {
+    let files: &Object = files.unchecked_ref();
+    let mut wanted = None;
+    let outline = model_files::outline(&names, &mut |name| match bytes_of(files, name) {
+        Some(bytes) => Ok(Cow::Owned(bytes.to_vec())),
+        None => {
+            wanted = Some(name.to_string());
+            Err("not there yet".into())
+        }
+    });
+    if let Some(name) = wanted {
+        return Ok(object([("wanted", name.into())]).unchecked_into());
+    }
+    let outline = outline.map_err(js_error)?;
+    let weights: Array = outline.weights.iter().map(JsValue::from).collect();
+    let parts = parts(
+        outline.config,
+        outline.scheduler,
+        &outline.classes,
+        &outline.notes,
+    );
+    // Setting a property of a fresh object cannot fail.
+    let _ = Reflect::set(&parts, &"weights".into(), &weights);
+    Ok(parts.unchecked_into())
+}
+
+/// Whether weights that are announced like this are those of the network of this config.json, in one .safetensors file or
+/// in shards; what is worth knowing of how they will be read, a sentence each.
+#[wasm_bindgen]
+pub fn check_weights(config_json: &str, files: &JsWeightsStarts) -> Result<Vec<String>, WebError> {
+    let files: &Array = files.unchecked_ref();
+    let starts: Vec<(Vec<u8>, Option<u64>)> = files
+        .iter()
+        .map(|file| {
+            let file: Object = file.unchecked_into();
+            let start = bytes_of(&file, "start").map(|bytes| bytes.to_vec());
+            let size = Reflect::get(&file, &"size".into()).ok();
+            let size = size.and_then(|size| size.as_f64()).map(|size| size as u64);
+            (start.unwrap_or_default(), size)
+        })
+        .collect();
+    let starts: Vec<_> = (starts.iter())
+        .map(|(start, size)| (start.as_slice(), *size))
+        .collect();
+    model_files::fit(config_json, &starts).map_err(js_error)
+}
+
+/// What the network of this config.json needs of a computer.
+#[wasm_bindgen]
+pub fn network_needs(config_json: &str) -> Result<JsNeeds, WebError> {
+    #[derive(Serialize)]
+    struct Told {
+        parameters: usize,
+        multiply_adds: u64,
+        picture: Option<[usize; 3]>,
+        classes: Option<usize>,
+        memory_f32: u64,
+        memory_f16: u64,
+    }
+    let needs = Needs::of(config_json).map_err(js_error)?;
+    let told = Told {
+        parameters: needs.parameters,
+        multiply_adds: needs.multiply_adds,
+        picture: needs.picture,
+        classes: needs.classes,
+        memory_f32: needs.memory(4),
+        memory_f16: needs.memory(2),
+    };
+    Ok(plain_object(&told)?.unchecked_into())
+}
+
+/// The bytes that stand under `name`.
+fn bytes_of(files: &Object, name: &str) -> Option<Uint8Array> {
+    Reflect::get(files, &name.into()).ok()?.dyn_into().ok()
+}
+
 fn given(model: ModelFiles) -> JsReadModel {
-    let texts =
-        |list: &[String]| -> JsValue { list.iter().map(JsValue::from).collect::<Array>().into() };
-    let classes = &model.classes;
+    let parts = parts(model.config, model.scheduler, &model.classes, &model.notes);
+    let weights = Uint8Array::from(model.weights.as_slice());
+    // Setting a property of a fresh object cannot fail.
+    let _ = Reflect::set(&parts, &"weights".into(), &weights);
+    parts.unchecked_into()
+}
+
+/// All but the weights.
+fn parts(
+    config: String,
+    scheduler: Option<String>,
+    classes: &ClassLabels,
+    notes: &[String],
+) -> Object {
     let last = classes.iter().last().map_or(0, |(class, _)| class + 1);
     let names = (0..last).map(|class| classes.name(class).unwrap_or_default());
     let labels: Array = names.map(JsValue::from).collect();
+    let notes: Array = notes.iter().map(JsValue::from).collect();
     object([
-        ("config", model.config.into()),
-        (
-            "scheduler",
-            model.scheduler.map_or(JsValue::NULL, JsValue::from),
-        ),
-        ("weights", Uint8Array::from(model.weights.as_slice()).into()),
+        ("config", config.into()),
+        ("scheduler", scheduler.map_or(JsValue::NULL, JsValue::from)),
         ("labels", labels.into()),
         (
             "null_label",
             classes.null_class().map_or(JsValue::NULL, JsValue::from),
         ),
-        ("notes", texts(&model.notes)),
+        ("notes", notes.into()),
     ])
-    .unchecked_into()
 }
 
 /// The text of the scheduler_config.json to propose for a model that has none: linear betas from 0.0001 to 0.02 in 1000

@@ -7,7 +7,8 @@ const KEPT = 60_000;
 export function download(blob, name) {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = name;
+  // A model may be called by its address.
+  link.download = name.replace(/^https?:\/\/|[/\\:?]+/g, (part) => (part.includes('://') ? '' : '_'));
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), KEPT);
 }

@@ -118,7 +118,7 @@ async function entryOf({ id, name, path, note, credit, labels, nullLabel, sample
 
 /**
  * @param {Model} model @param {OnFile} onFile @param {AbortSignal} signal
- * @returns {Promise<Blob>} the zip, with all in a folder of the model's id
+ * @returns {Promise<File>} the zip, with all in a folder
  * @throws {Failure} when a file cannot be had
  */
 export async function siteOf(model, onFile, signal) {
@@ -148,5 +148,8 @@ export async function siteOf(model, onFile, signal) {
   page.set(SCRIPT, new Blob([figures.site_script(version, json, list.script)]));
   page.set('README.md', new Blob([made.readme]));
   signal.throwIfAborted();
-  return zip([...page].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, file]) => ({ name: `${model.id}/${path}`, file })));
+  // The id may be an address; this is none.
+  const [top] = made.paths;
+  const files = [...page].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, file]) => ({ name: top + path, file }));
+  return new File([await zip(files)], `${top.slice(0, -1)}-page.zip`, { type: 'application/zip' });
 }

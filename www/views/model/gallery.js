@@ -9,10 +9,19 @@ import { element } from '../../ui/dom.js';
 export class Gallery {
   /** @type {Map<string, {radio: HTMLInputElement, size: HTMLElement, state: HTMLElement}>} by the model's id */
   #entries = new Map();
+  /** @type {HTMLButtonElement} */
+  #own;
 
-  /** @param {Model[]} models @param {(id: string) => void} onOpen  hears of a hand that opens one */
-  constructor(models, onOpen) {
+  /**
+   * @param {Model[]} models @param {(id: string) => void} onOpen  hears of a hand that opens one
+   * @param {() => void} onOwn  hears of a hand that wants to bring one along
+   */
+  constructor(models, onOpen, onOwn) {
     this.onOpen = onOpen;
+    this.#own = element('button', { type: 'button', className: 'own-card', 'data-testid': 'model-own-card' },
+      element('span', { className: 'plus', 'aria-hidden': 'true' }), element('span', { className: 'model-name' }, 'Your own model'),
+      element('span', { className: 'quiet' }, 'Files, a folder, a zip or a link; or drop it anywhere'));
+    this.#own.addEventListener('click', onOwn);
     this.root = element('fieldset', { className: 'gallery' });
     this.list(models);
   }
@@ -20,7 +29,7 @@ export class Gallery {
   /** @param {Model[]} models */
   list(models) {
     this.#entries.clear();
-    this.root.replaceChildren(element('legend', { className: 'unseen' }, 'Models'), ...models.map((model) => this.#card(model)));
+    this.root.replaceChildren(element('legend', { className: 'unseen' }, 'Models'), ...models.map((model) => this.#card(model)), this.#own);
   }
 
   /** @param {Model} model */
@@ -28,9 +37,7 @@ export class Gallery {
     const { id, name, note } = model;
     const radio = element('input', { type: 'radio', name: 'model-open', value: id, 'data-testid': `model-option-${id}` });
     radio.addEventListener('change', () => this.onOpen(id));
-    const picture = element('img', { alt: `Pictures that ${name} made`, width: 266, height: 266, decoding: 'async' });
-    picture.addEventListener('error', () => picture.classList.add('missing'));
-    picture.src = previewOf(model);
+    const picture = previewOf(model) ? this.#picture(model) : element('span', { className: 'no-picture quiet' }, 'No pictures yet');
     const size = element('span', { className: 'size' });
     const state = element('span', { className: 'state-of' });
     this.#entries.set(id, { radio, size, state });
@@ -38,6 +45,14 @@ export class Gallery {
       element('span', { className: 'words' },
         element('span', { className: 'model-name' }, radio, name), element('span', { className: 'quiet' }, note),
         element('span', { className: 'meta' }, size, state)));
+  }
+
+  /** @param {Model} model */
+  #picture(model) {
+    const picture = element('img', { alt: `Pictures that ${model.name} made`, width: 266, height: 266, decoding: 'async' });
+    picture.addEventListener('error', () => picture.classList.add('missing'));
+    picture.src = previewOf(model);
+    return picture;
   }
 
   /** @param {string} id  of the one that is open */

@@ -62,7 +62,7 @@ export class KeptList {
     return element('li', {}, element('span', { className: 'of' }, name), element('span', { className: 'size' }, sizeOf(bytes)), button);
   }
 
-  /** One that was trained here, and is nowhere else. @param {import('../../models.js').Model} model */
+  /** One of the visitor's own. @param {import('../../models.js').Model} model */
   #ownEntry(model) {
     const { name, own } = model;
     const button = element('button', { type: 'button', 'data-testid': 'model-delete-own', 'aria-label': `Delete ${name}` }, 'Delete');
@@ -70,9 +70,9 @@ export class KeptList {
       await deleteOwn(model, this.session);
       await this.look();
       this.total.focus();
-      this.said.textContent = `${name} is deleted; nobody else has it.`;
+      this.said.textContent = own?.origin ? `${name} is deleted.` : `${name} is deleted; nobody else has it.`;
     });
-    return element('li', {}, element('span', { className: 'of' }, `${name}, trained here`), element('span', { className: 'size' }, sizeOf(own?.bytes ?? 0)), button);
+    return element('li', {}, element('span', { className: 'of' }, `${name}, ${own?.origin ? `from ${own.origin}` : 'trained here'}`), element('span', { className: 'size' }, sizeOf(own?.bytes ?? 0)), button);
   }
 
   /** @param {string|null} url  null for all of them */

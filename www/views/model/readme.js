@@ -32,6 +32,12 @@ function instead(sentence, file) {
  * @throws only where `signal` has said so
  */
 export async function readReadme(model, signal) {
+  if (model.own?.origin) {
+    const line = element('p', { className: 'quiet' }, 'It was brought along, without a card: who made it from which pictures, and under which licence, whoever handed it out will say.');
+    // A model of the hub is called by its name there, others from elsewhere by their address.
+    if (model.id.includes('/')) line.append(' ', element('a', { href: new URL(model.id, 'https://huggingface.co/').href, rel: 'noreferrer', target: '_blank' }, 'Where it is from'), '.');
+    return [element('p', {}, model.note), line];
+  }
   if (model.own) return [element('p', {}, model.note), element('p', { className: 'quiet' }, 'It was trained in this browser, which alone has it. The view Train hands out its files while its run is there, and can start another one from it.')];
   const file = fileOf(model);
   let text;

@@ -1,0 +1,46 @@
+//! What a network needs of a computer, told by its `config.json` alone.
+
+use super::ModelError;
+use crate::engine::plan::Plan;
+use crate::unet::config::UnetConfig;
+
+/// What one picture at a time takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Trained numbers.
+    pub parameters: usize,
+    /// Multiply-adds of one step of one picture.
+    pub multiply_adds: u64,
+    /// Numbers of feature maps that are alive at once in a step of one picture.
+    pub features: usize,
+    /// Channels, height and width of a picture; `None` where `config.json` does not say how large pictures are.
+    pub picture: Option<[usize; 3]>,
+    /// Classes of a conditional network.
+    pub classes: Option<usize>,
+}
+
+impl Needs {
+    /// Those of the network of `config`, the text of its `config.json`, at its own size, or the smallest it takes.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] and [`ModelError::Network`].
+    pub fn of(config: &str) -> Result<Self, ModelError> {
+        let config = UnetConfig::from_json(config)?;
+        let size = config.sample_size.unwrap_or(config.smallest_size());
+        let plan = Plan::new(&config, size).map_err(ModelError::Network)?;
+        let picture = |[height, width]: [usize; 2]| [config.out_channels, height, width];
+        Ok(Self {
+            parameters: plan.parameters(),
+            multiply_adds: plan.multiply_adds(),
+            features: plan.arena,
+            picture: config.sample_size.map(picture),
+            classes: config.num_class_embeds,
+        })
+    }
+
+    /// Bytes at least on a device that keeps numbers in `bytes` bytes: the weights and one picture's feature maps.
+    pub fn memory(&self, bytes: u64) -> u64 {
+        let numbers = (self.parameters as u64).saturating_add(self.features as u64);
+        numbers.saturating_mul(bytes)
+    }
+}
