@@ -3,7 +3,7 @@
 // serves nobody who calls it by another name than this machine's own.
 
 import { createReadStream } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { spawn } from 'node:child_process';
 import { extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
@@ -47,6 +47,18 @@ const COMPRESSIBLE = /^(text\/|image\/svg|application\/(json|manifest|wasm))/;
 function reply(response, status, text, headers = {}) {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache', ...headers });
   response.end(`${text}\n`);
+}
+
+/**
+ * The list of a page's files, which a site has in its sw.js, of the repository: the page makes pages of models by it, and
+ * without a line in index.html it is no service worker.
+ * @param {string} root @returns {Promise<string|null>} null for any other folder
+ */
+async function listOfPage(root) {
+  const code = await readFile(join(root, 'www/sw.js'), 'utf8').catch(() => null);
+  if (code === null) return null;
+  const { workerOf } = await import('./site.mjs');
+  return (await workerOf(root, code)).script;
 }
 
 /** Names of this machine. A foreign name that leads here is a page that wants to read what is served (DNS rebinding). */
@@ -127,7 +139,12 @@ async function answer(request, response, root, base, headers, gzip) {
   } else if (path.endsWith('/')) {
     return missing();
   }
-  if (!file || !info || !info.isFile()) return missing();
+  if (!file || !info || !info.isFile()) {
+    const script = segments.join('/') === 'sw.js' ? await listOfPage(root) : null;
+    if (script === null) return missing();
+    response.writeHead(200, { 'Content-Type': TYPES['.js'], 'Cache-Control': 'no-cache', ...headers });
+    return response.end(script);
+  }
 
   // A rebuilt pkg/ must not meet an old page: browsers ask every time, and are told when nothing changed.
   const { size } = info;

@@ -82,6 +82,25 @@ async function makeRoom(out) {
 }
 
 /**
+ * The service worker of the page in a folder, with the list of its files before it.
+ * @param {string} folder @param {string} code  of the worker
+ */
+export async function workerOf(folder, code) {
+  /** @type {Record<string, string>} */
+  const files = {};
+  /** @type {string[]} */
+  const others = [];
+  const paths = await Promise.all(PARTS.map(async (part) => (part.includes('.') ? [part] : (await filesUnder(join(folder, part))).map((path) => `${part}/${path}`))));
+  for (const path of paths.flat().sort()) {
+    if (path === WORKER || path.split('/').some((name) => name.startsWith('.'))) continue;
+    if (keeps(path)) files[path === 'index.html' ? './' : path] = checksum(await readFile(join(folder, path)));
+    else others.push(path);
+  }
+  const version = createHash('sha256').update(JSON.stringify(files)).update(code).digest('hex').slice(0, 16);
+  return { version, files, script: `self.SITE = ${JSON.stringify({ version, files, later: LATER, others })};\n${code}` };
+}
+
+/**
  * @param {string} out  a new folder, or one that this made before
  * @param {{url?: string, root?: string, plain?: boolean}} [options]  where it will be published; where the page is; whether
  *   its scripts and style sheets stay as they are
@@ -101,14 +120,8 @@ export async function makeSite(out, { url, root = ROOT, plain = false } = {}) {
   const shrink = plain ? null : await findShrink();
   if (shrink) await shrinkAll(folder, shrink);
 
-  /** @type {Record<string, string>} */
-  const files = {};
-  for (const path of await filesUnder(folder)) {
-    if (keeps(path)) files[path === 'index.html' ? './' : path] = checksum(await readFile(join(folder, path)));
-  }
-  const code = await readFile(join(root, WORKER), 'utf8');
-  const version = createHash('sha256').update(JSON.stringify(files)).update(code).digest('hex').slice(0, 16);
-  await writeFile(join(folder, 'sw.js'), `self.SITE = ${JSON.stringify({ version, files, later: LATER })};\n${code}`);
+  const { version, files, script } = await workerOf(folder, await readFile(join(root, WORKER), 'utf8'));
+  await writeFile(join(folder, 'sw.js'), script);
   return { version, files, small: shrink !== null };
 }
 

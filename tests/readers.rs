@@ -2,6 +2,8 @@
 //! make a reader panic, ask for absurd memory or say more than a line.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "readers/archive.rs"]
+mod archive;
 #[path = "maths/dice.rs"]
 mod dice;
 #[path = "readers/fuzz.rs"]

@@ -19,6 +19,7 @@ import { brief, shorten } from './engine/errors.js';
  * @typedef {object} Own  a model that this browser keeps
  * @property {import('./engine/client.js').OwnFiles} files
  * @property {string} preview  address of a picture, empty where there is none
+ * @property {Blob|null} picture  the same, a PNG
  * @property {number} bytes  of the weights
  * @property {string} [classLabels]  the text of class_labels.json, of one with classes
  * @property {string} [origin]  where it was brought from, as people read it; none where it was trained here

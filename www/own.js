@@ -37,7 +37,7 @@ export function modelOf({ id, name, note, config, scheduler, weights, preview, l
     id, name, note, path: `own/${id}/`,
     ...(labels && { labels }),
     ...(nullLabel !== undefined && { nullLabel }),
-    own: { files: { config, scheduler, weights }, preview: address, bytes: weights.size, ...(classLabels && { classLabels }), ...(origin && { origin }) },
+    own: { files: { config, scheduler, weights }, preview: address, picture: preview, bytes: weights.size, ...(classLabels && { classLabels }), ...(origin && { origin }) },
   };
 }
 

@@ -77,7 +77,7 @@ const OTHERS: [&str; 9] = [
 ];
 
 /// The folder of `name`, with a slash at its end where there is one.
-fn folder(name: &str) -> &str {
+pub fn folder(name: &str) -> &str {
     &name[..name.rfind('/').map_or(0, |at| at + 1)]
 }
 
@@ -93,12 +93,67 @@ fn last(folder: &str) -> &str {
 /// [`LayoutError`] says what is missing.
 pub fn choose<'a>(names: &[&'a str]) -> Result<Layout<'a>, LayoutError> {
     let mut notes = Vec::new();
-    let there = |folder: &str, name: &str| {
+    let config = config(names, &mut notes)?;
+    let home = folder(config);
+    let near = |name: &str| near(names, home, name);
+    let weights = weights(names, home, &mut notes).ok_or_else(|| LayoutError::NoWeights {
+        folder: brief(home),
+    })?;
+    Ok(Layout {
+        config,
+        scheduler: near(SCHEDULER),
+        weights,
+        labels: near("class_labels.json"),
+        index: near("model_index.json"),
+        notes,
+    })
+}
+
+const SCHEDULER: &str = "scheduler_config.json";
+
+/// `scheduler_config.json` among files with these `names`, also where there is no network beside it.
+///
+/// # Errors
+/// [`LayoutError::Several`] where it is not plain which one.
+pub fn scheduler<'a>(names: &[&'a str]) -> Result<Option<&'a str>, LayoutError> {
+    match config(names, &mut Vec::new()) {
+        Ok(config) => Ok(near(names, folder(config), SCHEDULER)),
+        Err(LayoutError::NoConfig) => {
+            let mut found: Vec<&str> = names
+                .iter()
+                .copied()
+                .filter(|name| name[folder(name).len()..] == *SCHEDULER)
+                .collect();
+            found.sort_unstable_by_key(|name| name.matches('/').count());
+            Ok(found.first().copied())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The file `name` that belongs to the network in the folder `home`: beside it, in `scheduler/`, or above.
+pub fn near<'a>(names: &[&'a str], home: &str, name: &str) -> Option<&'a str> {
+    let up = folder(home.trim_end_matches('/'));
+    let around = [
+        home.to_string(),
+        format!("{home}scheduler/"),
+        format!("{up}scheduler/"),
+        up.to_string(),
+    ];
+    around.iter().find_map(|folder| {
         names
             .iter()
             .copied()
-            .find(|found| found.strip_prefix(folder) == Some(name))
-    };
+            .find(|found| found.strip_prefix(folder.as_str()) == Some(name))
+    })
+}
+
+/// `config.json` of the network among files with these `names`, whether or not it has weights. What was chosen among
+/// several is put into `notes`.
+///
+/// # Errors
+/// [`LayoutError`]: none, or more than one.
+pub fn config<'a>(names: &[&'a str], notes: &mut Vec<String>) -> Result<&'a str, LayoutError> {
     // What is better comes first: averaged weights, the network of a pipeline, a folder of its own; and what is less deep.
     let mut configs: Vec<(usize, usize, &str)> = names
         .iter()
@@ -127,26 +182,7 @@ pub fn choose<'a>(names: &[&'a str]) -> Result<Layout<'a>, LayoutError> {
     if rank == 0 && configs.iter().any(|(rank, ..)| *rank == 1) {
         notes.push("of unet/ and unet_ema/ the averaged weights, unet_ema/, are taken".to_string());
     }
-    let home = folder(config);
-    let up = folder(home.trim_end_matches('/'));
-    let around = [
-        home.to_string(),
-        format!("{home}scheduler/"),
-        format!("{up}scheduler/"),
-        up.to_string(),
-    ];
-    let near = |name: &str| around.iter().find_map(|folder| there(folder, name));
-    let weights = weights(names, home, &mut notes).ok_or_else(|| LayoutError::NoWeights {
-        folder: brief(home),
-    })?;
-    Ok(Layout {
-        config,
-        scheduler: near("scheduler_config.json"),
-        weights,
-        labels: near("class_labels.json"),
-        index: near("model_index.json"),
-        notes,
-    })
+    Ok(config)
 }
 
 /// The best of the weights in the folder `home`: safetensors before PyTorch's own files, whole numbers of bits before

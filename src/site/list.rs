@@ -42,6 +42,7 @@ struct List<'a> {
     version: &'a str,
     files: &'a Files,
     later: &'a [String],
+    others: &'a [String],
 }
 
 impl Rules {
@@ -67,16 +68,18 @@ impl Rules {
         bytes
     }
 
-    /// `sw.js`: `code` with the list before it. `version` is the beginning of the SHA-256 of [`Self::of_version`], in 16
+    /// `sw.js`: `code` with the list before it, which also names `others`, in their order: files of the site that are not
+    /// kept, so that the page knows all that it consists of. `version` is the beginning of the SHA-256 of [`Self::of_version`], in 16
     /// hexadecimal digits.
     ///
     /// # Panics
     /// Never: texts by texts are JSON.
-    pub fn script(&self, version: &str, files: &Files, code: &str) -> String {
+    pub fn script(&self, version: &str, files: &Files, others: &[String], code: &str) -> String {
         let list = List {
             version,
             files,
             later: &self.later,
+            others,
         };
         let list = serde_json::to_string(&list).expect("texts by texts");
         format!("{START}{list};\n{code}")

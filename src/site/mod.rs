@@ -8,6 +8,7 @@ pub mod index;
 pub mod list;
 pub mod models;
 pub mod space;
+pub mod texts;
 
 /// Why a page cannot be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod animate;
+#[path = "../readers/archive.rs"]
+mod archive;
 mod classes;
 mod compare;
 mod dissect;
@@ -9,6 +11,7 @@ mod examples;
 mod files;
 mod interpolate;
 mod invert;
+mod layouts;
 mod mix;
 mod nearest;
 mod pictures;

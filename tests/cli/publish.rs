@@ -9,6 +9,7 @@ use ddim_web::unet::config::UnetConfig;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
+use super::archive::zip_of;
 use super::rule;
 use super::support::{Folder, size_of_png};
 
@@ -373,4 +374,41 @@ fn a_page_of_another_version_is_named() {
         "index.html: expected <h1>, found none",
     );
     assert!(!folder.path("out").exists());
+}
+
+#[test]
+fn an_archive_is_published_with_what_belongs_to_it_and_how_it_was_read_is_told() {
+    let folder = folder("publish-archive");
+    let layouts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/layouts");
+    let entry =
+        |name: &str, to: &str| (format!("Cats/{to}"), fs::read(layouts.join(name)).unwrap());
+    let halves = "unet/diffusion_pytorch_model.fp16.safetensors";
+    let files = [
+        entry("fp16/unet/config.json", "unet/config.json"),
+        entry(
+            "fp16/scheduler/scheduler_config.json",
+            "scheduler/scheduler_config.json",
+        ),
+        entry(&format!("fp16/{halves}"), halves),
+        ("Cats/README.md".to_string(), b"# All about cats".to_vec()),
+    ];
+    fs::write(folder.path("Cats.zip"), zip_of(&files, true)).unwrap();
+    let output = publish(&folder, &["Cats.zip", "out"]);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("Cats: the weights are those in diffusion_pytorch_model.fp16.safetensors"),
+        "{said}"
+    );
+    let model = folder.path("out/www/models/cats");
+    assert_eq!(
+        fs::read(model.join("README.md")).unwrap(),
+        b"# All about cats"
+    );
+    assert_eq!(fs::read(model.join(WEIGHTS)).unwrap(), files[2].1);
+    assert!(
+        fs::read_to_string(folder.path("out/index.html"))
+            .unwrap()
+            .contains("<h1>Cats</h1>")
+    );
 }

@@ -5,12 +5,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { crc32 } from 'node:zlib';
 
 import { wordsOn } from '../../www/views/train/heart.js';
 import { newNetwork, shapeOf, stepsFor } from '../../www/views/train/plan.js';
+import { ROOT } from './demo.mjs';
 import { open } from './helpers.mjs';
 import { GIF, file, png } from './pictures.mjs';
+import { ddimWeb } from './program.mjs';
+import { isPublished, unzipped } from './zips.mjs';
 
 /** @typedef {import('./demo.mjs').Demo} Demo */
 
@@ -54,22 +56,6 @@ const pixels = (demo, testId = 'train-canvas') =>
 async function reload(demo) {
   await demo.page.reload();
   await demo.until('ready');
-}
-
-/** The files of a zip, by name. @param {Buffer} bytes @returns {Map<string, Buffer>} */
-function unzipped(bytes) {
-  const end = bytes.length - 22;
-  assert.equal(bytes.readUInt32LE(end), 0x06054b50);
-  const files = new Map();
-  for (let at = bytes.readUInt32LE(end + 16), i = bytes.readUInt16LE(end + 10); i > 0; i--) {
-    const [size, length, local] = [bytes.readUInt32LE(at + 24), bytes.readUInt16LE(at + 28), bytes.readUInt32LE(at + 42)];
-    const body = bytes.subarray(local + 30 + length, local + 30 + length + size);
-    const name = bytes.toString('utf8', at + 46, at + 46 + length);
-    assert.equal(bytes.readUInt32LE(at + 16), crc32(body), name);
-    files.set(name, body);
-    at += 46 + length;
-  }
-  return files;
 }
 
 test('the rule by which a run stops, the network that it begins with, and what is said of copies', () => {
@@ -172,6 +158,22 @@ test('the model is used, downloaded as three files in a zip, and deleted', async
     if (name.endsWith('config.json')) JSON.parse(body.toString('utf8'));
     else assert.ok(body.readBigUInt64LE(0) < 100_000n, 'the header of a .safetensors file');
   }
+
+  // As a page it is what `ddim-web publish` makes of these files, with the same pictures and the same words.
+  const [page] = await Promise.all([demo.page.waitForEvent('download'), demo.get('train-page').click()]);
+  assert.equal(page.suggestedFilename(), 'mine-page.zip');
+  const zip = await readFile(await page.path());
+  const made = unzipped(zip);
+  const folder = await mkdtemp(join(tmpdir(), 'mine-'));
+  t.after(() => rm(folder, { recursive: true }));
+  await mkdir(join(folder, 'mine'));
+  for (const [name, body] of files) await writeFile(join(folder, name), body);
+  await writeFile(join(folder, 'mine/preview.png'), made.get('mine/www/models/mine/preview.png') ?? '');
+  const [{ note }] = JSON.parse(made.get('mine/www/models/index.json')?.toString() ?? '');
+  assert.match(note, /^Trained in this browser: 2 steps on 5 pictures/);
+  await writeFile(join(folder, 'index.json'), JSON.stringify([{ id: 'mine', name: 'Mine, 8×8', path: 'mine/', note }]));
+  await ddimWeb('publish', '--quiet', join(folder, 'mine'), join(folder, 'site'), '--page', ROOT);
+  await isPublished(demo.page, zip, 'mine/', join(folder, 'site'), true);
 
   await demo.get('train-use').click();
   await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');

@@ -4,6 +4,7 @@
 // says to a listener.
 
 import { Failure, isOfDevice, oneLine } from './errors.js';
+import { host } from './host.js';
 import { openWith } from './package.js';
 import { Joiner, concatenate, split, workersFor } from './pool.js';
 import { Remote } from './remote.js';
@@ -27,9 +28,9 @@ import { WEIGHTS_FILE, fetchJsonText, fetchWeights } from './weights.js';
  * @property {Blob} weights  a .safetensors file
  *
  * @typedef {object} Choice  how a model is loaded
- * @property {'auto'|'webgpu'|'cpu'} device
- * @property {'plan'|'burn'} engine
- * @property {'f32'|'f16'} storage
+ * @property {'auto'|'webgpu'|'cpu'} [device]  default auto: the graphics card where there is one
+ * @property {'plan'|'burn'} [engine]  default plan
+ * @property {'f32'|'f16'} [storage]  of the network's numbers on the graphics card; default f32
  * @property {Record<string, string>} [sha256]  by the name of a file, what it is known by: SHA-256, 64 hexadecimal digits
  *
  * @typedef {{type: 'started', total: number, workers: number}} Started
@@ -146,11 +147,11 @@ export class Client {
   /**
    * Loads a model, once.
    * @param {URL|OwnFiles} source  a folder with config.json, scheduler_config.json and diffusion_pytorch_model.safetensors, or these files
-   * @param {Choice} choice
+   * @param {Choice} [choice]
    * @returns {Promise<Loaded>}
    * @throws {Failure}
    */
-  async load(source, choice) {
+  async load(source, choice = {}) {
     try {
       return await this.#load(source, choice);
     } catch (error) {
@@ -160,7 +161,7 @@ export class Client {
   }
 
   /** @param {URL|OwnFiles} source @param {Choice} choice */
-  async #load(source, { device, engine, storage, sha256 }) {
+  async #load(source, { device = 'auto', engine = 'plan', storage = 'f32', sha256 }) {
     const { signal } = this.#downloads;
     const bytes = byteCounter(this.listener);
     const [first] = this.#workers;
@@ -326,7 +327,7 @@ export class Client {
    * @returns {Promise<Remote[]>} those that a run of so many pictures is spread over, which have the least to do
    */
   async #workersFor(batch) {
-    const cores = this.#device === 'cpu' ? navigator.hardwareConcurrency : 1;
+    const cores = this.#device === 'cpu' ? host.cores() : 1;
     // Room for the other runs, too.
     const wanted = workersFor(batch + this.#underWay - 1, cores);
     const grown = this.#growing.then(() => this.#grow(wanted));

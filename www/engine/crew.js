@@ -4,7 +4,8 @@
 import { Failure } from './errors.js';
 import { Requests } from './requests.js';
 
-const SCRIPT = new URL('./trainer-worker.js', import.meta.url);
+/** @type {import('./requests.js').Script} */
+const SCRIPT = { name: 'trainer-worker.js', start: () => new Worker(new URL('./trainer-worker.js', import.meta.url), { type: 'module' }) };
 
 /** The owner, as the page sees it. */
 export class Crew extends Requests {

@@ -27,13 +27,31 @@ export function simdSupport() {
 /** @type {Map<string, WebAssembly.Module>} by address */
 const compiled = new Map();
 
-/** @param {string} folder  in pkg/ @returns {Files} */
-function filesOf(folder) {
-  const url = new URL(`../../pkg/${folder}`, import.meta.url);
-  return { script: new URL('ddim_web.js', url), wasm: new URL('ddim_web_bg.wasm', url) };
-}
+// Addresses are written out: only such are found by bundlers.
 
-function needSimd() {
+const CPU = {
+  script: new URL('../../pkg/cpu/ddim_web.js', import.meta.url),
+  wasm: new URL('../../pkg/cpu/ddim_web_bg.wasm', import.meta.url),
+};
+
+const CPU_RELAXED = {
+  script: new URL('../../pkg/cpu/relaxed/ddim_web.js', import.meta.url),
+  wasm: new URL('../../pkg/cpu/relaxed/ddim_web_bg.wasm', import.meta.url),
+};
+
+const WEBGPU = {
+  script: new URL('../../pkg/webgpu/ddim_web.js', import.meta.url),
+  wasm: new URL('../../pkg/webgpu/ddim_web_bg.wasm', import.meta.url),
+};
+
+/** Not so that one: large, and for comparison alone, it is not in npm's package. */
+const BURN = {
+  script: new URL('../burn/ddim_web.js', CPU.script),
+  wasm: new URL('../burn/ddim_web_bg.wasm', CPU.script),
+};
+
+/** @throws {Failure} when this browser cannot run any of them */
+export function needSimd() {
   const support = simdSupport();
   if (!support.simd) {
     throw new Failure(
@@ -45,15 +63,13 @@ function needSimd() {
 }
 
 /**
- * @param {'plan'|'burn'|'training'} what  an engine, or training with the first
+ * @param {'plan'|'burn'} engine
  * @returns {{cpu: Files, webgpu: Files}} the package for each device
  * @throws {Failure} when this browser cannot run any of them
  */
-export function packagesFor(what) {
+function packagesFor(engine) {
   const { relaxed } = needSimd();
-  if (what === 'burn') return { cpu: filesOf('burn/'), webgpu: filesOf('burn/') };
-  const folder = what === 'training' ? 'training/' : '';
-  return { cpu: filesOf(`${folder}cpu/${relaxed ? 'relaxed/' : ''}`), webgpu: filesOf(`${folder}webgpu/`) };
+  return engine === 'burn' ? { cpu: BURN, webgpu: BURN } : { cpu: relaxed ? CPU_RELAXED : CPU, webgpu: WEBGPU };
 }
 
 /**

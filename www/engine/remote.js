@@ -62,7 +62,7 @@ import { Requests } from './requests.js';
 export class Remote extends Requests {
   /** @param {(event: Remark) => void} listener  hears what belongs to no request */
   constructor(listener) {
-    super(new URL('./worker.js', import.meta.url), listener);
+    super({ name: 'worker.js', start: () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }) }, listener);
   }
 
   /**

@@ -3,11 +3,18 @@
 // a worker that somebody else started speaks to it in the same way.
 
 import { Failure, oneLine } from './errors.js';
+import { host } from './host.js';
 
-/** @param {URL} script @throws {Failure} where the browser has none, or allows none here */
-function startWorker(script) {
+/**
+ * @typedef {object} Script  a worker's
+ * @property {string} name  in this folder
+ * @property {() => Worker} start  in a page: with its address written out there, which is how bundlers find it
+ */
+
+/** @param {Script} script @throws {Failure} where the browser has none, or allows none here */
+function startWorker({ name, start }) {
   try {
-    return new Worker(script, { type: 'module' });
+    return host.startWorker ? host.startWorker(name) : start();
   } catch (error) {
     throw new Failure('browser', `This browser starts no workers here, and the network runs in one (${oneLine(error)}); please allow them or use a current Chrome, Edge, Firefox or Safari.`);
   }
@@ -23,7 +30,7 @@ export class Requests {
   #end = null;
 
   /**
-   * @param {URL|MessagePort} to  the script of a worker that is started here, or a port to one that has been
+   * @param {Script|MessagePort} to  the script of a worker that is started here, or a port to one that has been
    * @param {(event: any) => void} [listener]  hears what belongs to no request
    */
   constructor(to, listener = () => {}) {

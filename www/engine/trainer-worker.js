@@ -19,6 +19,7 @@
 
 import { chooseDevice, findAdapter } from './device.js';
 import { Failure, lastWords, oneLine } from './errors.js';
+import { host } from './host.js';
 import { otherMessages } from './messages.js';
 import { workersFor } from './pool.js';
 import { Requests } from './requests.js';
@@ -86,7 +87,7 @@ async function begin(request) {
   const { script, module, device, workers, checkpoint } = request;
   const options = { ...request.options, device };
   /** @type {Package} */
-  const wasm = await import(script).catch(refuseToStart);
+  const wasm = await import(/* webpackIgnore: true */ /* @vite-ignore */ script).catch(refuseToStart);
   await wasm.default({ module_or_path: module }).catch(refuseToStart);
   // A panic never settles the promise that waits for it.
   wasm.on_panic((message) => crash('crash', message));
@@ -94,7 +95,7 @@ async function begin(request) {
   const info = trainer.info();
   ({ step: done, steps } = info);
   if (info.device === 'cpu') {
-    const most = workersFor(info.batch, navigator.hardwareConcurrency);
+    const most = workersFor(info.batch, host.cores());
     await findHelp(request, Math.min(workers ?? most, info.batch) - 1);
   }
   return { ...info, workers: helpers.length + 1 };

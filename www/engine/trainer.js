@@ -2,8 +2,9 @@
 
 import { Crew } from './crew.js';
 import { Failure, isOfDevice, oneLine } from './errors.js';
-import { fetchModule, openWith, packagesFor } from './package.js';
+import { fetchModule, openWith } from './package.js';
 import { Remote } from './remote.js';
+import { trainingPackages } from './training-package.js';
 
 /**
  * @typedef {import('../../pkg/training/ddim_web.js').TrainingInfo} Info
@@ -134,7 +135,7 @@ async function begin(message, wanted = 'auto', listener = () => {}) {
 
 /** Has a worker make the run, with the package of its device. @param {Crew} worker @param {'webgpu'|'cpu'} device @param {object} message */
 async function load(worker, device, message) {
-  const { script, wasm } = packagesFor('training')[device];
+  const { script, wasm } = trainingPackages()[device];
   const module = await fetchModule(wasm, (loaded, total) => worker.listener({ type: 'bytes', loaded, total }));
   return worker.request({ ...message, device, script: script.href, module }).answer;
 }

@@ -3,6 +3,7 @@
 // any number of workers can read without a copy of it being made for them here.
 
 import { Failure } from './errors.js';
+import { host } from './host.js';
 
 const CACHE = 'ddim-web-weights';
 
@@ -30,9 +31,9 @@ async function fetchOrSay(url, init) {
   const onViolation = (/** @type {SecurityPolicyViolationEvent} */ { blockedURI, disposition }) => {
     if (disposition === 'enforce' && blockedURI && url.href.startsWith(blockedURI)) forbidden = true;
   };
-  addEventListener('securitypolicyviolation', onViolation);
+  globalThis.addEventListener?.('securitypolicyviolation', onViolation);
   try {
-    return await fetch(url, init);
+    return await host.fetch(url, init);
   } catch {
     // The event may come after the failure.
     await new Promise((resolve) => setTimeout(resolve));
@@ -40,7 +41,7 @@ async function fetchOrSay(url, init) {
     if (!forbidden) throw new Failure('download', `${failed}; check the connection and try again.`);
     throw new Failure('download', `${failed}: the policy of this page (Content-Security-Policy, connect-src) does not allow the address ${url.href}, or where it leads.`);
   } finally {
-    removeEventListener('securitypolicyviolation', onViolation);
+    globalThis.removeEventListener?.('securitypolicyviolation', onViolation);
   }
 }
 
@@ -144,7 +145,7 @@ async function openCache() {
 async function isCurrent(copy, url, signal) {
   let head;
   try {
-    head = await fetch(url, { method: 'HEAD', cache: 'no-cache', signal });
+    head = await host.fetch(url, { method: 'HEAD', cache: 'no-cache', signal });
   } catch {
     return true; // offline: the copy is all there is
   }
@@ -217,7 +218,7 @@ export async function sizeOfWeights(url, signal) {
   const copy = await (await openCache())?.match(url).catch(() => undefined);
   if (copy) return bytesOf(copy) || null;
   try {
-    const head = await fetch(url, { method: 'HEAD', signal });
+    const head = await host.fetch(url, { method: 'HEAD', signal });
     return head.ok ? totalBytes(head) || null : null;
   } catch {
     return null;
@@ -236,7 +237,7 @@ async function sayWhatIsBeside(failure, url, signal) {
   if (!(failure instanceof Failure) || !failure.message.includes('(HTTP 404)')) throw failure;
   for (const form of FORMS) {
     const other = new URL(url.pathname.replace(/\.safetensors$/, form), url);
-    const head = await fetch(other, { method: 'HEAD', signal }).catch(() => undefined);
+    const head = await host.fetch(other, { method: 'HEAD', signal }).catch(() => undefined);
     if (head?.ok && !head.headers.get('content-type')?.includes('text/html')) {
       throw new Failure('download', `${failure.message} ${nameOf(other)} is beside it: save the model as one file, without a variant and with safe_serialization=True.`);
     }

@@ -71,7 +71,8 @@ async function open(request) {
   ({ wanted } = request);
   const found = await findAdapter(wanted.device, navigator.gpu, wanted.engine);
   choice = chooseDevice(wanted.device, found);
-  importing = import(request.scripts[choice.device]);
+  // The package is one file, which bundlers copy as it is.
+  importing = import(/* webpackIgnore: true */ /* @vite-ignore */ request.scripts[choice.device]);
   // Whoever waits for it hears of it.
   importing.catch(() => {});
   explain();

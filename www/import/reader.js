@@ -57,7 +57,7 @@ export class Reader {
   /** @param {object} message @returns {Promise<any>} */
   #ask(message) {
     this.signal.throwIfAborted();
-    this.#worker ??= new Requests(new URL('./worker.js', import.meta.url), () => {});
+    this.#worker ??= new Requests({ name: '../import/worker.js', start: () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }) });
     return this.#worker.request(message).answer;
   }
 

@@ -8,6 +8,7 @@ import { OPEN_CHOSEN } from '../state.js';
 import { element } from '../ui/dom.js';
 import { factRows } from '../ui/facts.js';
 import { layout } from '../ui/layout.js';
+import { PageButton } from '../ui/page.js';
 import { megabytes } from '../ui/words.js';
 import { factsOf, readFiles } from './model/files.js';
 import { Gallery } from './model/gallery.js';
@@ -48,7 +49,8 @@ class ModelView {
     this.readme = element('article', { className: 'readme', 'data-testid': 'model-readme' });
     this.card = element('section', { className: 'card', 'aria-label': 'Card of the model', 'aria-busy': 'true' }, this.readme);
     parts.stage.append(this.gallery.root);
-    parts.settings.append(this.name, this.facts);
+    const page = new PageButton('model', () => this.#open);
+    parts.settings.append(this.name, this.facts, element('div', { className: 'take' }, page.button), page.said);
     parts.after.append(this.network);
     parts.below.append(this.card, this.kept.root);
 

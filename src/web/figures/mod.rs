@@ -9,6 +9,7 @@ mod noises;
 mod numbers;
 mod pictures;
 mod points;
+mod site;
 mod statistics;
 
 pub use classes::class_labels;
@@ -19,4 +20,5 @@ pub use noises::{at, between, noise};
 pub use numbers::{beta_schedules, levels, run_numbers, weights};
 pub use pictures::{WebChain, mixed, noised, reconstruction_error};
 pub use points::marginals;
+pub use site::{site_script, site_texts, site_version};
 pub use statistics::statistics;

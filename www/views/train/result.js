@@ -5,6 +5,7 @@ import { WEIGHTS_FILE } from '../../engine/weights.js';
 import { deleteOwn } from '../../own.js';
 import { element } from '../../ui/dom.js';
 import { download } from '../../ui/export/download.js';
+import { PageButton } from '../../ui/page.js';
 
 /** @typedef {import('../../models.js').Model} Model */
 
@@ -38,9 +39,10 @@ export class Result {
       button('train-download', 'Download', (model) => this.#download(model)),
       button('train-delete', 'Delete', (model) => this.#delete(model)),
     ];
+    this.page = new PageButton('train', own);
     this.root = element('section', { className: 'card', 'aria-labelledby': 'train-model' },
       this.#title, this.#about,
-      element('div', { className: 'take' }, ...this.#buttons), this.#said);
+      element('div', { className: 'take' }, ...this.#buttons, this.page.button), this.#said, this.page.said);
     session.on('models', () => this.follow());
     this.follow();
   }
@@ -50,6 +52,7 @@ export class Result {
     const there = this.own() !== undefined;
     const usable = there && this.session.status.state !== 'running';
     for (const button of this.#buttons) button.disabled = !usable;
+    this.page.enable(usable);
     this.#title.textContent = there ? 'The model so far' : 'Your model';
     this.#about.textContent = there
       ? 'It is kept in this browser and stands in the list of models. The download is a zip of the files that the class UNet2DModel of diffusers and this page load.'

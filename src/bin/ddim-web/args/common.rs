@@ -22,8 +22,8 @@ use crate::terminal::remark;
 /// Arguments of every subcommand that makes images.
 #[derive(clap::Args)]
 pub struct Common {
-    /// Folder of the model: config.json, scheduler_config.json and diffusion_pytorch_model.safetensors,
-    /// or a diffusers pipeline folder
+    /// Folder of the model (config.json, scheduler_config.json and diffusion_pytorch_model.safetensors, or a diffusers
+    /// pipeline folder), or a .zip archive of it
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// The time steps: leading, trailing, linspace, uniform, quad, paper-linear, paper-quadratic, ddimN,

@@ -49,8 +49,8 @@ use crate::terminal::{remark, say};
     and as many --samples."
 )]
 pub struct Args {
-    /// Folder of the model: config.json, scheduler_config.json and diffusion_pytorch_model.safetensors,
-    /// or a diffusers pipeline folder
+    /// Folder of the model (config.json, scheduler_config.json and diffusion_pytorch_model.safetensors, or a diffusers
+    /// pipeline folder), or a .zip archive of it
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     model: Option<PathBuf>,
     /// Folder of the real images: train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz], or pictures (PNG,

@@ -6,8 +6,7 @@ use ddim_web::engine::plan::{Plan, TrainingPlan};
 use ddim_web::unet::config::UnetConfig;
 
 use crate::error::CliError;
-use crate::files::model::{CONFIG, place};
-use crate::files::whole::read_text;
+use crate::files::model::Source;
 use crate::terminal::{remark, say};
 
 /// Arguments of `plan`.
@@ -21,7 +20,7 @@ Examples:
   ddim-web plan --model www/models/fashion-mnist --ops
   ddim-web plan --model www/models/fashion-mnist --train --batch 64")]
 pub struct Args {
-    /// Folder of the model: one that holds config.json, or a diffusers pipeline folder
+    /// The model, as for the other commands; of it config.json is read
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// Height and width of the images [default: the model's own]
@@ -43,8 +42,8 @@ pub struct Args {
 /// # Errors
 /// The file that cannot be used and why; the size when the network cannot run on it.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let text = read_text(&place(&args.model, "unet", CONFIG))?;
-    let config = UnetConfig::from_json(&text).map_err(CliError::failed)?;
+    let config =
+        UnetConfig::from_json(&Source::open(&args.model)?.config()?).map_err(CliError::failed)?;
     if !config.unknown_keys.is_empty() {
         remark(format_args!(
             "config.json: ignored {}",

@@ -20,8 +20,8 @@ use write::{Words, check_target, write};
 #[derive(clap::Args)]
 #[command(override_usage = "ddim-web publish [OPTIONS] MODEL_DIR... OUT_DIR")]
 pub struct Args {
-    /// Folders of models, as for --model of the other commands, and last the folder to write
-    #[arg(required = true, num_args = 2.., value_name = "DIR")]
+    /// Models, as for --model of the other commands, and last the folder to write
+    #[arg(required = true, num_args = 2.., value_name = "MODEL")]
     folders: Vec<PathBuf>,
     /// What the page is called [default: the name of the model where there is one, else ddim-web]
     #[arg(long, value_name = "TEXT")]

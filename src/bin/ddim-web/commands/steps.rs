@@ -10,8 +10,7 @@ use ddim_web::timesteps::Tau;
 
 use crate::args::common::Steps;
 use crate::error::CliError;
-use crate::files::model::{SCHEDULER, place};
-use crate::files::whole::read_text;
+use crate::files::model::Source;
 use crate::terminal::say;
 
 /// Arguments of `ddim-web steps`.
@@ -24,7 +23,7 @@ use crate::terminal::say;
     before. --json also has the factors of eq. 7 and eq. 8."
 )]
 pub struct Args {
-    /// Folder of the model, of which scheduler_config.json is read
+    /// The model, as for the other commands; of it scheduler_config.json is read
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// The time steps, as `ddim-web sample` takes them [default: the scheduler's own]
@@ -56,8 +55,8 @@ pub struct Args {
 /// [`CliError::Usage`] for settings that make no sense, [`CliError::Failed`] when the file cannot be used.
 pub fn run(args: &Args) -> Result<(), CliError> {
     let method = rules::method(&args.method, args.eta)?;
-    let file = place(&args.model, "scheduler", SCHEDULER);
-    let scheduler = SchedulerConfig::from_json(&read_text(&file)?).map_err(CliError::failed)?;
+    let scheduler = SchedulerConfig::from_json(&Source::open(&args.model)?.scheduler()?)
+        .map_err(CliError::failed)?;
     let options = TrajectoryOptions {
         tau: args.tau.clone(),
         from: args.from,

@@ -22,7 +22,7 @@ use crate::args::labels::LabelSource;
 use crate::args::machine::{Device, Engine, Machine, Simd, Storage};
 use crate::error::CliError;
 use crate::files::lock::Lock;
-use crate::files::model::{ModelFiles, WEIGHTS};
+use crate::files::model::{Source, WEIGHTS};
 use crate::files::whole::{read, read_text};
 use crate::stop::Stop;
 use crate::terminal::remark;
@@ -224,7 +224,7 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
         CliError::Failed(format!("{}: {error}", path.display()))
     }
     let init = match &args.init {
-        Some(folder) => Some((ModelFiles::with_or_without_schedule(folder)?, folder)),
+        Some(folder) => Some((Source::open(folder)?.model()?, folder)),
         None => None,
     };
     // What was given by itself comes before what the model has.

@@ -1,10 +1,13 @@
-//! Model folders in all the layouts that [`ddim_web::model_files`] knows.
+//! Models in all the layouts that [`ddim_web::model_files`] knows: folders, and zip archives of such.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ddim_web::model_files;
+use ddim_web::model_files::layout;
+use ddim_web::model_files::zip::{Zip, is_zip};
 use ddim_web::unet::labels::ClassLabels;
 
 use super::whole::{bytes, text_of};
@@ -35,19 +38,21 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Reads the model in `folder`.
+    /// Reads the model in the folder or archive `path`.
     ///
     /// # Errors
     /// The file that cannot be read or is missing, and why.
-    pub fn read(folder: &Path) -> Result<Self, CliError> {
-        let model = Self::with_or_without_schedule(folder)?;
-        let scheduler = model.scheduler.ok_or_else(|| {
-            CliError::Failed(format!(
-                "{}: {SCHEDULER} is missing: if the model was trained as DDPM's own (1000 steps, linear betas from 0.0001 \
-                 to 0.02), write a file {SCHEDULER} with {{}} in it",
-                folder.display()
-            ))
-        })?;
+    pub fn read(path: &Path) -> Result<Self, CliError> {
+        Self::of(&Source::open(path)?)
+    }
+
+    /// The model in `source`.
+    ///
+    /// # Errors
+    /// The file that cannot be read or is missing, and why.
+    pub fn of(source: &Source) -> Result<Self, CliError> {
+        let model = source.model()?;
+        let scheduler = model.scheduler.ok_or_else(|| source.no_scheduler())?;
         Ok(Self {
             config: model.config,
             scheduler,
@@ -56,27 +61,148 @@ impl ModelFiles {
             notes: model.notes,
         })
     }
+}
 
-    /// The same, where the schedule may be missing.
+/// What somebody names as a model: a folder, or a zip archive of one.
+pub struct Source {
+    path: PathBuf,
+    archive: Option<Vec<u8>>,
+    /// Its files, with slashes.
+    names: Vec<String>,
+}
+
+impl Source {
+    /// Looks at what is there.
+    ///
+    /// # Errors
+    /// The path, and that it is neither, or why it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, CliError> {
+        let failed = |what: &dyn Display| CliError::Failed(format!("{}: {what}", path.display()));
+        let mut names = Vec::new();
+        let mut archive = None;
+        if path.is_file() {
+            let bytes = bytes(path).map_err(|error| failed(&error))?;
+            if !is_zip(&bytes) {
+                return Err(failed(&"not a folder, nor a .zip archive"));
+            }
+            let zip = Zip::new(&bytes).map_err(|error| failed(&error))?;
+            names.extend(zip.entries().iter().map(|entry| entry.name.clone()));
+            archive = Some(bytes);
+        } else if path.is_dir() {
+            list(path, "", &mut names).map_err(|error| failed(&error))?;
+        } else {
+            return Err(failed(&"not a folder"));
+        }
+        Ok(Self {
+            path: path.into(),
+            archive,
+            names,
+        })
+    }
+
+    /// What the folder or archive is called, without `.zip`.
+    ///
+    /// # Errors
+    /// The path, and what the system said.
+    pub fn name(&self) -> Result<String, CliError> {
+        let real = self.real()?;
+        let name = if self.archive.is_some() {
+            real.file_stem()
+        } else {
+            real.file_name()
+        };
+        Ok(name.map_or("model".into(), |name| name.to_string_lossy().into_owned()))
+    }
+
+    /// Where it is, without links.
+    ///
+    /// # Errors
+    /// The path, and what the system said.
+    pub fn real(&self) -> Result<PathBuf, CliError> {
+        fs::canonicalize(&self.path).map_err(|error| self.failed(&error))
+    }
+
+    /// All of the model; its schedule may be missing.
     ///
     /// # Errors
     /// The file that cannot be read or is missing, and why.
-    pub fn with_or_without_schedule(folder: &Path) -> Result<model_files::ModelFiles, CliError> {
-        let failed = |what: String| CliError::Failed(format!("{}: {what}", folder.display()));
-        if !folder.is_dir() {
-            return Err(failed("not a folder".into()));
-        }
-        let mut names = Vec::new();
-        list(folder, "", &mut names).map_err(|error| failed(error.to_string()))?;
-        let mut open = |name: &str| {
-            let bytes = bytes(&folder.join(name))?;
-            // The encodings of texts are told apart here, where the file is known.
-            if name.ends_with(".json") {
-                text_of(&bytes)?;
-            }
-            Ok(Cow::Owned(bytes))
+    pub fn model(&self) -> Result<model_files::ModelFiles, CliError> {
+        model_files::read(&self.names, &mut |name| self.part(name))
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// The text of `config.json` alone.
+    ///
+    /// # Errors
+    /// As [`Self::model`].
+    pub fn config(&self) -> Result<String, CliError> {
+        let found = layout::config(&self.all(), &mut Vec::new());
+        self.text(found.map_err(|error| self.failed(&error))?)
+    }
+
+    /// The text of `scheduler_config.json` alone.
+    ///
+    /// # Errors
+    /// As [`Self::model`], and where there is none.
+    pub fn scheduler(&self) -> Result<String, CliError> {
+        let found = layout::scheduler(&self.all()).map_err(|error| self.failed(&error))?;
+        self.text(found.ok_or_else(|| self.no_scheduler())?)
+    }
+
+    /// The file `name` that lies beside the model: a card, pictures.
+    ///
+    /// # Errors
+    /// The file, and why it cannot be read.
+    pub fn beside(&self, name: &str) -> Result<Option<Vec<u8>>, CliError> {
+        let read = |name: &str| self.part(name).map(Cow::into_owned);
+        let found = if self.archive.is_some() {
+            let all = self.all();
+            let home = layout::config(&all, &mut Vec::new()).map_or("", layout::folder);
+            layout::near(&all, home, name).map(read)
+        } else {
+            self.path.join(name).exists().then(|| read(name))
         };
-        model_files::read(&names, &mut open).map_err(|error| failed(error.to_string()))
+        let failed = |what| CliError::Failed(format!("{}: {what}", self.path.join(name).display()));
+        found.transpose().map_err(failed)
+    }
+
+    fn all(&self) -> Vec<&str> {
+        self.names.iter().map(String::as_str).collect()
+    }
+
+    fn text(&self, name: &str) -> Result<String, CliError> {
+        let failed = |what| CliError::Failed(format!("{}: {what}", self.path.join(name).display()));
+        let bytes = self.part(name).map_err(failed)?;
+        text_of(&bytes).map(Into::into).map_err(failed)
+    }
+
+    /// The bytes of one of its files.
+    fn part(&self, name: &str) -> Result<Cow<'_, [u8]>, String> {
+        let bytes = match &self.archive {
+            Some(archive) => {
+                let zip = Zip::new(archive).map_err(|error| error.to_string())?;
+                let entry = zip.entries().iter().find(|entry| entry.name == name);
+                let entry = entry.ok_or("not in the archive")?;
+                zip.read(entry).map_err(|error| error.to_string())?
+            }
+            None => Cow::Owned(bytes(&self.path.join(name))?),
+        };
+        // The encodings of texts are told apart here, where the file is known.
+        if name.ends_with(".json") {
+            text_of(&bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    fn failed(&self, what: &dyn Display) -> CliError {
+        CliError::Failed(format!("{}: {what}", self.path.display()))
+    }
+
+    fn no_scheduler(&self) -> CliError {
+        self.failed(&format_args!(
+            "{SCHEDULER} is missing: if the model was trained as DDPM's own (1000 steps, linear betas from 0.0001 to \
+             0.02), write a file {SCHEDULER} with {{}} in it"
+        ))
     }
 }
 
@@ -104,14 +230,4 @@ fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) -> std::io::Result
         names.sort();
     }
     Ok(())
-}
-
-/// Where the model in `folder` has its file `name`: in the part of a diffusers pipeline, or in the folder itself.
-pub fn place(folder: &Path, part: &str, name: &str) -> PathBuf {
-    let inside = folder.join(part).join(name);
-    if inside.exists() {
-        inside
-    } else {
-        folder.join(name)
-    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ddim_web::engine::plan::Plan;
@@ -20,8 +19,8 @@ use super::pictures;
 use crate::args::machine::Machine;
 use crate::draw::picture::write_png;
 use crate::error::CliError;
-use crate::files::model::{CONFIG, ModelFiles, SCHEDULER, WEIGHTS};
-use crate::files::whole::{read, read_text, write_atomically};
+use crate::files::model::{CONFIG, ModelFiles, SCHEDULER, Source, WEIGHTS};
+use crate::files::whole::{read_text, write_atomically};
 use crate::stop::Stop;
 use crate::terminal::remark;
 
@@ -73,7 +72,7 @@ impl Shelf {
         &self.previews
     }
 
-    /// Reads the model in `folder`, and writes it with all that belongs to it.
+    /// Reads the model in the folder or archive `folder`, and writes it with all that belongs to it.
     ///
     /// # Errors
     /// The file that cannot be used and why.
@@ -84,7 +83,8 @@ impl Shelf {
             }
             other => other,
         };
-        let mut files = ModelFiles::read(folder)?;
+        let source = Source::open(folder)?;
+        let mut files = ModelFiles::of(&source)?;
         let failed = |e: &dyn std::fmt::Display| named(CliError::failed(e));
         let config = UnetConfig::from_json(&files.config).map_err(|e| failed(&e))?;
         let scheduler = SchedulerConfig::from_json(&files.scheduler).map_err(|e| failed(&e))?;
@@ -92,7 +92,7 @@ impl Shelf {
         if wishes.f16 {
             files.weights = rounded(&config, &files.weights).map_err(named)?;
         }
-        let mut entry = self.entry(folder, &config)?;
+        let mut entry = self.entry(&source, &config)?;
         let name = WEIGHTS.to_string();
         entry.sha256 = BTreeMap::from([(name, hexadecimal(&Sha256::digest(&files.weights)))]);
 
@@ -111,27 +111,33 @@ impl Shelf {
         .map_err(|e| failed(&e))?;
         let model = Model::new(engine, scheduler);
         remark(format_args!("{}: {}", entry.name, described(model.info())));
+        for note in &files.notes {
+            remark(format_args!("{}: {note}", entry.name));
+        }
         if entry.note.is_empty() {
             entry.note = note(model.info());
         }
 
-        if let Some(picture) = pictures::of_folder(&folder.join(PREVIEW))? {
-            copy(&folder.join(PREVIEW), &place.join(PREVIEW))?;
+        if let Some(bytes) = source.beside(PREVIEW)? {
+            let picture = pictures::decoded(&bytes).map_err(|e| {
+                CliError::Failed(format!("{}: {e}", folder.join(PREVIEW).display()))
+            })?;
+            write_atomically(&place.join(PREVIEW), &bytes)?;
             self.previews.push(picture);
         } else if wishes.pictures > 0 {
             let picture = pictures::draw(&model, wishes, stop).map_err(named)?;
             write_png(&place.join(PREVIEW), &picture)?;
             self.previews.push(picture);
         }
-        if let Some(samples) = &entry.samples {
-            copy(&folder.join(&samples.file), &place.join(&samples.file))?;
-        }
         // What the page reads beside the three files.
-        if folder.join(LABELS).is_file() {
-            copy(&folder.join(LABELS), &place.join(LABELS))?;
+        let samples = entry.samples.as_ref().map(|samples| samples.file.as_str());
+        for name in samples.into_iter().chain([LABELS]) {
+            if let Some(bytes) = source.beside(name)? {
+                write_atomically(&place.join(name), &bytes)?;
+            }
         }
-        if folder.join(CARD).is_file() {
-            copy(&folder.join(CARD), &place.join(CARD))?;
+        if let Some(bytes) = source.beside(CARD)? {
+            write_atomically(&place.join(CARD), &bytes)?;
         } else if wishes.card {
             let precision = if wishes.f16 {
                 "16 bits each"
@@ -151,20 +157,12 @@ impl Shelf {
         Ok(())
     }
 
-    /// The entry of the model in `folder`, as far as the list beside the folder or the folder itself says it.
-    fn entry(&self, folder: &Path, config: &UnetConfig) -> Result<Entry, CliError> {
-        let real = fs::canonicalize(folder)
-            .map_err(|e| CliError::Failed(format!("{}: {e}", folder.display())))?;
-        let name = real.file_name().map(|name| name.to_string_lossy());
-        let name: String = name
-            .as_deref()
-            .unwrap_or("model")
-            .chars()
-            .take(LONGEST)
-            .collect();
-        let listed = real
-            .parent()
-            .and_then(|above| listed(&above.join(LIST), &name));
+    /// The entry of the model in `source`, as far as the list beside its folder or the folder itself says it.
+    fn entry(&self, source: &Source, config: &UnetConfig) -> Result<Entry, CliError> {
+        let real = source.real()?;
+        let name: String = source.name()?.chars().take(LONGEST).collect();
+        let above = real.parent().filter(|_| real.is_dir());
+        let listed = above.and_then(|above| listed(&above.join(LIST), &name));
         let mut entry = listed.unwrap_or(Entry {
             id: name.clone(),
             name: name.clone(),
@@ -259,8 +257,4 @@ fn note(info: &EngineInfo) -> String {
         "A diffusion model of {}{classes}, {millions:.1} million parameters.",
         kind(info)
     )
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), CliError> {
-    write_atomically(to, &read(from)?)
 }

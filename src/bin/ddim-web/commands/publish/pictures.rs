@@ -1,43 +1,34 @@
 //! Pictures of a model: those that it comes with, or some that it draws now; and the one for those who show a link.
 
 use std::io::Cursor;
-use std::path::Path;
 
 use ddim_web::engine::Engine;
 use ddim_web::runs::{Event, Job, Model, Watch, rules};
 use ddim_web::scheduler::TrajectoryOptions;
 use ddim_web::step::Method;
 use image::imageops::{self, FilterType};
-use image::{ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+use image::{DynamicImage, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
 
 use super::models::Wishes;
 use crate::draw::picture;
 use crate::error::CliError;
-use crate::files::whole::read;
 use crate::progress::{advance, progress_bar};
 use crate::stop::Stop;
 
 /// More pixels a side than a sheet of pictures has.
 const MOST: u32 = 8192;
 
-/// The pictures that a model comes with, `None` where it has none.
+/// The pictures that a model comes with.
 ///
 /// # Errors
-/// [`CliError::Failed`] when the file is no PNG.
-pub fn of_folder(path: &Path) -> Result<Option<RgbImage>, CliError> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let bytes = read(path)?;
+/// When the file is no PNG.
+pub fn decoded(bytes: &[u8]) -> Result<RgbImage, image::ImageError> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST);
     limits.max_image_height = Some(MOST);
     reader.limits(limits);
-    let decoded = reader
-        .decode()
-        .map_err(|e| CliError::Failed(format!("{}: {e}", path.display())))?;
-    Ok(Some(decoded.into_rgb8()))
+    reader.decode().map(DynamicImage::into_rgb8)
 }
 
 /// Ends after Ctrl-C.

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ddim_web::site::index::{CARD, Site};
+use ddim_web::site::index::CARD;
 use ddim_web::site::list::{Files, RULES, Rules, code};
-use ddim_web::site::models::{LONGEST, index};
-use ddim_web::site::space::readme;
+use ddim_web::site::models::LONGEST;
+use ddim_web::site::texts::{self, texts};
 use sha2::{Digest, Sha256};
 
 use super::models::Shelf;
@@ -110,59 +110,54 @@ pub fn write(
     shelf: &Shelf,
 ) -> Result<u64, CliError> {
     let put = |path: &str, text: &str| write_atomically(&folder.join(path), text.as_bytes());
-    let names: Vec<String> = shelf.entries().iter().map(|e| e.name.clone()).collect();
-    let title = match (&words.title, names.as_slice()) {
-        (Some(title), _) => title,
-        (None, [one]) => one,
-        (None, _) => "ddim-web",
-    };
-    let poster = shelf.entries().first().map(|entry| &entry.path);
-    let poster = format!("www/models/{}preview.png", poster.map_or("", |path| path));
     let shown = !shelf.previews().is_empty();
     if shown {
         write_png(&folder.join(CARD), &pictures::card(shelf.previews()))?;
     }
-    let alt = format!("Pictures out of noise, made by {}", names.join(", "));
-    let site = Site {
-        title,
+    let said = texts::Words {
+        title: words.title.as_deref(),
         views,
-        poster: &poster,
-        card: shown.then_some(alt.as_str()),
         url: words.url.as_deref(),
+        models: shelf.entries(),
+        shown,
     };
-    put(
-        INDEX,
-        &site.index(&page.text(INDEX)?).map_err(CliError::failed)?,
-    )?;
-    let manifest = site
-        .manifest(&page.text(MANIFEST)?)
-        .map_err(CliError::failed)?;
-    put(MANIFEST, &manifest)?;
-    put("www/models/index.json", &index(shelf.entries()))?;
+    let texts =
+        texts(&page.text(INDEX)?, &page.text(MANIFEST)?, &said).map_err(CliError::failed)?;
+    put(INDEX, &texts.index)?;
+    put(MANIFEST, &texts.manifest)?;
+    put("www/models/index.json", &texts.models)?;
 
-    let mut files = Files::new();
+    let (mut files, mut others) = (Files::new(), Vec::new());
     let mut bytes = 0;
     for part in &RULES.parts {
-        bytes += list(folder, part, &mut files)?;
+        bytes += list(folder, part, &mut files, &mut others)?;
     }
+    others.sort();
     let of_version = Rules::of_version(&files, &page.worker);
     let digest = Sha256::digest(&of_version);
     let version: String = digest[..8].iter().map(|b| format!("{b:02x}")).collect();
-    let script = RULES.script(&version, &files, code(&page.worker));
+    let script = RULES.script(&version, &files, &others, code(&page.worker));
     put(SCRIPT, &script)?;
-    let readme = readme(title, &names);
-    put(README, &readme)?;
-    Ok(bytes + (script.len() + readme.len()) as u64)
+    put(README, &texts.readme)?;
+    Ok(bytes + (script.len() + texts.readme.len()) as u64)
 }
 
-/// Adds the file or folder `path` of the site to the list, as far as its service worker keeps it. Gives its bytes.
-fn list(site: &Path, path: &str, files: &mut Files) -> Result<u64, CliError> {
+/// Adds the file or folder `path` of the site to the list, or to `others` what its service worker does not keep. Gives its
+/// bytes.
+fn list(
+    site: &Path,
+    path: &str,
+    files: &mut Files,
+    others: &mut Vec<String>,
+) -> Result<u64, CliError> {
     let place = site.join(path);
     if !place.is_dir() {
         let bytes = read(&place)?;
         if RULES.keeps(path) {
             let sum = format!("sha256-{}", STANDARD.encode(Sha256::digest(&bytes)));
             files.insert(Rules::name(path).into(), sum);
+        } else {
+            others.push(path.into());
         }
         return Ok(bytes.len() as u64);
     }
@@ -170,7 +165,12 @@ fn list(site: &Path, path: &str, files: &mut Files) -> Result<u64, CliError> {
     let mut sum = 0;
     for entry in fs::read_dir(&place).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        sum += list(site, &format!("{path}/{}", name.to_string_lossy()), files)?;
+        sum += list(
+            site,
+            &format!("{path}/{}", name.to_string_lossy()),
+            files,
+            others,
+        )?;
     }
     Ok(sum)
 }

@@ -1,0 +1,3 @@
+import './node-host.js';
+
+export * from './index.js';
