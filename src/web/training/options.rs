@@ -323,6 +323,8 @@ fn set(
     let options = LoadOptions {
         engine: EngineKind::Plan,
         device,
+        #[cfg(feature = "cpu")]
+        weights: crate::engine::Storage::F32,
         #[cfg(feature = "gpu")]
         gpu: Default::default(),
     };
