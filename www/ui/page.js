@@ -36,7 +36,10 @@ export class PageButton {
     this.said.textContent = 'Collecting the files…';
     try {
       const { siteOf } = await import('./export/site.js');
-      const site = await siteOf(model, (done, total) => (this.said.textContent = `${done} of ${total} files`), running.signal);
+      const site = await siteOf(model, (done, total) => {
+        // Some files still come after the end.
+        if (!running.signal.aborted) this.said.textContent = `${done} of ${total} files`;
+      }, running.signal);
       download(site, site.name);
       this.said.textContent = `${site.name}, ${megabytes(site.size)} MB: unpack it and copy the folder in it to any web host. Its README.md says how.`;
     } catch (error) {
