@@ -1,7 +1,7 @@
 //! What a network needs of a computer, told by its `config.json` alone.
 
 use super::ModelError;
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Footprint, Plan};
 use crate::unet::config::UnetConfig;
 
 /// What one picture at a time takes.
@@ -11,8 +11,10 @@ pub struct Needs {
     pub parameters: usize,
     /// Multiply-adds of one step of one picture.
     pub multiply_adds: u64,
-    /// Numbers of feature maps that are alive at once in a step of one picture.
-    pub features: usize,
+    /// Memory on the processor, with weights of 32 bits and of 16 in their file.
+    pub processor: [Footprint; 2],
+    /// Memory on the graphics card, with numbers of 32 bits and of 16.
+    pub card: [Footprint; 2],
     /// Channels, height and width of a picture; `None` where `config.json` does not say how large pictures are.
     pub picture: Option<[usize; 3]>,
     /// Classes of a conditional network.
@@ -32,15 +34,10 @@ impl Needs {
         Ok(Self {
             parameters: plan.parameters(),
             multiply_adds: plan.multiply_adds(),
-            features: plan.arena,
+            processor: [4, 2].map(|bytes| plan.on_processor(bytes)),
+            card: [4, 2].map(|bytes| plan.on_card(bytes)),
             picture: config.sample_size.map(picture),
             classes: config.num_class_embeds,
         })
-    }
-
-    /// Bytes at least on a device that keeps numbers in `bytes` bytes: the weights and one picture's feature maps.
-    pub fn memory(&self, bytes: u64) -> u64 {
-        let numbers = (self.parameters as u64).saturating_add(self.features as u64);
-        numbers.saturating_mul(bytes)
     }
 }

@@ -5,7 +5,7 @@ use ddim_web::web::{
     WebDenoiser, WebError, between, expected_tensors, mixed, nearest, noised, run_numbers,
     scheduler_info,
 };
-use js_sys::{Array, Float32Array, JSON, Reflect};
+use js_sys::{Array, Float32Array, JSON, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -17,7 +17,7 @@ async fn denoiser() -> WebDenoiser {
     let weights = rule::weights(&GREY_28.unet_config());
     WebDenoiser::load(
         GREY_28.config.into(),
-        weights.as_slice().into(),
+        Uint8Array::from(weights.as_slice()).unchecked_into(),
         "cpu".into(),
         None,
     )
@@ -376,7 +376,8 @@ async fn nonsense_is_an_error_that_names_the_option() {
         );
     }
     let load = async |config: &str, weights: &[u8], device: &str| {
-        WebDenoiser::load(config.into(), weights.into(), device.into(), None)
+        let weights = Uint8Array::from(weights).unchecked_into();
+        WebDenoiser::load(config.into(), weights, device.into(), None)
             .await
             .map_err(message)
             .err()

@@ -343,7 +343,8 @@ fn a_model_is_read_from_files_by_their_names() {
 async fn load(config: &str, unet: &ddim_web::unet::config::UnetConfig) -> WebDenoiser {
     ddim_web::web::start();
     let weights = rule::weights(unet);
-    given(WebDenoiser::load(config.into(), weights.as_slice().into(), "cpu".into(), None).await)
+    let weights = Uint8Array::from(weights.as_slice()).unchecked_into();
+    given(WebDenoiser::load(config.into(), weights, "cpu".into(), None).await)
 }
 
 fn with(json: &str, fields: &[(&str, JsValue)]) -> JsValue {

@@ -142,6 +142,14 @@ fn what_a_network_needs_is_known_by_its_config_alone() {
     assert_eq!(needs.parameters, 35_746_307);
     assert_eq!(needs.picture, Some([3, 32, 32]));
     assert_eq!(needs.classes, None);
-    assert_eq!(needs.memory(4), 4 * (35_746_307 + needs.features as u64));
-    assert_eq!(needs.memory(2), needs.memory(4) / 2);
+    let [whole, half] = needs.card;
+    assert_eq!(whole.weights, 4 * 35_746_307);
+    assert_eq!(whole.most(), 2 * half.most());
+    // Such a network is put in order when it is loaded, whatever its file has.
+    let [whole, half] = needs.processor;
+    assert_eq!(
+        (whole.weights, whole.features),
+        (half.weights, half.features)
+    );
+    assert_eq!(whole.loading, 4 * 35_746_307);
 }

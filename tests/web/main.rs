@@ -2,7 +2,7 @@
 #![cfg(all(target_arch = "wasm32", feature = "network"))]
 
 use ddim_web::web::{WebDenoiser, WebError, expected_tensors, on_panic, scheduler_info};
-use js_sys::{Function, Object, Reflect};
+use js_sys::{Function, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -23,7 +23,8 @@ fn kind<T>(result: Result<T, WebError>) -> String {
 async fn an_error_says_what_was_wrong_in_its_kind_and_how_in_its_message() {
     ddim_web::web::start();
     let load = async |config: &str, weights: &[u8], device: &str| {
-        WebDenoiser::load(config.into(), weights.into(), device.into(), None).await
+        let weights = Uint8Array::from(weights).unchecked_into();
+        WebDenoiser::load(config.into(), weights, device.into(), None).await
     };
     let config = include_str!("../fixtures/unet/grey-28.json");
     assert_eq!(kind(load("{}", b"", "cpu").await), "config");

@@ -41,8 +41,8 @@ export function aboutModel(found, origin) {
     { name: 'Parameters', value: inMillions(needs.parameters) },
     { name: 'Weights', value: bytes > 0 ? size(bytes) : 'size unknown', note: files(weights) },
     { name: 'Work', value: `${work(needs.multiply_adds)} multiply-adds`, note: 'for one step of one picture' },
-    { name: 'Memory, CPU', value: `at least ${size(needs.memory_f32)}`, note: 'for each core that computes' },
-    { name: 'Memory, WebGPU', value: `at least ${size(needs.memory_f32)}`, note: `with numbers of 16 bits ${size(needs.memory_f16)}` },
+    { name: 'Memory, CPU', value: `about ${size(needs.memory_cpu_f32)}`, note: `for each core that computes; with weights of 16 bits ${size(needs.memory_cpu_f16)}` },
+    { name: 'Memory, WebGPU', value: `about ${size(needs.memory_gpu_f32)}`, note: `with numbers of 16 bits ${size(needs.memory_gpu_f16)}` },
   ]);
   const list = element('ul', { className: 'own-notes', 'data-testid': 'own-notes', hidden: notes.length === 0 },
     ...notes.slice(0, MOST_NOTES).map((note) => element('li', {}, `${note.charAt(0).toUpperCase()}${note.slice(1)}${note.endsWith('.') ? '' : '.'}`)));

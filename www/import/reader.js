@@ -95,8 +95,9 @@ export class Reader {
   }
 
   /** What no device of a page can hold. @param {Needs} needs */
-  #refuseMemory({ memory_f16: bytes }) {
-    if (bytes > MOST_BYTES) throw new Failure('memory', `This network needs at least ${(bytes / 1e9).toFixed(1)} GB, even with numbers of 16 bits; a page has ${Math.floor(MOST_BYTES / 1e9)} GB at most.`);
+  #refuseMemory({ memory_cpu_f16: cpu, memory_gpu_f16: gpu }) {
+    const bytes = Math.min(cpu, gpu);
+    if (bytes > MOST_BYTES) throw new Failure('memory', `This network needs about ${(bytes / 1e9).toFixed(1)} GB, even with numbers of 16 bits; a page has ${Math.floor(MOST_BYTES / 1e9)} GB at most.`);
   }
 
   /** @param {string} name @param {import('./download.js').OnBytes} onBytes @returns {Promise<Found>} */

@@ -46,10 +46,14 @@ export interface NetworkNeeds {
   picture: [number, number, number] | null;
   /** Classes of a conditional network, null of another one. */
   classes: number | null;
-  /** Bytes at least that the weights and one picture's feature maps take as numbers of 32 bits. */
-  memory_f32: number;
-  /** The same as numbers of 16 bits. */
-  memory_f16: number;
+  /** Bytes that an instance takes on the processor to make one picture at a time, with a file of 32-bit weights. */
+  memory_cpu_f32: number;
+  /** The same with weights of 16 bits. */
+  memory_cpu_f16: number;
+  /** Bytes that it takes on the graphics card, in numbers of 32 bits. */
+  memory_gpu_f32: number;
+  /** The same in numbers of 16 bits. */
+  memory_gpu_f16: number;
 }
 
 /** The beginning of a file of weights. */
@@ -182,17 +186,23 @@ pub fn network_needs(config_json: &str) -> Result<JsNeeds, WebError> {
         multiply_adds: u64,
         picture: Option<[usize; 3]>,
         classes: Option<usize>,
-        memory_f32: u64,
-        memory_f16: u64,
+        memory_cpu_f32: u64,
+        memory_cpu_f16: u64,
+        memory_gpu_f32: u64,
+        memory_gpu_f16: u64,
     }
     let needs = Needs::of(config_json).map_err(js_error)?;
+    let [cpu_f32, cpu_f16] = needs.processor.map(|footprint| footprint.most());
+    let [gpu_f32, gpu_f16] = needs.card.map(|footprint| footprint.most());
     let told = Told {
         parameters: needs.parameters,
         multiply_adds: needs.multiply_adds,
         picture: needs.picture,
         classes: needs.classes,
-        memory_f32: needs.memory(4),
-        memory_f16: needs.memory(2),
+        memory_cpu_f32: cpu_f32,
+        memory_cpu_f16: cpu_f16,
+        memory_gpu_f32: gpu_f32,
+        memory_gpu_f16: gpu_f16,
     };
     Ok(plain_object(&told)?.unchecked_into())
 }
