@@ -11,7 +11,7 @@ use rand_chacha::{
 };
 use thiserror::Error;
 
-/// The largest side of a [`slerp_grid`].
+/// The largest side of a grid of [`slerp`].
 pub const MAX_GRID_SIDE: usize = 64;
 
 /// Why two noises cannot be joined.
