@@ -29,7 +29,7 @@ export const SHARED = [
     choices: [],
     // Asked for before anything is downloaded. Known by these alone, so that no more code is needed for other links.
     others: /^([\w.-]{1,96}\/[\w.-]{1,96}|https:\/\/\S{1,2000}|http:\/\/(localhost|127\.0\.0\.1)[:/]\S{0,2000})$/,
-    othersText: 'the address of a model (https://… or OWNER/NAME on huggingface.co)',
+    othersText: 'or the address of a model (https://… or OWNER/NAME on huggingface.co)',
     help: 'The trained network. Its files are downloaded once and then kept by your browser.',
   },
   {
