@@ -4,7 +4,6 @@ import { oneLine } from './engine/errors.js';
 import { fetchJsonText, pruneWeights } from './engine/weights.js';
 import { Settings, formatHash } from './hash.js';
 import { FOLDER, readModels } from './models.js';
-import { keepOffline, onNewVersion } from './offline.js';
 import { ownModels } from './own.js';
 import { Session } from './session.js';
 import { NAME, viewsOf } from './site.js';
@@ -199,7 +198,9 @@ function fetchEarly() {
 async function start() {
   fetchEarly();
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
-  onNewVersion(() => notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
+  // A newer version of the page has been kept (offline.js): a reload shows it.
+  navigator.serviceWorker?.addEventListener('controllerchange', () =>
+    notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
   const [list, own] = await Promise.all([fetchJsonText(new URL('index.json', FOLDER)), ownModels()]);
   const { models, problem } = readModels(JSON.parse(list));
   if (problem) notices.show('models', problem);
@@ -266,7 +267,7 @@ async function start() {
   if (settings.plays && !session.wanted && session.status.state === 'ready' && mayPlay()) views.current?.run();
   // What it downloads would delay the first pictures.
   await quiet(session);
-  if (session.loaded) await keepOffline();
+  if (session.loaded) await (await import('./offline.js')).keepOffline();
 }
 
 start().catch((error) => {

@@ -4,11 +4,6 @@
 /** Tells where a service worker is; only scripts/site writes it. */
 const NAME = 'service-worker';
 
-/** Hears when a newer version of the page has been kept: a reload shows it. @param {() => void} listener */
-export function onNewVersion(listener) {
-  navigator.serviceWorker?.addEventListener('controllerchange', listener);
-}
-
 /** A site that no longer has a service worker gets rid of it, so that it is shown as it is now. @param {URL} script */
 async function isGone(script) {
   const response = await fetch(script, { method: 'HEAD', cache: 'no-store' }).catch(() => null);
