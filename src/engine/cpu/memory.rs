@@ -2,6 +2,8 @@
 
 use super::kernels::lane::MAX_LANES;
 use crate::allocate::{self, OutOfMemory, Zero};
+#[cfg(feature = "train")]
+use crate::engine::plan::arrange;
 use crate::engine::plan::{Buffer, Plan, Span, arrange_spans};
 
 /// What a [`Workspace`] is, for whoever there is no memory for.
@@ -24,7 +26,18 @@ impl Places {
     /// # Errors
     /// [`OutOfMemory`] when no memory is as long.
     pub fn new(plan: &Plan, rooms: &[usize]) -> Result<Self, OutOfMemory> {
-        Self::in_spans(plan, plan.spans(), rooms)
+        let mut spans = plan.spans();
+        spans.extend(rooms.iter().enumerate().map(|(at, length)| {
+            vec![Span {
+                first: 0,
+                end: *length,
+                alive: (at, at),
+            }]
+        }));
+        for span in spans.iter_mut().flatten() {
+            span.end = span.end.saturating_add(MAX_LANES);
+        }
+        Self::placed(plan, rooms, |places| arrange_spans(places, &spans))
     }
 
     /// For the buffers of `plan` alive as `alive` says, and a room of `rooms[i]` numbers that is alive at `i` only.
@@ -34,31 +47,20 @@ impl Places {
     #[cfg(feature = "train")]
     pub fn arranged(
         plan: &Plan,
-        alive: Vec<(usize, usize)>,
+        mut alive: Vec<(usize, usize)>,
         rooms: &[usize],
     ) -> Result<Self, OutOfMemory> {
-        let whole = plan.buffers.iter().zip(alive).map(|(buffer, alive)| {
-            vec![Span {
-                first: 0,
-                end: buffer.len(),
-                alive,
-            }]
-        });
-        Self::in_spans(plan, whole.collect(), rooms)
+        alive.extend((0..rooms.len()).map(|at| (at, at)));
+        Self::placed(plan, rooms, |places| arrange(places, &alive))
     }
 
-    fn in_spans(
+    /// Where `arrange` puts the buffers of `plan` and `rooms`. Vectors at the end of a plane are read beyond it: into
+    /// memory that no thread writes meanwhile, because no operation reads a buffer that it writes.
+    fn placed(
         plan: &Plan,
-        mut spans: Vec<Vec<Span>>,
         rooms: &[usize],
+        arrange: impl FnOnce(&mut [Buffer]) -> Option<usize>,
     ) -> Result<Self, OutOfMemory> {
-        spans.extend(rooms.iter().enumerate().map(|(at, length)| {
-            vec![Span {
-                first: 0,
-                end: *length,
-                alive: (at, at),
-            }]
-        }));
         let lengths = plan.buffers.iter().map(Buffer::len);
         let mut places: Vec<Buffer> = lengths
             .chain(rooms.iter().copied())
@@ -69,12 +71,7 @@ impl Places {
                 offset: 0,
             })
             .collect();
-        // Vectors at the end of a plane are read beyond it: into memory that no thread writes meanwhile, because no
-        // operation reads a buffer that it writes.
-        for span in spans.iter_mut().filter_map(|spans| spans.last_mut()) {
-            span.end = span.end.saturating_add(MAX_LANES);
-        }
-        let length = arrange_spans(&mut places, &spans).ok_or_else(|| {
+        let length = arrange(&mut places).ok_or_else(|| {
             let all = places.iter().map(|place| place.len() as u64);
             let all = all.fold(0, u64::saturating_add);
             OutOfMemory::new(IMAGE, allocate::bytes::<f32>(all))

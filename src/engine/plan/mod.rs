@@ -30,7 +30,10 @@ pub(in crate::engine) use fold::upsamples;
 #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 pub(in crate::engine) use footprint::BLOCK;
 pub use footprint::Footprint;
-#[cfg(feature = "gpu")]
+#[cfg(any(
+    feature = "gpu",
+    all(feature = "train", any(feature = "cpu", not(target_arch = "wasm32")))
+))]
 pub(in crate::engine) use memory::arrange;
 #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 pub(in crate::engine) use memory::{Span, arrange_spans};
