@@ -211,16 +211,21 @@ fn a_prediction_asks_only_for_its_input_and_output() {
     assert!(bytes <= 2 * image + PER_STEP, "{bytes} bytes");
 }
 
-/// `work` where no more than some bytes are given at once: first 64 KiB, then twice as many, until it succeeds. How often
-/// it was refused, and what it made.
+/// As much as the list of a training step takes, which is there before the numbers are asked for.
+const LIST: usize = 1 << 17;
+
+/// `work` where no more than some bytes are given at once: first those of a list, then twice as many, until it succeeds.
+/// How often it was refused, and what it made.
 fn refused<T>(mut work: impl FnMut() -> Result<T, EngineError>) -> (usize, T) {
     for times in 0.. {
-        LARGEST.store(1 << (16 + times), Ordering::SeqCst);
+        LARGEST.store(LIST << times, Ordering::SeqCst);
         let made = work();
         LARGEST.store(usize::MAX, Ordering::SeqCst);
         match made {
             Ok(made) => return (times, made),
-            Err(EngineError::Memory(refused)) => assert!(refused.needed >= 1 << 16, "{refused}"),
+            Err(EngineError::Memory(refused)) => {
+                assert!(refused.needed >= LIST as u64, "{refused}")
+            }
             Err(other) => panic!("{other}"),
         }
     }
