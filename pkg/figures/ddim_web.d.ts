@@ -164,6 +164,40 @@ export interface ReadModel {
     notes: string[];
 }
 
+/** What `outline_model()` gives: all of a model but its weights. */
+export interface ModelOutline extends Omit<ReadModel, "weights"> {
+    /** Names of the files that hold the weights: one, or several shards. */
+    weights: string[];
+}
+
+/** What `network_needs()` gives. */
+export interface NetworkNeeds {
+    /** Trained numbers. */
+    parameters: number;
+    /** Multiply-adds of one step of one picture. */
+    multiply_adds: number;
+    /** Channels, height and width of a picture; null where config.json does not say how large pictures are. */
+    picture: [number, number, number] | null;
+    /** Classes of a conditional network, null of another one. */
+    classes: number | null;
+    /** Bytes that an instance takes on the processor to make one picture at a time, with a file of 32-bit weights. */
+    memory_cpu_f32: number;
+    /** The same with weights of 16 bits. */
+    memory_cpu_f16: number;
+    /** Bytes that it takes on the graphics card, in numbers of 32 bits. */
+    memory_gpu_f32: number;
+    /** The same in numbers of 16 bits. */
+    memory_gpu_f16: number;
+}
+
+/** The beginning of a file of weights. */
+export interface WeightsStart {
+    /** The first bytes, the header of the .safetensors file among them. */
+    start: Uint8Array;
+    /** Bytes of the whole file, where they are known. */
+    size?: number;
+}
+
 
 
 /** What `scheduler_info()` gives. */
@@ -176,6 +210,22 @@ export interface SchedulerInfo {
     unknown_keys: string[];
     /** What is worth knowing of how it was read, a sentence each. */
     notes: string[];
+}
+
+
+
+/** What `site_texts()` gives. */
+export interface SiteTexts {
+    /** index.html. */
+    index: string;
+    /** www/manifest.webmanifest. */
+    manifest: string;
+    /** www/models/index.json. */
+    models: string;
+    /** README.md. */
+    readme: string;
+    /** Folders of the models in www/models/, with a slash at their ends. */
+    paths: string[];
 }
 
 
@@ -220,7 +270,7 @@ export class Chain {
     /**
      * Begins at `image`, one picture, -1 to 1. Pictures of other seeds or numbers have other noise.
      */
-    constructor(scheduler_json: string, image: Float32Array | number[], seed: number, first_image?: number | null);
+    constructor(scheduler_json: string, image: Float32Array, seed: number, first_image?: number | null);
 }
 
 /**
@@ -241,6 +291,12 @@ export function beta_schedules(): string[];
 export function between(ends: Float32Array[], rows: number, columns: number): Float32Array;
 
 /**
+ * Whether weights that are announced like this are those of the network of this config.json, in one .safetensors file or
+ * in shards; what is worth knowing of how they will be read, a sentence each.
+ */
+export function check_weights(config_json: string, files: WeightsStart[]): string[];
+
+/**
  * Reads `class_labels.json` of a network of `classes` classes: the name of each, null for one without, and the class that
  * stands for none of them.
  */
@@ -249,7 +305,7 @@ export function class_labels(text: string, classes: number): {labels: (string|nu
 /**
  * What a .safetensors file with one tensor, `sample` [batch, channels, height, width] of f32, holds.
  */
-export function from_safetensors(bytes: Uint8Array | number[]): Sample;
+export function from_safetensors(bytes: Uint8Array): Sample;
 
 /**
  * The chain of a scheduler_config.json: beta, alpha_bar and the signal-to-noise ratio of every time step.
@@ -261,18 +317,23 @@ export function levels(scheduler_json: string): Levels;
  * q(x_T | x_0), then each state of q_sigma(x_next | x_t, x_0) (DDIM, eq. 7). By lemma 1 every eta gives the marginals
  * N(sqrt(alpha_bar) x_0, 1 - alpha_bar), along other paths. Needs no network.
  */
-export function marginals(options: SampleOptions, x_0: Float64Array | number[], seed: number): Marginals;
+export function marginals(options: SampleOptions, x_0: Float64Array, seed: number): Marginals;
 
 /**
  * `frames` mixtures of two noised pictures on the straight line between them, both ends among them (DDPM, figure 8).
  */
-export function mixed(a: Float32Array | number[], b: Float32Array | number[], frames: number): Float32Array;
+export function mixed(a: Float32Array, b: Float32Array, frames: number): Float32Array;
 
 /**
  * For each of `images` the nearest of `pictures` by Euclidean distance, both rows of `width` values (pixels or
  * features) one after the other (DDPM, appendix D).
  */
-export function nearest(images: Float32Array | number[], pictures: Float32Array | number[], width: number, neighbours: number): {index: number, distance: number}[][];
+export function nearest(images: Float32Array, pictures: Float32Array, width: number, neighbours: number): {index: number, distance: number}[][];
+
+/**
+ * What the network of this config.json needs of a computer.
+ */
+export function network_needs(config_json: string): NetworkNeeds;
 
 /**
  * x_T of the pictures `first_image`, `first_image + 1` … of a run with this seed, `count` of them with `image` values
@@ -284,7 +345,7 @@ export function noise(seed: number, first_image: number, count: number, image: n
  * x_t of `images` (several of `image` values each, -1 to 1), drawn from q(x_t | x_0) (DDPM, eq. 4). `from: t` in the
  * options of a run begins there. The noise of image i is that of image first_image + i of a run with this seed.
  */
-export function noised(scheduler_json: string, t: number, images: Float32Array | number[], image: number, seed: number, first_image?: number | null): Float32Array;
+export function noised(scheduler_json: string, t: number, images: Float32Array, image: number, seed: number, first_image?: number | null): Float32Array;
 
 /**
  * The numbers of every step of the run that `sampler(options)` would make: noise levels and factors. Needs no network.
@@ -298,9 +359,16 @@ export function numbers(options: SampleOptions): StepNumbers[];
 export function on_panic(listener: (message: string) => void): void;
 
 /**
+ * What is known of the model in files with these names before its weights are there. Where a file is needed that is not
+ * among `files` yet, its name comes back as `wanted`: add it, and ask again. Of a .safetensors file the first bytes will
+ * do, its header among them.
+ */
+export function outline_model(names: string[], files: Record<string, Uint8Array>): ModelOutline | { wanted: string };
+
+/**
  * The mean of q(x_{t-1} | x_t, x_0) (DDPM, eq. 7) for pictures `x_t` and `x_0` of one size: x_0 itself at t = 0.
  */
-export function posterior_mean(scheduler_json: string, t: number, x_t: Float32Array | number[], x_0: Float32Array | number[]): Float32Array;
+export function posterior_mean(scheduler_json: string, t: number, x_t: Float32Array, x_0: Float32Array): Float32Array;
 
 /**
  * The text of the scheduler_config.json to propose for a model that has none: linear betas from 0.0001 to 0.02 in 1000
@@ -319,12 +387,29 @@ export function read_model(files: Record<string, Uint8Array>): ReadModel;
  * The reconstruction error of a picture (DDIM, table 2): the mean squared error per value, the values (-1 to 1) scaled
  * to 0 to 1, as the terminal's `evaluate --reconstruction` has it.
  */
-export function reconstruction_error(a: Float32Array | number[], b: Float32Array | number[]): number;
+export function reconstruction_error(a: Float32Array, b: Float32Array): number;
 
 /**
  * What a scheduler_config.json says, or why it cannot be used.
  */
 export function scheduler_info(scheduler_json: string): SchedulerInfo;
+
+/**
+ * The service worker of a site, sw.js: see `site_version`.
+ */
+export function site_script(version: string, sums: string, script: string): string;
+
+/**
+ * The texts of a site with `models`, a list as in models/index.json, made of the page's index.html and
+ * manifest.webmanifest. `shown` tells whether the picture beside a link is one of theirs. As `ddim-web publish` writes them.
+ */
+export function site_texts(index: string, manifest: string, models: string, shown: boolean): SiteTexts;
+
+/**
+ * The bytes whose SHA-256 names the version of a site: 16 hexadecimal digits of it. `sums` are the checksums of all its
+ * files (`sha256-` and base64) by their paths, as JSON; `script` is the page's service worker.
+ */
+export function site_version(sums: string, script: string): Uint8Array;
 
 /**
  * Runs the module's static constructors, sends panics to the console and to [`on_panic`]'s listener, and completes
@@ -338,13 +423,13 @@ export function start(): void;
 /**
  * How much `values`, one or several pictures [channels, height, width], look like independent standard normal noise.
  */
-export function statistics(values: Float32Array | number[], channels: number, height: number, width: number): Statistics;
+export function statistics(values: Float32Array, channels: number, height: number, width: number): Statistics;
 
 /**
  * The bytes of a .safetensors file with `values` as its one tensor, `sample`, of `shape`
  * [batch, channels, height, width]: what the terminal's `--latents` reads and its `--save` writes.
  */
-export function to_safetensors(values: Float32Array | number[], shape: number[], metadata?: Record<string, string> | null): Uint8Array;
+export function to_safetensors(values: Float32Array, shape: number[], metadata?: Record<string, string> | null): Uint8Array;
 
 /**
  * What a squared error of eps weighs in each loss, for every time step; see `Weights` for what `eta` (0 to 1) does.
@@ -356,29 +441,35 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
     readonly __wbg_chain_free: (a: number, b: number) => void;
-    readonly at: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
+    readonly at: (a: any, b: number, c: number, d: number) => [number, number, number];
     readonly beta_schedules: () => [number, number];
-    readonly between: (a: number, b: number, c: number, d: number) => [number, number, number];
+    readonly between: (a: any, b: number, c: number) => [number, number, number];
     readonly chain_advance: (a: number, b: number) => [number, number, number];
-    readonly chain_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+    readonly chain_new: (a: number, b: number, c: any, d: number, e: number, f: number) => [number, number, number];
+    readonly check_weights: (a: number, b: number, c: any) => [number, number, number, number];
     readonly class_labels: (a: number, b: number, c: number) => [number, number, number];
-    readonly from_safetensors: (a: number, b: number) => [number, number, number];
+    readonly from_safetensors: (a: any) => [number, number, number];
     readonly levels: (a: number, b: number) => [number, number, number];
-    readonly marginals: (a: any, b: number, c: number, d: number) => [number, number, number];
-    readonly mixed: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
-    readonly nearest: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+    readonly marginals: (a: any, b: any, c: number) => [number, number, number];
+    readonly mixed: (a: any, b: any, c: number) => [number, number, number];
+    readonly nearest: (a: any, b: any, c: number, d: number) => [number, number, number];
+    readonly network_needs: (a: number, b: number) => [number, number, number];
     readonly noise: (a: number, b: number, c: number, d: number) => [number, number, number];
-    readonly noised: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
+    readonly noised: (a: number, b: number, c: number, d: any, e: number, f: number, g: number, h: number) => [number, number, number];
     readonly numbers: (a: any) => [number, number, number];
     readonly on_panic: (a: any) => void;
-    readonly posterior_mean: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+    readonly outline_model: (a: number, b: number, c: any) => [number, number, number];
+    readonly posterior_mean: (a: number, b: number, c: number, d: any, e: any) => [number, number, number];
     readonly proposed_scheduler: () => [number, number];
     readonly read_model: (a: any) => [number, number, number];
-    readonly reconstruction_error: (a: number, b: number, c: number, d: number) => [number, number, number];
+    readonly reconstruction_error: (a: any, b: any) => [number, number, number];
     readonly scheduler_info: (a: number, b: number) => [number, number, number];
+    readonly site_script: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];
+    readonly site_texts: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+    readonly site_version: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly start: () => void;
-    readonly statistics: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
-    readonly to_safetensors: (a: number, b: number, c: any, d: number) => [number, number, number];
+    readonly statistics: (a: any, b: number, c: number, d: number) => [number, number, number];
+    readonly to_safetensors: (a: any, b: any, c: number) => [number, number, number];
     readonly weights: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
@@ -386,8 +477,8 @@ export interface InitOutput {
     readonly __wbindgen_exn_store: (a: number) => void;
     readonly __externref_table_alloc: () => number;
     readonly __wbindgen_externrefs: WebAssembly.Table;
-    readonly __externref_drop_slice: (a: number, b: number) => void;
     readonly __externref_table_dealloc: (a: number) => void;
+    readonly __externref_drop_slice: (a: number, b: number) => void;
     readonly __wbindgen_start: () => void;
 }
 

@@ -31,25 +31,16 @@ export class Chain {
     /**
      * Begins at `image`, one picture, -1 to 1. Pictures of other seeds or numbers have other noise.
      * @param {string} scheduler_json
-     * @param {Float32Array | number[]} image
+     * @param {Float32Array} image
      * @param {number} seed
      * @param {number | null} [first_image]
      */
     constructor(scheduler_json, image, seed, first_image) {
-        const val3 = +seed;
-        const val4 = +(isLikeNone(first_image) ? 0 : first_image);
-        let ptr0, len0, ptr1, len1;
-        try {
-            ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
-            len0 = WASM_VECTOR_LEN;
-            ptr1 = passArrayF32ToWasm0(image, wasm.__wbindgen_malloc);
-            len1 = WASM_VECTOR_LEN;
-        } catch (e) {
-            if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
-            if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
-            throw e;
-        }
-        const ret = wasm.chain_new(ptr0, len0, ptr1, len1, val3, !isLikeNone(first_image), val4);
+        const val2 = +seed;
+        const val3 = +(isLikeNone(first_image) ? 0 : first_image);
+        const ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.chain_new(ptr0, len0, image, val2, !isLikeNone(first_image), val3);
         if (ret[2]) {
             throw takeFromExternrefTable0(ret[1]);
         }
@@ -69,11 +60,7 @@ if (Symbol.dispose) Chain.prototype[Symbol.dispose] = Chain.prototype.free;
  * @returns {Float32Array}
  */
 export function at(ends, u, v) {
-    const val2 = +u;
-    const val3 = +(isLikeNone(v) ? 0 : v);
-    const ptr0 = passArrayJsValueToWasm0(ends, wasm.__wbindgen_malloc);
-    const len0 = WASM_VECTOR_LEN;
-    const ret = wasm.at(ptr0, len0, val2, !isLikeNone(v), val3);
+    const ret = wasm.at(ends, u, !isLikeNone(v), isLikeNone(v) ? 0 : v);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -100,15 +87,30 @@ export function beta_schedules() {
  * @returns {Float32Array}
  */
 export function between(ends, rows, columns) {
-    const val2 = +rows;
-    const val3 = +columns;
-    const ptr0 = passArrayJsValueToWasm0(ends, wasm.__wbindgen_malloc);
-    const len0 = WASM_VECTOR_LEN;
-    const ret = wasm.between(ptr0, len0, val2, val3);
+    const ret = wasm.between(ends, rows, columns);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
     return takeFromExternrefTable0(ret[0]);
+}
+
+/**
+ * Whether weights that are announced like this are those of the network of this config.json, in one .safetensors file or
+ * in shards; what is worth knowing of how they will be read, a sentence each.
+ * @param {string} config_json
+ * @param {WeightsStart[]} files
+ * @returns {string[]}
+ */
+export function check_weights(config_json, files) {
+    const ptr0 = passStringToWasm0(config_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.check_weights(ptr0, len0, files);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v2 = getArrayJsValueFromWasm0(ret[0], ret[1]);
+    wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+    return v2;
 }
 
 /**
@@ -131,13 +133,11 @@ export function class_labels(text, classes) {
 
 /**
  * What a .safetensors file with one tensor, `sample` [batch, channels, height, width] of f32, holds.
- * @param {Uint8Array | number[]} bytes
+ * @param {Uint8Array} bytes
  * @returns {Sample}
  */
 export function from_safetensors(bytes) {
-    const ptr0 = passArray8ToWasm0(bytes, wasm.__wbindgen_malloc);
-    const len0 = WASM_VECTOR_LEN;
-    const ret = wasm.from_safetensors(ptr0, len0);
+    const ret = wasm.from_safetensors(bytes);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -164,15 +164,12 @@ export function levels(scheduler_json) {
  * q(x_T | x_0), then each state of q_sigma(x_next | x_t, x_0) (DDIM, eq. 7). By lemma 1 every eta gives the marginals
  * N(sqrt(alpha_bar) x_0, 1 - alpha_bar), along other paths. Needs no network.
  * @param {SampleOptions} options
- * @param {Float64Array | number[]} x_0
+ * @param {Float64Array} x_0
  * @param {number} seed
  * @returns {Marginals}
  */
 export function marginals(options, x_0, seed) {
-    const val2 = +seed;
-    const ptr0 = passArrayF64ToWasm0(x_0, wasm.__wbindgen_malloc);
-    const len0 = WASM_VECTOR_LEN;
-    const ret = wasm.marginals(options, ptr0, len0, val2);
+    const ret = wasm.marginals(options, x_0, seed);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -181,25 +178,13 @@ export function marginals(options, x_0, seed) {
 
 /**
  * `frames` mixtures of two noised pictures on the straight line between them, both ends among them (DDPM, figure 8).
- * @param {Float32Array | number[]} a
- * @param {Float32Array | number[]} b
+ * @param {Float32Array} a
+ * @param {Float32Array} b
  * @param {number} frames
  * @returns {Float32Array}
  */
 export function mixed(a, b, frames) {
-    const val3 = +frames;
-    let ptr0, len0, ptr1, len1;
-    try {
-        ptr0 = passArrayF32ToWasm0(a, wasm.__wbindgen_malloc);
-        len0 = WASM_VECTOR_LEN;
-        ptr1 = passArrayF32ToWasm0(b, wasm.__wbindgen_malloc);
-        len1 = WASM_VECTOR_LEN;
-    } catch (e) {
-        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
-        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 4, 4); }
-        throw e;
-    }
-    const ret = wasm.mixed(ptr0, len0, ptr1, len1, val3);
+    const ret = wasm.mixed(a, b, frames);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -209,27 +194,29 @@ export function mixed(a, b, frames) {
 /**
  * For each of `images` the nearest of `pictures` by Euclidean distance, both rows of `width` values (pixels or
  * features) one after the other (DDPM, appendix D).
- * @param {Float32Array | number[]} images
- * @param {Float32Array | number[]} pictures
+ * @param {Float32Array} images
+ * @param {Float32Array} pictures
  * @param {number} width
  * @param {number} neighbours
  * @returns {{index: number, distance: number}[][]}
  */
 export function nearest(images, pictures, width, neighbours) {
-    const val3 = +width;
-    const val4 = +neighbours;
-    let ptr0, len0, ptr1, len1;
-    try {
-        ptr0 = passArrayF32ToWasm0(images, wasm.__wbindgen_malloc);
-        len0 = WASM_VECTOR_LEN;
-        ptr1 = passArrayF32ToWasm0(pictures, wasm.__wbindgen_malloc);
-        len1 = WASM_VECTOR_LEN;
-    } catch (e) {
-        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
-        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 4, 4); }
-        throw e;
+    const ret = wasm.nearest(images, pictures, width, neighbours);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
     }
-    const ret = wasm.nearest(ptr0, len0, ptr1, len1, val3, val4);
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
+ * What the network of this config.json needs of a computer.
+ * @param {string} config_json
+ * @returns {NetworkNeeds}
+ */
+export function network_needs(config_json) {
+    const ptr0 = passStringToWasm0(config_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.network_needs(ptr0, len0);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -258,29 +245,20 @@ export function noise(seed, first_image, count, image) {
  * options of a run begins there. The noise of image i is that of image first_image + i of a run with this seed.
  * @param {string} scheduler_json
  * @param {number} t
- * @param {Float32Array | number[]} images
+ * @param {Float32Array} images
  * @param {number} image
  * @param {number} seed
  * @param {number | null} [first_image]
  * @returns {Float32Array}
  */
 export function noised(scheduler_json, t, images, image, seed, first_image) {
-    const val3 = +t;
-    const val4 = +image;
-    const val5 = +seed;
-    const val6 = +(isLikeNone(first_image) ? 0 : first_image);
-    let ptr0, len0, ptr1, len1;
-    try {
-        ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
-        len0 = WASM_VECTOR_LEN;
-        ptr1 = passArrayF32ToWasm0(images, wasm.__wbindgen_malloc);
-        len1 = WASM_VECTOR_LEN;
-    } catch (e) {
-        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
-        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
-        throw e;
-    }
-    const ret = wasm.noised(ptr0, len0, val3, ptr1, len1, val4, val5, !isLikeNone(first_image), val6);
+    const val2 = +t;
+    const val3 = +image;
+    const val4 = +seed;
+    const val5 = +(isLikeNone(first_image) ? 0 : first_image);
+    const ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.noised(ptr0, len0, val2, images, val3, val4, !isLikeNone(first_image), val5);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -310,30 +288,36 @@ export function on_panic(listener) {
 }
 
 /**
+ * What is known of the model in files with these names before its weights are there. Where a file is needed that is not
+ * among `files` yet, its name comes back as `wanted`: add it, and ask again. Of a .safetensors file the first bytes will
+ * do, its header among them.
+ * @param {string[]} names
+ * @param {Record<string, Uint8Array>} files
+ * @returns {ModelOutline | { wanted: string }}
+ */
+export function outline_model(names, files) {
+    const ptr0 = passArrayJsValueToWasm0(names, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.outline_model(ptr0, len0, files);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
  * The mean of q(x_{t-1} | x_t, x_0) (DDPM, eq. 7) for pictures `x_t` and `x_0` of one size: x_0 itself at t = 0.
  * @param {string} scheduler_json
  * @param {number} t
- * @param {Float32Array | number[]} x_t
- * @param {Float32Array | number[]} x_0
+ * @param {Float32Array} x_t
+ * @param {Float32Array} x_0
  * @returns {Float32Array}
  */
 export function posterior_mean(scheduler_json, t, x_t, x_0) {
-    const val4 = +t;
-    let ptr0, len0, ptr1, len1, ptr2, len2;
-    try {
-        ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
-        len0 = WASM_VECTOR_LEN;
-        ptr1 = passArrayF32ToWasm0(x_t, wasm.__wbindgen_malloc);
-        len1 = WASM_VECTOR_LEN;
-        ptr2 = passArrayF32ToWasm0(x_0, wasm.__wbindgen_malloc);
-        len2 = WASM_VECTOR_LEN;
-    } catch (e) {
-        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 4, 4); }
-        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
-        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
-        throw e;
-    }
-    const ret = wasm.posterior_mean(ptr0, len0, val4, ptr1, len1, ptr2, len2);
+    const val2 = +t;
+    const ptr0 = passStringToWasm0(scheduler_json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.posterior_mean(ptr0, len0, val2, x_t, x_0);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -376,23 +360,12 @@ export function read_model(files) {
 /**
  * The reconstruction error of a picture (DDIM, table 2): the mean squared error per value, the values (-1 to 1) scaled
  * to 0 to 1, as the terminal's `evaluate --reconstruction` has it.
- * @param {Float32Array | number[]} a
- * @param {Float32Array | number[]} b
+ * @param {Float32Array} a
+ * @param {Float32Array} b
  * @returns {number}
  */
 export function reconstruction_error(a, b) {
-    let ptr0, len0, ptr1, len1;
-    try {
-        ptr0 = passArrayF32ToWasm0(a, wasm.__wbindgen_malloc);
-        len0 = WASM_VECTOR_LEN;
-        ptr1 = passArrayF32ToWasm0(b, wasm.__wbindgen_malloc);
-        len1 = WASM_VECTOR_LEN;
-    } catch (e) {
-        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
-        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 4, 4); }
-        throw e;
-    }
-    const ret = wasm.reconstruction_error(ptr0, len0, ptr1, len1);
+    const ret = wasm.reconstruction_error(a, b);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -415,6 +388,104 @@ export function scheduler_info(scheduler_json) {
 }
 
 /**
+ * The service worker of a site, sw.js: see `site_version`.
+ * @param {string} version
+ * @param {string} sums
+ * @param {string} script
+ * @returns {string}
+ */
+export function site_script(version, sums, script) {
+    let deferred5_0;
+    let deferred5_1;
+    try {
+        let ptr0, len0, ptr1, len1, ptr2, len2;
+        try {
+            ptr0 = passStringToWasm0(version, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len0 = WASM_VECTOR_LEN;
+            ptr1 = passStringToWasm0(sums, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len1 = WASM_VECTOR_LEN;
+            ptr2 = passStringToWasm0(script, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+            len2 = WASM_VECTOR_LEN;
+        } catch (e) {
+            if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
+            if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+            if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+            throw e;
+        }
+        const ret = wasm.site_script(ptr0, len0, ptr1, len1, ptr2, len2);
+        var ptr4 = ret[0];
+        var len4 = ret[1];
+        if (ret[3]) {
+            ptr4 = 0; len4 = 0;
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        deferred5_0 = ptr4;
+        deferred5_1 = len4;
+        return getStringFromWasm0(ptr4, len4);
+    } finally {
+        wasm.__wbindgen_free(deferred5_0, deferred5_1, 1);
+    }
+}
+
+/**
+ * The texts of a site with `models`, a list as in models/index.json, made of the page's index.html and
+ * manifest.webmanifest. `shown` tells whether the picture beside a link is one of theirs. As `ddim-web publish` writes them.
+ * @param {string} index
+ * @param {string} manifest
+ * @param {string} models
+ * @param {boolean} shown
+ * @returns {SiteTexts}
+ */
+export function site_texts(index, manifest, models, shown) {
+    const val4 = +shown;
+    let ptr0, len0, ptr1, len1, ptr2, len2;
+    try {
+        ptr0 = passStringToWasm0(index, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passStringToWasm0(manifest, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len1 = WASM_VECTOR_LEN;
+        ptr2 = passStringToWasm0(models, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len2 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 1, 1); }
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.site_texts(ptr0, len0, ptr1, len1, ptr2, len2, val4);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
+ * The bytes whose SHA-256 names the version of a site: 16 hexadecimal digits of it. `sums` are the checksums of all its
+ * files (`sha256-` and base64) by their paths, as JSON; `script` is the page's service worker.
+ * @param {string} sums
+ * @param {string} script
+ * @returns {Uint8Array}
+ */
+export function site_version(sums, script) {
+    let ptr0, len0, ptr1, len1;
+    try {
+        ptr0 = passStringToWasm0(sums, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len0 = WASM_VECTOR_LEN;
+        ptr1 = passStringToWasm0(script, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
+        len1 = WASM_VECTOR_LEN;
+    } catch (e) {
+        if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 1, 1); }
+        if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+        throw e;
+    }
+    const ret = wasm.site_version(ptr0, len0, ptr1, len1);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return takeFromExternrefTable0(ret[0]);
+}
+
+/**
  * Runs the module's static constructors, sends panics to the console and to [`on_panic`]'s listener, and completes
  * what older browsers leave out of WebGPU. Idempotent.
  *
@@ -427,19 +498,14 @@ export function start() {
 
 /**
  * How much `values`, one or several pictures [channels, height, width], look like independent standard normal noise.
- * @param {Float32Array | number[]} values
+ * @param {Float32Array} values
  * @param {number} channels
  * @param {number} height
  * @param {number} width
  * @returns {Statistics}
  */
 export function statistics(values, channels, height, width) {
-    const val2 = +channels;
-    const val3 = +height;
-    const val4 = +width;
-    const ptr0 = passArrayF32ToWasm0(values, wasm.__wbindgen_malloc);
-    const len0 = WASM_VECTOR_LEN;
-    const ret = wasm.statistics(ptr0, len0, val2, val3, val4);
+    const ret = wasm.statistics(values, channels, height, width);
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -449,15 +515,13 @@ export function statistics(values, channels, height, width) {
 /**
  * The bytes of a .safetensors file with `values` as its one tensor, `sample`, of `shape`
  * [batch, channels, height, width]: what the terminal's `--latents` reads and its `--save` writes.
- * @param {Float32Array | number[]} values
+ * @param {Float32Array} values
  * @param {number[]} shape
  * @param {Record<string, string> | null} [metadata]
  * @returns {Uint8Array}
  */
 export function to_safetensors(values, shape, metadata) {
-    const ptr0 = passArrayF32ToWasm0(values, wasm.__wbindgen_malloc);
-    const len0 = WASM_VECTOR_LEN;
-    const ret = wasm.to_safetensors(ptr0, len0, shape, isLikeNone(metadata) ? 0 : addToExternrefTable0(metadata));
+    const ret = wasm.to_safetensors(values, shape, isLikeNone(metadata) ? 0 : addToExternrefTable0(metadata));
     if (ret[2]) {
         throw takeFromExternrefTable0(ret[1]);
     }
@@ -649,6 +713,10 @@ function __wbg_get_imports() {
             const ret = arg0.length;
             return ret;
         },
+        __wbg_length_5a8bb8abe1e54e15: function(arg0) {
+            const ret = arg0.length;
+            return ret;
+        },
         __wbg_length_6e9d2869242cabf3: function(arg0) {
             const ret = arg0.length;
             return ret;
@@ -677,14 +745,18 @@ function __wbg_get_imports() {
             const ret = new Error();
             return ret;
         },
+        __wbg_new_bbf5ecc90cd0ae64: function() { return handleError(function (arg0) {
+            const ret = new Uint8Array(arg0 >>> 0);
+            return ret;
+        }, arguments); },
         __wbg_new_cd4348290afae586: function() {
             const ret = new Object();
             return ret;
         },
-        __wbg_new_from_slice_355c10c5d8f2addb: function(arg0, arg1) {
-            const ret = new Float32Array(getArrayF32FromWasm0(arg0, arg1));
+        __wbg_new_ef62842572aa2645: function() { return handleError(function (arg0) {
+            const ret = new Float32Array(arg0 >>> 0);
             return ret;
-        },
+        }, arguments); },
         __wbg_new_from_slice_aaf85a9746711968: function(arg0, arg1) {
             const ret = new Float64Array(getArrayF64FromWasm0(arg0, arg1));
             return ret;
@@ -701,6 +773,10 @@ function __wbg_get_imports() {
             const ret = arg0.next();
             return ret;
         }, arguments); },
+        __wbg_of_9088d65af0db73f5: function() { return handleError(function (arg0) {
+            const ret = new Float64Array(arg0);
+            return ret;
+        }, arguments); },
         __wbg_of_9ac17510fda263ca: function() { return handleError(function (arg0) {
             const ret = new Float32Array(arg0);
             return ret;
@@ -710,6 +786,9 @@ function __wbg_get_imports() {
         },
         __wbg_prototypesetcall_22b1bb88c4ec5c5a: function(arg0, arg1, arg2) {
             Float32Array.prototype.set.call(getArrayF32FromWasm0(arg0, arg1), arg2);
+        },
+        __wbg_prototypesetcall_a366c038a3918afa: function(arg0, arg1, arg2) {
+            Float64Array.prototype.set.call(getArrayF64FromWasm0(arg0, arg1), arg2);
         },
         __wbg_push_c9f4893fc209f768: function(arg0, arg1) {
             const ret = arg0.push(arg1);
@@ -723,11 +802,17 @@ function __wbg_get_imports() {
             const ret = arg0.set(arg1, arg2);
             return ret;
         },
+        __wbg_set_d0e2abd6ed08e04c: function(arg0, arg1, arg2) {
+            arg0.set(getArrayF32FromWasm0(arg1, arg2));
+        },
         __wbg_set_d2d33b52458e984a: function(arg0, arg1, arg2) {
             arg0[arg1 >>> 0] = arg2;
         },
         __wbg_set_e4b9a833d288759a: function(arg0, arg1, arg2) {
             arg0[arg1] = arg2;
+        },
+        __wbg_set_feb3714f475485ba: function(arg0, arg1, arg2) {
+            arg0.set(getArrayU8FromWasm0(arg1, arg2));
         },
         __wbg_stack_575c4e0918581b9c: function(arg0, arg1) {
             const ret = arg1.stack;
@@ -921,27 +1006,6 @@ function handleError(f, args) {
 
 function isLikeNone(x) {
     return x === undefined || x === null;
-}
-
-function passArray8ToWasm0(arg, malloc) {
-    const ptr = malloc(arg.length * 1, 1) >>> 0;
-    getUint8ArrayMemory0().set(arg, ptr / 1);
-    WASM_VECTOR_LEN = arg.length;
-    return ptr;
-}
-
-function passArrayF32ToWasm0(arg, malloc) {
-    const ptr = malloc(arg.length * 4, 4) >>> 0;
-    getFloat32ArrayMemory0().set(arg, ptr / 4);
-    WASM_VECTOR_LEN = arg.length;
-    return ptr;
-}
-
-function passArrayF64ToWasm0(arg, malloc) {
-    const ptr = malloc(arg.length * 8, 8) >>> 0;
-    getFloat64ArrayMemory0().set(arg, ptr / 8);
-    WASM_VECTOR_LEN = arg.length;
-    return ptr;
 }
 
 function passArrayJsValueToWasm0(array, malloc) {

@@ -47,7 +47,10 @@ export interface Info {
 export interface LoadOptions {
     /** plan, or burn in a build that has it. Default plan. */
     engine?: "plan" | "burn";
-    /** How the graphics card stores weights and feature maps: f16 needs its feature shader-f16. Default f32. */
+    /**
+     * How the graphics card stores weights and feature maps: f16 needs its feature shader-f16. On the CPU, how the weights of
+     * a large network are stored. Default f32.
+     */
     storage?: "f32" | "f16";
     /** What `Denoiser.tuning()` said on the same graphics card before; without it, it is measured for up to 0.2 s. */
     tuning?: string;
@@ -201,10 +204,11 @@ export class Denoiser {
      */
     info(): Info;
     /**
-     * Builds the network of `config_json` (diffusers' config.json) with the bytes of a
-     * .safetensors file on `device`, "webgpu" or "cpu".
+     * Builds the network of `config_json` (diffusers' config.json) with a .safetensors file on
+     * `device`, "webgpu" or "cpu". A Blob is read piece by piece, so that nobody else has its bytes in
+     * memory.
      */
-    static load(config_json: string, weights: Uint8Array, device: string, options?: LoadOptions | null): Promise<Denoiser>;
+    static load(config_json: string, weights: Uint8Array | Blob, device: string, options?: LoadOptions | null): Promise<Denoiser>;
     /**
      * The network's raw output at `x` ([batch, in_channels, height, width] of config.json's
      * sample_size) and time step `t`; `labels` has one class per image of a conditional model.
@@ -218,6 +222,10 @@ export class Denoiser {
      * Prepares a run; nothing is computed before its `next()`.
      */
     sampler(options: SampleOptions): Sampler;
+    /**
+     * How the device keeps the network's weights, "f32" or "f16", whatever was asked for.
+     */
+    storage(): string;
     /**
      * Which kernels were the fastest on this graphics card, to be kept and handed to the next `load` as `tuning`;
      * nothing where that was not measured.
@@ -313,6 +321,7 @@ export interface InitOutput {
     readonly denoiser_predict: (a: number, b: any, c: number, d: number, e: number) => any;
     readonly denoiser_rate_distortion: (a: number, b: any) => [number, number, number];
     readonly denoiser_sampler: (a: number, b: any) => [number, number, number];
+    readonly denoiser_storage: (a: number) => [number, number];
     readonly denoiser_tuning: (a: number) => [number, number];
     readonly expected_tensors: (a: number, b: number) => [number, number, number];
     readonly on_panic: (a: any) => void;
@@ -328,6 +337,7 @@ export interface InitOutput {
     readonly start: () => void;
     readonly wasm_bindgen__convert__closures_____invoke__h4b85538d5163829d: (a: number, b: number, c: any, d: any) => void;
     readonly wasm_bindgen__convert__closures_____invoke__ha3ecd991ccd5086e: (a: number, b: number, c: any) => [number, number];
+    readonly wasm_bindgen__convert__closures_____invoke__he4b14a8dbe6958bc: (a: number, b: number, c: any) => [number, number];
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;

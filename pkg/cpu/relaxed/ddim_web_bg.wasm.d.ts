@@ -9,6 +9,7 @@ export const denoiser_load: (a: number, b: number, c: any, d: number, e: number,
 export const denoiser_predict: (a: number, b: any, c: number, d: number, e: number) => any;
 export const denoiser_rate_distortion: (a: number, b: any) => [number, number, number];
 export const denoiser_sampler: (a: number, b: any) => [number, number, number];
+export const denoiser_storage: (a: number) => [number, number];
 export const denoiser_tuning: (a: number) => [number, number];
 export const expected_tensors: (a: number, b: number) => [number, number, number];
 export const on_panic: (a: any) => void;
@@ -24,6 +25,7 @@ export const scheduler_info: (a: number, b: number) => [number, number, number];
 export const start: () => void;
 export const wasm_bindgen__convert__closures_____invoke__h4b85538d5163829d: (a: number, b: number, c: any, d: any) => void;
 export const wasm_bindgen__convert__closures_____invoke__ha3ecd991ccd5086e: (a: number, b: number, c: any) => [number, number];
+export const wasm_bindgen__convert__closures_____invoke__he4b14a8dbe6958bc: (a: number, b: number, c: any) => [number, number];
 export const __wbindgen_malloc: (a: number, b: number) => number;
 export const __wbindgen_realloc: (a: number, b: number, c: number, d: number) => number;
 export const __wbindgen_free: (a: number, b: number, c: number) => void;
