@@ -105,7 +105,8 @@ async function load(request) {
   });
   const info = model.info();
   const adapter = info.device === 'webgpu' && choice.adapter ? choice.adapter : info.adapter;
-  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, notes, json: files.scheduler }, why: choice.notice, storage: model.storage(), tuning: model.tuning() };
+  const kept = /** @type {'f32'|'f16'} */ (model.storage());
+  return { info, adapter, scheduler: { trainSteps, tau, unknownKeys, notes, json: files.scheduler }, why: choice.notice, storage: kept, tuning: model.tuning() };
 }
 
 /** Waits until the page is at most LEAD steps behind. @param {Run} run @param {number} made  steps of it */
