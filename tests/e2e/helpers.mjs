@@ -91,6 +91,7 @@ export const packageThat = (body, loading = '') => (/** @type {Context} */ conte
         export const scheduler_info = () => ({ num_train_timesteps: 1000, timestep_spacing: 'leading', unknown_keys: [], notes: [] });
         export class Denoiser {
           static async load(config, weights, device) { ${loading} return Object.assign(new Denoiser(), { device }); }
+          storage() { return 'f32'; }
           tuning() {}
           info() {
             return { device: this.device, adapter: 'test', parameters: 1, in_channels: 1, out_channels: 1, sample_size: [32, 32], unknown_keys: [], notes: [] };
