@@ -83,7 +83,7 @@ test('an update is told, waits for a reload, and leaves an open page and its wor
   const root = join(folder, 'changed');
   await makeSite(root);
   await writeFile(join(root, 'www/sw.js'), (await readFile(join(root, 'sw.js'), 'utf8')).replace(/^self\.SITE.*\n/, ''));
-  for (const file of ['www/main.js', 'www/engine/levels.js']) await appendFile(join(root, file), '\n"new";\n');
+  for (const file of ['www/main.js', 'www/engine/levels.js']) await appendFile(join(root, file), '\nglobalThis.age = "new";\n');
   await rm(join(root, 'www/ui/export/gif.js'));
   await makeSite(out, { root });
 

@@ -6,6 +6,7 @@ use js_sys::{Array, Object, Reflect};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use crate::engine::plan::Footprint;
 use crate::model_files::{self, ModelFiles, Needs};
 use crate::unet::labels::ClassLabels;
 use crate::web::lists::{byte_array, file};
@@ -183,20 +184,22 @@ pub fn network_needs(config_json: &str) -> Result<JsNeeds, WebError> {
     #[derive(Serialize)]
     struct Told {
         parameters: usize,
-        multiply_adds: u64,
+        multiply_adds: f64,
         picture: Option<[usize; 3]>,
         classes: Option<usize>,
-        memory_cpu_f32: u64,
-        memory_cpu_f16: u64,
-        memory_gpu_f32: u64,
-        memory_gpu_f16: u64,
+        memory_cpu_f32: f64,
+        memory_cpu_f16: f64,
+        memory_gpu_f32: f64,
+        memory_gpu_f16: f64,
     }
     let needs = Needs::of(config_json).map_err(js_error)?;
-    let [cpu_f32, cpu_f16] = needs.processor.map(|footprint| footprint.most());
-    let [gpu_f32, gpu_f16] = needs.card.map(|footprint| footprint.most());
+    // JavaScript's integers end long before those of what no computer has.
+    let bytes = |footprint: Footprint| footprint.most() as f64;
+    let [cpu_f32, cpu_f16] = needs.processor.map(bytes);
+    let [gpu_f32, gpu_f16] = needs.card.map(bytes);
     let told = Told {
         parameters: needs.parameters,
-        multiply_adds: needs.multiply_adds,
+        multiply_adds: needs.multiply_adds as f64,
         picture: needs.picture,
         classes: needs.classes,
         memory_cpu_f32: cpu_f32,
