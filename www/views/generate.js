@@ -57,7 +57,8 @@ class Generate {
     this.shareButton = button('share', () => tellShared(async () => (await import('../ui/take.js')).shareTaken(this.#taken()), session));
     this.shareButton.hidden = typeof navigator.share !== 'function';
     this.save = new Menu('Save pictures', () => this.#takeItems(), 'save');
-    find(root, 'take', HTMLElement).prepend(this.save.root);
+    // In the place of the one that the document has, so that nothing moves.
+    root.querySelector('.take .menu')?.replaceWith(this.save.root);
     this.shows = ['x0', 'xt', 'both'].map((value) => find(root, `show-${value}`, HTMLInputElement));
 
     for (const radio of this.shows) radio.addEventListener('change', () => settings.set('show', radio.value));
