@@ -4,7 +4,6 @@ import { oneLine } from './engine/errors.js';
 import { fetchJsonText, pruneWeights } from './engine/weights.js';
 import { Settings, formatHash } from './hash.js';
 import { FOLDER, readModels } from './models.js';
-import { ownModels } from './own.js';
 import { Session } from './session.js';
 import { NAME, viewsOf } from './site.js';
 import { setModels, setViews } from './state.js';
@@ -195,13 +194,23 @@ function fetchEarly() {
   if (OFFERED.includes(name)) VIEWS[name].load().catch(() => {});
 }
 
+/** The visitor's own models; their code is for those who have some. @returns {Promise<import('./models.js').Model[]>} */
+async function keptModels() {
+  const kept = await Promise.resolve()
+    .then(() => indexedDB.databases())
+    .catch(() => null);
+  if (kept?.length === 0) return [];
+  const { ownModels } = await import('./own.js');
+  return ownModels();
+}
+
 async function start() {
   fetchEarly();
   const notices = new Notices(/** @type {HTMLElement} */ (document.getElementById('notices')));
   // A newer version of the page has been kept (offline.js): a reload shows it.
   navigator.serviceWorker?.addEventListener('controllerchange', () =>
     notices.show('version', 'A new version of this page is here.', { text: 'Reload', run: () => location.reload() }));
-  const [list, own] = await Promise.all([fetchJsonText(new URL('index.json', FOLDER)), ownModels()]);
+  const [list, own] = await Promise.all([fetchJsonText(new URL('index.json', FOLDER)), keptModels()]);
   const { models, problem } = readModels(JSON.parse(list));
   if (problem) notices.show('models', problem);
   else pruneWeights(FOLDER, models.map(({ path }) => new URL(path, FOLDER)));

@@ -48,7 +48,6 @@ export const OF_VIEWS = [
     default: '1,2',
     pattern: /^(s\d{1,2}|\d{1,15}),(s\d{1,2}|\d{1,15})((,(s\d{1,2}|\d{1,15})){2})?$/,
     patternText: 'two or four corners with commas between them, each a seed or a sample of the model: such as 1,2 or s0,s3',
-    help: 'What stands at the corners: the first noise of a seed, or the noise that a sample of the model would have come from (s0, s1 …).',
   },
   {
     key: 'at',
@@ -58,7 +57,6 @@ export const OF_VIEWS = [
     default: '0.5,0.5',
     pattern: /^(0(\.\d{1,4})?|1(\.0{1,4})?),(0(\.\d{1,4})?|1(\.0{1,4})?)$/,
     patternText: 'two numbers from 0 to 1 with a comma between them, such as 0.35,0.5',
-    help: 'Where the handle is: how far across, and how far down.',
   },
   {
     key: 'frames',
@@ -70,7 +68,6 @@ export const OF_VIEWS = [
     max: 16,
     slider: 'linear',
     step: 1,
-    help: 'How many pictures there are from one corner to the next, both corners among them. A square has as many rows.',
   },
   {
     key: 'path',
@@ -83,7 +80,6 @@ export const OF_VIEWS = [
       ['straight', 'two noises, on a straight line'],
       ['mix', 'two pictures with noise in them'],
     ],
-    help: 'DDIM goes from one noise to the other over a sphere; DDPM mixes two pictures after part of the noise has been added.',
   },
   {
     key: 'mix',
@@ -94,7 +90,6 @@ export const OF_VIEWS = [
     default: 500,
     min: 0,
     max: MAX_STEPS,
-    help: 'After how many steps of noise two pictures are mixed: 0 mixes their pixels, T mixes nothing but noise.',
   },
   {
     key: 'mix_eta',
@@ -108,7 +103,6 @@ export const OF_VIEWS = [
     max: 1,
     slider: 'linear',
     step: 0.05,
-    help: 'The DDPM paper goes back with as much fresh noise as its sampler has (1). At 0 the mixed noisy picture alone decides.',
   },
   {
     key: 'drag',
@@ -118,7 +112,6 @@ export const OF_VIEWS = [
     default: 6,
     min: 1,
     max: 100,
-    help: 'So few steps are taken while the handle moves, so that the picture keeps up. When you let go it gets all S.',
   },
   {
     key: 'card',
@@ -127,7 +120,6 @@ export const OF_VIEWS = [
     label: 'Card',
     default: OPEN_CHOSEN,
     choices: [],
-    help: 'The model whose card is on show.',
   },
   {
     key: 'task',
@@ -142,7 +134,6 @@ export const OF_VIEWS = [
       ['inpaint', 'Fill in'],
       ['mix', 'Mix'],
     ],
-    help: 'What is done with the picture.',
   },
   {
     key: 'picture',
@@ -152,7 +143,6 @@ export const OF_VIEWS = [
     default: 0,
     min: 0,
     max: 99,
-    help: 'Which of the pictures that come with the model, counted from 0.',
   },
   {
     key: 't0',
@@ -166,7 +156,6 @@ export const OF_VIEWS = [
     max: MAX_STEPS,
     slider: 'linear',
     step: 1,
-    help: 'How much noise is put over the picture before the network cleans it. Little keeps every stroke; much leaves only the large shapes, and more to the network.',
   },
   {
     key: 'mask',
@@ -176,7 +165,6 @@ export const OF_VIEWS = [
     default: 'centre',
     pattern: /^(left|centre|right|top|[0-9a-f]{64})$/,
     patternText: 'left, centre, right, top, or 64 digits from 0 to f for 16 rows of 16 cells',
-    help: 'Which part of the picture is made anew.',
   },
   {
     key: 'other',
@@ -186,7 +174,6 @@ export const OF_VIEWS = [
     default: '1',
     pattern: /^(seed|\d{1,2})$/,
     patternText: 'the number of a sample, or seed for a picture out of noise',
-    help: 'The picture at the other end of the mixture.',
   },
   {
     key: 'lambda',
@@ -200,7 +187,6 @@ export const OF_VIEWS = [
     max: 1,
     slider: 'linear',
     step: 0.01,
-    help: 'Where between the two noises the mixture lies: 0 is this picture, 1 the other one.',
   },
   {
     key: 't',
@@ -212,7 +198,6 @@ export const OF_VIEWS = [
     default: 150,
     min: 0,
     max: MAX_STEPS - 1,
-    help: 'How far the picture is on its way to noise: hardly at 0, entirely at the last one, T − 1.',
   },
   {
     key: 'schedule',
@@ -233,7 +218,6 @@ export const OF_VIEWS = [
       ['const', 'constant (DDPM code)'],
       ['jsd', 'harmonic (DDPM code)'],
     ],
-    help: 'How much noise each step adds. A model knows only the schedule that it was trained with; the others show what another choice would have meant.',
   },
   {
     key: 'subject',
@@ -243,7 +227,6 @@ export const OF_VIEWS = [
     default: 1,
     min: 0,
     max: 100,
-    help: 'Which picture becomes noise: one of those that come with the model, from 1, or at 0 one that the model makes from the seed.',
   },
   {
     key: 'preset',
@@ -260,7 +243,6 @@ export const OF_VIEWS = [
       ['many', 'Many from one'],
       ['custom', 'Custom'],
     ],
-    help: 'What is compared. Each choice fills the rows and columns; they can be changed afterwards.',
   },
   {
     key: 'rows',
@@ -270,7 +252,6 @@ export const OF_VIEWS = [
     default: '5,10,20,50',
     pattern: /^\d{1,7}(\s*,\s*\d{1,7}){0,11}$/,
     patternText: 'up to 12 whole numbers with commas between them',
-    help: 'Numbers of steps S, one row each. In a race, how many steps each of them takes; of many pictures from one, the time steps t that they part at.',
   },
   {
     key: 'columns',
@@ -286,7 +267,6 @@ export const OF_VIEWS = [
       ['race', 'a race of samplers'],
       ['draw', 'draws from one x_t'],
     ],
-    help: 'What differs from column to column. Everything else is the same for all of them.',
   },
   {
     key: 'across',
@@ -296,7 +276,6 @@ export const OF_VIEWS = [
     default: '0,0.5,1,sigma_hat',
     pattern: /^[\w.+-]{1,24}(\s*,\s*[\w.+-]{1,24}){0,15}$/,
     patternText: 'up to 16 numbers or names with commas between them',
-    help: 'One value for each column: an η or sigma_hat; a spacing such as leading or quad; a sampler such as ddim or ddpm_fixed_large; the number of a picture or of a draw.',
   },
   {
     key: 'from',
@@ -305,7 +284,6 @@ export const OF_VIEWS = [
     label: 'Start from',
     default: FROM_NOTHING,
     choices: [],
-    help: 'A new network knows nothing, is small and makes its steps quickly. A model that is there knows how to draw already, and learns your pictures in its own size and colours.',
   },
   {
     key: 'size',
@@ -322,7 +300,6 @@ export const OF_VIEWS = [
       ['48', '48 × 48'],
       ['64', '64 × 64'],
     ],
-    help: 'Pictures are cut to the square in their middle and made this small. Twice the size takes four times as long; by their number means 16 for fewer than 200 pictures and 32 for more.',
   },
   {
     key: 'colours',
@@ -335,7 +312,6 @@ export const OF_VIEWS = [
       ['colour', 'colour'],
       ['grey', 'grey'],
     ],
-    help: 'Grey has less to learn. As in the pictures means grey where none of them has a colour.',
   },
   {
     key: 'flips',
@@ -347,7 +323,6 @@ export const OF_VIEWS = [
       ['none', 'left out'],
       ['mirror', 'learned as well'],
     ],
-    help: 'Twice as many pictures for nothing, where left and right do not matter. Not for letters and digits.',
   },
   {
     key: 'kinds',
@@ -359,7 +334,6 @@ export const OF_VIEWS = [
       ['folders', 'one for each folder'],
       ['none', 'not told apart'],
     ],
-    help: 'Of pictures from several folders the network can be told which one each is from. Afterwards one asks it for a picture of one folder, by its name.',
   },
   {
     key: 'train_batch',
@@ -369,7 +343,6 @@ export const OF_VIEWS = [
     default: 16,
     min: 1,
     max: 256,
-    help: 'Each step looks at so many pictures, drawn by chance. More make a step steadier, and slower in proportion.',
   },
   {
     key: 'lr',
@@ -379,7 +352,6 @@ export const OF_VIEWS = [
     default: 0.001,
     min: 1e-6,
     max: 0.1,
-    help: 'How far a step changes the weights (Adam). Too large a rate makes the loss jump and grow; a small one takes longer. A run that is stopped goes on with another one.',
   },
   {
     key: 'train_steps',
@@ -389,6 +361,5 @@ export const OF_VIEWS = [
     default: 0,
     min: 0,
     max: 1_000_000,
-    help: 'After so many steps it stops by itself. 0 means by the rule: 25 steps for each picture and at least 1,000, since a network begins to learn its pictures by heart after a number of steps that grows with their number (Bonnaire et al. 2025, arXiv 2505.17638).',
   },
 ];

@@ -86,7 +86,7 @@ class Control {
 
     this.field = this.#buildField({ id, 'data-testid': key, 'aria-describedby': `${helpId} ${problemId}` });
     this.problem = element('p', { id: problemId, className: 'problem', hidden: true });
-    this.help = element('div', { id: helpId, className: 'help', hidden: true }, element('p', {}, setting.help));
+    this.help = element('div', { id: helpId, className: 'help', hidden: true }, element('p', {}, setting.help ?? ''));
     this.note = element('p', { className: 'quiet control-note', hidden: true, 'data-testid': `${key}-note` });
     this.root = element('div', { className: `control control-${key}` }, this.#buildHead(id, helpId), this.#buildBody(), this.note, this.help, this.problem);
     this.show(settings.get(key));

@@ -1,6 +1,7 @@
 // The view `device`: what the network runs on and why, how fast that is, and what the browser says of the graphics
 // adapter, the processor and its storage.
 
+import '../settings/help.js';
 import { Failure, oneLine } from '../engine/errors.js';
 import { fetchJsonText } from '../engine/weights.js';
 import { sourceOf } from '../models.js';

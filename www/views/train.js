@@ -1,6 +1,7 @@
 // The view `train`: a network learns the visitor's own pictures, draws what it has learned so far, and becomes a model
 // that every other view can use.
 
+import '../settings/help.js';
 import { FROM_NOTHING } from '../state.js';
 import { oneLine } from '../engine/errors.js';
 import { Controls } from '../ui/controls.js';
