@@ -46,6 +46,31 @@ test('a phone held upright shows the picture, the button and the tab of every vi
   assert.deepEqual(demo.errors, []);
 });
 
+for (const [screen, context] of Object.entries({ phone: PHONE, desk: { viewport: { width: 1350, height: 940 } } })) {
+  test(`${screen}: what is painted before the page's code is there stays where it is`, async (t) => {
+    const demo = await open(t, {
+      hash: 'device=cpu',
+      context,
+      prepare: async (browser) => {
+        await browser.addInitScript(() => {
+          const shifts = { sum: 0 };
+          Object.assign(globalThis, { shifts });
+          new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) shifts.sum += /** @type {PerformanceEntry & {value: number}} */ (entry).value;
+          }).observe({ type: 'layout-shift', buffered: true });
+        });
+        await browser.route('**/www/views/generate.js', async (route) => {
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+          await route.continue();
+        });
+      },
+    });
+    await demo.until('ready');
+    const sum = await demo.page.evaluate(() => /** @type {any} */ (globalThis).shifts.sum);
+    assert.ok(sum <= 0.01, `layout shift ${sum}`);
+  });
+}
+
 test('the row of tabs fades where there is more of it', async (t) => {
   const demo = await open(t, { hash: 'device=cpu', context: PHONE });
   await demo.until('ready');
