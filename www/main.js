@@ -7,7 +7,7 @@ import { FOLDER, readModels } from './models.js';
 import { Session } from './session.js';
 import { NAME, viewsOf } from './site.js';
 import { setModels, setViews } from './state.js';
-import { element } from './ui/dom.js';
+import { addSheet, element } from './ui/dom.js';
 import { followInvitations } from './ui/invitations.js';
 import { showModel } from './ui/model.js';
 import { Notices } from './ui/notices.js';
@@ -31,14 +31,6 @@ import { mount as generate } from './views/generate.js';
 /** Style sheets of views, by name; settled when they are there. @type {Map<string, Promise<unknown>>} */
 const sheets = new Map();
 
-/** @param {string} name  of a view */
-function sheetOf(name) {
-  const sheet = element('link', { rel: 'stylesheet', href: new URL(`./style/views/${name}.css`, import.meta.url).href });
-  document.head.append(sheet);
-  // Without it the view is plain, but it works.
-  return new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
-}
-
 /**
  * The code of a view, together with its own style sheet.
  * @template T
@@ -46,7 +38,7 @@ function sheetOf(name) {
  * @returns {Promise<T>}
  */
 async function room(name, code) {
-  const styled = sheets.get(name) ?? sheetOf(name);
+  const styled = sheets.get(name) ?? addSheet(new URL(`./style/views/${name}.css`, import.meta.url));
   sheets.set(name, styled);
   await styled;
   return code;

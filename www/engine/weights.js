@@ -248,23 +248,39 @@ async function sayWhatIsBeside(failure, url, signal) {
 /** Bytes of a download that are in the page's memory at once, before the browser takes them. */
 const HELD = 1 << 24;
 
+/** A file as it comes, most of which the browser may keep on a disk. */
+export class Arriving {
+  /** @type {Blob[]} */
+  #parts = [];
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  #pieces = [];
+  #held = 0;
+
+  /** @param {Uint8Array<ArrayBuffer>} piece  the next one */
+  take(piece) {
+    this.#pieces.push(piece);
+    this.#held += piece.length;
+    if (this.#held < HELD) return;
+    this.#parts.push(new Blob(this.#pieces));
+    this.#pieces = [];
+    this.#held = 0;
+  }
+
+  /** What is there. */
+  get blob() {
+    return new Blob([...this.#parts, ...this.#pieces]);
+  }
+}
+
 /** @param {Response} response @param {string} name @param {OnBytes} onBytes @returns {Promise<Blob>} */
 async function download(response, name, onBytes) {
-  /** @type {Blob[]} */
-  const parts = [];
-  /** @type {Uint8Array<ArrayBuffer>[]} */
-  let pieces = [];
-  let held = 0;
-  for await (const piece of piecesOf(response, name, onBytes)) {
-    pieces.push(piece);
-    held += piece.length;
-    if (held < HELD) continue;
-    parts.push(new Blob(pieces));
-    pieces = [];
-    held = 0;
-  }
-  return new Blob([...parts, ...pieces]);
+  const file = new Arriving();
+  for await (const piece of piecesOf(response, name, onBytes)) file.take(piece);
+  return file.blob;
 }
+
+/** @param {Uint8Array} bytes */
+export const hexadecimal = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
  * Whether the bytes are those that whoever listed the file means. Where pages cannot compute sums (plain http, which
@@ -274,7 +290,7 @@ async function download(response, name, onBytes) {
 async function isFile(blob, sha256) {
   if (!globalThis.crypto?.subtle) return true;
   const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
-  return Array.from(sum, (byte) => byte.toString(16).padStart(2, '0')).join('') === sha256;
+  return hexadecimal(sum) === sha256;
 }
 
 /**

@@ -2,7 +2,7 @@
 // and it is downloaded and used. Closing the dialog ends what is under way; what has come stays until the page is closed.
 
 import { oneLine } from '../engine/errors.js';
-import { element } from '../ui/dom.js';
+import { addSheet, element } from '../ui/dom.js';
 import { fileButton } from '../ui/picture/choose.js';
 import { aboutModel } from './about.js';
 import { readAddress } from './address.js';
@@ -19,14 +19,7 @@ import { WebSource } from './web.js';
 let styled = null;
 
 /** Its style sheet comes with it. */
-function style() {
-  styled ??= new Promise((resolve) => {
-    const sheet = element('link', { rel: 'stylesheet', href: new URL('../style/own.css', import.meta.url).href });
-    sheet.onload = sheet.onerror = resolve;
-    document.head.append(sheet);
-  });
-  return styled;
-}
+const style = () => (styled ??= addSheet(new URL('../style/own.css', import.meta.url)));
 
 /** @param {string} text @param {string} testId @param {() => unknown} action @param {boolean} [primary] */
 function button(text, testId, action, primary = false) {

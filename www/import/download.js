@@ -2,6 +2,7 @@
 // connection broke, from where it was. What has come stays here as long as the page is open.
 
 import { Failure } from '../engine/errors.js';
+import { Arriving } from '../engine/weights.js';
 import { megabytes } from '../ui/words.js';
 
 /**
@@ -12,9 +13,6 @@ import { megabytes } from '../ui/words.js';
 
 /** @type {Patience} */
 const PATIENCE = { stall: 30_000, waits: [500, 2000, 5000] };
-
-/** Pieces are put into one Blob, which the browser may keep on a disk, from so many bytes on. */
-const PIECE = 8 * 2 ** 20;
 
 /** More than a module of WebAssembly can hold. */
 export const MOST_BYTES = 2 ** 32;
@@ -44,12 +42,12 @@ function refusalOf(status, host) {
   return `${host} refused it (HTTP ${status})`;
 }
 
+/** @param {string} name @param {string} host @returns {string} why a browser says no more than that it failed */
+export const unreachable = (name, host) =>
+  `${name} could not be read from ${host}: nobody answers, or it does not allow other pages to read it (CORS), or leads to where that is not allowed.`;
+
 export class Download {
-  /** Whole pieces, then those that are still small. @type {Blob[]} */
-  #pieces = [];
-  /** @type {Uint8Array<ArrayBuffer>[]} */
-  #small = [];
-  #smallBytes = 0;
+  #file = new Arriving();
   /** How many bytes there are. */
   have = 0;
   /** How many there will be; 0 while unknown. */
@@ -81,27 +79,21 @@ export class Download {
    */
   async start(count, signal) {
     await this.#until(count, () => {}, signal);
-    return new Uint8Array(await this.#blob().slice(0, count).arrayBuffer());
+    return new Uint8Array(await this.#file.blob.slice(0, count).arrayBuffer());
   }
 
   /** All of it. @param {OnBytes} onBytes @param {AbortSignal} signal @returns {Promise<Blob>} */
   async whole(onBytes, signal) {
     await this.#until(Infinity, onBytes, signal);
-    return this.#blob();
+    return this.#file.blob;
   }
 
   /** Forgets what has come: it is of no use. */
   drop() {
     Object.assign(this, { have: 0, size: 0 });
-    this.#pieces = [];
-    this.#small = [];
-    this.#smallBytes = 0;
+    this.#file = new Arriving();
     this.#tag = null;
     this.#done = false;
-  }
-
-  #blob() {
-    return new Blob([...this.#pieces, ...this.#small]);
   }
 
   /** @param {number} count @param {OnBytes} onBytes @param {AbortSignal} signal */
@@ -165,7 +157,7 @@ export class Download {
         this.#inParts = false;
         return null;
       }
-      const sentence = `${this.name} could not be read from ${host}: nobody answers, or it does not allow other pages to read it (CORS), or leads to where that is not allowed.`;
+      const sentence = unreachable(this.name, host);
       // What has never answered will hardly do so in a moment; whoever knows better can ask again.
       throw this.#met ? new Broken(sentence) : new Failure('download', sentence);
     });
@@ -219,12 +211,7 @@ export class Download {
       this.drop();
       throw new Failure('download', `${this.name} has no end: a page can hold ${Math.floor(MOST_BYTES / 1e9)} GB of a file at most.`);
     }
-    this.#small.push(bytes);
-    this.#smallBytes += bytes.length;
-    if (this.#smallBytes < PIECE) return;
-    this.#pieces.push(new Blob(this.#small));
-    this.#small = [];
-    this.#smallBytes = 0;
+    this.#file.take(bytes);
   }
 
   /** The body has ended. @param {number} count  bytes that were asked for */

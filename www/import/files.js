@@ -1,5 +1,8 @@
 // The files of a model that somebody has chosen or dropped: single files, folders, or one archive.
 
+/** A text of a model is smaller. */
+export const MOST_TEXT = 4 * 2 ** 20;
+
 /** A folder with more files than this is no model's. */
 const MOST_FILES = 5000;
 
@@ -85,7 +88,7 @@ export class FilesSource {
 
   /** @param {string} name */
   text(name) {
-    return this.start(name, 4 * 2 ** 20);
+    return this.start(name, MOST_TEXT);
   }
 
   /** @param {string} name @param {number} count */

@@ -43,6 +43,13 @@ function endOfHeader(start) {
   return 8 + Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true));
 }
 
+/** @param {(count: number) => Promise<Uint8Array>} read  so many first bytes @returns {Promise<Uint8Array>} those with the header */
+async function startOf(read) {
+  const first = await read(FIRST);
+  const end = endOfHeader(first);
+  return end <= first.length || end > MOST_HEADER ? first : read(end);
+}
+
 export class Reader {
   /** @type {Requests|null} */
   #worker = null;
@@ -106,27 +113,23 @@ export class Reader {
     const archive = await this.source.whole(name, onBytes, this.signal);
     const read = await this.#ask({ type: 'read', files: { [name]: archive } });
     const { config, scheduler, labels, null_label: nullLabel, notes, weights } = read;
-    const start = await this.#startOf(weights);
     const needs = await this.#ask({ type: 'needs', config });
     this.#refuseMemory(needs);
-    const more = await this.#ask({ type: 'check', config, files: [{ start, size: weights.size }] });
+    const more = await this.#check(config, weights);
     // What it took to read it is not needed any more.
     this.#rest();
     return { config, scheduler, labels, nullLabel, notes: [...notes, ...more], weights: [name], bytes: archive.size, needs, ready: weights };
   }
 
-  /** @param {Blob} weights @returns {Promise<Uint8Array>} the first bytes, the header among them */
-  async #startOf(weights) {
-    const first = new Uint8Array(await weights.slice(0, FIRST).arrayBuffer());
-    const end = endOfHeader(first);
-    return end <= first.length || end > MOST_HEADER ? first : new Uint8Array(await weights.slice(0, end).arrayBuffer());
+  /** Whether weights that are there are those of a network. @param {string} config @param {Blob} weights @returns {Promise<string[]>} what is to be said of them */
+  async #check(config, weights) {
+    const start = await startOf(async (count) => new Uint8Array(await weights.slice(0, count).arrayBuffer()));
+    return this.#ask({ type: 'check', config, files: [{ start, size: weights.size }] });
   }
 
   /** @param {string} name */
-  async #header(name) {
-    const first = await this.source.start(name, FIRST, this.signal);
-    const end = endOfHeader(first);
-    return end <= first.length || end > MOST_HEADER ? first : this.source.start(name, end, this.signal);
+  #header(name) {
+    return startOf((count) => this.source.start(name, count, this.signal));
   }
 
   /** @param {string} name */
@@ -190,16 +193,14 @@ export class Reader {
     }
     const [only] = found.weights;
     if (found.weights.length === 1 && only.toLowerCase().endsWith('.safetensors')) {
-      const start = await this.#startOf(blobs[only]);
-      await this.#checked(() => this.#ask({ type: 'check', config: found.config, files: [{ start, size: blobs[only].size }] }));
+      await this.#checked(() => this.#check(found.config, blobs[only]));
       this.#rest();
       return { weights: blobs[only], notes: [] };
     }
     const texts = Object.fromEntries(Object.entries(this.#texts).map(([name, bytes]) => [name, new Blob([new Uint8Array(bytes)])]));
     return this.#checked(async () => {
       const { weights, notes } = await this.#ask({ type: 'read', files: { ...texts, ...blobs } });
-      const start = await this.#startOf(weights);
-      const more = await this.#ask({ type: 'check', config: found.config, files: [{ start, size: weights.size }] });
+      const more = await this.#check(found.config, weights);
       this.#rest();
       return { weights, notes: [...notes, ...more].filter((note) => !found.notes.includes(note)) };
     });

@@ -3,12 +3,10 @@
 
 import { Failure } from '../engine/errors.js';
 import { listOf, urlOf } from './address.js';
-import { Download } from './download.js';
+import { Download, unreachable } from './download.js';
+import { MOST_TEXT } from './files.js';
 
 /** @typedef {import('./address.js').Address} Address */
-
-/** A text of a model is smaller. */
-const MOST_TEXT = 4 * 2 ** 20;
 
 /** Pages of a list that are read; each names up to a thousand files. */
 const MOST_PAGES = 20;
@@ -143,7 +141,7 @@ export class WebSource {
     const url = urlOf(this.address, name);
     const head = await fetch(url, { method: 'HEAD', signal, credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(() => {
       signal.throwIfAborted();
-      throw new Failure('download', `${name} could not be read from ${url.host}: nobody answers, or it does not allow other pages to read it (CORS), or leads to where that is not allowed.`);
+      throw new Failure('download', unreachable(name, url.host));
     });
     if (head.status === 401 || head.status === 403) throw new Failure('download', `${url.host} wants a login for ${name} (HTTP ${head.status}), which this page cannot give; download the files yourself and drop them here.`);
     // Servers answer a wrong address with a page surprisingly often.

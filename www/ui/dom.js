@@ -11,6 +11,13 @@ export function find(root, testId, kind) {
   return found;
 }
 
+/** Adds a style sheet to the page. @param {URL} url @returns {Promise<unknown>} settles when it is there, or cannot be had: what it is for is plain then, but works */
+export function addSheet({ href }) {
+  const sheet = element('link', { rel: 'stylesheet', href });
+  document.head.append(sheet);
+  return new Promise((resolve) => (sheet.onload = sheet.onerror = resolve));
+}
+
 /**
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag @param {Record<string, unknown>} [properties]  of the element, or attributes where it has none of that name

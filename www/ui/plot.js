@@ -3,7 +3,7 @@
 
 import './language.js';
 import uPlot from '../vendor/uplot/uPlot.js';
-import { element } from './dom.js';
+import { addSheet, element } from './dom.js';
 import { short } from './numbers.js';
 import { Painter } from './painter.js';
 import { Table } from './table.js';
@@ -41,16 +41,7 @@ const TABLE_INTERVAL_MS = 500;
 const AXIS_FONT = '12px -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
 /** Its style and uPlot's, once for the page; it is worth waiting for them. */
-await Promise.all(
-  ['../vendor/uplot/uPlot.css', '../style/plot.css'].map(
-    (path) =>
-      new Promise((resolve) => {
-        const sheet = element('link', { rel: 'stylesheet', href: new URL(path, import.meta.url).href });
-        sheet.onload = sheet.onerror = resolve;
-        document.head.append(sheet);
-      }),
-  ),
-);
+await Promise.all(['../vendor/uplot/uPlot.css', '../style/plot.css'].map((path) => addSheet(new URL(path, import.meta.url))));
 
 /** @param {Numbers} values @param {boolean} positive  whether the axis has no place for the others */
 function drawable(values, positive) {

@@ -3,7 +3,7 @@
 
 import { Failure } from '../../engine/errors.js';
 import { loadFigures } from '../../engine/figures.js';
-import { WEIGHTS_FILE, fetchOk, fetchWeights } from '../../engine/weights.js';
+import { WEIGHTS_FILE, fetchOk, fetchWeights, hexadecimal } from '../../engine/weights.js';
 import { FOLDER } from '../../models.js';
 import { cardOf } from './card.js';
 import { zip } from './zip.js';
@@ -32,9 +32,6 @@ const AT_ONCE = 6;
 async function digest(blob) {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
 }
-
-/** @param {Uint8Array} bytes */
-const hexadecimal = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** @param {Blob} blob @returns {Promise<string>} as in `integrity` */
 const sumOf = async (blob) => `sha256-${btoa(String.fromCharCode(...(await digest(blob))))}`;
