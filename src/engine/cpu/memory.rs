@@ -4,7 +4,7 @@ use super::kernels::lane::MAX_LANES;
 use crate::allocate::{self, OutOfMemory, Zero};
 #[cfg(feature = "train")]
 use crate::engine::plan::arrange;
-use crate::engine::plan::{Buffer, Plan, Span, arrange_spans};
+use crate::engine::plan::{Buffer, Plan, arrange_spans};
 
 /// What a [`Workspace`] is, for whoever there is no memory for.
 const IMAGE: &str = "what lies between the operations for one image";
@@ -26,14 +26,7 @@ impl Places {
     /// # Errors
     /// [`OutOfMemory`] when no memory is as long.
     pub fn new(plan: &Plan, rooms: &[usize]) -> Result<Self, OutOfMemory> {
-        let mut spans = plan.spans();
-        spans.extend(rooms.iter().enumerate().map(|(at, length)| {
-            vec![Span {
-                first: 0,
-                end: *length,
-                alive: (at, at),
-            }]
-        }));
+        let mut spans = plan.spans(rooms);
         for span in spans.iter_mut().flatten() {
             span.end = span.end.saturating_add(MAX_LANES);
         }

@@ -1,6 +1,7 @@
 //! What memory a network takes on a device, told by its plan before anything is loaded: the one source of what the program
 //! and the page say of it. The processor's engine decides by the same numbers how it keeps weights.
 
+use super::card::{Lanes, Places, Shelves};
 use super::memory::{Part, Span, arrange_spans, parts};
 use super::{Buffer, Conv, Op, Plan, Resample, Residual, Source, View, upsamples};
 
@@ -89,38 +90,40 @@ impl Plan {
         }
     }
 
-    /// On the graphics card, which keeps each number in `bytes` bytes.
+    /// On a graphics card that keeps each number in `bytes` bytes and binds all that lies between the operations in one
+    /// piece.
     pub fn on_card(&self, bytes: u64) -> Footprint {
+        let lanes = Lanes::new(self);
+        let weights = Shelves::new(self, &lanes, usize::MAX).pieces;
+        let features = Places::new(self, &lanes, usize::MAX);
+        let features = features.map_or(u64::MAX, |places| places.vectors(1).sum());
         Footprint {
-            weights: (self.parameters() as u64).saturating_mul(bytes),
-            features: (self.arena as u64).saturating_mul(bytes),
+            weights: bytes.saturating_mul(weights.iter().map(|numbers| *numbers as u64).sum()),
+            features: features.saturating_mul(4).saturating_mul(bytes),
             loading: 0,
         }
     }
 
     /// Numbers of a picture's buffers and of what operations need for themselves, as the processor shares their places.
     fn workspace(&self, large: bool) -> u64 {
+        let rooms = self.ops.iter().map(|op| self.room(op, large));
+        let rooms: Vec<usize> = rooms
+            .map(|length| usize::try_from(length).unwrap_or(usize::MAX))
+            .collect();
         let mut buffers = self.buffers.clone();
-        let mut spans = self.spans();
-        for (at, op) in self.ops.iter().enumerate() {
-            let length = self.room(op, large);
-            buffers.push(Buffer {
-                height: 1,
-                width: 1,
-                channels: usize::try_from(length).unwrap_or(usize::MAX),
-                offset: 0,
-            });
-            spans.push(vec![Span {
-                first: 0,
-                end: buffers[buffers.len() - 1].channels,
-                alive: (at, at),
-            }]);
-        }
+        buffers.extend(rooms.iter().map(|length| Buffer {
+            height: 1,
+            width: 1,
+            channels: *length,
+            offset: 0,
+        }));
+        let spans = self.spans(&rooms);
         arrange_spans(&mut buffers, &spans).map_or(u64::MAX, |length| length as u64)
     }
 
-    /// For every buffer which of its numbers are alive when, channels one after the other.
-    pub(in crate::engine) fn spans(&self) -> Vec<Vec<Span>> {
+    /// For every buffer which of its numbers are alive when, channels one after the other; then for a room of `rooms[i]`
+    /// numbers that is alive during operation `i` only.
+    pub(in crate::engine) fn spans(&self, rooms: &[usize]) -> Vec<Vec<Span>> {
         let mut used = vec![
             (self.features, 0),
             (self.input, 0),
@@ -140,7 +143,14 @@ impl Plan {
             };
             parts.iter().map(span).collect()
         });
-        spans.collect()
+        let rooms = rooms.iter().enumerate().map(|(at, length)| {
+            vec![Span {
+                first: 0,
+                end: *length,
+                alive: (at, at),
+            }]
+        });
+        spans.chain(rooms).collect()
     }
 
     /// Numbers that `op` needs for itself on one thread of the processor.

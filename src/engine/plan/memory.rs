@@ -143,6 +143,16 @@ pub(in crate::engine) fn arrange(
     buffers: &mut [Buffer],
     alive: &[(usize, usize)],
 ) -> Option<usize> {
+    arrange_in_banks(buffers, alive, usize::MAX)
+}
+
+/// The same in an arena that is cut every `most` numbers, a multiple of [`ALIGNMENT`]: no buffer, of which none is
+/// longer, lies on both sides of a cut.
+pub(in crate::engine) fn arrange_in_banks(
+    buffers: &mut [Buffer],
+    alive: &[(usize, usize)],
+    most: usize,
+) -> Option<usize> {
     let rooms: Vec<usize> = buffers.iter().map(room).collect::<Option<_>>()?;
     let mut arena = 0;
     // By offset.
@@ -156,6 +166,9 @@ pub(in crate::engine) fn arrange(
             }
             // What was placed ends within the arena.
             offset = offset.max(buffers[*j].offset + rooms[*j]);
+            if offset % most > most - rooms[i] {
+                offset = offset.checked_next_multiple_of(most)?;
+            }
         }
         buffers[i].offset = offset;
         arena = arena.max(offset.checked_add(rooms[i])?);

@@ -11,6 +11,7 @@
 
 #[cfg(feature = "train")]
 mod backward;
+pub(in crate::engine) mod card;
 mod fold;
 mod footprint;
 mod lower;
@@ -30,13 +31,13 @@ pub(in crate::engine) use fold::upsamples;
 #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 pub(in crate::engine) use footprint::BLOCK;
 pub use footprint::Footprint;
-#[cfg(any(
-    feature = "gpu",
-    all(feature = "train", any(feature = "cpu", not(target_arch = "wasm32")))
+#[cfg(all(
+    feature = "train",
+    any(feature = "gpu", feature = "cpu", not(target_arch = "wasm32"))
 ))]
 pub(in crate::engine) use memory::arrange;
 #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
-pub(in crate::engine) use memory::{Span, arrange_spans};
+pub(in crate::engine) use memory::arrange_spans;
 #[cfg(feature = "train")]
 pub use reference::gradients;
 pub use reference::{ImageState, Reference};

@@ -21,7 +21,7 @@ pub struct GpuBatch {
     /// Where everything is in `state`.
     pub shape: Shape,
     state: wgpu::Buffer,
-    /// One for each piece of the weights.
+    /// What the program binds.
     groups: Vec<wgpu::BindGroup>,
     readback: Readback,
     /// x_t and x0_hat of the last step, until they are read or the next step is submitted.
@@ -42,11 +42,7 @@ impl GpuBatch {
             | wgpu::BufferUsages::COPY_DST
             | wgpu::BufferUsages::COPY_SRC;
         let state = gpu.buffer("a batch", 4 * shape.len() as u64, usage)?;
-        let groups = network
-            .weights
-            .iter()
-            .map(|weights| gpu.bind([&program.arena, weights, &program.parameters, &state]))
-            .collect();
+        let groups = program.bind(gpu, &network.weights, &state);
         let batch = Self {
             spec: spec.clone(),
             network: network.clone(),

@@ -1,9 +1,9 @@
 //! A convolution as its kernel sees it.
 
 use super::draft::{Draft, Drafter};
-use super::pack::Slot;
+use super::layout::Slot;
 use super::template::{Template, template};
-use crate::engine::plan::{Conv, Resample, Residual, Source, upsamples};
+use crate::engine::plan::{Conv, Resample, Residual, Source, View, upsamples};
 
 pub(super) static CONV: Template = template!("conv.wgsl");
 
@@ -110,7 +110,19 @@ impl Drafter<'_> {
             ),
         ]);
         let groups = [cut.groups[0], cut.groups[1], kinds];
-        self.draft(&CONV, names, &fields, groups).with(slot)
+        let bank = |view| self.places.bank(view);
+        // What is not there is where the source is.
+        let from = bank(conv.source.norm.unwrap_or(conv.source.view));
+        let added = rest.view.map_or(from, bank);
+        names.push(("SPLIT", usize::from(projects && added != from)));
+        let others = [
+            ("TO", bank(conv.output)),
+            ("REST", added),
+            ("BY", conv.time.map_or(from, bank)),
+        ];
+        self.draft(&CONV, names, &fields, groups)
+            .seeing(from, &others)
+            .with(slot)
     }
 
     fn residual(&self, conv: &Conv) -> Rest {
@@ -126,6 +138,7 @@ impl Drafter<'_> {
         // A projection sees the picture after it was enlarged, a sum as it lies there.
         let times = if nearest && projects { 2 } else { 1 };
         Rest {
+            view: Some(source.view),
             at,
             plane,
             rows: times * from.height,
@@ -145,6 +158,7 @@ impl Drafter<'_> {
 /// What is added to a convolution's result, as its kernel sees it.
 #[derive(Default)]
 struct Rest {
+    view: Option<View>,
     at: usize,
     plane: usize,
     rows: usize,

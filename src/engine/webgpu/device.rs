@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::draft::SECOND;
 use super::signal::Signal;
 use super::tuning::Tuning;
 use crate::engine::Storage;
@@ -17,13 +18,19 @@ struct Inner {
     queue: wgpu::Queue,
     name: String,
     kind: Kind,
-    layout: wgpu::BindGroupLayout,
-    pipeline_layout: wgpu::PipelineLayout,
+    /// For kernels that see one bank of the arena, two, three and four.
+    layouts: [(wgpu::BindGroupLayout, wgpu::PipelineLayout); BANKS],
     pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
     tuning: OnceLock<Tuning>,
     checks: wgpu::ShaderRuntimeChecks,
+    /// The most bytes of one buffer.
+    most: u64,
     fault: Fault,
 }
+
+/// The most banks of the arena that a kernel sees: a convolution's source, residual, time embedding and result. With
+/// weights and state that is less than the eight storage buffers that every device binds.
+const BANKS: usize = 4;
 
 /// What runs the kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +106,15 @@ impl Gpu {
     /// # Errors
     /// [`EngineError::NoGpu`] says what is missing.
     pub async fn open_tuned(tuning: Option<Tuning>) -> Result<Self, EngineError> {
-        Self::open_with(tuning, UNCHECKED).await
+        Self::open_with(tuning, UNCHECKED, u64::MAX).await
+    }
+
+    /// The best adapter as if its buffers had at most `most` bytes.
+    ///
+    /// # Errors
+    /// [`EngineError::NoGpu`] says what is missing.
+    pub async fn open_small(most: u64) -> Result<Self, EngineError> {
+        Self::open_with(None, UNCHECKED, most).await
     }
 
     /// The same with the checks of kernels that nobody knows, which a browser always makes: what they cost.
@@ -107,12 +122,13 @@ impl Gpu {
     /// # Errors
     /// [`EngineError::NoGpu`] says what is missing.
     pub async fn open_checked(tuning: Option<Tuning>) -> Result<Self, EngineError> {
-        Self::open_with(tuning, wgpu::ShaderRuntimeChecks::checked()).await
+        Self::open_with(tuning, wgpu::ShaderRuntimeChecks::checked(), u64::MAX).await
     }
 
     async fn open_with(
         tuning: Option<Tuning>,
         checks: wgpu::ShaderRuntimeChecks,
+        most: u64,
     ) -> Result<Self, EngineError> {
         let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
         let options = wgpu::RequestAdapterOptions {
@@ -154,22 +170,32 @@ impl Gpu {
             lost.set(why, true);
         });
         let info = adapter.get_info();
-        let layout = bind_group_layout(&device);
-        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: None,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
+        let layouts = std::array::from_fn(|more| {
+            let layout = bind_group_layout(&device, more);
+            let descriptor = wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            };
+            let of_pipelines = device.create_pipeline_layout(&descriptor);
+            (layout, of_pipelines)
         });
+        let limits = device.limits();
         Ok(Self(Arc::new(Inner {
             device,
             queue,
             kind: kind(&info),
             name: name(&info),
-            layout,
-            pipeline_layout,
+            layouts,
             pipelines: Mutex::default(),
             tuning: tuning.map_or_else(OnceLock::new, OnceLock::from),
             checks,
+            // Kernels count a buffer's numbers, the smallest of which have two bytes, in 32 bits.
+            most: limits
+                .max_buffer_size
+                .min(limits.max_storage_buffer_binding_size)
+                .min(2 << 32)
+                .min(most),
             fault,
         })))
     }
@@ -278,7 +304,7 @@ impl Gpu {
             .device
             .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: None,
-                layout: Some(&inner.pipeline_layout),
+                layout: Some(&inner.layouts[more(code)].1),
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions {
@@ -292,13 +318,9 @@ impl Gpu {
         pipeline
     }
 
-    /// The most bytes of one buffer. Kernels count its numbers, the smallest of which have two bytes, in 32 bits.
+    /// The most bytes of one buffer.
     pub(super) fn most(&self) -> u64 {
-        let limits = self.limits();
-        limits
-            .max_buffer_size
-            .min(limits.max_storage_buffer_binding_size)
-            .min(2 << 32)
+        self.0.most
     }
 
     /// Checks that a buffer of `size` bytes for `what` can be asked for.
@@ -346,31 +368,40 @@ impl Gpu {
         Ok(buffer)
     }
 
-    /// What the kernels of a step see: arena, weights, parameters, state.
-    pub(super) fn bind(&self, buffers: [&wgpu::Buffer; 4]) -> wgpu::BindGroup {
-        self.bind_resources(buffers.map(wgpu::Buffer::as_entire_binding))
+    /// What the kernels of a step see: `banks` of the arena; weights, parameters, state.
+    pub(super) fn bind(
+        &self,
+        banks: &[&wgpu::Buffer],
+        others: [&wgpu::Buffer; 3],
+    ) -> wgpu::BindGroup {
+        let whole = wgpu::Buffer::as_entire_binding;
+        let [weights, parameters, state] = others.map(whole);
+        let parts = [whole(banks[0]), weights, parameters, state];
+        self.bind_parts(parts, &banks[1..])
     }
 
     /// The same with parts of buffers.
+    #[cfg(feature = "train")]
     pub(super) fn bind_resources(&self, parts: [wgpu::BindingResource<'_>; 4]) -> wgpu::BindGroup {
-        let [arena, weights, parameters, state] = parts;
-        let parameters = match parameters {
-            wgpu::BindingResource::Buffer(whole) => {
-                wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    size: wgpu::BufferSize::new(STRIDE),
-                    ..whole
-                })
-            }
-            other => other,
-        };
-        let entries = [arena, weights, parameters, state];
-        let entries: Vec<wgpu::BindGroupEntry> = (0..)
-            .zip(entries)
+        self.bind_parts(parts, &[])
+    }
+
+    fn bind_parts(
+        &self,
+        mut parts: [wgpu::BindingResource<'_>; 4],
+        more: &[&wgpu::Buffer],
+    ) -> wgpu::BindGroup {
+        if let wgpu::BindingResource::Buffer(parameters) = &mut parts[2] {
+            parameters.size = wgpu::BufferSize::new(STRIDE);
+        }
+        let more_parts = more.iter().map(|bank| bank.as_entire_binding());
+        let entries: Vec<wgpu::BindGroupEntry> = bindings()
+            .zip(parts.into_iter().chain(more_parts))
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
             .collect();
         self.0.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
-            layout: &self.0.layout,
+            layout: &self.0.layouts[more.len()].0,
             entries: &entries,
         })
     }
@@ -441,15 +472,25 @@ impl Gpu {
     }
 }
 
-fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
+/// The places of what kernels see: arena, weights, parameters, state, and then more banks of the arena.
+fn bindings() -> impl Iterator<Item = u32> {
+    (0..4).chain(SECOND as u32..)
+}
+
+/// How many banks a kernel sees besides one, as its text declares them.
+fn more(code: &str) -> usize {
+    code.matches("> arena1").count()
+}
+
+fn bind_group_layout(device: &wgpu::Device, more: usize) -> wgpu::BindGroupLayout {
     let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
     let types = [
         storage(false),
         storage(true),
         wgpu::BufferBindingType::Uniform,
-        storage(false),
     ];
-    let entries: Vec<wgpu::BindGroupLayoutEntry> = (0..)
+    let types = types.into_iter().chain([storage(false)].repeat(1 + more));
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = bindings()
         .zip(types)
         .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
             binding,

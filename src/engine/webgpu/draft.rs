@@ -1,14 +1,14 @@
 //! The kernels of a plan with their parameters, before they are compiled.
 
-use super::layout::{Lanes, Places, after};
-use super::pack::{Slot, whole_blocks};
+pub(super) use super::layout::ZEROS;
+use super::layout::{Lanes, Places, Slot, after};
+use super::pack::whole_blocks;
 use super::state::Shape;
 use super::template::{Template, template};
 use super::tuning::Tuning;
-use crate::allocate::volume;
 use crate::engine::EngineError;
 use crate::engine::Storage;
-use crate::engine::plan::{ALIGNMENT, Conv, Op, Plan, Resample, Residual, View};
+use crate::engine::plan::{Conv, Op, Plan, Resample, Residual, View};
 use crate::unet::config::Activation;
 
 /// One kernel's run before it is compiled.
@@ -24,10 +24,13 @@ pub struct Draft {
     pub groups: [usize; 3],
     /// Which of the weights' pieces it reads.
     pub piece: usize,
+    /// The banks of the arena that it sees, each once, in the order in which they are bound.
+    pub banks: Vec<usize>,
 }
 
-/// The vectors of zeros that the arena begins with, what is read outside a picture.
-pub(super) const ZEROS: usize = ALIGNMENT / 4;
+/// The second bank that a kernel sees is called `arena10` after its binding, the third `arena11`; the first has no
+/// number.
+pub(super) const SECOND: usize = 10;
 
 pub(super) static BINDINGS: Template = template!("bindings.wgsl");
 pub(super) static ACTIVATION: Template = template!("activation.wgsl");
@@ -82,8 +85,9 @@ impl Draft {
     pub(super) fn parts(&self) -> [(&'static Template, Vec<(&'static str, usize)>); 3] {
         let half = ("HALF", usize::from(self.storage == Storage::F16));
         let scalars = ("SCALARS", usize::from(self.scalars));
+        let more = ("MORE", self.banks.len().saturating_sub(1));
         [
-            (&BINDINGS, vec![half, scalars]),
+            (&BINDINGS, vec![half, scalars, more]),
             (&ACTIVATION, activation(self.act)),
             (self.kernel, self.names.clone()),
         ]
@@ -95,6 +99,21 @@ impl Draft {
             piece: slot.piece,
             ..self
         }
+    }
+
+    /// With the banks that it sees: the one that its text calls `arena`, and by which names it knows the others.
+    pub(super) fn seeing(mut self, first: usize, others: &[(&'static str, usize)]) -> Self {
+        self.banks = vec![first];
+        for (name, bank) in others {
+            let known = self.banks.iter().position(|known| known == bank);
+            let at = known.unwrap_or(self.banks.len());
+            if known.is_none() {
+                self.banks.push(*bank);
+            }
+            let number = at.checked_sub(1).map_or(0, |at| SECOND + at);
+            self.names.push((name, number));
+        }
+        self
     }
 
     /// With the nonlinearity `act`.
@@ -136,9 +155,10 @@ pub struct Drafter<'a> {
 }
 
 impl Drafter<'_> {
-    /// Vectors in the arena.
+    /// Vectors in an arena of one bank.
+    #[cfg(feature = "train")]
     pub fn vectors(&self) -> u64 {
-        volume(&[self.batch, self.places.image]).saturating_add(ZEROS as u64)
+        self.places.vectors(self.batch).sum()
     }
 
     /// The input, the operations, of which an attention is two kernels, and the sampler's step.
@@ -177,6 +197,7 @@ impl Drafter<'_> {
                 .collect(),
             groups,
             piece: 0,
+            banks: vec![0],
         }
     }
 
@@ -214,6 +235,7 @@ impl Drafter<'_> {
             &fields,
             [shape.pixels.div_ceil(64), 1, self.batch],
         )
+        .seeing(self.places.bank(self.plan.input), &[])
     }
 
     fn step(&self) -> Draft {
@@ -233,6 +255,7 @@ impl Drafter<'_> {
             &fields,
             [shape.pixels.div_ceil(64), 1, self.batch],
         )
+        .seeing(self.places.bank(self.plan.output), &[])
     }
 
     fn normalise(&self, op: &Op, slot: &Slot) -> Draft {
@@ -298,7 +321,16 @@ impl Drafter<'_> {
         } else {
             &NORMALISE_CHANNELS
         };
-        let draft = self.draft(kernel, names, &fields, [*groups, 1, self.batch]);
+        let bank = |view| self.places.bank(view);
+        let draft = self
+            .draft(kernel, names, &fields, [*groups, 1, self.batch])
+            .seeing(
+                bank(*input),
+                &[
+                    ("TO", bank(*output)),
+                    ("BY", bank(modulation.unwrap_or(*input))),
+                ],
+            );
         Draft {
             scalars: !blocks,
             ..draft.activated(act).with(slot)
@@ -312,6 +344,11 @@ impl Drafter<'_> {
             shape.features()
         } else {
             self.view(conv.source.view).0
+        };
+        let input = if first {
+            conv.output
+        } else {
+            conv.source.view
         };
         let outputs = self.lanes.blocks(conv.output);
         let fields = [
@@ -340,6 +377,7 @@ impl Drafter<'_> {
             &fields,
             [outputs.div_ceil(8), 1, self.batch],
         )
+        .seeing(self.places.bank(input), &[("TO", self.places.bank(conv.output))])
         .activated(conv.source.act)
         .with(slot)
     }
@@ -356,7 +394,8 @@ impl Drafter<'_> {
         };
         let depth = head_dim.div_ceil(4);
         let (_, pixels) = self.view(*qkv);
-        let scores = self.places.scores(at);
+        let (bank, scores) = self.places.scores(at);
+        let [from, to] = [*qkv, *output].map(|view| self.places.bank(view));
         let mut fields = self.heads(*qkv, *heads, *head_dim);
         fields.extend([("shares", scores), ("output", self.view(*output).0)]);
         let blocks = depth.min(4);
@@ -366,18 +405,30 @@ impl Drafter<'_> {
             self.batch,
         ];
         [
-            self.scores(*qkv, *heads, *head_dim, scores),
+            self.scores_in(bank, *qkv, [*heads, *head_dim], scores),
             self.draft(
                 &MIX,
                 vec![("THREADS", 16), ("V", blocks), ("FOUR", 4)],
                 &fields,
                 groups,
-            ),
+            )
+            .seeing(from, &[("SHARES", bank), ("TO", to)]),
         ]
     }
 
-    /// The first half of attention alone, with its result at `output`.
+    /// The first half of attention alone, with its result at `output` of the first bank.
+    #[cfg(feature = "train")]
     pub(super) fn scores(&self, qkv: View, heads: usize, head_dim: usize, output: usize) -> Draft {
+        self.scores_in(0, qkv, [heads, head_dim], output)
+    }
+
+    fn scores_in(
+        &self,
+        bank: usize,
+        qkv: View,
+        [heads, head_dim]: [usize; 2],
+        output: usize,
+    ) -> Draft {
         let (_, pixels) = self.view(qkv);
         let mut fields = self.heads(qkv, heads, head_dim);
         fields.push(("output", output));
@@ -388,6 +439,7 @@ impl Drafter<'_> {
             &fields,
             [pixels.div_ceil(4), heads, self.batch],
         )
+        .seeing(self.places.bank(qkv), &[("TO", bank)])
     }
 
     fn heads(&self, qkv: View, heads: usize, head_dim: usize) -> Vec<(&'static str, usize)> {

@@ -5,8 +5,7 @@
 use super::clock::Clock;
 use super::device::{Gpu, Kind};
 use super::draft::Style;
-use super::layout::Lanes;
-use super::pack::Slot;
+use super::layout::{Lanes, Slot};
 use super::program::Program;
 use super::tile::{Tile, named};
 use super::tuning::Tuning;
@@ -191,7 +190,7 @@ async fn fastest(
 struct Trial<'a> {
     gpu: &'a Gpu,
     program: Program,
-    groups: [wgpu::BindGroup; 1],
+    groups: Vec<wgpu::BindGroup>,
 }
 
 /// Where the convolution stands between the input and the sampler's step.
@@ -216,7 +215,7 @@ impl<'a> Trial<'a> {
         let numbers = 4 * (blocks + 9 * 4 * blocks * blocks);
         let weights = gpu.buffer("weights", (style.storage.size() * numbers) as u64, usage)?;
         let state = gpu.buffer("a batch", 4 * program.shape.len() as u64, usage)?;
-        let groups = [gpu.bind([&program.arena, &weights, &program.parameters, &state])];
+        let groups = program.bind(gpu, &[weights], &state);
         gpu.check()?;
         Ok(Self {
             gpu,

@@ -1,7 +1,8 @@
 //! The engine on the GPU: replays a [`Plan`](super::plan::Plan) with WGSL kernels of our own, through WebGPU in the
 //! browser and through Vulkan, Metal or DirectX elsewhere.
 //!
-//! Everything that lies between the operations of all images is one buffer, the arena; what changes from step to step
+//! Everything that lies between the operations of all images is one buffer, the arena (several where the device binds
+//! none that is as long); what changes from step to step
 //! (scalars, the timestep's features, noise) is written into place, so that a step is one list of dispatches and one
 //! submission that is the same every time. x_t stays on the device; what the host reads of a step is copied by the
 //! same submission, so that the next one need not wait for the reading.
@@ -11,7 +12,6 @@ mod clock;
 mod conv;
 mod device;
 mod draft;
-mod layout;
 mod measure;
 mod network;
 mod pack;
@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Storage;
+use super::plan::card as layout;
 pub use batch::GpuBatch;
 pub use device::Gpu;
 use network::Network;

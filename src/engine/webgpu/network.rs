@@ -4,17 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::device::Gpu;
 use super::draft::Style;
-use super::layout::Lanes;
+use super::layout::{Lanes, Shelves, Slot};
 use super::measure;
-use super::pack::{self, Slot};
+use super::pack::Packer;
 use super::program::{self, Program};
-use crate::allocate;
+use crate::allocate::OutOfMemory;
 use crate::engine::Storage;
-use crate::engine::WEIGHTS;
 use crate::engine::plan::Plan;
 use crate::engine::{EngineError, Progress};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
-use crate::unet::weights;
+use crate::unet::weights_file::WeightsFile;
 
 /// What is gone when the device is.
 pub struct Network {
@@ -52,29 +51,27 @@ impl Network {
             )));
         }
         let plan = Plan::trained(config)?;
-        allocate::room(WEIGHTS, allocate::bytes::<f32>(plan.parameters() as u64))?;
-        let mut tensors = weights::tensors(&plan.params, safetensors)?;
+        let file = WeightsFile::new(&plan.params, safetensors.into())?;
+        let frequencies = match config.time_embedding {
+            TimeEmbedding::Fourier => {
+                let mut params = plan.params.iter();
+                let index = params.position(|param| param.name == "time_proj.weight");
+                index.map(|index| file.tensor(index)).transpose()?
+            }
+            TimeEmbedding::Positional { .. } => None,
+        };
         let lanes = Lanes::new(&plan);
         let most = gpu.most() / storage.size() as u64;
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let packed = pack::pack(&plan, &lanes, &tensors, most)?;
-        let frequencies = tensors
-            .remove("time_proj.weight")
-            .filter(|_| config.time_embedding == TimeEmbedding::Fourier);
-        drop(tensors);
+        let shelves = Shelves::new(&plan, &lanes, most);
         let style = measure::style(gpu, &plan, storage).await?;
-        program::compile(gpu, &plan, &lanes, &packed.ops, style, progress).await?;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let weights = packed
-            .pieces
-            .iter()
-            .map(|piece| {
-                let bytes = storage.encode(piece)?;
-                let buffer = gpu.buffer("weights", bytes.len() as u64, usage)?;
-                gpu.queue().write_buffer(&buffer, 0, &bytes);
-                Ok(buffer)
-            })
-            .collect::<Result<_, EngineError>>()?;
+        program::compile(gpu, &plan, &lanes, &shelves.ops, style, progress).await?;
+        let packer = Packer {
+            plan: &plan,
+            lanes: &lanes,
+            tensor: |index| file.tensor(index),
+        };
+        let weights = upload(gpu, &packer, &shelves, storage)?;
         Ok(Self {
             gpu: gpu.clone(),
             weights,
@@ -82,7 +79,7 @@ impl Network {
             parameters: plan.parameters(),
             config: config.clone(),
             lanes,
-            ops: packed.ops,
+            ops: shelves.ops,
             style,
             program: Mutex::default(),
         })
@@ -108,4 +105,48 @@ impl Network {
         *last = Some(program.clone());
         Ok(program)
     }
+}
+
+/// Bytes of weights that are on their way to the device at once: what is written is copied first, and the copies stay
+/// until the device has them.
+const AT_ONCE: u64 = 16 << 20;
+
+/// The pieces of the weights on the device; one operation's at a time are packed.
+///
+/// # Errors
+/// [`EngineError`] when there is no room, or a number is too large for its format.
+pub(super) fn upload<T: Fn(usize) -> Result<Vec<f32>, OutOfMemory>>(
+    gpu: &Gpu,
+    packer: &Packer<'_, T>,
+    shelves: &Shelves,
+    storage: Storage,
+) -> Result<Vec<wgpu::Buffer>, EngineError> {
+    let number = storage.size() as u64;
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+    let pieces = shelves.pieces.iter().map(|numbers| {
+        // A binding is never empty.
+        let numbers = (*numbers as u64).max(4);
+        gpu.buffer("weights", numbers.saturating_mul(number), usage)
+    });
+    let pieces = pieces.collect::<Result<Vec<_>, _>>()?;
+    let mut on_their_way = 0;
+    for (op, slot) in packer.plan.ops.iter().zip(&shelves.ops) {
+        let parts = packer.pack(op)?;
+        for (at, numbers) in [
+            (slot.bias, parts.bias),
+            (slot.weight, parts.weight),
+            (slot.table, parts.table),
+        ] {
+            let bytes = storage.encode(&numbers)?;
+            gpu.queue()
+                .write_buffer(&pieces[slot.piece], 4 * number * at as u64, &bytes);
+            on_their_way += bytes.len() as u64;
+        }
+        if on_their_way >= AT_ONCE {
+            on_their_way = 0;
+            gpu.wait(gpu.queue().submit([]))?;
+        }
+    }
+    gpu.check()?;
+    Ok(pieces)
 }

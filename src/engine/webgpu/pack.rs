@@ -1,112 +1,19 @@
-//! Weights in the order in which the kernels read them, in as few buffers as the device allows.
+//! Weights in the order in which the kernels read them.
 
-use std::collections::HashMap;
-
-use super::layout::Lanes;
+use super::layout::{Lanes, lengths, projections};
+pub use super::layout::Slot;
 use crate::allocate::{self, OutOfMemory};
 use crate::engine::WEIGHTS;
-use crate::engine::plan::{Conv, Op, Param, Plan, Resample, Residual, small_kernel, upsamples};
+use crate::engine::plan::{Conv, Op, Param, Plan, Residual, small_kernel, upsamples};
 
-/// The weights of all operations.
-pub struct Packed {
-    /// Numbers, cut into pieces that a device binds one at a time.
-    pub pieces: Vec<Vec<f32>>,
-    /// Where those of each operation are.
-    pub ops: Vec<Slot>,
-}
-
-/// Where the weights of one operation are, in vectors of four numbers from the beginning of its piece.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Slot {
-    /// Which of [`Packed::pieces`].
-    pub piece: usize,
-    /// The factors: `[positions][inputs / 4][4][outputs]`, or one per channel.
-    pub weight: usize,
-    /// What is added, one per channel.
-    pub bias: usize,
-    /// The class embedding, `[classes][outputs]`.
-    pub table: usize,
-    /// What a projection adds besides, where it is not summed into `bias`.
-    pub second: usize,
-    /// From the first of an upsampling's four kernels to the next.
-    pub phase: usize,
-    /// The operation makes a vector of a vector.
-    pub single: bool,
-}
-
-/// Which numbers of one operation go where.
-struct Parts {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    table: Vec<f32>,
-    phases: usize,
-    single: bool,
-}
-
-/// The weights of every operation of `plan`, out of `tensors`, which has all of [`Plan::params`]; no piece has more
-/// than `most` numbers unless a single operation does.
-///
-/// # Errors
-/// [`OutOfMemory`].
-pub fn pack(
-    plan: &Plan,
-    lanes: &Lanes,
-    tensors: &HashMap<String, Vec<f32>>,
-    most: usize,
-) -> Result<Packed, OutOfMemory> {
-    let packer = Packer {
-        plan,
-        lanes,
-        tensors,
-    };
-    let mut packed = Packed {
-        pieces: vec![Vec::new()],
-        ops: Vec::new(),
-    };
-    // What is made of the timestep's features alone is a vector, not a feature map, whatever the image's size.
-    let mut vectors = vec![plan.features.buffer];
-    for op in &plan.ops {
-        packer.room(op)?;
-        let parts = match op {
-            Op::Attention { .. } => {
-                packed.ops.push(Slot::default());
-                continue;
-            }
-            Op::Normalise { weight, bias, .. } => packer.norm([*weight, *bias]),
-            Op::Conv(conv) if vectors.contains(&conv.source.view.buffer) => {
-                vectors.push(conv.output.buffer);
-                packer.single(conv)
-            }
-            Op::Conv(conv) => packer.conv(conv),
-        };
-        let length = parts.bias.len() + parts.weight.len() + parts.table.len();
-        if packed
-            .pieces
-            .last()
-            .is_some_and(|piece| !piece.is_empty() && piece.len() + length > most)
-        {
-            packed.pieces.push(Vec::new());
-        }
-        let index = packed.pieces.len() - 1;
-        let piece = &mut packed.pieces[index];
-        let mut put = |numbers: &[f32]| {
-            let at = piece.len() / 4;
-            allocate::extend(WEIGHTS, piece, numbers)?;
-            let more = piece.len().next_multiple_of(4) - piece.len();
-            allocate::extend(WEIGHTS, piece, &[0.0; 3][..more])?;
-            Ok(at)
-        };
-        packed.ops.push(Slot {
-            piece: index,
-            bias: put(&parts.bias)?,
-            weight: put(&parts.weight)?,
-            table: put(&parts.table)?,
-            second: 0,
-            phase: parts.weight.len() / (4 * parts.phases),
-            single: parts.single,
-        });
-    }
-    Ok(packed)
+/// The weights of one operation, in the order in which they lie in its piece: each begins a vector.
+pub struct Parts {
+    /// What is added.
+    pub bias: Vec<f32>,
+    /// The factors.
+    pub weight: Vec<f32>,
+    /// The class embedding.
+    pub table: Vec<f32>,
 }
 
 /// Whether groups of a view's channels begin and end with blocks of four lanes.
@@ -115,130 +22,119 @@ pub fn whole_blocks(lanes: &[Option<usize>], groups: usize) -> bool {
     channels == lanes.len() && channels.is_multiple_of(4 * groups)
 }
 
-struct Packer<'a> {
-    plan: &'a Plan,
-    lanes: &'a Lanes,
-    tensors: &'a HashMap<String, Vec<f32>>,
+/// Reads the weights of single operations.
+pub struct Packer<'a, T> {
+    /// The network.
+    pub plan: &'a Plan,
+    /// Its lanes.
+    pub lanes: &'a Lanes,
+    /// All numbers of the tensor with that index in [`Plan::params`].
+    pub tensor: T,
 }
 
-impl Packer<'_> {
-    /// Whether the weights of `op` can be copied: as they are, as four kernels, and in the order of the lanes while that
-    /// grows.
-    fn room(&self, op: &Op) -> Result<(), OutOfMemory> {
-        let Op::Conv(conv) = op else { return Ok(()) };
-        let more = match conv.residual {
-            Residual::Project { weight, .. } | Residual::Class(weight) => Some(weight),
-            Residual::None | Residual::Add(_) => None,
-        };
-        let tensors = conv.weights.iter().copied().chain(more);
-        let numbers = tensors.map(|param| self.tensor(param).len() as u64);
-        allocate::room(WEIGHTS, allocate::bytes::<[f32; 8]>(numbers.sum()))
-    }
-
-    fn tensor(&self, param: Param) -> &[f32] {
-        self.tensors[&self.plan.params[param.0].name].as_slice()
-    }
-
-    fn stacked(&self, params: &[Param]) -> Vec<f32> {
-        params
-            .iter()
-            .flat_map(|p| self.tensor(*p))
-            .copied()
-            .collect()
-    }
-
-    /// One per channel, not per lane: the kernel for whole blocks has no empty lanes, the other counts channels.
-    fn norm(&self, [weight, bias]: [Param; 2]) -> Parts {
-        Parts {
-            weight: self.tensor(weight).to_vec(),
-            bias: self.tensor(bias).to_vec(),
-            table: Vec::new(),
-            phases: 1,
-            single: false,
+impl<T: Fn(usize) -> Result<Vec<f32>, OutOfMemory>> Packer<'_, T> {
+    /// The weights of `op`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn pack(&self, op: &Op) -> Result<Parts, OutOfMemory> {
+        match op {
+            Op::Attention { .. } => Ok(Parts {
+                bias: Vec::new(),
+                weight: Vec::new(),
+                table: Vec::new(),
+            }),
+            Op::Normalise { weight, bias, .. } => Ok(Parts {
+                bias: self.tensor(*bias)?,
+                weight: self.tensor(*weight)?,
+                table: Vec::new(),
+            }),
+            Op::Conv(conv) => self.conv(conv, lengths(self.plan, self.lanes, op)),
         }
     }
 
-    fn single(&self, conv: &Conv) -> Parts {
-        let outputs = self.lanes.of(conv.output);
-        let kernel = Kernel {
-            weight: &self.stacked(&conv.weights),
-            inputs: conv.source.view.channels,
-            positions: 1,
-            factor: 1.0,
-        };
-        let mut weight = Vec::new();
-        kernel.pack(&self.lanes.of(conv.source.view), &outputs, &mut weight);
-        let table = match conv.residual {
-            Residual::Class(table) => self
-                .tensor(table)
-                .chunks_exact(conv.output.channels)
-                .flat_map(|row| spread(row, &outputs))
-                .collect(),
-            Residual::None | Residual::Add(_) | Residual::Project { .. } => Vec::new(),
-        };
-        Parts {
-            weight,
-            bias: spread(&self.stacked(&conv.biases), &outputs),
-            table,
-            phases: 1,
-            single: true,
-        }
+    fn tensor(&self, param: Param) -> Result<Vec<f32>, OutOfMemory> {
+        (self.tensor)(param.0)
     }
 
-    fn conv(&self, conv: &Conv) -> Parts {
+    /// Several tensors stand one below the other.
+    fn stacked(&self, params: &[Param]) -> Result<Vec<f32>, OutOfMemory> {
+        let mut stacked = Vec::new();
+        for param in params {
+            let tensor = self.tensor(*param)?;
+            if stacked.is_empty() {
+                stacked = tensor;
+            } else {
+                allocate::extend(WEIGHTS, &mut stacked, &tensor)?;
+            }
+        }
+        Ok(stacked)
+    }
+
+    fn conv(&self, conv: &Conv, [_, numbers, rows]: [usize; 3]) -> Result<Parts, OutOfMemory> {
         let outputs = self.lanes.of(conv.output);
         let inputs = self.lanes.of(conv.source.view);
-        let stacked = self.stacked(&conv.weights);
-        let kernels = if upsamples(conv) {
-            [[0, 0], [0, 1], [1, 0], [1, 1]]
-                .map(|at| four(&stacked, at))
-                .to_vec()
-        } else {
-            vec![stacked]
+        let channels = conv.source.view.channels;
+        let mut bias = self.stacked(&conv.biases)?;
+        let mut table = allocate::reserved(WEIGHTS, rows as u64)?;
+        let mut weight = allocate::reserved(WEIGHTS, numbers as u64)?;
+        let mut pack = |kernel: Kernel<'_>, inputs: &[Option<usize>]| {
+            kernel.pack(inputs, &outputs, &mut weight);
         };
-        let mut bias = self.stacked(&conv.biases);
-        let mut weight = Vec::new();
-        for kernel in &kernels {
-            let channels = conv.source.view.channels;
-            let kernel = Kernel {
-                weight: kernel,
-                inputs: channels,
-                positions: kernel.len() / (channels * conv.output.channels),
-                factor: 1.0,
-            };
-            kernel.pack(&inputs, &outputs, &mut weight);
-        }
-        if let Residual::Project {
-            source,
-            weight: shortcut,
-            bias: more,
-        } = conv.residual
-        {
-            for (bias, more) in bias.iter_mut().zip(self.tensor(more)) {
-                *bias += more;
-            }
-            // A mean of four pixels is four positions with a quarter of the weight each.
-            let (times, factor) = match source.resample {
-                Resample::Average2x => (4, 0.25),
-                Resample::Keep | Resample::Nearest2x | Resample::Insert2x { .. } => (1, 1.0),
-            };
-            for _ in 0..times {
+        let stacked = self.stacked(&conv.weights)?;
+        let one = Kernel {
+            weight: &stacked,
+            inputs: channels,
+            factor: 1.0,
+        };
+        if upsamples(conv) {
+            for at in [[0, 0], [0, 1], [1, 0], [1, 1]] {
+                let numbers = stacked.len() as u64 / 9 * 4;
+                let mut four = allocate::reserved(WEIGHTS, numbers)?;
+                let kernels = stacked.chunks_exact(9);
+                four.extend(kernels.flat_map(|kernel| small_kernel(kernel, at)));
                 let kernel = Kernel {
-                    weight: self.tensor(shortcut),
-                    inputs: source.view.channels,
-                    positions: 1,
-                    factor,
+                    weight: &four,
+                    ..one
                 };
-                kernel.pack(&self.lanes.of(source.view), &outputs, &mut weight);
+                pack(kernel, &inputs);
             }
+        } else {
+            pack(one, &inputs);
         }
-        Parts {
-            weight,
+        drop(stacked);
+        match conv.residual {
+            Residual::Project {
+                source,
+                weight,
+                bias: more,
+            } => {
+                for (bias, more) in bias.iter_mut().zip(self.tensor(more)?) {
+                    *bias += more;
+                }
+                let times = projections(source.resample);
+                let shortcut = self.tensor(weight)?;
+                for _ in 0..times {
+                    let kernel = Kernel {
+                        weight: &shortcut,
+                        inputs: source.view.channels,
+                        factor: 1.0 / times as f32,
+                    };
+                    pack(kernel, &self.lanes.of(source.view));
+                }
+            }
+            Residual::Class(rows) => {
+                for row in self.tensor(rows)?.chunks_exact(conv.output.channels) {
+                    table.extend(spread(row, &outputs));
+                }
+            }
+            Residual::None | Residual::Add(_) => {}
+        }
+        Ok(Parts {
             bias: spread(&bias, &outputs),
-            table: Vec::new(),
-            phases: kernels.len(),
-            single: false,
-        }
+            weight,
+            table,
+        })
     }
 }
 
@@ -246,33 +142,24 @@ impl Packer<'_> {
 struct Kernel<'a> {
     weight: &'a [f32],
     inputs: usize,
-    positions: usize,
     factor: f32,
 }
 
 impl Kernel<'_> {
     /// `[positions][lanes of the input][lanes of the output]`, 0 where a lane has no channel.
     fn pack(&self, inputs: &[Option<usize>], outputs: &[Option<usize>], to: &mut Vec<f32>) {
-        to.reserve(self.positions * inputs.len() * outputs.len());
-        for position in 0..self.positions {
+        let positions = self.weight.len() / (self.inputs * outputs.iter().flatten().count());
+        for position in 0..positions {
             for input in inputs {
                 to.extend(outputs.iter().map(|output| match (input, output) {
                     (Some(i), Some(o)) => {
-                        self.factor * self.weight[(o * self.inputs + i) * self.positions + position]
+                        self.factor * self.weight[(o * self.inputs + i) * positions + position]
                     }
                     _ => 0.0,
                 }));
             }
         }
     }
-}
-
-/// The 2×2 kernels `[outputs, inputs, 2, 2]` that output pixels with row and column remainder `at` see of 3×3 ones.
-fn four(kernels: &[f32], at: [usize; 2]) -> Vec<f32> {
-    kernels
-        .chunks_exact(9)
-        .flat_map(|kernel| small_kernel(kernel, at))
-        .collect()
 }
 
 /// One number per lane.

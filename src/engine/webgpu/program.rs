@@ -1,13 +1,13 @@
-//! A plan as a list of dispatches over one arena.
+//! A plan as a list of dispatches over an arena.
 
 use std::ops::Range;
 
 use super::device::{Gpu, STRIDE};
 use super::draft::{Drafter, Style};
-use super::layout::{Lanes, Places};
-use super::pack::Slot;
+use super::layout::{Lanes, Places, Slot, ZEROS};
 use super::state::Shape;
 use super::tuning::FEW;
+use crate::allocate::volume;
 use crate::engine::plan::Plan;
 use crate::engine::{EngineError, Progress};
 
@@ -20,19 +20,21 @@ pub struct Program {
     pub plan: Plan,
     /// What the state of a batch holds.
     pub shape: Shape,
-    /// All intermediate results of all images.
-    pub arena: wgpu::Buffer,
+    /// All intermediate results of all images, in as few banks as the device allows.
+    arena: Vec<wgpu::Buffer>,
     /// The parameters of every dispatch, [`STRIDE`] bytes apart.
-    pub parameters: wgpu::Buffer,
+    parameters: wgpu::Buffer,
     dispatches: Vec<Dispatch>,
+    /// Everything that a dispatch sees, each once: a piece of the weights, and banks.
+    views: Vec<(usize, Vec<usize>)>,
 }
 
 /// One kernel's run.
 struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     groups: [u32; 3],
-    /// Which of the weights' pieces it reads.
-    piece: usize,
+    /// Which of the program's views it has.
+    view: usize,
 }
 
 impl Program {
@@ -48,8 +50,8 @@ impl Program {
         ops: &[Slot],
         style: Style,
     ) -> Result<Self, EngineError> {
-        let places = Places::new(&plan, lanes);
-        let places = places.ok_or_else(|| gpu.refusal(ARENA, u64::MAX))?;
+        let places = places(gpu, &plan, lanes, batch, style)?;
+        let number = style.storage.size() as u64;
         let drafter = Drafter {
             plan: &plan,
             lanes,
@@ -58,10 +60,6 @@ impl Program {
             style,
             masters: false,
         };
-        let size = drafter
-            .vectors()
-            .saturating_mul(4 * style.storage.size() as u64);
-        gpu.fits(ARENA, size)?;
         let drafts = drafter.all(ops);
         let most = gpu.limits().max_compute_workgroups_per_dimension as usize;
         if let Some(draft) = drafts.iter().find(|d| d.groups.iter().any(|n| *n > most)) {
@@ -72,7 +70,10 @@ impl Program {
             )));
         }
         let storage = wgpu::BufferUsages::STORAGE;
-        let arena = gpu.buffer(ARENA, size, storage)?;
+        let arena = places
+            .vectors(batch)
+            .map(|vectors| gpu.buffer(ARENA, vectors.saturating_mul(4 * number), storage))
+            .collect::<Result<_, _>>()?;
         let uniform = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let stride = STRIDE as usize;
         let parameters = gpu.buffer("parameters", drafts.len() as u64 * STRIDE, uniform)?;
@@ -83,16 +84,23 @@ impl Program {
             }
         }
         gpu.queue().write_buffer(&parameters, 0, &bytes);
-        let dispatches = drafts
-            .iter()
-            .map(|draft| {
-                Ok(Dispatch {
-                    pipeline: gpu.pipeline(&draft.code()?),
-                    groups: draft.groups.map(|n| n as u32),
-                    piece: draft.piece,
-                })
-            })
-            .collect::<Result<_, EngineError>>()?;
+        let mut views = Vec::new();
+        let mut dispatches = Vec::new();
+        for draft in drafts {
+            let pipeline = gpu.pipeline(&draft.code()?);
+            let groups = draft.groups.map(|n| n as u32);
+            let seen = (draft.piece, draft.banks);
+            let known = views.iter().position(|view| *view == seen);
+            let view = known.unwrap_or(views.len());
+            if known.is_none() {
+                views.push(seen);
+            }
+            dispatches.push(Dispatch {
+                pipeline,
+                groups,
+                view,
+            });
+        }
         gpu.check()?;
         let shape = drafter.shape();
         Ok(Self {
@@ -101,7 +109,28 @@ impl Program {
             arena,
             parameters,
             dispatches,
+            views,
         })
+    }
+
+    /// What [`Self::encode`] binds for the weights in `pieces` and a batch's `state`.
+    pub fn bind(
+        &self,
+        gpu: &Gpu,
+        pieces: &[wgpu::Buffer],
+        state: &wgpu::Buffer,
+    ) -> Vec<wgpu::BindGroup> {
+        let group = |(piece, banks): &(usize, Vec<usize>)| {
+            let banks: Vec<_> = banks.iter().map(|bank| &self.arena[*bank]).collect();
+            gpu.bind(&banks, [&pieces[*piece], &self.parameters, state])
+        };
+        self.views.iter().map(group).collect()
+    }
+
+    /// Bytes of every bank of the arena.
+    #[cfg(test)]
+    pub fn banks(&self) -> Vec<u64> {
+        self.arena.iter().map(wgpu::Buffer::size).collect()
     }
 
     /// Number of kernels that a step starts.
@@ -110,7 +139,7 @@ impl Program {
     }
 
     /// Puts some of the kernels into `encoder`, `times` times: all of them are the network and the sampler's step, the
-    /// last one is the step alone. `groups` has one binding for each piece of the weights.
+    /// last one is the step alone. `groups` is what [`Self::bind`] gave.
     pub fn encode(
         &self,
         which: Range<usize>,
@@ -123,12 +152,33 @@ impl Program {
             for i in which.clone() {
                 let dispatch = &self.dispatches[i];
                 pass.set_pipeline(&dispatch.pipeline);
-                pass.set_bind_group(0, &groups[dispatch.piece], &[i as u32 * STRIDE as u32]);
+                pass.set_bind_group(0, &groups[dispatch.view], &[i as u32 * STRIDE as u32]);
                 let [x, y, z] = dispatch.groups;
                 pass.dispatch_workgroups(x, y, z);
             }
         }
     }
+}
+
+/// Where everything lies for `batch` images.
+fn places(
+    gpu: &Gpu,
+    plan: &Plan,
+    lanes: &Lanes,
+    batch: usize,
+    style: Style,
+) -> Result<Places, EngineError> {
+    let number = style.storage.size() as u64;
+    let of_image = (gpu.most() / number).saturating_sub(4 * ZEROS as u64) / batch as u64;
+    let of_image = usize::try_from(of_image).unwrap_or(usize::MAX);
+    Places::new(plan, lanes, of_image).map_err(|room| {
+        // Of what no memory is long enough for there is no figure.
+        let figure = match room {
+            usize::MAX => u64::MAX,
+            _ => volume(&[batch, room]).saturating_add(4 * ZEROS as u64),
+        };
+        gpu.refusal(ARENA, figure.saturating_mul(number))
+    })
 }
 
 /// Every kernel that a network uses is compiled while it is loaded, not in its first step.
@@ -143,8 +193,7 @@ pub async fn compile(
     style: Style,
     progress: Progress<'_>,
 ) -> Result<(), EngineError> {
-    let places = Places::new(plan, lanes);
-    let places = places.ok_or_else(|| gpu.refusal(ARENA, u64::MAX))?;
+    let places = places(gpu, plan, lanes, 1, style)?;
     // Those of one image, and those of a batch in which no feature map is small.
     let mut codes: Vec<String> = Vec::new();
     for batch in [1, FEW + 1] {

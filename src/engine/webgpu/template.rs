@@ -6,7 +6,7 @@
 //! - `#if NAME` … `#else` … `#end` holds where NAME is not 0, `#if !NAME` where it is.
 //! - `#for i in NAME` … `#end` is repeated with `$i` from 0 to below NAME.
 //!
-//! `$NAME` is the number itself; names are capitals, variables one small letter. A kernel uses the names that it
+//! `$NAME` is the number itself, or nothing where that is 0; names are capitals, variables one small letter. A kernel uses the names that it
 //! declares and no others, and whoever renders it gives a number for each of them, 0 for what is not there, and for no
 //! others. So a misspelt name is an error, not a condition that never holds.
 //!
@@ -278,8 +278,11 @@ fn fill<'a>(
                     match piece {
                         Piece::Text(text) => out.push_str(text),
                         Piece::Number(name) => {
-                            // Writing to a string does not fail.
-                            let _ = write!(out, "{}", value(numbers, name)?);
+                            let number = value(numbers, name)?;
+                            if number > 0 || is_variable(name) {
+                                // Writing to a string does not fail.
+                                let _ = write!(out, "{number}");
+                            }
                         }
                     }
                 }

@@ -1,4 +1,4 @@
-#names HALF SCALARS
+#names HALF SCALARS MORE
 #if HALF
 #if SCALARS
 alias Stored = f16;
@@ -16,4 +16,7 @@ alias Stored = vec4f;
 @group(0) @binding(1) var<storage, read> weights: array<Stored>;
 @group(0) @binding(2) var<uniform> op: Op;
 @group(0) @binding(3) var<storage, read_write> state: array<f32>;
+#for b in MORE
+@group(0) @binding(1$b) var<storage, read_write> arena1$b: array<Stored>;
+#end
 

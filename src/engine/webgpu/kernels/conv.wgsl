@@ -1,4 +1,4 @@
-#names P V GATHERED ACROSS THREADS FOUR FMA PHASES TIME PROJECT ADD AVERAGE
+#names P V GATHERED ACROSS THREADS FOUR FMA PHASES TIME PROJECT ADD AVERAGE TO REST BY SPLIT
 #names SHARED AHEAD ALONG DEPTH PIXELS BLOCKS PICTURE PICTURELOADS STEP FACTORS FACTORLOADS TRANSPOSED INSERT SECOND
 // output = scale (weight * source + bias + time + residual): a convolution as a matrix product.
 //
@@ -29,6 +29,14 @@ fn locate(pixel: u32) -> vec3u {
   return vec3u(pixel / op.pixels * op.image + op.base, inner / op.width, inner % op.width);
 }
 
+#if SPLIT
+// A projection's source lies in another bank of the arena.
+fn picked(tap: u32, i: u32) -> vec4f {
+  if (tap < op.taps) { return vec4f(arena[i]); }
+  return vec4f(arena$REST[i]);
+}
+
+#end
 @compute @workgroup_size($THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
 #if SHARED
@@ -67,7 +75,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   s$p_$v += vec4f(weights[op.second + o$v]);
 #end
 #if TIME
-  s$p_$v += vec4f(arena[pixel$p.x + op.time + o$v]);
+  s$p_$v += vec4f(arena$BY[pixel$p.x + op.time + o$v]);
 #end
 #end
 #end
@@ -139,7 +147,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #for g in GATHERED
 #for l in PICTURELOADS
       let block$g_$l = index / $PIXELSu + $lu * $STEPu;
+#if SPLIT
+      let n$g_$l = picked(tap, select(0u, i$g + block$g_$l * next$g, block$g_$l < remain));
+#else
       let n$g_$l = vec4f(arena[select(0u, i$g + block$g_$l * next$g, block$g_$l < remain)]);
+#end
 #end
       i$g += $DEPTHu * next$g;
 #end
@@ -238,7 +250,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #else
     for (var block = 0u; block < blocks; block++) {
 #for p in P
+#if SPLIT
+      let a$p = picked(tap, i$p);
+#else
       let a$p = vec4f(arena[i$p]);
+#end
       i$p += next$p;
 #end
 #for v in V
@@ -300,13 +316,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #if ADD
       let rest = image + op.rest + o$v * op.restplane;
 #if AVERAGE
-      r += 0.25 * (vec4f(arena[rest + corner]) + vec4f(arena[rest + corner + 1u])
-        + vec4f(arena[rest + corner + op.restcolumns]) + vec4f(arena[rest + corner + op.restcolumns + 1u]));
+      r += 0.25 * (vec4f(arena$REST[rest + corner]) + vec4f(arena$REST[rest + corner + 1u])
+        + vec4f(arena$REST[rest + corner + op.restcolumns]) + vec4f(arena$REST[rest + corner + op.restcolumns + 1u]));
 #else
-      r += vec4f(arena[rest + (y >> op.restshift) * op.restcolumns + (x >> op.restshift)]);
+      r += vec4f(arena$REST[rest + (y >> op.restshift) * op.restcolumns + (x >> op.restshift)]);
 #end
 #end
-      arena[image + op.output + o$v * op.outplane + place] = Stored(r * bitcast<f32>(op.scale));
+      arena$TO[image + op.output + o$v * op.outplane + place] = Stored(r * bitcast<f32>(op.scale));
     }
 #end
   }

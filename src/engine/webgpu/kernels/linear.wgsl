@@ -1,4 +1,4 @@
-#names LANES SLICES THREADS FEATURES CLASS
+#names LANES SLICES THREADS FEATURES CLASS TO
 // output = weight * act(source) + bias + the row of the image's class: a linear layer on one vector.
 //
 // A workgroup makes $LANES blocks of four outputs; $SLICES invocations share the sum of each. The timestep's features,
@@ -35,5 +35,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 #if CLASS
   sum += vec4f(weights[op.table + u32(state[op.classes + group.z]) * op.outputs + o]);
 #end
-  arena[op.output + op.base + group.z * op.image + o] = Stored(sum);
+  arena$TO[op.output + op.base + group.z * op.image + o] = Stored(sum);
 }

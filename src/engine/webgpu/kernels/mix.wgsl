@@ -1,4 +1,4 @@
-#names THREADS V FOUR
+#names THREADS V FOUR SHARES TO
 // Attention, second half: the mean of all values with the weights of kernels/scores.wgsl.
 //
 // One invocation: four queries times $V blocks of four channels of one head.
@@ -21,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #end
 #end
   for (var key = 0u; key < op.pixels; key++) {
-    let share = vec4f(arena[shares + key * tiles]);
+    let share = vec4f(arena$SHARES[shares + key * tiles]);
     total += share;
 #for v in V
     let x$v = vec4f(arena[values + v$v + key]);
@@ -36,7 +36,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (first + $vu < op.depth) {
 #for q in FOUR
     if (4u * id.x + $qu < op.pixels) {
-      arena[output + v$v + 4u * id.x + $qu] = Stored(s$v_$q / total[$q]);
+      arena$TO[output + v$v + 4u * id.x + $qu] = Stored(s$v_$q / total[$q]);
     }
 #end
   }

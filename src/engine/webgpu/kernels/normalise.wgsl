@@ -1,4 +1,4 @@
-#names THREADS MODULATED AVERAGE
+#names THREADS MODULATED AVERAGE TO BY
 // output = resample(act(weight (x - mean) / sqrt(variance + eps) + bias)): group normalisation (Wu & He 2018),
 // modulated by time where the network does that, with what follows it. One workgroup per group and image.
 //
@@ -40,21 +40,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     var scale = vec4f(weights[op.weight + block]) * factor;
     var shift = vec4f(weights[op.bias + block]) - mean * scale;
 #if MODULATED
-    let by = 1.0 + vec4f(arena[image + op.modulation + block]);
+    let by = 1.0 + vec4f(arena$BY[image + op.modulation + block]);
     scale *= by;
-    shift = shift * by + vec4f(arena[image + op.modulation + op.blocks + block]);
+    shift = shift * by + vec4f(arena$BY[image + op.modulation + op.blocks + block]);
 #end
     let input = image + op.source + block * op.plane;
     let output = image + op.output + block * op.outplane;
     for (var i = index; i < op.outplane; i += $THREADSu) {
 #if AVERAGE
       let corner = input + 2u * (i / (op.width / 2u)) * op.width + 2u * (i % (op.width / 2u));
-      arena[output + i] = Stored(0.25 * (act(vec4f(arena[corner]) * scale + shift)
+      arena$TO[output + i] = Stored(0.25 * (act(vec4f(arena[corner]) * scale + shift)
         + act(vec4f(arena[corner + 1u]) * scale + shift)
         + act(vec4f(arena[corner + op.width]) * scale + shift)
         + act(vec4f(arena[corner + op.width + 1u]) * scale + shift)));
 #else
-      arena[output + i] = Stored(act(vec4f(arena[input + i]) * scale + shift));
+      arena$TO[output + i] = Stored(act(vec4f(arena[input + i]) * scale + shift));
 #end
     }
   }

@@ -1,4 +1,4 @@
-#names THREADS MODULATED AVERAGE
+#names THREADS MODULATED AVERAGE TO BY
 // What normalise.wgsl does, for groups that begin or end within a block of four channels: number by number.
 //
 // The lanes of a block that hold no channel become 0, because the next kernel multiplies all four.
@@ -64,9 +64,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       shift = f32(weights[4u * op.bias + channel]) - mean * scale;
 #if MODULATED
       let modulation = image + 4u * op.modulation;
-      let by = 1.0 + f32(arena[modulation + channel]);
+      let by = 1.0 + f32(arena$BY[modulation + channel]);
       scale *= by;
-      shift = shift * by + f32(arena[modulation + op.channels + channel]);
+      shift = shift * by + f32(arena$BY[modulation + op.channels + channel]);
 #end
     }
     let input = source + start(lane, op.plane);
@@ -81,7 +81,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       var y = act(vec4f(f32(arena[input + 4u * i]) * scale + shift)).x;
 #end
       if (empty) { y = 0.0; }
-      arena[output + 4u * i] = Stored(y);
+      arena$TO[output + 4u * i] = Stored(y);
     }
   }
 }

@@ -1,4 +1,4 @@
-#names THREADS FOUR HALF
+#names THREADS FOUR HALF TO
 // Attention, first half: exp(s - max s) with s = scale q kᵀ, for four queries of one head, over all keys. The second
 // half divides by their sum.
 //
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #for k in FOUR
     top = max(top, s[$k]);
 #if !HALF
-    if (first + beside[$k] < op.pixels) { arena[output + key[$k] * tiles] = s[$k]; }
+    if (first + beside[$k] < op.pixels) { arena$TO[output + key[$k] * tiles] = s[$k]; }
 #end
 #end
   }
@@ -57,12 +57,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     let key = min(first + beside, vec4u(op.pixels - 1u));
     let s = products(queries, tile, keys, key);
 #for k in FOUR
-    if (first + beside[$k] < op.pixels) { arena[output + key[$k] * tiles] = Stored(exp(s[$k] - top)); }
+    if (first + beside[$k] < op.pixels) { arena$TO[output + key[$k] * tiles] = Stored(exp(s[$k] - top)); }
 #end
   }
 #else
   for (var key = index; key < op.pixels; key += $THREADSu) {
-    arena[output + key * tiles] = exp(arena[output + key * tiles] - top);
+    arena$TO[output + key * tiles] = exp(arena$TO[output + key * tiles] - top);
   }
 #end
 }

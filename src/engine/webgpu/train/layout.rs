@@ -87,11 +87,7 @@ impl Layout {
             .collect();
         Some(Self {
             lanes,
-            places: Places {
-                buffers,
-                scores,
-                image: numbers / 4,
-            },
+            places: Places::whole(buffers, scores, numbers),
             after,
             products,
         })

@@ -410,7 +410,7 @@ impl Steps<'_> {
         scalars: bool,
         piece: usize,
     ) -> Result<Task, EngineError> {
-        let names = [("HALF", 0), ("SCALARS", usize::from(scalars))];
+        let names = [("HALF", 0), ("SCALARS", usize::from(scalars)), ("MORE", 0)];
         let mut all: Vec<Part<'_>> = vec![(&draft::BINDINGS, &names)];
         all.extend(parts);
         Task::new(

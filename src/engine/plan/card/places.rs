@@ -1,84 +1,20 @@
-//! Where the numbers of a plan lie on the GPU.
+//! Where everything lies between the operations on the graphics card.
 //!
-//! Four channels of a pixel are one vector, `[channels / 4, height, width, 4]`: whichever pixel a kernel looks at, it
-//! reads whole vectors, and neighbouring pixels are neighbours. A view that an operation uses begins with a block of
-//! its own, so parts of a buffer are filled up to a multiple of four *lanes*; a lane without a channel is always 0.
+//! All of it is the *arena*: one buffer where the device binds as long a one, and else as few *banks* as it takes. A
+//! room (what a buffer of the plan or an attention's scores take) lies in one bank, so that a kernel knows in which one
+//! it reads and writes.
 //!
 //! A normalisation writes what the convolution after it reads (normalised, activated, halved where the convolution
 //! says so), because a convolution reads every number many times and an exponential costs more than the product.
 
-use crate::engine::plan::{Buffer, Conv, Op, Plan, Resample, Residual, Source, View, arrange};
+use super::lanes::Lanes;
+use crate::engine::plan::memory::arrange_in_banks;
+use crate::engine::plan::{ALIGNMENT, Buffer, Conv, Op, Plan, Resample, Residual, Source, View};
+use crate::allocate::volume;
 use crate::unet::config::Activation;
 
-/// The lanes of every buffer: the same for all sizes of the image.
-pub struct Lanes {
-    /// For every buffer where its parts begin, and its end.
-    pub(super) cuts: Vec<Vec<usize>>,
-}
-
-impl Lanes {
-    /// Those of `plan`.
-    pub fn new(plan: &Plan) -> Self {
-        let mut cuts: Vec<Vec<usize>> = plan.buffers.iter().map(|b| vec![0, b.channels]).collect();
-        // In order, each once.
-        let mut cut = |view: &View, channel: usize| {
-            let cuts = &mut cuts[view.buffer];
-            if let Err(at) = cuts.binary_search(&channel) {
-                cuts.insert(at, channel);
-            }
-        };
-        for op in &plan.ops {
-            for view in op.reads().into_iter().chain([op.writes()]) {
-                cut(&view, view.first);
-                cut(&view, view.first + view.channels);
-            }
-            if let Op::Attention {
-                qkv,
-                head_dim,
-                output,
-                ..
-            } = op
-            {
-                for view in [qkv, output] {
-                    for channel in (0..view.channels).step_by(*head_dim) {
-                        cut(view, channel);
-                    }
-                }
-            }
-        }
-        Self { cuts }
-    }
-
-    /// The channel of every lane of `view`, counted from the view's first.
-    pub fn of(&self, view: View) -> Vec<Option<usize>> {
-        let end = view.first + view.channels;
-        let parts = self.cuts[view.buffer]
-            .windows(2)
-            .map(|cut| (cut[0], cut[1]));
-        parts
-            .filter(|(from, to)| *from >= view.first && *to <= end)
-            .flat_map(|(from, to)| {
-                let lanes = (to - from).next_multiple_of(4);
-                (0..lanes).map(move |i| (from + i < to).then_some(from + i - view.first))
-            })
-            .collect()
-    }
-
-    /// The block of four lanes at which `view` begins.
-    pub fn first(&self, view: View) -> usize {
-        let before = View {
-            first: 0,
-            channels: view.first,
-            ..view
-        };
-        self.of(before).len() / 4
-    }
-
-    /// Blocks of four lanes in `view`.
-    pub fn blocks(&self, view: View) -> usize {
-        self.of(view).len() / 4
-    }
-}
+/// The vectors of zeros that every bank begins with, what is read outside a picture.
+pub const ZEROS: usize = ALIGNMENT / 4;
 
 /// The nonlinearity and the change of resolution that follow a normalisation.
 pub fn after(plan: &Plan, output: View) -> (Option<Activation>, Resample) {
@@ -95,17 +31,25 @@ pub fn after(plan: &Plan, output: View) -> (Option<Activation>, Resample) {
 
 /// The places of everything in one image's part of the arena.
 pub struct Places {
-    /// The buffers as they are here: their channels are lanes, and a normalisation's is what it writes.
-    pub(super) buffers: Vec<Buffer>,
+    /// The buffers as they are here: their channels are lanes, a normalisation's is what it writes, and their offsets
+    /// are counted from the beginning of their banks.
+    buffers: Vec<Buffer>,
+    /// For every buffer its bank.
+    banks: Vec<usize>,
     /// For every operation the buffer of its scores, if it is an attention.
-    pub(super) scores: Vec<Option<usize>>,
-    /// Vectors of four numbers that one image needs.
+    scores: Vec<Option<usize>>,
+    /// For every bank the vectors of four numbers that it needs for an image.
+    lengths: Vec<usize>,
+    /// Vectors from an image to the next one, in every bank.
     pub image: usize,
 }
 
 impl Places {
-    /// Those of `plan`; `None` where no memory is as long.
-    pub fn new(plan: &Plan, lanes: &Lanes) -> Option<Self> {
+    /// Those of `plan` in banks that hold `most` numbers of an image.
+    ///
+    /// # Errors
+    /// The numbers of a room that is longer; `usize::MAX` where no memory is as long as the arena.
+    pub fn new(plan: &Plan, lanes: &Lanes, most: usize) -> Result<Self, usize> {
         let mut buffers = plan.buffers.clone();
         for (i, buffer) in buffers.iter_mut().enumerate() {
             let whole = View {
@@ -168,23 +112,73 @@ impl Places {
             }
         }
         touch(plan.output.buffer, plan.ops.len());
-        let numbers = arrange(&mut buffers, &alive)?;
-        Some(Self {
-            buffers,
-            scores,
-            image: numbers / 4,
-        })
+        let longest = buffers.iter().map(Buffer::len).max().unwrap_or(0);
+        let most = most / ALIGNMENT * ALIGNMENT;
+        if longest > most {
+            return Err(longest);
+        }
+        arrange_in_banks(&mut buffers, &alive, most).ok_or(usize::MAX)?;
+        Ok(Self::cut(buffers, scores, most))
     }
 
-    /// The vector at which the buffer of a view begins.
+    /// One bank of `numbers`, in which `buffers` have their places.
+    #[cfg(all(feature = "train", feature = "gpu"))]
+    pub fn whole(buffers: Vec<Buffer>, scores: Vec<Option<usize>>, numbers: usize) -> Self {
+        Self {
+            banks: vec![0; buffers.len()],
+            buffers,
+            scores,
+            lengths: vec![numbers / 4],
+            image: numbers / 4,
+        }
+    }
+
+    /// `buffers` lie in an arena that is cut into banks of `most` numbers.
+    fn cut(mut buffers: Vec<Buffer>, scores: Vec<Option<usize>>, most: usize) -> Self {
+        let mut lengths = Vec::new();
+        let mut banks = Vec::new();
+        for buffer in &mut buffers {
+            let bank = buffer.offset / most;
+            buffer.offset %= most;
+            banks.push(bank);
+            if lengths.len() <= bank {
+                lengths.resize(bank + 1, 0);
+            }
+            let end = (buffer.offset + buffer.len()).next_multiple_of(ALIGNMENT) / 4;
+            lengths[bank] = end.max(lengths[bank]);
+        }
+        Self {
+            image: lengths.iter().copied().max().unwrap_or(0),
+            buffers,
+            banks,
+            scores,
+            lengths,
+        }
+    }
+
+    /// Vectors of every bank for `batch` images, what nobody can count is the most that there are.
+    pub fn vectors(&self, batch: usize) -> impl Iterator<Item = u64> {
+        let before = volume(&[batch.saturating_sub(1), self.image]).saturating_add(ZEROS as u64);
+        let lengths = self.lengths.iter();
+        lengths.map(move |length| before.saturating_add(*length as u64))
+    }
+
+    /// The bank of a view.
+    pub fn bank(&self, view: View) -> usize {
+        self.banks[view.buffer]
+    }
+
+    /// The buffer of a view and the vector at which it begins in its bank.
     pub fn buffer(&self, view: View) -> (&Buffer, usize) {
         let buffer = &self.buffers[view.buffer];
         (buffer, buffer.offset / 4)
     }
 
-    /// The vector at which the scores of operation `at` begin.
-    pub fn scores(&self, at: usize) -> usize {
-        self.scores[at].map_or(0, |buffer| self.buffers[buffer].offset / 4)
+    /// The bank of the scores of operation `at`, and the vector at which they begin.
+    pub fn scores(&self, at: usize) -> (usize, usize) {
+        self.scores[at].map_or((0, 0), |buffer| {
+            (self.banks[buffer], self.buffers[buffer].offset / 4)
+        })
     }
 }
 
