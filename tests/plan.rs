@@ -15,6 +15,9 @@ mod fixture;
 #[cfg(feature = "gpu")]
 #[path = "plan/gpu.rs"]
 mod gpu;
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+#[path = "plan/gpu_banks.rs"]
+mod gpu_banks;
 #[cfg(feature = "gpu")]
 #[path = "plan/gpu_storage.rs"]
 mod gpu_storage;

@@ -2,9 +2,10 @@
 // cache, what memory the page's process takes, and how long a step is. Not a part of CI: it takes minutes and gigabytes.
 //
 //     node benches/browser/large.mjs [--arch celebahq-256|butterflies-128] [--file f32|f16] [--storage f32|f16]
-//         [--device cpu|webgpu] [--steps 2] [--folder DIR]
+//         [--device cpu|webgpu] [--limits all|default] [--steps 2] [--folder DIR]
 //
 // The model is written to --folder (default: one of the system's for temporary files) and stays there. One JSON line.
+// With --limits default a graphics card's buffers are no larger than WebGPU promises everywhere (128 MiB in one binding).
 // Memory is that of Linux: what the page's process had in use at once at most (VmHWM), and what it has in use, after the
 // model was loaded from the cache and at the end.
 
@@ -29,11 +30,12 @@ const { values } = parseArgs({
     file: { type: 'string', default: 'f32' },
     storage: { type: 'string', default: 'f32' },
     device: { type: 'string', default: 'cpu' },
+    limits: { type: 'string', default: 'all' },
     steps: { type: 'string', default: '2' },
     folder: { type: 'string', default: join(tmpdir(), 'ddim-web-large') },
   },
 });
-const { arch, file, storage, device } = values;
+const { arch, file, storage, device, limits } = values;
 const steps = Number(values.steps);
 
 /** A float as the nearest of 16 bits, towards zero; of values below 2 that is near enough for random weights. @param {number} value */
@@ -100,6 +102,19 @@ const context = await chromium.launchPersistentContext(profile, {
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--no-first-run', ...(device === 'webgpu' ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : [])],
 });
+
+if (limits === 'default') {
+  // The worker asks for the device, where a page's own scripts do not reach.
+  await context.route('**/www/engine/worker.js', async (route) => {
+    const response = await route.fetch();
+    const ask = `const request = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = function (descriptor) {
+        const { maxBufferSize, maxStorageBufferBindingSize, ...requiredLimits } = descriptor.requiredLimits;
+        return request.call(this, { ...descriptor, requiredLimits });
+      };\n`;
+    await route.fulfill({ response, body: ask + (await response.text()) });
+  });
+}
 
 /** Ids of the processes of pages. */
 async function renderers() {

@@ -7,12 +7,15 @@ use std::borrow::Cow;
 use half::f16;
 use safetensors::Dtype;
 
-use super::weights::{TensorSpec, WeightsError, floats, found, matched, parse};
+use super::weights::{TensorSpec, WeightsError, found, matched, parse};
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 use crate::allocate::{self, OutOfMemory};
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 use crate::engine::Storage;
 use crate::tensor_file::StoredTensor;
 
 /// What there may be no memory for.
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 const WEIGHTS: &str = "the network's weights";
 
 /// The tensors that a network needs, in the bytes of a `.safetensors` file.
@@ -59,26 +62,27 @@ impl<'a> WeightsFile<'a> {
         let file = parse(&bytes)?;
         let place = |(name, tensor): (&String, &StoredTensor<'_>)| {
             let data = tensor.data;
-            let halves = |exponent: u16| {
-                let mut bits = data
-                    .chunks_exact(2)
-                    .map(|b| u16::from_le_bytes([b[0], b[1]]));
-                bits.all(|bits| bits & exponent != exponent)
+            let (element, index) = match tensor.dtype {
+                Dtype::F32 => (Element::F32, unsound::<4>(data, 0x7f80)),
+                Dtype::F16 => (Element::F16, unsound::<2>(data, 0x7c00)),
+                Dtype::BF16 => (Element::Bf16, unsound::<2>(data, 0x7f80)),
+                _ => {
+                    return Err(WeightsError::Dtype {
+                        name: name.clone(),
+                        found: format!("{:?}", tensor.dtype),
+                    });
+                }
             };
-            let known = match tensor.dtype {
-                Dtype::F32 => data
-                    .chunks_exact(4)
-                    .all(|b| f32_at(b).is_finite())
-                    .then_some(Element::F32),
-                Dtype::F16 => halves(0x7c00).then_some(Element::F16),
-                Dtype::BF16 => halves(0x7f80).then_some(Element::Bf16),
-                _ => None,
-            };
-            let Some(element) = known else {
-                // It says what is wrong with them.
-                floats(name, tensor)?;
-                unreachable!("numbers of a known type are finite or refused");
-            };
+            if let Some(index) = index {
+                let at = &data[index * element.size()..];
+                let found = match element {
+                    Element::F32 => f32_at(at),
+                    Element::F16 => f16::from_le_bytes([at[0], at[1]]).to_f32(),
+                    Element::Bf16 => f32_at(&[0, 0, at[0], at[1]]),
+                };
+                let name = name.clone();
+                return Err(WeightsError::NotFinite { name, found, index });
+            }
             Ok(Place {
                 first: data.as_ptr() as usize - start,
                 count: data.len() / element.size(),
@@ -92,6 +96,42 @@ impl<'a> WeightsFile<'a> {
         Ok(Self { bytes, tensors })
     }
 
+    /// Numbers in tensor `index` of those that were expected.
+    pub fn count(&self, index: usize) -> usize {
+        self.tensors[index].count
+    }
+
+    /// The numbers of tensor `index` from `first` on, as many as there is room for in `to`.
+    pub fn read(&self, index: usize, first: usize, to: &mut [f32]) {
+        let place = self.tensors[index];
+        let size = place.element.size();
+        let from = &self.bytes[place.first + first * size..][..to.len() * size];
+        let halves = from
+            .chunks_exact(2)
+            .map(|b| u16::from_le_bytes([b[0], b[1]]));
+        match place.element {
+            Element::F32 => {
+                for (to, from) in to.iter_mut().zip(from.chunks_exact(4)) {
+                    *to = f32_at(from);
+                }
+            }
+            Element::F16 => {
+                for (to, bits) in to.iter_mut().zip(halves) {
+                    *to = of_half(bits);
+                }
+            }
+            Element::Bf16 => {
+                for (to, bits) in to.iter_mut().zip(halves) {
+                    *to = f32::from_bits(u32::from(bits) << 16);
+                }
+            }
+        }
+    }
+}
+
+/// What only the processor's engine, which keeps the file, asks for.
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+impl WeightsFile<'_> {
     /// With bytes of its own.
     pub fn into_owned(self) -> WeightsFile<'static> {
         WeightsFile {
@@ -157,38 +197,6 @@ impl<'a> WeightsFile<'a> {
         }
     }
 
-    /// Numbers in tensor `index` of those that were expected.
-    pub fn count(&self, index: usize) -> usize {
-        self.tensors[index].count
-    }
-
-    /// The numbers of tensor `index` from `first` on, as many as there is room for in `to`.
-    pub fn read(&self, index: usize, first: usize, to: &mut [f32]) {
-        let place = self.tensors[index];
-        let size = place.element.size();
-        let from = &self.bytes[place.first + first * size..][..to.len() * size];
-        let halves = from
-            .chunks_exact(2)
-            .map(|b| u16::from_le_bytes([b[0], b[1]]));
-        match place.element {
-            Element::F32 => {
-                for (to, from) in to.iter_mut().zip(from.chunks_exact(4)) {
-                    *to = f32_at(from);
-                }
-            }
-            Element::F16 => {
-                for (to, bits) in to.iter_mut().zip(halves) {
-                    *to = of_half(bits);
-                }
-            }
-            Element::Bf16 => {
-                for (to, bits) in to.iter_mut().zip(halves) {
-                    *to = f32::from_bits(u32::from(bits) << 16);
-                }
-            }
-        }
-    }
-
     /// All numbers of tensor `index`.
     ///
     /// # Errors
@@ -198,6 +206,14 @@ impl<'a> WeightsFile<'a> {
         self.read(index, 0, &mut numbers);
         Ok(numbers)
     }
+}
+
+/// The first number of `N` bytes that is not finite: all bits of its exponent are set.
+fn unsound<const N: usize>(data: &[u8], exponent: u16) -> Option<usize> {
+    data.chunks_exact(N).position(|b| {
+        let bits = u16::from_le_bytes([b[N - 2], b[N - 1]]);
+        bits & exponent == exponent
+    })
 }
 
 fn f32_at(bytes: &[u8]) -> f32 {

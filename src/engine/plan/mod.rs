@@ -11,6 +11,10 @@
 
 #[cfg(feature = "train")]
 mod backward;
+#[cfg_attr(
+    not(feature = "gpu"),
+    expect(dead_code, reason = "without its engine only what it takes is told")
+)]
 pub(in crate::engine) mod card;
 mod fold;
 mod footprint;

@@ -109,12 +109,12 @@ impl Gpu {
         Self::open_with(tuning, UNCHECKED, u64::MAX).await
     }
 
-    /// The best adapter as if its buffers had at most `most` bytes.
+    /// The same as if its buffers had at most `most` bytes, as those of other devices have.
     ///
     /// # Errors
     /// [`EngineError::NoGpu`] says what is missing.
-    pub async fn open_small(most: u64) -> Result<Self, EngineError> {
-        Self::open_with(None, UNCHECKED, most).await
+    pub async fn open_small(tuning: Option<Tuning>, most: u64) -> Result<Self, EngineError> {
+        Self::open_with(tuning, UNCHECKED, most).await
     }
 
     /// The same with the checks of kernels that nobody knows, which a browser always makes: what they cost.

@@ -345,11 +345,7 @@ impl Drafter<'_> {
         } else {
             self.view(conv.source.view).0
         };
-        let input = if first {
-            conv.output
-        } else {
-            conv.source.view
-        };
+        let input = if first { conv.output } else { conv.source.view };
         let outputs = self.lanes.blocks(conv.output);
         let fields = [
             ("source", source),
@@ -377,7 +373,10 @@ impl Drafter<'_> {
             &fields,
             [outputs.div_ceil(8), 1, self.batch],
         )
-        .seeing(self.places.bank(input), &[("TO", self.places.bank(conv.output))])
+        .seeing(
+            self.places.bank(input),
+            &[("TO", self.places.bank(conv.output))],
+        )
         .activated(conv.source.act)
         .with(slot)
     }

@@ -136,6 +136,15 @@ impl GpuEngine {
         batch.program.dispatches()
     }
 
+    /// Bytes of every buffer that the weights lie in, and of every one for what lies between the operations of `batch`.
+    pub fn buffers(&self, batch: &GpuBatch) -> [Vec<u64>; 2] {
+        let weights = batch.network.weights.iter();
+        [
+            weights.map(wgpu::Buffer::size).collect(),
+            batch.program.banks(),
+        ]
+    }
+
     /// Steps that were handed to the device so far, each as one submission.
     pub fn submissions(&self) -> u64 {
         self.submissions.load(Ordering::Relaxed)

@@ -8,9 +8,10 @@ use super::layout::{Lanes, Shelves, Slot};
 use super::measure;
 use super::pack::Packer;
 use super::program::{self, Program};
-use crate::allocate::OutOfMemory;
+use crate::allocate::{self, OutOfMemory};
 use crate::engine::Storage;
-use crate::engine::plan::Plan;
+use crate::engine::WEIGHTS;
+use crate::engine::plan::{Param, Plan};
 use crate::engine::{EngineError, Progress};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
 use crate::unet::weights_file::WeightsFile;
@@ -52,11 +53,22 @@ impl Network {
         }
         let plan = Plan::trained(config)?;
         let file = WeightsFile::new(&plan.params, safetensors.into())?;
+        let stacked = |params: &[Param]| {
+            let counts = params.iter().map(|param| file.count(param.0));
+            let mut all = allocate::zeros(WEIGHTS, counts.sum::<usize>() as u64)?;
+            let mut rest = all.as_mut_slice();
+            for param in params {
+                let (tensor, after) = rest.split_at_mut(file.count(param.0));
+                file.read(param.0, 0, tensor);
+                rest = after;
+            }
+            Ok(all)
+        };
         let frequencies = match config.time_embedding {
             TimeEmbedding::Fourier => {
                 let mut params = plan.params.iter();
                 let index = params.position(|param| param.name == "time_proj.weight");
-                index.map(|index| file.tensor(index)).transpose()?
+                index.map(|index| stacked(&[Param(index)])).transpose()?
             }
             TimeEmbedding::Positional { .. } => None,
         };
@@ -69,7 +81,7 @@ impl Network {
         let packer = Packer {
             plan: &plan,
             lanes: &lanes,
-            tensor: |index| file.tensor(index),
+            tensors: stacked,
         };
         let weights = upload(gpu, &packer, &shelves, storage)?;
         Ok(Self {
@@ -115,7 +127,7 @@ const AT_ONCE: u64 = 16 << 20;
 ///
 /// # Errors
 /// [`EngineError`] when there is no room, or a number is too large for its format.
-pub(super) fn upload<T: Fn(usize) -> Result<Vec<f32>, OutOfMemory>>(
+pub(super) fn upload<T: Fn(&[Param]) -> Result<Vec<f32>, OutOfMemory>>(
     gpu: &Gpu,
     packer: &Packer<'_, T>,
     shelves: &Shelves,
@@ -131,12 +143,9 @@ pub(super) fn upload<T: Fn(usize) -> Result<Vec<f32>, OutOfMemory>>(
     let pieces = pieces.collect::<Result<Vec<_>, _>>()?;
     let mut on_their_way = 0;
     for (op, slot) in packer.plan.ops.iter().zip(&shelves.ops) {
-        let parts = packer.pack(op)?;
-        for (at, numbers) in [
-            (slot.bias, parts.bias),
-            (slot.weight, parts.weight),
-            (slot.table, parts.table),
-        ] {
+        let places = [slot.bias, slot.weight, slot.table];
+        for (at, mut numbers) in places.into_iter().zip(packer.pack(op)?) {
+            numbers.resize(numbers.len().next_multiple_of(4), 0.0);
             let bytes = storage.encode(&numbers)?;
             gpu.queue()
                 .write_buffer(&pieces[slot.piece], 4 * number * at as u64, &bytes);

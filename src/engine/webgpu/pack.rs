@@ -1,20 +1,11 @@
 //! Weights in the order in which the kernels read them.
 
-use super::layout::{Lanes, lengths, projections};
+#[cfg(feature = "train")]
 pub use super::layout::Slot;
+use super::layout::{Lanes, lengths, projections};
 use crate::allocate::{self, OutOfMemory};
 use crate::engine::WEIGHTS;
 use crate::engine::plan::{Conv, Op, Param, Plan, Residual, small_kernel, upsamples};
-
-/// The weights of one operation, in the order in which they lie in its piece: each begins a vector.
-pub struct Parts {
-    /// What is added.
-    pub bias: Vec<f32>,
-    /// The factors.
-    pub weight: Vec<f32>,
-    /// The class embedding.
-    pub table: Vec<f32>,
-}
 
 /// Whether groups of a view's channels begin and end with blocks of four lanes.
 pub fn whole_blocks(lanes: &[Option<usize>], groups: usize) -> bool {
@@ -28,60 +19,39 @@ pub struct Packer<'a, T> {
     pub plan: &'a Plan,
     /// Its lanes.
     pub lanes: &'a Lanes,
-    /// All numbers of the tensor with that index in [`Plan::params`].
-    pub tensor: T,
+    /// All numbers of those of [`Plan::params`], one tensor below the other.
+    pub tensors: T,
 }
 
-impl<T: Fn(usize) -> Result<Vec<f32>, OutOfMemory>> Packer<'_, T> {
-    /// The weights of `op`.
+impl<T: Fn(&[Param]) -> Result<Vec<f32>, OutOfMemory>> Packer<'_, T> {
+    /// What `op` adds, its factors, and its class embedding, in the order in which they lie in its piece.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn pack(&self, op: &Op) -> Result<Parts, OutOfMemory> {
+    pub fn pack(&self, op: &Op) -> Result<[Vec<f32>; 3], OutOfMemory> {
+        let of = |param: &Param| (self.tensors)(&[*param]);
         match op {
-            Op::Attention { .. } => Ok(Parts {
-                bias: Vec::new(),
-                weight: Vec::new(),
-                table: Vec::new(),
-            }),
-            Op::Normalise { weight, bias, .. } => Ok(Parts {
-                bias: self.tensor(*bias)?,
-                weight: self.tensor(*weight)?,
-                table: Vec::new(),
-            }),
+            Op::Attention { .. } => Ok(Default::default()),
+            Op::Normalise { weight, bias, .. } => Ok([of(bias)?, of(weight)?, Vec::new()]),
             Op::Conv(conv) => self.conv(conv, lengths(self.plan, self.lanes, op)),
         }
     }
 
-    fn tensor(&self, param: Param) -> Result<Vec<f32>, OutOfMemory> {
-        (self.tensor)(param.0)
-    }
-
-    /// Several tensors stand one below the other.
-    fn stacked(&self, params: &[Param]) -> Result<Vec<f32>, OutOfMemory> {
-        let mut stacked = Vec::new();
-        for param in params {
-            let tensor = self.tensor(*param)?;
-            if stacked.is_empty() {
-                stacked = tensor;
-            } else {
-                allocate::extend(WEIGHTS, &mut stacked, &tensor)?;
-            }
-        }
-        Ok(stacked)
-    }
-
-    fn conv(&self, conv: &Conv, [_, numbers, rows]: [usize; 3]) -> Result<Parts, OutOfMemory> {
+    fn conv(
+        &self,
+        conv: &Conv,
+        [_, numbers, rows]: [usize; 3],
+    ) -> Result<[Vec<f32>; 3], OutOfMemory> {
         let outputs = self.lanes.of(conv.output);
         let inputs = self.lanes.of(conv.source.view);
         let channels = conv.source.view.channels;
-        let mut bias = self.stacked(&conv.biases)?;
+        let mut bias = (self.tensors)(&conv.biases)?;
         let mut table = allocate::reserved(WEIGHTS, rows as u64)?;
         let mut weight = allocate::reserved(WEIGHTS, numbers as u64)?;
         let mut pack = |kernel: Kernel<'_>, inputs: &[Option<usize>]| {
             kernel.pack(inputs, &outputs, &mut weight);
         };
-        let stacked = self.stacked(&conv.weights)?;
+        let stacked = (self.tensors)(&conv.weights)?;
         let one = Kernel {
             weight: &stacked,
             inputs: channels,
@@ -109,11 +79,11 @@ impl<T: Fn(usize) -> Result<Vec<f32>, OutOfMemory>> Packer<'_, T> {
                 weight,
                 bias: more,
             } => {
-                for (bias, more) in bias.iter_mut().zip(self.tensor(more)?) {
+                for (bias, more) in bias.iter_mut().zip((self.tensors)(&[more])?) {
                     *bias += more;
                 }
                 let times = projections(source.resample);
-                let shortcut = self.tensor(weight)?;
+                let shortcut = (self.tensors)(&[weight])?;
                 for _ in 0..times {
                     let kernel = Kernel {
                         weight: &shortcut,
@@ -124,17 +94,13 @@ impl<T: Fn(usize) -> Result<Vec<f32>, OutOfMemory>> Packer<'_, T> {
                 }
             }
             Residual::Class(rows) => {
-                for row in self.tensor(rows)?.chunks_exact(conv.output.channels) {
+                for row in (self.tensors)(&[rows])?.chunks_exact(conv.output.channels) {
                     table.extend(spread(row, &outputs));
                 }
             }
             Residual::None | Residual::Add(_) => {}
         }
-        Ok(Parts {
-            bias: spread(&bias, &outputs),
-            weight,
-            table,
-        })
+        Ok([spread(&bias, &outputs), weight, table])
     }
 }
 

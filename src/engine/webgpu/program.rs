@@ -128,7 +128,6 @@ impl Program {
     }
 
     /// Bytes of every bank of the arena.
-    #[cfg(test)]
     pub fn banks(&self) -> Vec<u64> {
         self.arena.iter().map(wgpu::Buffer::size).collect()
     }

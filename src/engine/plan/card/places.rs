@@ -8,9 +8,9 @@
 //! says so), because a convolution reads every number many times and an exponential costs more than the product.
 
 use super::lanes::Lanes;
+use crate::allocate::volume;
 use crate::engine::plan::memory::arrange_in_banks;
 use crate::engine::plan::{ALIGNMENT, Buffer, Conv, Op, Plan, Resample, Residual, Source, View};
-use crate::allocate::volume;
 use crate::unet::config::Activation;
 
 /// The vectors of zeros that every bank begins with, what is read outside a picture.
@@ -30,6 +30,7 @@ pub fn after(plan: &Plan, output: View) -> (Option<Activation>, Resample) {
 }
 
 /// The places of everything in one image's part of the arena.
+#[derive(Debug)]
 pub struct Places {
     /// The buffers as they are here: their channels are lanes, a normalisation's is what it writes, and their offsets
     /// are counted from the beginning of their banks.
@@ -197,4 +198,143 @@ fn read(conv: &Conv) -> Vec<View> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unet::config::UnetConfig;
+
+    const CONFIGS: [&str; 3] = [
+        r#"{"sample_size": 16, "in_channels": 3, "out_channels": 3, "layers_per_block": 2, "norm_num_groups": 4,
+            "block_out_channels": [8, 16, 32], "attention_head_dim": 8,
+            "down_block_types": ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D"],
+            "up_block_types": ["UpBlock2D", "AttnUpBlock2D", "UpBlock2D"]}"#,
+        r#"{"sample_size": [12, 20], "in_channels": 1, "out_channels": 1, "layers_per_block": 1, "norm_num_groups": 3,
+            "block_out_channels": [6, 9], "attention_head_dim": null, "resnet_time_scale_shift": "scale_shift",
+            "down_block_types": ["ResnetDownsampleBlock2D", "AttnDownBlock2D"],
+            "up_block_types": ["AttnUpBlock2D", "ResnetUpsampleBlock2D"]}"#,
+        r#"{"sample_size": 8, "in_channels": 3, "out_channels": 3, "layers_per_block": 1, "norm_num_groups": 1,
+            "block_out_channels": [5, 7], "num_class_embeds": 3, "attention_head_dim": null,
+            "down_block_types": ["DownBlock2D", "AttnDownBlock2D"],
+            "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}"#,
+    ];
+
+    /// For every vector of every bank the buffer that was written there last.
+    struct Memory<'a> {
+        places: &'a Places,
+        lanes: &'a Lanes,
+        owners: Vec<Vec<usize>>,
+    }
+
+    impl Memory<'_> {
+        fn room(&mut self, buffer: usize) -> &mut [usize] {
+            let Buffer { offset, .. } = self.places.buffers[buffer];
+            let vectors = self.places.buffers[buffer].len() / 4;
+            &mut self.owners[self.places.banks[buffer]][offset / 4..][..vectors]
+        }
+
+        fn view(&mut self, view: View) -> &mut [usize] {
+            let buffer = &self.places.buffers[view.buffer];
+            let plane = buffer.height * buffer.width;
+            let [first, blocks] = [self.lanes.first(view), self.lanes.blocks(view)];
+            &mut self.room(view.buffer)[first * plane..][..blocks * plane]
+        }
+
+        /// Everything is still there.
+        fn holds(&mut self, view: View) {
+            let owners = self.view(view);
+            assert!(owners.iter().all(|owner| *owner == view.buffer), "{view:?}");
+        }
+    }
+
+    /// Runs the plan on who wrote what, and returns how many banks that took.
+    fn replay(plan: &Plan, lanes: &Lanes, most: usize) -> usize {
+        let places = Places::new(plan, lanes, most).unwrap();
+        assert!(places.lengths.iter().all(|length| 4 * length <= most));
+        assert_eq!(places.lengths.iter().max(), Some(&places.image));
+        let mut memory = Memory {
+            owners: places
+                .lengths
+                .iter()
+                .map(|n| vec![usize::MAX; *n])
+                .collect(),
+            places: &places,
+            lanes,
+        };
+        memory.view(plan.input).fill(plan.input.buffer);
+        for (at, op) in plan.ops.iter().enumerate() {
+            let inputs = match op {
+                Op::Conv(conv) => read(conv),
+                _ => op.reads(),
+            };
+            let staged = |view: &View| {
+                let norms = plan.ops.iter();
+                norms
+                    .clone()
+                    .any(|op| matches!(op, Op::Normalise { output, .. } if output == view))
+            };
+            let inputs: Vec<View> = inputs
+                .into_iter()
+                .filter(|view| view.buffer != plan.features.buffer)
+                .collect();
+            let scores = places.scores[at];
+            if let Some(scores) = scores {
+                memory.room(scores).fill(scores);
+            }
+            let output = op.writes();
+            if staged(&output) {
+                memory.room(output.buffer).fill(output.buffer);
+            } else {
+                memory.view(output).fill(output.buffer);
+            }
+            // While the result is written, all else is still read.
+            for view in inputs {
+                if staged(&view) {
+                    let owners = memory.room(view.buffer);
+                    assert!(owners.iter().all(|owner| *owner == view.buffer));
+                } else {
+                    memory.holds(view);
+                }
+            }
+            if let Some(scores) = scores {
+                assert!(memory.room(scores).iter().all(|owner| *owner == scores));
+            }
+        }
+        memory.holds(plan.output);
+        places.lengths.len()
+    }
+
+    #[test]
+    fn whatever_is_read_is_still_there_however_small_banks_are() {
+        for config in CONFIGS {
+            let plan = Plan::trained(&UnetConfig::from_json(config).unwrap()).unwrap();
+            let lanes = Lanes::new(&plan);
+            assert_eq!(replay(&plan, &lanes, usize::MAX), 1);
+            let whole = 4 * Places::new(&plan, &lanes, usize::MAX).unwrap().image;
+            let longest = Places::new(&plan, &lanes, 0).err().unwrap();
+            assert_eq!(Places::new(&plan, &lanes, longest - 1).err(), Some(longest));
+            let least = longest.next_multiple_of(ALIGNMENT);
+            let counts: Vec<usize> = (least..=whole)
+                .step_by(ALIGNMENT * 7)
+                .map(|most| replay(&plan, &lanes, most))
+                .collect();
+            assert!(counts[0] >= 3, "{counts:?}");
+            assert!(counts.contains(&2), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn every_image_of_a_batch_has_its_part_of_every_bank() {
+        let plan = Plan::trained(&UnetConfig::from_json(CONFIGS[0]).unwrap()).unwrap();
+        let lanes = Lanes::new(&plan);
+        let longest = Places::new(&plan, &lanes, 0).err().unwrap();
+        let places = Places::new(&plan, &lanes, longest.next_multiple_of(ALIGNMENT)).unwrap();
+        let of = |batch| places.vectors(batch).collect::<Vec<u64>>();
+        for (one, three) in of(1).into_iter().zip(of(3)) {
+            assert_eq!(three - one, 2 * places.image as u64);
+            assert!(one >= ZEROS as u64);
+        }
+        assert_eq!(of(usize::MAX)[0].max(1 << 60), of(usize::MAX)[0]);
+    }
 }

@@ -87,7 +87,9 @@ pub fn lengths(plan: &Plan, lanes: &Lanes, op: &Op) -> [usize; 3] {
         Op::Conv(conv) => {
             let outputs = of(conv.output);
             let (more, classes) = match conv.residual {
-                Residual::Project { source, .. } => (of(source.view) * projections(source.resample), 0),
+                Residual::Project { source, .. } => {
+                    (of(source.view) * projections(source.resample), 0)
+                }
                 Residual::Class(table) => (0, plan.params[table.0].shape[0]),
                 Residual::None | Residual::Add(_) => (0, 0),
             };

@@ -7,8 +7,9 @@ use crate::engine::plan::{
 };
 use crate::engine::webgpu::device::Gpu;
 use crate::engine::webgpu::draft::Style;
-use crate::engine::webgpu::layout::Lanes;
-use crate::engine::webgpu::pack::pack;
+use crate::engine::webgpu::layout::{Lanes, Shelves};
+use crate::engine::webgpu::network::upload;
+use crate::engine::webgpu::pack::Packer;
 use crate::engine::webgpu::program::Program;
 use crate::engine::webgpu::readback::{Filled, Readback};
 use crate::engine::webgpu::state::{Part, scalars};
@@ -226,19 +227,22 @@ impl Maker {
     ) -> Vec<f32> {
         let batch = inputs.labels.len();
         let lanes = Lanes::new(&self.plan);
-        let packed = pack(&self.plan, &lanes, &self.tensors, usize::MAX).unwrap();
+        let shelves = Shelves::new(&self.plan, &lanes, usize::MAX);
         let plan = self.plan.clone();
-        let program = Program::new(gpu, plan, batch, &lanes, &packed.ops, style).unwrap();
+        let program = Program::new(gpu, plan, batch, &lanes, &shelves.ops, style).unwrap();
         let shape = program.shape;
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_DST
             | wgpu::BufferUsages::COPY_SRC;
-        // A binding is never empty.
-        let numbers = style.storage.encode(&packed.pieces[0]).unwrap();
-        let weights = gpu
-            .buffer("weights", numbers.len().max(16) as u64, usage)
-            .unwrap();
-        gpu.queue().write_buffer(&weights, 0, &numbers);
+        let packer = Packer {
+            plan: &self.plan,
+            lanes: &lanes,
+            tensors: |params: &[Param]| {
+                let of = |param: &Param| &self.tensors[&self.plan.params[param.0].name];
+                Ok(params.iter().flat_map(of).copied().collect())
+            },
+        };
+        let weights = upload(gpu, &packer, &shelves, style.storage).unwrap();
         let state = gpu
             .buffer("a batch", 4 * shape.len() as u64, usage)
             .unwrap();
@@ -257,7 +261,7 @@ impl Maker {
         put(shape.labels(), &labels);
         put(shape.x_t(), &inputs.x);
         put(shape.noise(), noise.unwrap_or_default());
-        let groups = [gpu.bind([&program.arena, &weights, &program.parameters, &state])];
+        let groups = program.bind(gpu, &weights, &state);
         let count = inputs.x.len() + shape.output();
         let readback = Readback::new(gpu, count);
         let buffer = readback.take().unwrap();

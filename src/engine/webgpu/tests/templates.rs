@@ -1,6 +1,6 @@
 //! Kernels as text: no device is needed for these.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 #[cfg(target_arch = "wasm32")]
@@ -9,14 +9,13 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::maker::Dice;
 use super::{convolution, style};
 use crate::engine::Storage;
-use crate::engine::plan::Plan;
+use crate::engine::plan::{ALIGNMENT, Plan};
 use crate::engine::webgpu::conv::CONV;
 use crate::engine::webgpu::draft::{
     ACTIVATION, BINDINGS, Draft, Drafter, INPUT, LINEAR, MIX, NORMALISE, NORMALISE_CHANNELS,
     SCORES, STEP,
 };
-use crate::engine::webgpu::layout::{Lanes, Places};
-use crate::engine::webgpu::pack::pack;
+use crate::engine::webgpu::layout::{Lanes, Places, Shelves};
 use crate::engine::webgpu::template::Template;
 use crate::engine::webgpu::tile::TILES;
 use crate::unet::config::UnetConfig;
@@ -86,11 +85,11 @@ fn every_kernel_renders_in_every_combination_of_its_conditions() {
 }
 
 /// Plans with everything that a kernel is told about: convolutions of every kind, and networks.
-fn plans() -> Vec<(Plan, HashMap<String, Vec<f32>>)> {
+fn plans() -> Vec<Plan> {
     let mut plans = Vec::new();
     for seed in 0..40 {
         let (maker, _) = convolution(seed, seed % 2 == 0);
-        plans.push((maker.plan, maker.tensors));
+        plans.push(maker.plan);
     }
     for seed in 0..40 {
         let mut dice = Dice(seed);
@@ -106,38 +105,50 @@ fn plans() -> Vec<(Plan, HashMap<String, Vec<f32>>)> {
             "up_block_types": ["UpBlock2D", dice.pick(&["AttnUpBlock2D", "ResnetUpsampleBlock2D"])],
         });
         let config = UnetConfig::from_json(&config.to_string()).unwrap();
-        let plan = Plan::trained(&config).unwrap();
-        let zeros = |shape: &[usize]| vec![0.0; shape.iter().product()];
-        let tensors = plan.params.iter();
-        let tensors = tensors.map(|param| (param.name.clone(), zeros(&param.shape)));
-        plans.push((plan.clone(), tensors.collect()));
+        plans.push(Plan::trained(&config).unwrap());
     }
     plans
 }
 
+/// Those of all plans, with one bank and with as many as there may be.
 fn drafts() -> impl Iterator<Item = Draft> {
-    plans()
-        .into_iter()
-        .enumerate()
-        .flat_map(|(i, (plan, tensors))| {
-            let lanes = Lanes::new(&plan);
-            let places = Places::new(&plan, &lanes).unwrap();
-            let packed = pack(&plan, &lanes, &tensors, usize::MAX).unwrap();
-            let mut drafts = Vec::new();
-            for (j, tile) in TILES.iter().enumerate() {
-                let storage = [Storage::F32, Storage::F16][(i + j) % 2];
-                let drafter = Drafter {
-                    plan: &plan,
-                    lanes: &lanes,
-                    places: &places,
-                    batch: 2,
-                    style: style(tile, storage, (i + j) % 3 == 0),
-                    masters: false,
-                };
-                drafts.extend(drafter.all(&packed.ops));
-            }
-            drafts
-        })
+    plans().into_iter().enumerate().flat_map(|(i, plan)| {
+        let lanes = Lanes::new(&plan);
+        let longest = Places::new(&plan, &lanes, 0).err().unwrap();
+        let places = [usize::MAX, longest.next_multiple_of(ALIGNMENT)]
+            .map(|most| Places::new(&plan, &lanes, most).ok().unwrap());
+        let shelves = Shelves::new(&plan, &lanes, usize::MAX);
+        let mut drafts = Vec::new();
+        for (j, tile) in TILES.iter().enumerate() {
+            let storage = [Storage::F32, Storage::F16][(i + j) % 2];
+            let drafter = Drafter {
+                plan: &plan,
+                lanes: &lanes,
+                places: &places[(i + j / 2) % 2],
+                batch: 2,
+                style: style(tile, storage, (i + j) % 3 == 0),
+                masters: false,
+            };
+            drafts.extend(drafter.all(&shelves.ops));
+        }
+        drafts
+    })
+}
+
+#[test]
+fn a_kernel_that_sees_one_bank_knows_of_no_other() {
+    let mut most = 0;
+    for draft in drafts() {
+        let code = draft.code().unwrap();
+        let count = draft.banks.len();
+        let numbered = (10..20).filter(|n| code.contains(&format!("arena{n}")));
+        assert_eq!(numbered.count(), count - 1, "{code}");
+        let named = code.matches("arena").count();
+        let plain = code.matches("arena[").count() + code.matches("> arena:").count();
+        assert_eq!(named == plain, count == 1, "{code}");
+        most = most.max(count);
+    }
+    assert!(most >= 3);
 }
 
 #[test]
