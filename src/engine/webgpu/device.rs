@@ -141,11 +141,13 @@ impl Gpu {
             .map_err(|_| EngineError::NoGpu("no adapter found".into()))?;
         let offered = adapter.limits();
         // WebGPU's own limits everywhere, so that what runs here runs in a browser; only memory as large as there is.
-        let required_limits = wgpu::Limits {
-            max_buffer_size: offered.max_buffer_size,
-            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
-            ..wgpu::Limits::default().or_worse_values_from(&offered)
-        };
+        // A browser offers no less than those.
+        let mut required_limits = wgpu::Limits::default();
+        if cfg!(not(target_arch = "wasm32")) {
+            required_limits = required_limits.or_worse_values_from(&offered);
+        }
+        required_limits.max_buffer_size = offered.max_buffer_size;
+        required_limits.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size;
         let descriptor = wgpu::DeviceDescriptor {
             required_features: adapter.features() & wgpu::Features::SHADER_F16,
             required_limits,
@@ -479,7 +481,9 @@ fn bindings() -> impl Iterator<Item = u32> {
 
 /// How many banks a kernel sees besides one, as its text declares them.
 fn more(code: &str) -> usize {
-    code.matches("> arena1").count()
+    let declared = b"> arena1";
+    let bytes = code.as_bytes().windows(declared.len());
+    bytes.filter(|bytes| bytes == declared).count()
 }
 
 fn bind_group_layout(device: &wgpu::Device, more: usize) -> wgpu::BindGroupLayout {
