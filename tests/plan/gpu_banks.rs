@@ -12,9 +12,10 @@ use crate::{rule, test};
 /// Whole blocks of four channels, down and up by convolutions; and groups that begin anywhere, down and up in residual
 /// blocks, modulated by time. Attention and joined inputs are in both.
 const CONFIGS: [&str; 2] = [
-    r#"{"sample_size": 24, "in_channels": 3, "out_channels": 3, "layers_per_block": 1, "norm_num_groups": 4,
-        "block_out_channels": [8, 16], "attention_head_dim": 16,
-        "down_block_types": ["DownBlock2D", "AttnDownBlock2D"], "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}"#,
+    r#"{"sample_size": 24, "in_channels": 3, "out_channels": 3, "layers_per_block": 2, "norm_num_groups": 4,
+        "block_out_channels": [8, 8, 16], "attention_head_dim": 8,
+        "down_block_types": ["DownBlock2D", "DownBlock2D", "AttnDownBlock2D"],
+        "up_block_types": ["AttnUpBlock2D", "UpBlock2D", "UpBlock2D"]}"#,
     r#"{"sample_size": [20, 24], "in_channels": 1, "out_channels": 1, "layers_per_block": 1, "norm_num_groups": 3,
         "block_out_channels": [6, 9], "attention_head_dim": null, "resnet_time_scale_shift": "scale_shift",
         "down_block_types": ["ResnetDownsampleBlock2D", "AttnDownBlock2D"],
@@ -89,7 +90,7 @@ test!(several_banks_give_the_bits_of_one, async {
         let whole = case.banks(&engine).unwrap();
         assert_eq!(whole.len(), 1);
         let expected = case.bits(&engine).await;
-        for parts in 2..=8 {
+        for parts in [2, 3, 5, 8] {
             let most = whole[0] * 10 / (8 * parts);
             let small = match case.load(most).await {
                 Ok(engine) => case.banks(&engine).map(|banks| (engine, banks)),
