@@ -44,6 +44,8 @@ pub struct Kernels {
     pub lanes: usize,
     /// Outputs that a product computes at once: weights are packed in groups of as many.
     pub rows: usize,
+    /// Vectors that a product computes at once.
+    pub vectors: usize,
     /// [`product::run`].
     pub product: unsafe fn(&Product, Range<usize>, &[Pixels]),
     /// [`winograd::to_tiles`].
@@ -87,6 +89,7 @@ macro_rules! kernels {
                 name: $name,
                 lanes: <$lane as lane::Lane>::N,
                 rows: $rows,
+                vectors: $vectors,
                 product,
                 single,
                 to_tiles,
