@@ -106,8 +106,13 @@ impl ClassLabels {
                 });
             }
         }
+        // One by one: `collect` would bring a sort of its own into the page's packages.
+        let mut numbered = BTreeMap::new();
+        for (class, name) in names.into_iter().enumerate() {
+            numbered.insert(class, name);
+        }
         Ok(Self {
-            names: names.into_iter().enumerate().collect(),
+            names: numbered,
             null_class,
         })
     }

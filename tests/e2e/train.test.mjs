@@ -110,6 +110,28 @@ test('60 pictures, from nothing to a model that Generate uses after a reload', a
   assert.deepEqual(demo.errors, []);
 });
 
+test('on the graphics card, from nothing to a model that Generate uses there', async (t) => {
+  // Chromium's software adapter takes seconds for the kernels of a run, and then a second for a step.
+  const demo = await open(t, { flags: 'swiftShader', hash: 'view=train&device=webgpu&size=8&train_steps=2&train_batch=2' });
+  await demo.until('ready');
+  await says(demo, 'train-remark', /^12 samples/);
+  await demo.get('train-files').setInputFiles(squares(6));
+  await says(demo, 'train-remark', /^6 pictures/);
+  await demo.get('train-run').click();
+  await demo.until('done');
+  assert.equal(await demo.status(), 'Trained: 2 steps on 6 pictures.');
+  assert.equal(new Set(await pixels(demo)).size, 6, 'six samples');
+  const packages = demo.requests.filter((request) => /pkg\/training\/.*\.wasm$/.test(request));
+  assert.ok(packages.length > 0 && packages.every((request) => request.includes('/webgpu/')), packages.join());
+
+  await demo.page.goto(`${demo.requests[0].replace('GET ', '')}#view=generate&device=webgpu&model=mine&steps=1&batch=2&pace=fast`);
+  await demo.page.reload();
+  await demo.until('ready');
+  await demo.generate();
+  assert.deepEqual((await demo.pixels()).map(({ length }) => length), [256, 256]);
+  assert.deepEqual(demo.errors, []);
+});
+
 test('one step, go on, stop; a reload goes on from there, and the pictures are there', async (t) => {
   const demo = await withSquares(t, 20, 'size=8');
   await demo.get('train-step').click();
