@@ -260,12 +260,13 @@ async function start() {
   // What there is to see comes before the weights, which take all of a slow connection.
   await shown;
   await pause();
-  const ask = () => bring(({ askFor }) => askFor(session, session.wanted));
-  session.on('wanted', ask);
+  const play = () => settings.plays && !session.wanted && session.status.state === 'ready' && mayPlay() && views.current?.run();
+  const ask = (/** @type {() => unknown} */ then) => bring(({ askFor }) => askFor(session, session.wanted, then));
+  session.on('wanted', () => ask(() => {}));
   settings.on('own', () => bring(({ bringAny }) => bringAny(session)));
-  if (session.wanted) ask();
+  if (session.wanted) ask(play);
   await session.load();
-  if (settings.plays && !session.wanted && session.status.state === 'ready' && mayPlay()) views.current?.run();
+  play();
   // What it downloads would delay the first pictures.
   await quiet(session);
   if (session.loaded) await (await import('./offline.js')).keepOffline();
