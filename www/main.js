@@ -134,9 +134,7 @@ class Views {
     this.#shown = name;
     delete document.documentElement.dataset.opens;
     document.querySelector('main')?.replaceWith(root);
-    const slot = root.querySelector('[data-slot="status"]');
-    if (!slot) throw new Error(`The view ${name} has no place for the status line.`);
-    slot.append(this.statusLine);
+    /** @type {Element} */ (root.querySelector('[data-slot="status"]')).append(this.statusLine);
     document.title = `${title} · ${NAME}`;
     document.body.dataset.view = name;
     for (const [tab, link] of this.#tabs) {
@@ -154,8 +152,8 @@ const MOST_PROBLEMS = 8;
 
 /** Whether the page may begin by itself. */
 function mayPlay() {
-  const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
-  return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const { connection } = /** @type {{connection?: {saveData?: boolean}}} */ (navigator);
+  return !document.hidden && !connection?.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
 
 /** Code is read, a view is made, and the page laid out: one after the other, so that what waits gets its turn. */
@@ -261,8 +259,9 @@ async function start() {
   await shown;
   await pause();
   const play = () => settings.plays && !session.wanted && session.status.state === 'ready' && mayPlay() && views.current?.run();
-  const ask = (/** @type {() => unknown} */ then) => bring(({ askFor }) => askFor(session, session.wanted, then));
-  session.on('wanted', () => ask(() => {}));
+  /** @param {() => unknown} [then]  what is to be done when it is there */
+  const ask = (then) => bring(({ askFor }) => askFor(session, session.wanted, then));
+  session.on('wanted', () => ask());
   settings.on('own', () => bring(({ bringAny }) => bringAny(session)));
   if (session.wanted) ask(play);
   await session.load();

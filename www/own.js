@@ -43,7 +43,7 @@ export function modelOf({ id, name, note, config, scheduler, weights, preview, l
       if (text) session.tell('memory', text);
     },
     made(session, film) {
-      if (own.picture) return;
+      if (own.picture || !film) return;
       // Where it cannot be had or kept, the next run makes another one.
       import('./import/preview.js').then(({ keepPreview }) => keepPreview(model, session, film)).catch(() => {});
     },

@@ -136,7 +136,7 @@ class Generate {
         const { times, total } = run;
         if (stopped) return `Stopped after step ${times.length} of ${total}; what there is stays.`;
         this.#result = result;
-        if (this.#film) session.model.own?.made(session, this.#film);
+        session.model.own?.made(session, this.#film);
         return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
       },
     });
