@@ -11,6 +11,7 @@ use crate::unet::weights::WeightsError;
 
 /// Why files are no model that can be run. One line each, of at most 500 characters.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// A file is missing.
     #[error(transparent)]

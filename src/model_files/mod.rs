@@ -144,6 +144,16 @@ fn getter<'f, 'a>(
 /// # Errors
 /// [`ModelError`] says what is missing, what the network is where it is none of this program's, or what is wrong in which
 /// file.
+///
+/// ```
+/// use ddim_web::model_files::read;
+///
+/// // Somebody else's network, known by the names of its tensors.
+/// let header = br#"{"init_conv.weight":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#;
+/// let file = [&(header.len() as u64).to_le_bytes(), &header[..]].concat();
+/// let error = read(&["unet/model.safetensors".into()], &mut |_| Ok(file.as_slice().into())).unwrap_err();
+/// assert!(error.to_string().contains("lucidrains"));
+/// ```
 pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, ModelError> {
     let usable = usable(names);
     let mut get = getter(open);

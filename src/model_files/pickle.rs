@@ -16,6 +16,7 @@ const MOST: usize = 1 << 17;
 
 /// Why a pickle was refused. One line each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PickleError {
     /// It names something that makes no tensor. Nothing of it was run.
     #[error(

@@ -16,6 +16,7 @@ const ALWAYS: usize = 1 << 16;
 
 /// Why bytes are not a zip archive that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ZipError {
     /// The bytes are cut off, or no archive at all.
     #[error("zip: {0}: truncated or damaged")]

@@ -314,6 +314,9 @@ test('what cannot be used is refused in one sentence, and the model that is load
     assert.match(await refusal(demo), sentence, link);
     assert.equal(await loaded(), 'In use', link);
   }
+  // What it took to read all that is given back.
+  const readers = () => demo.page.workers().filter((worker) => worker.url().includes('/import/'));
+  for (const reader of readers()) await new Promise((ended) => (reader.once('close', ended), readers().includes(reader) || ended(null)));
   await demo.get('tab-generate').click();
   await demo.generate();
 });
