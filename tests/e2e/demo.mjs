@@ -11,7 +11,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
  * Milliseconds that anything may take, the slowest thing in here about 10 s on an idle machine. It ends a hang, and
  * measures nothing.
  */
-export const PATIENCE = 20_000;
+export const PATIENCE = 300_000;
 
 /** How often the page is looked at. */
 const POLLING = { polling: 20 };
