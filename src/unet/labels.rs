@@ -23,6 +23,7 @@ const LISTED: usize = 300;
 
 /// Why there are no such labels.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LabelsError {
     /// The text is not a JSON object.
     #[error("{CLASS_LABELS}: not a JSON object: {0}")]

@@ -133,9 +133,10 @@ class Generate {
         this.#run = run;
         if (held) run.step();
         const { stopped, values: result } = await run.ended;
-        if (!stopped) this.#result = result;
         const { times, total } = run;
         if (stopped) return `Stopped after step ${times.length} of ${total}; what there is stays.`;
+        this.#result = result;
+        session.model.own?.made(session, this.#film);
         return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
       },
     });
