@@ -220,7 +220,7 @@ test('bad input: no pictures, one, what is no picture; each is one sentence, and
   assert.equal(await demo.status(), 'There are no pictures to learn from: choose, drop, paste or draw some.');
 
   await demo.get('train-files').setInputFiles([file('a.png', 'just a text'), file('b.png', ''), file('c.png', 'more text'), square(1)]);
-  await says(demo, 'train-left-out', /^Left out: “a\.png” is no picture .*\. “b\.png” is empty: it has 0 bytes\. So it is with 1 more file\.$/);
+  await says(demo, 'train-left-out', /^Left out: “a\.png” is no picture .*\. “b\.png” is empty: it has 0 bytes\. 1 more file could not be used either\.$/);
   await demo.get('train-run').click();
   await says(demo, 'status', /^One picture is not enough/);
 

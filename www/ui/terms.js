@@ -240,14 +240,14 @@ export function formula(name) {
 
 /**
  * A button that explains a term, and the explanation that it opens.
- * @param {TermName} name
+ * @param {TermName} name @param {boolean} [named]  whether it bears the name: where several stand side by side
  * @returns {HTMLDetailsElement}
  */
-export function termButton(name) {
+export function termButton(name, named = false) {
   const details = document.createElement('details');
-  details.className = 'term';
+  details.className = named ? 'term named' : 'term';
   const summary = document.createElement('summary');
-  summary.textContent = '?';
+  summary.textContent = named ? `${TERMS[name].name} ?` : '?';
   summary.setAttribute('aria-label', `What is “${TERMS[name].name}”?`);
   details.append(summary, explanation(name));
   return details;

@@ -1,7 +1,6 @@
 // The view `interpolate`: pictures between pictures. A handle moves over the frames between two or four corners, and the
 // picture follows it: in a few steps while it is dragged, in all of them once it rests.
 
-import '../settings/help.js';
 import { loadFigures } from '../engine/figures.js';
 import { Choice } from '../ui/choice.js';
 import { Controls } from '../ui/controls.js';
