@@ -115,7 +115,7 @@ test('one step, go on, stop; a reload goes on from there, and the pictures are t
   await demo.get('train-step').click();
   await demo.until('done');
   assert.equal(await demo.status(), 'One step more: it is at step 1.');
-  assert.ok(await demo.get('size').isDisabled() && await demo.get('train-files').isDisabled(), 'a run keeps what it began with');
+  for (const name of ['size', 'seed', 'dice', 'train-files']) assert.ok(await demo.get(name).isDisabled(), `a run keeps the ${name} that it began with`);
   await demo.get('train-step').click();
   await demo.page.waitForFunction(() => document.querySelector('[data-testid="status"]')?.textContent === 'One step more: it is at step 2.');
   await demo.get('train-run').click();

@@ -230,8 +230,7 @@ class Control {
 
   /** @param {boolean} used  whether the other settings leave this one a meaning */
   enable(used) {
-    this.field.disabled = !used;
-    if (this.#slider) this.#slider.root.disabled = !used;
+    for (const part of /** @type {NodeListOf<HTMLInputElement|HTMLSelectElement|HTMLButtonElement>} */ (this.root.querySelectorAll('.control-body > *'))) part.disabled = !used;
     this.root.classList.toggle('unused', !used);
   }
 
