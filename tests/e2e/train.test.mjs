@@ -103,6 +103,9 @@ test('60 pictures, from nothing to a model that Generate uses after a reload', a
   const made = await demo.pixels();
   assert.deepEqual(made.map(({ length }) => length), [256, 256]);
   assert.notDeepEqual(made[0], made[1]);
+  await demo.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await demo.get('copy').click();
+  await says(demo, 'notice', /^The link has the settings, but not your own model: elsewhere it opens with another one\./);
   for (const view of ['model', 'forward']) {
     await demo.get(`tab-${view}`).click();
     await demo.page.waitForFunction((name) => document.body.dataset.view === name, view);
