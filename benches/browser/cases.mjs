@@ -6,6 +6,9 @@ import { promisify } from 'node:util';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BATCH = 16;
 
+/** Networks of which single pictures take seconds: they are measured alone, where somebody asks for them. */
+export const LARGE = ['butterflies-128', 'celebahq-256'];
+
 /** @param {string} program @param {string[]} args */
 const output = async (program, args) => {
   const { stdout } = await promisify(execFile)(program, args, { cwd: ROOT, maxBuffer: 1 << 24 });
@@ -89,7 +92,16 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     threads,
     run: (runs) => output(process.env.PEERS_PYTHON ?? 'python3', ['benches/peers/pytorch.py', architecture, `${batch}`, `${runs}`, `${threads}`]),
   });
-  const cases = [
+  const single = [
+    plan('webgpu', 'plain'),
+    plan('cpu', 'plain'),
+    plan('cpu', 'relaxed'),
+    ...(peers ? [onnx('cpu', 1)] : []),
+    native('plan', 'cpu', 1),
+    ...(peers ? [pytorch(1)] : []),
+    native('plan', 'gpu', 1),
+  ];
+  const all = () => [
     plan('webgpu', 'plain'),
     plan('webgpu', 'burn'),
     ...(peers ? [onnx('webgpu', 1)] : []),
@@ -106,7 +118,7 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     ]),
     ...[1, BATCH].flatMap((batch) => [native('plan', 'gpu', batch), native('plan', 'gpu', batch, 'f16'), native('burn', 'gpu', batch)]),
   ];
-  return cases.map((entry) => ({ case: 'forward', architecture, ...entry }));
+  return (LARGE.includes(architecture) ? single : all()).map((entry) => ({ case: 'forward', architecture, ...entry }));
 }
 
 /** Images of a training step. */

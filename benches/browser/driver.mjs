@@ -6,15 +6,18 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { serve } from '../../scripts/serve.mjs';
-import { forwardCases, memoryCases, stepCases, trainCases } from './cases.mjs';
+import { forwardCases, LARGE, memoryCases, stepCases, trainCases } from './cases.mjs';
 import { firstPicture } from './page.mjs';
 import { line, ratioTable, transferSizes } from './report.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const ARCHITECTURES = ['small', 'cifar10-32', 'published'];
+const ARCHITECTURES = ['small', 'cifar10-32', 'published', ...LARGE];
 
-/** Those that forward passes are measured of unless somebody asks for another one; training is measured of all. */
+/** Those that forward passes are measured of unless somebody asks for another one. */
 const SAMPLED = ['small', 'cifar10-32'];
+
+/** Those that are measured at all unless somebody asks for another one. */
+const USUAL = ARCHITECTURES.filter((name) => !LARGE.includes(name));
 
 const DEVICES = ['webgpu', 'cpu', 'native', 'native-gpu'];
 const CASES = ['transfer', 'forward', 'step', 'memory', 'page', 'train'];
@@ -55,7 +58,7 @@ function readOptions() {
     gpu,
     peers,
     devices: someOf('device', DEVICES, gpu ? DEVICES : ['webgpu', 'cpu', 'native']),
-    architectures: someOf('arch', ARCHITECTURES),
+    architectures: someOf('arch', ARCHITECTURES, USUAL),
     /** Whether somebody asked for an architecture. */
     named: values.arch !== undefined,
     cases: someOf('case', CASES),
@@ -130,7 +133,7 @@ for (const architecture of options.architectures) {
   const config = JSON.parse(readFileSync(new URL(`../architectures/${architecture}.json`, import.meta.url), 'utf8'));
   const parts = { architecture, config, peers: options.peers, threads: availableParallelism(), sites, inBrowser };
   if (options.named || SAMPLED.includes(architecture)) entries.push(...forwardCases(parts), ...stepCases(parts));
-  entries.push(...trainCases(parts));
+  if (!LARGE.includes(architecture)) entries.push(...trainCases(parts));
 }
 entries.push(...memoryCases({ sites, inBrowser }), pageCase(sites.plain));
 
