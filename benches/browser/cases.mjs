@@ -9,9 +9,12 @@ const BATCH = 16;
 /** Networks of which single pictures take seconds: they are measured alone, where somebody asks for them. */
 export const LARGE = ['butterflies-128', 'celebahq-256'];
 
-/** @param {string} program @param {string[]} args */
-const output = async (program, args) => {
-  const { stdout } = await promisify(execFile)(program, args, { cwd: ROOT, maxBuffer: 1 << 24 });
+/** What keeps PyTorch and its libraries from newer instructions than AVX2. */
+const AVX2 = { ATEN_CPU_CAPABILITY: 'avx2', ONEDNN_MAX_CPU_ISA: 'AVX2', MKL_ENABLE_INSTRUCTIONS: 'AVX2' };
+
+/** @param {string} program @param {string[]} args @param {NodeJS.ProcessEnv} [env] */
+const output = async (program, args, env) => {
+  const { stdout } = await promisify(execFile)(program, args, { cwd: ROOT, maxBuffer: 1 << 24, env: { ...process.env, ...env } });
   return JSON.parse(stdout.slice(stdout.trimEnd().lastIndexOf('\n') + 1));
 };
 
@@ -64,15 +67,16 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     threads,
     run: (runs) => inBrowser('benches/browser/workers.js', { config, build: 'relaxed', batch: BATCH, threads, runs }, sites.plain),
   };
-  /** @param {'plan'|'burn'} engine @param {'cpu'|'gpu'} device @param {number} batch @param {string} [storage] @returns {Forward} */
-  const native = (engine, device, batch, storage = 'f32') => ({
+  /** @param {'plan'|'burn'} engine @param {'cpu'|'gpu'} device @param {number} batch @param {string} [storage] @param {string[]} simd @returns {Forward} */
+  const native = (engine, device, batch, storage = 'f32', ...simd) => ({
     engine: engine === 'plan' ? 'ddim-web' : engine,
     device: device === 'gpu' ? 'native-gpu' : 'native',
     batch,
     threads,
     ...(device === 'gpu' && { storage }),
+    ...(simd.length > 0 && { simd: simd[0] }),
     run: (runs) =>
-      output('cargo', ['bench', '--quiet', '--features', 'burn-gpu', '--bench', 'forward', '--', architecture, `${batch}`, `${runs}`, device, engine, storage]),
+      output('cargo', ['bench', '--quiet', '--features', 'burn-gpu', '--bench', 'forward', '--', architecture, `${batch}`, `${runs}`, device, engine, storage, ...simd]),
   });
   // Threads of WebAssembly need the isolation headers; ddim-web asks for none and takes workers.
   /** @param {'cpu'|'webgpu'} device @param {number} peerThreads @param {number} [batch] @returns {Forward} */
@@ -84,14 +88,16 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
     run: (runs) =>
       inBrowser('benches/peers/onnxruntime-web.js', { architecture, config, device, batch, threads: peerThreads, runs }, sites.isolated),
   });
-  /** @param {number} batch @returns {Forward} */
-  const pytorch = (batch) => ({
-    engine: 'pytorch',
+  /** @param {number} batch @param {NodeJS.ProcessEnv} [env] @returns {Forward} */
+  const pytorch = (batch, env) => ({
+    engine: env ? 'pytorch with AVX2' : 'pytorch',
     device: 'native',
     batch,
     threads,
-    run: (runs) => output(process.env.PEERS_PYTHON ?? 'python3', ['benches/peers/pytorch.py', architecture, `${batch}`, `${runs}`, `${threads}`]),
+    run: (runs) => output(process.env.PEERS_PYTHON ?? 'python3', ['benches/peers/pytorch.py', architecture, `${batch}`, `${runs}`, `${threads}`], env),
   });
+  // As most people's processors are; natively a machine with more can do as if it had no more than that.
+  const avx2 = [native('plan', 'cpu', BATCH, 'f32', 'AVX2'), ...(peers ? [pytorch(BATCH, AVX2)] : [])];
   const single = [
     plan('webgpu', 'plain'),
     plan('cpu', 'plain'),
@@ -116,6 +122,7 @@ export function forwardCases({ architecture, config, peers, threads, sites, inBr
       native('burn', 'cpu', batch),
       ...(peers ? [pytorch(batch)] : []),
     ]),
+    ...(process.arch === 'x64' ? avx2 : []),
     ...[1, BATCH].flatMap((batch) => [native('plan', 'gpu', batch), native('plan', 'gpu', batch, 'f16'), native('burn', 'gpu', batch)]),
   ];
   return (LARGE.includes(architecture) ? single : all()).map((entry) => ({ case: 'forward', architecture, ...entry }));

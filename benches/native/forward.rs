@@ -1,6 +1,7 @@
 //! Forward passes natively: one JSON line with the median and the smallest time of a batch.
 //!
-//! `cargo bench --bench forward -- ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16`; scripts/bench calls it.
+//! `cargo bench --bench forward -- ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16 [INSTRUCTIONS]`; scripts/bench calls
+//! it. INSTRUCTIONS are vector instructions of the processor, the best ones if not given.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod weights;
@@ -12,7 +13,8 @@ mod native {
     use super::weights;
 
     use ddim_web::engine::{
-        BatchSpec, Denoiser, DeviceKind, Engine, EngineKind, GpuOptions, LoadOptions, Storage,
+        BatchSpec, CpuEngine, Denoiser, DeviceKind, Engine, EngineKind, GpuOptions, LoadOptions,
+        Storage,
     };
     use ddim_web::noise::gaussian;
     use ddim_web::unet::config::UnetConfig;
@@ -23,9 +25,18 @@ mod native {
             .skip(1)
             .filter(|a| a != "--bench")
             .collect();
-        let [name, batch, runs, device, engine, storage] = args.as_slice() else {
+        let [
+            name,
+            batch,
+            runs,
+            device,
+            engine,
+            storage,
+            instructions @ ..,
+        ] = args.as_slice()
+        else {
             // `cargo test --benches` and `cargo bench` alone run every bench without arguments.
-            println!("forward: ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16");
+            println!("forward: ARCHITECTURE BATCH RUNS cpu|gpu plan|burn f32|f16 [INSTRUCTIONS]");
             return;
         };
         let number = |text: &str| text.parse::<usize>().expect("BATCH and RUNS are numbers");
@@ -37,6 +48,13 @@ mod native {
         };
         let engine: EngineKind = engine.parse().expect("plan or burn");
         let storage: Storage = storage.parse().expect("f32 or f16");
+
+        let instructions = instructions.first().map(|name| {
+            let mut there = CpuEngine::instructions().into_iter();
+            there
+                .find(|set| set == name)
+                .unwrap_or_else(|| panic!("this processor has no {name}"))
+        });
 
         let path = format!(
             "{}/benches/architectures/{name}.json",
@@ -57,7 +75,7 @@ mod native {
         let options = LoadOptions {
             engine,
             device,
-            instructions: None,
+            instructions,
             weights: Storage::F32,
             gpu: GpuOptions {
                 tuning: None,

@@ -12,7 +12,7 @@ use super::staging::Staged;
 use super::threads;
 use super::unpack::Addresses;
 use crate::allocate::OutOfMemory;
-use crate::engine::plan::{BLOCK, Conv, Plan, Residual};
+use crate::engine::plan::{BLOCK, Conv, Plan, Residual, TILES_TOGETHER};
 
 /// What does not change from step to step.
 #[derive(Debug)]
@@ -58,8 +58,7 @@ impl WinogradTask {
         let outputs = conv.output.channels.next_multiple_of(kernels.rows);
         let inputs = conv.source.view.channels;
         let of_vector = POSITIONS * kernels.lanes * (inputs + outputs);
-        let blocks = (tiles.len() * of_vector).div_ceil(BLOCK);
-        let block = tiles.len().div_ceil(blocks);
+        let block = together(tiles.len(), of_vector, kernels);
         let residual = residual_source(conv).map(|source| {
             let layout = dense_layout(&source, size);
             Staged::new(plan, source, layout, room)
@@ -77,6 +76,17 @@ impl WinogradTask {
             outputs,
         })
     }
+}
+
+/// Vectors of tiles that are worked on at once, of `count`, where one has `length` numbers: whole register tiles, as even
+/// as they can be.
+fn together(count: usize, length: usize, kernels: Kernels) -> usize {
+    let least = TILES_TOGETHER.div_ceil(kernels.lanes);
+    let most = (BLOCK / length)
+        .max(least)
+        .next_multiple_of(kernels.vectors);
+    let even = count.div_ceil(count.div_ceil(most));
+    even.next_multiple_of(kernels.vectors).min(count)
 }
 
 /// Numbers from one position to the next. Not a power of two, or all positions would compete for one place in a cache.

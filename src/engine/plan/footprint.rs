@@ -29,6 +29,9 @@ const KEPT: u64 = 320 << 20;
 /// Numbers that a convolution over tiles works on at once: 512 KiB, so that they stay in a second-level cache.
 pub(in crate::engine) const BLOCK: usize = 1 << 17;
 
+/// Tiles that all weights are read for, even where that makes a block larger: they come from far away.
+pub(in crate::engine) const TILES_TOGETHER: usize = 32;
+
 /// Fewer channels leave too little work between the transformations, fewer tiles too little for each weight.
 const FEWEST_CHANNELS: usize = 16;
 const FEWEST_TILES: usize = 16;
@@ -181,7 +184,13 @@ impl Plan {
                     Residual::Add(source) if !plain(source) => copies(source, pixels(conv.output)),
                     Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
                 };
-                let block = if tiles { BLOCK as u64 } else { 0 };
+                let channels = conv.source.view.channels + conv.output.channels;
+                // One and a half times as many where that makes whole register tiles.
+                let together = (16 * (TILES_TOGETHER + TILES_TOGETHER / 2)) as u64;
+                let block = match tiles {
+                    true => together.saturating_mul(channels as u64).max(BLOCK as u64),
+                    false => 0,
+                };
                 let weights = if large { self.ordered(conv) } else { 0 };
                 let all = [source, residual, block, weights];
                 all.into_iter().fold(0, u64::saturating_add)

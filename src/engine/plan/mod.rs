@@ -27,9 +27,9 @@ pub(in crate::engine) use fold::merged;
 #[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
 pub(in crate::engine) use fold::small_kernel;
 pub(in crate::engine) use fold::upsamples;
-#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
-pub(in crate::engine) use footprint::BLOCK;
 pub use footprint::Footprint;
+#[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
+pub(in crate::engine) use footprint::{BLOCK, TILES_TOGETHER};
 #[cfg(any(
     feature = "gpu",
     all(feature = "train", any(feature = "cpu", not(target_arch = "wasm32")))

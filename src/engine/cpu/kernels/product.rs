@@ -82,21 +82,17 @@ pub unsafe fn run<L: Lane, const R: usize, const V: usize>(
     pixels: &[Pixels],
 ) {
     // Whatever is smaller is read again and again: it should stay in the nearest cache.
-    let weights_are_small = product.depth * outputs.len() < SMALL;
-    // SAFETY: every block is a part of what the caller answers for, and `first` is a multiple of `R` as the first
-    // output is.
-    unsafe {
-        if weights_are_small {
-            for some in pixels.chunks(V) {
-                for first in outputs.clone().step_by(R) {
-                    block::<L, R, V>(product, first, outputs.end, some);
-                }
-            }
-        } else {
-            for first in outputs.clone().step_by(R) {
-                for some in pixels.chunks(V) {
-                    block::<L, R, V>(product, first, outputs.end, some);
-                }
+    let together = if product.depth * outputs.len() < SMALL {
+        V
+    } else {
+        (TOGETHER / L::N).next_multiple_of(V)
+    };
+    for some in pixels.chunks(together) {
+        for first in outputs.clone().step_by(R) {
+            for some in some.chunks(V) {
+                // SAFETY: every block is a part of what the caller answers for, and `first` is a multiple of `R` as the
+                // first output is.
+                unsafe { block::<L, R, V>(product, first, outputs.end, some) };
             }
         }
     }
@@ -104,6 +100,9 @@ pub unsafe fn run<L: Lane, const R: usize, const V: usize>(
 
 /// Weights that a second-level cache holds with room to spare: 512 KiB.
 const SMALL: usize = 1 << 17;
+
+/// Pixels that more weights than [`SMALL`] are read for: what they are made of stays in a second-level cache meanwhile.
+const TOGETHER: usize = 128;
 
 /// # Safety
 /// As for [`run`], with the outputs from `first` to below `end`, of which `R` are computed.
