@@ -92,8 +92,12 @@ for (const view of ['forward', 'interpolate', 'model']) {
         }),
     });
     await demo.until('ready');
-    await demo.page.waitForTimeout(300);
-    const before = await shiftOf(demo);
+    // What the view builds after that has its place first.
+    let before = NaN;
+    for (let now = 0; now !== before; now = await shiftOf(demo)) {
+      before = now;
+      await demo.page.waitForTimeout(300);
+    }
     send();
     assert.deepEqual([...(await fontsOf(demo)).keys()], ['ours']);
     await demo.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
