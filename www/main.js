@@ -213,7 +213,7 @@ async function start() {
   settings.on('problems', (sentences) => {
     notices.clear('link');
     const more = sentences.length - MOST_PROBLEMS;
-    const told = more > 0 ? [...sentences.slice(0, MOST_PROBLEMS), `So it is with ${more} more of its values.`] : sentences;
+    const told = more > 0 ? [...sentences.slice(0, MOST_PROBLEMS), `${more} more of its values are wrong, too.`] : sentences;
     if (told.length > 0) notices.show('link', told.join(' '));
   });
   settings.connect();

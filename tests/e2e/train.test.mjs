@@ -103,6 +103,9 @@ test('60 pictures, from nothing to a model that Generate uses after a reload', a
   const made = await demo.pixels();
   assert.deepEqual(made.map(({ length }) => length), [256, 256]);
   assert.notDeepEqual(made[0], made[1]);
+  await demo.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await demo.get('copy').click();
+  await says(demo, 'notice', /^The link has the settings, but not your own model: elsewhere it opens with another one\./);
   for (const view of ['model', 'forward']) {
     await demo.get(`tab-${view}`).click();
     await demo.page.waitForFunction((name) => document.body.dataset.view === name, view);
@@ -137,7 +140,7 @@ test('one step, go on, stop; a reload goes on from there, and the pictures are t
   await demo.get('train-step').click();
   await demo.until('done');
   assert.equal(await demo.status(), 'One step more: it is at step 1.');
-  assert.ok(await demo.get('size').isDisabled() && await demo.get('train-files').isDisabled(), 'a run keeps what it began with');
+  for (const name of ['size', 'seed', 'dice', 'train-files']) assert.ok(await demo.get(name).isDisabled(), `a run keeps the ${name} that it began with`);
   await demo.get('train-step').click();
   await demo.page.waitForFunction(() => document.querySelector('[data-testid="status"]')?.textContent === 'One step more: it is at step 2.');
   await demo.get('train-run').click();
@@ -242,7 +245,7 @@ test('bad input: no pictures, one, what is no picture; each is one sentence, and
   assert.equal(await demo.status(), 'There are no pictures to learn from: choose, drop, paste or draw some.');
 
   await demo.get('train-files').setInputFiles([file('a.png', 'just a text'), file('b.png', ''), file('c.png', 'more text'), square(1)]);
-  await says(demo, 'train-left-out', /^Left out: “a\.png” is no picture .*\. “b\.png” is empty: it has 0 bytes\. So it is with 1 more file\.$/);
+  await says(demo, 'train-left-out', /^Left out: “a\.png” is no picture .*\. “b\.png” is empty: it has 0 bytes\. 1 more file could not be used either\.$/);
   await demo.get('train-run').click();
   await says(demo, 'status', /^One picture is not enough/);
 

@@ -2,6 +2,7 @@
 // and it is downloaded and used. Closing the dialog ends what is under way; what has come stays until the page is closed.
 
 import { oneLine } from '../engine/errors.js';
+import { hasView } from '../state.js';
 import { addSheet, element } from '../ui/dom.js';
 import { fileButton } from '../ui/picture/choose.js';
 import { aboutModel } from './about.js';
@@ -257,5 +258,13 @@ export const askFor = (session, address, then) => the(session).ask(address, then
 /** @param {Session} session */
 export const bringAny = (session) => the(session).any();
 
+/** Views that have a use for pictures, with what their tabs say. */
+const FOR_PICTURES = { reconstruct: 'Reconstruct', interpolate: 'Interpolate', train: 'Train' };
+
 /** @param {Session} session @param {import('./files.js').Dropped[]} dropped */
-export const bringDropped = async (session, dropped) => the(session).files(await filesOf(dropped));
+export async function bringDropped(session, dropped) {
+  const files = await filesOf(dropped);
+  const views = Object.entries(FOR_PICTURES).flatMap(([view, tab]) => (hasView(view) ? [tab] : []));
+  if (files.length === 0 || !files.every(({ type }) => type.startsWith('image/'))) await the(session).files(files);
+  else session.tell('own', `This view has no use for a picture${views.length > 0 ? `; drop it in ${views.join(' or ')}` : ''}.`);
+}
