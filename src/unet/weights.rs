@@ -317,7 +317,7 @@ pub(crate) fn matched<'e, T>(
     })
 }
 
-fn floats(name: &str, tensor: &StoredTensor) -> Result<Vec<f32>, WeightsError> {
+pub(crate) fn floats(name: &str, tensor: &StoredTensor) -> Result<Vec<f32>, WeightsError> {
     let data = tensor.data;
     let pairs =
         |read: fn([u8; 2]) -> f32| data.chunks_exact(2).map(|b| read([b[0], b[1]])).collect();
