@@ -1,7 +1,11 @@
 //! Sets of images: 8-bit pixels in memory, and the IDX format of MNIST.
 
+mod collector;
+mod error;
 mod labels;
 
+pub use collector::Collector;
+pub use error::ImageError;
 pub use labels::labels_from_idx;
 
 /// The largest height or width accepted.
@@ -11,68 +15,6 @@ pub const MAX_SIDE: usize = 4096;
 pub const MAX_BYTES: u64 = 1 << 34;
 
 const HEADER: usize = 16;
-
-/// Why bytes are not a set of images.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// The bytes do not begin like an IDX file of images.
-    #[error("IDX: expected an image file, which begins with 00000803, found {0}")]
-    Magic(String),
-    /// The header is cut off.
-    #[error("IDX: expected a header of {HEADER} bytes, found {found} bytes")]
-    Header {
-        /// Length of the file.
-        found: usize,
-    },
-    /// The bytes do not begin like an IDX file of labels.
-    #[error("IDX: expected a file of labels, which begins with 00000801, found {0}")]
-    LabelMagic(String),
-    /// The labels are not as many as announced.
-    #[error("IDX: expected {expected} labels and at least 1, found {found} bytes")]
-    LabelCount {
-        /// Labels announced.
-        expected: usize,
-        /// Bytes there are.
-        found: usize,
-    },
-    /// The pixels do not fill the announced shape.
-    #[error(
-        "images: expected {count} × {channels} × {height} × {width} = {expected} bytes of pixels, found {found}"
-    )]
-    Length {
-        /// Images announced.
-        count: usize,
-        /// Channels announced.
-        channels: usize,
-        /// Rows announced.
-        height: usize,
-        /// Columns announced.
-        width: usize,
-        /// Their product.
-        expected: u64,
-        /// Bytes there are.
-        found: u64,
-    },
-    /// There is not as much memory as the images take.
-    #[error(
-        "images: {bytes} bytes of memory are needed, and there are not as many: use fewer or smaller ones"
-    )]
-    Room {
-        /// What is needed.
-        bytes: usize,
-    },
-    /// A number that no set of images can have.
-    #[error("images: {what}: expected {expected}, found {found}")]
-    Size {
-        /// Which number.
-        what: &'static str,
-        /// What it may be.
-        expected: String,
-        /// What it is.
-        found: u64,
-    },
-}
 
 /// Images of one shape, 8 bits per value.
 ///
@@ -300,85 +242,6 @@ fn room(pixels: &mut Vec<u8>, more: usize) -> Result<(), ImageError> {
         .map_err(|_| ImageError::Room {
             bytes: pixels.len().saturating_add(more),
         })
-}
-
-/// Pictures of one size that come one by one and become a set, which holds each pixel once at any time.
-pub struct Collector {
-    height: usize,
-    width: usize,
-    /// `[images, 3, pixels]`.
-    pixels: Vec<u8>,
-    grey: bool,
-}
-
-impl Collector {
-    /// For about `expected` pictures of this height and width, for which room is asked for at once.
-    ///
-    /// # Errors
-    /// [`ImageError::Room`] where there is none, [`ImageError::Size`] for more than [`MAX_BYTES`].
-    pub fn new(expected: usize, height: usize, width: usize) -> Result<Self, ImageError> {
-        let bytes = [height, width]
-            .into_iter()
-            .fold(expected.saturating_mul(3), usize::saturating_mul);
-        if bytes as u64 > MAX_BYTES {
-            return Err(ImageError::Size {
-                what: "bytes",
-                expected: format!("at most {MAX_BYTES}"),
-                found: bytes as u64,
-            });
-        }
-        let mut pixels = Vec::new();
-        room(&mut pixels, bytes)?;
-        Ok(Self {
-            height,
-            width,
-            pixels,
-            grey: true,
-        })
-    }
-
-    /// Adds a picture: red, green and blue of each pixel, row by row.
-    ///
-    /// # Errors
-    /// [`ImageError::Length`] when these are not the bytes of one picture.
-    pub fn push(&mut self, rgb: &[u8]) -> Result<(), ImageError> {
-        let (height, width) = (self.height, self.width);
-        if rgb.len() != 3 * height * width {
-            return Err(ImageError::Length {
-                count: 1,
-                channels: 3,
-                height,
-                width,
-                expected: (3 * height * width) as u64,
-                found: rgb.len() as u64,
-            });
-        }
-        room(&mut self.pixels, rgb.len())?;
-        self.grey &= rgb.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]);
-        for channel in 0..3 {
-            let plane = rgb.iter().skip(channel).step_by(3);
-            self.pixels.extend(plane);
-        }
-        Ok(())
-    }
-
-    /// The set: with one channel where every picture is grey.
-    ///
-    /// # Errors
-    /// Those of [`ImageSet::new`].
-    pub fn finish(self) -> Result<ImageSet, ImageError> {
-        let (area, mut pixels) = (self.height * self.width, self.pixels);
-        let count = pixels.len() / (3 * area).max(1);
-        let channels = if self.grey { 1 } else { 3 };
-        if self.grey {
-            for image in 0..count {
-                pixels.copy_within(3 * image * area..(3 * image + 1) * area, image * area);
-            }
-            pixels.truncate(count * area);
-        }
-        pixels.shrink_to_fit();
-        ImageSet::new(count, channels, self.height, self.width, pixels)
-    }
 }
 
 /// 64-bit FNV-1a (Fowler, Noll & Vo) of pieces.

@@ -134,9 +134,7 @@ class Views {
     this.#shown = name;
     delete document.documentElement.dataset.opens;
     document.querySelector('main')?.replaceWith(root);
-    const slot = root.querySelector('[data-slot="status"]');
-    if (!slot) throw new Error(`The view ${name} has no place for the status line.`);
-    slot.append(this.statusLine);
+    /** @type {Element} */ (root.querySelector('[data-slot="status"]')).append(this.statusLine);
     document.title = `${title} · ${NAME}`;
     document.body.dataset.view = name;
     for (const [tab, link] of this.#tabs) {
@@ -154,8 +152,8 @@ const MOST_PROBLEMS = 8;
 
 /** Whether the page may begin by itself. */
 function mayPlay() {
-  const connection = 'connection' in navigator ? /** @type {{saveData?: boolean}} */ (navigator.connection) : {};
-  return !document.hidden && !connection.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const { connection } = /** @type {{connection?: {saveData?: boolean}}} */ (navigator);
+  return !document.hidden && !connection?.saveData && !matchMedia('(prefers-reduced-motion: reduce)').matches;
 }
 
 /** Code is read, a view is made, and the page laid out: one after the other, so that what waits gets its turn. */
@@ -215,7 +213,7 @@ async function start() {
   settings.on('problems', (sentences) => {
     notices.clear('link');
     const more = sentences.length - MOST_PROBLEMS;
-    const told = more > 0 ? [...sentences.slice(0, MOST_PROBLEMS), `So it is with ${more} more of its values.`] : sentences;
+    const told = more > 0 ? [...sentences.slice(0, MOST_PROBLEMS), `${more} more of its values are wrong, too.`] : sentences;
     if (told.length > 0) notices.show('link', told.join(' '));
   });
   settings.connect();
@@ -260,12 +258,14 @@ async function start() {
   // What there is to see comes before the weights, which take all of a slow connection.
   await shown;
   await pause();
-  const ask = () => bring(({ askFor }) => askFor(session, session.wanted));
-  session.on('wanted', ask);
+  const play = () => settings.plays && !session.wanted && session.status.state === 'ready' && mayPlay() && views.current?.run();
+  /** @param {() => unknown} [then]  what is to be done when it is there */
+  const ask = (then) => bring(({ askFor }) => askFor(session, session.wanted, then));
+  session.on('wanted', () => ask());
   settings.on('own', () => bring(({ bringAny }) => bringAny(session)));
-  if (session.wanted) ask();
+  if (session.wanted) ask(play);
   await session.load();
-  if (settings.plays && !session.wanted && session.status.state === 'ready' && mayPlay()) views.current?.run();
+  play();
   // What it downloads would delay the first pictures.
   await quiet(session);
   if (session.loaded) await (await import('./offline.js')).keepOffline();

@@ -23,6 +23,8 @@ import { brief, shorten } from './engine/errors.js';
  * @property {number} bytes  of the weights
  * @property {string} [classLabels]  the text of class_labels.json, of one with classes
  * @property {string} [origin]  where it was brought from, as people read it; none where it was trained here
+ * @property {(session: import('./session.js').Session) => void} warn  tells, before it is loaded, where memory will not do
+ * @property {(session: import('./session.js').Session, film: import('./ui/film.js').Film|null) => void} made  hears of a run of it that has ended well
  *
  * @typedef {object} Samples  pictures that the model was not trained on
  * @property {string} path  of a PNG that has them side by side, each as large as the model's

@@ -1,6 +1,7 @@
 // The visitor’s own models, as entries of the list of models: trained in this browser, or brought along.
 
 import { readAll, write } from './database.js';
+import { shortage } from './import/memory.js';
 import { settingOf } from './state.js';
 
 /**
@@ -16,6 +17,7 @@ import { settingOf } from './state.js';
  * @property {number} [nullLabel]  the class that stands for none
  * @property {string} [classLabels]  the text of class_labels.json
  * @property {string} [origin]  where it was brought from, as people read it; none where it was trained here
+ * @property {import('./import/memory.js').Memory} [needs]  of the computer, of one that was brought along
  */
 
 /** The first one that was trained here has this id, the others a number after it. */
@@ -28,17 +30,27 @@ export const BROUGHT = 'own';
 const previews = new Map();
 
 /** @param {Record} record @returns {import('./models.js').Model} */
-export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels, origin }) {
+export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels, origin, needs }) {
   const before = previews.get(id);
   if (before) URL.revokeObjectURL(before);
   const address = preview ? URL.createObjectURL(preview) : '';
   previews.set(id, address);
-  return {
-    id, name, note, path: `own/${id}/`,
-    ...(labels && { labels }),
-    ...(nullLabel !== undefined && { nullLabel }),
-    own: { files: { config, scheduler, weights }, preview: address, picture: preview, bytes: weights.size, ...(classLabels && { classLabels }), ...(origin && { origin }) },
+  /** @type {import('./models.js').Own} */
+  const own = {
+    files: { config, scheduler, weights }, preview: address, picture: preview, bytes: weights.size, ...(classLabels && { classLabels }), ...(origin && { origin }),
+    warn(session) {
+      const text = needs && shortage(name, needs, session.settings.all());
+      if (text) session.tell('memory', text);
+    },
+    made(session, film) {
+      if (own.picture || !film) return;
+      // Where it cannot be had or kept, the next run makes another one.
+      import('./import/preview.js').then(({ keepPreview }) => keepPreview(model, session, film)).catch(() => {});
+    },
   };
+  /** @type {import('./models.js').Model} */
+  const model = { id, name, note, path: `own/${id}/`, ...(labels && { labels }), ...(nullLabel !== undefined && { nullLabel }), own };
+  return model;
 }
 
 /** @returns {Promise<import('./models.js').Model[]>} none where the browser keeps none */

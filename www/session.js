@@ -149,8 +149,9 @@ export class Session extends Emitter {
     this.#client?.terminate();
     this.#client = null;
     this.loaded = null;
-    this.clear('device', 'storage', 'lost', 'cores');
+    this.clear('device', 'storage', 'lost', 'cores', 'memory');
     const { model } = this;
+    model.own?.warn(this);
     this.#chosen = model;
     this.#enter('loading', `Loading ${model.name}…`, { figures: '', progress: null });
     /** @type {AnyClient|null} */

@@ -62,7 +62,6 @@ export { FROM_NOTHING, OPEN_CHOSEN, OWN_SCHEDULE } from './settings/views.js';
  * @property {boolean} [sampler]  the sampler is asked for it, under this name
  * @property {string} [view]  the only view that has it: links to other views do without
  * @property {import('./ui/terms.js').TermName} [term]  what its help says more about, with the equation
- * @property {string} [help]    one or two plain sentences; of single views from settings/help.js
  *
  * @typedef {object} OfChoice
  * @property {'choice'} kind

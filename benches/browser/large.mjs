@@ -7,7 +7,9 @@
 // The model is written to --folder (default: one of the system's for temporary files) and stays there. One JSON line.
 // With --limits default a graphics card's buffers are no larger than WebGPU promises everywhere (128 MiB in one binding).
 // Memory is that of Linux: what the page's process had in use at once at most (VmHWM), and what it has in use, after the
-// model was loaded from the cache and at the end.
+// model was loaded from the cache and at the end. Of every step but the first there is `stepMs`, what the engine took;
+// `pictureMs`, what there is besides until its pictures are with the page, as the view Generate asks for them; and
+// `paintMs`, what painting both of them takes there.
 
 import { createWriteStream } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -135,6 +137,9 @@ async function memory() {
   return all.reduce((a, b) => (b.mostMib > a.mostMib ? b : a));
 }
 
+/** Of a picture. @param {{out_channels: number, sample_size: number}} config */
+const shapeOf = ({ out_channels: channels, sample_size: side }) => ({ channels, height: side, width: side });
+
 /** Opens a page of its own, loads the model and makes `steps` steps. @param {number} steps */
 async function visit(steps) {
   const page = await context.newPage();
@@ -152,17 +157,34 @@ async function visit(steps) {
     { client: `${site.url}www/engine/client.js`, model: models.url, device, storage },
   );
   const afterLoading = await memory();
-  const stepMs = await page.evaluate(async (steps) => {
-    if (steps === 0) return [];
-    const { client } = /** @type {any} */ (globalThis);
-    /** @type {number[]} */
-    const stepMs = [];
-    await client.sample({ batch: 1, steps, seed: 0 }, (/** @type {any} */ event) => event.type === 'step' && stepMs.push(Math.round(event.ms))).ended;
-    return stepMs;
-  }, steps);
+  const times = await page.evaluate(
+    async ({ pixels: module, shape, steps }) => {
+      /** @type {{stepMs: number[], pictureMs: number[], paintMs: number[]}} */
+      const times = { stepMs: [], pictureMs: [], paintMs: [] };
+      if (steps === 0) return times;
+      const { client } = /** @type {any} */ (globalThis);
+      const { paint } = await import(module);
+      const canvases = [0, 1].map(() => document.body.appendChild(document.createElement('canvas')));
+      const rounded = (/** @type {number} */ ms) => Math.round(10 * ms) / 10;
+      let before = 0;
+      /** @param {any} event */
+      const hear = (event) => {
+        if (event.type !== 'step') return;
+        const now = performance.now();
+        times.stepMs.push(Math.round(event.ms));
+        if (before > 0) times.pictureMs.push(rounded(now - before - event.ms));
+        before = now;
+        [event.x0, event.xt].forEach((levels, i) => paint(canvases[i], levels, 0, shape));
+        times.paintMs.push(rounded(performance.now() - now));
+      };
+      await client.sample({ batch: 1, steps, seed: 0 }, hear, { dissect: true }).ended;
+      return times;
+    },
+    { pixels: `${site.url}www/ui/pixels.js`, shape: shapeOf(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'))), steps },
+  );
   const atTheEnd = await memory();
   await page.close();
-  return { ...loaded, stepMs, afterLoading, atTheEnd };
+  return { ...loaded, ...times, afterLoading, atTheEnd };
 }
 
 try {

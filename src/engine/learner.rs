@@ -91,14 +91,9 @@ impl TrainBatch {
     /// # Errors
     /// [`InputError`] names what does not fit.
     pub fn check(&self, config: &UnetConfig) -> Result<(), InputError> {
-        let [count, channels, ..] = self.shape;
+        let count = self.shape[0];
+        input::check_trainable(config)?;
         input::check(config, self.shape, self.labels.as_deref())?;
-        if channels != config.out_channels {
-            return Err(InputError::Shape {
-                channels: config.out_channels,
-                found: self.shape,
-            });
-        }
         for values in [&self.x0, &self.eps] {
             input::check_length(self.shape, values.len())?;
         }

@@ -41,6 +41,7 @@ impl<'a> Weights<'a> {
 
 /// Why no model was found. One line each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LayoutError {
     /// No `config.json`.
     #[error("config.json is missing: expected it beside the weights, or in unet/")]

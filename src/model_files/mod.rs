@@ -4,35 +4,35 @@
 //! Nothing here opens a file: whoever has them gives their names, and the bytes of those that are asked for.
 
 mod bytes;
+mod error;
 mod families;
 pub mod header;
 pub mod layout;
 mod needs;
 pub mod pickle;
+mod shards;
 pub mod torch;
 pub mod zip;
 
+pub use error::ModelError;
 pub use needs::Needs;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use self::layout::{Layout, LayoutError, Weights};
-use self::torch::{Tensor, TorchError};
-use self::zip::{Zip, ZipError};
-use crate::allocate::{OutOfMemory, room};
+use self::shards::{sharded, shards};
+use self::torch::Tensor;
+use self::zip::Zip;
+use crate::allocate::room;
 use crate::engine::plan::Plan;
 use crate::json::{self, brief};
-use crate::scheduler::{SchedulerClass, SchedulerConfig, SchedulerError};
-use crate::unet::config::{ConfigError, UnetConfig};
-use crate::unet::input::InputError;
+use crate::scheduler::{SchedulerClass, SchedulerConfig};
+use crate::unet::config::UnetConfig;
 use crate::unet::labels::ClassLabels;
 use crate::unet::weights::{self, WeightsError};
-
-/// Most files of one model, its shards among them.
-const MOST_SHARDS: usize = 1000;
 
 /// A model, as the engines take it.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,59 +49,6 @@ pub struct ModelFiles {
     pub classes: ClassLabels,
     /// What is worth knowing of how all of it was read, a sentence each.
     pub notes: Vec<String>,
-}
-
-/// Why files are no model that can be run. One line each, of at most 500 characters.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ModelError {
-    /// A file is missing.
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
-    /// A file could not be had.
-    #[error("{name}: {reason}")]
-    Open {
-        /// The file.
-        name: String,
-        /// What whoever opened it says.
-        reason: String,
-    },
-    /// The network is none of this program's.
-    #[error("this is {0}")]
-    Family(&'static str),
-    /// `config.json` was refused.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The network is too large for any picture.
-    #[error("config.json: {0}")]
-    Network(InputError),
-    /// `scheduler_config.json` was refused.
-    #[error(transparent)]
-    Scheduler(#[from] SchedulerError),
-    /// The weights were refused.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// A file of PyTorch was refused.
-    #[error("{name}: {source}")]
-    Torch {
-        /// The file.
-        name: String,
-        /// What is wrong with it.
-        source: TorchError,
-    },
-    /// A list of shards was refused.
-    #[error("{name}: {what}")]
-    Shards {
-        /// The file.
-        name: String,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// An archive was refused.
-    #[error(transparent)]
-    Zip(#[from] ZipError),
-    /// There is no memory for it.
-    #[error(transparent)]
-    Memory(#[from] OutOfMemory),
 }
 
 /// The schedule to propose where a model has none: that of DDPM's own, linear betas from 0.0001 to 0.02 in 1000 steps.
@@ -197,6 +144,16 @@ fn getter<'f, 'a>(
 /// # Errors
 /// [`ModelError`] says what is missing, what the network is where it is none of this program's, or what is wrong in which
 /// file.
+///
+/// ```
+/// use ddim_web::model_files::read;
+///
+/// // Somebody else's network, known by the names of its tensors.
+/// let header = br#"{"init_conv.weight":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#;
+/// let file = [&(header.len() as u64).to_le_bytes(), &header[..]].concat();
+/// let error = read(&["unet/model.safetensors".into()], &mut |_| Ok(file.as_slice().into())).unwrap_err();
+/// assert!(error.to_string().contains("lucidrains"));
+/// ```
 pub fn read<'a>(names: &[String], open: Open<'_, 'a>) -> Result<ModelFiles, ModelError> {
     let usable = usable(names);
     let mut get = getter(open);
@@ -371,55 +328,4 @@ fn serialized(tensors: Vec<Tensor<'_>>) -> Result<Vec<u8>, ModelError> {
     let views = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor));
     safetensors::serialize(views, None)
         .map_err(|error| WeightsError::NotSafetensors(brief(&error.to_string())).into())
-}
-
-/// The shards that the list `name` names, all of which lie beside it.
-fn shards<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<String>, ModelError> {
-    let refused = |what: String| ModelError::Shards {
-        name: brief(name),
-        what,
-    };
-    let folder = &name[..name.rfind('/').map_or(0, |at| at + 1)];
-    let list = json::object(&text(&get(name)?)).map_err(|what| refused(brief(&what)))?;
-    let files: Option<BTreeSet<&str>> = list
-        .get("weight_map")
-        .and_then(Value::as_object)
-        .and_then(|map| map.values().map(Value::as_str).collect());
-    let files = files
-        .filter(|files| (1..=MOST_SHARDS).contains(&files.len()))
-        .ok_or_else(|| refused(format!("expected a weight_map of 1 to {MOST_SHARDS} files")))?;
-    let path = |file: &str| {
-        let path = format!("{folder}{file}");
-        if file.contains('/') || !names.contains(&path.as_str()) {
-            return Err(refused(format!("{} is not beside it", brief(file))));
-        }
-        Ok(path)
-    };
-    files.into_iter().map(path).collect()
-}
-
-/// The tensors of the shards that the list `name` names.
-fn sharded<'a>(name: &str, names: &[&str], get: Get<'_, 'a>) -> Result<Vec<u8>, ModelError> {
-    let mut shards_read = Vec::new();
-    for path in shards(name, names, get)? {
-        let bytes = get(&path)?;
-        shards_read.push((path, bytes));
-    }
-    let mut tensors: Vec<Tensor<'_>> = Vec::new();
-    for (path, bytes) in &shards_read {
-        if zip::is_zip(bytes) {
-            tensors.extend(torch_file(path, bytes)?.tensors);
-        } else {
-            let file = weights::parse(bytes)?;
-            for tensor in file.into_tensors() {
-                tensors.push(Tensor {
-                    name: tensor.name.into_owned(),
-                    dtype: tensor.dtype,
-                    shape: tensor.shape,
-                    data: Cow::Borrowed(tensor.data),
-                });
-            }
-        }
-    }
-    serialized(tensors)
 }

@@ -5,6 +5,19 @@ use crate::engine::plan::{Footprint, Plan};
 use crate::unet::config::UnetConfig;
 
 /// What one picture at a time takes.
+///
+/// ```
+/// use ddim_web::model_files::Needs;
+///
+/// let needs = Needs::of(
+///     r#"{"sample_size": 32, "in_channels": 3, "out_channels": 3, "block_out_channels": [32, 64],
+///         "down_block_types": ["DownBlock2D", "AttnDownBlock2D"],
+///         "up_block_types": ["AttnUpBlock2D", "UpBlock2D"]}"#,
+/// )?;
+/// let [in_32_bits, in_16_bits] = needs.card;
+/// assert_eq!(in_32_bits.most(), 2 * in_16_bits.most());
+/// # Ok::<(), ddim_web::model_files::ModelError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     /// Trained numbers.

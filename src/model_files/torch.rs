@@ -13,6 +13,7 @@ use crate::json::brief;
 
 /// Why a file of PyTorch was refused. One line each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TorchError {
     /// A pickle without the archive.
     #[error(

@@ -16,6 +16,7 @@ const ALWAYS: usize = 1 << 16;
 
 /// Why bytes are not a zip archive that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ZipError {
     /// The bytes are cut off, or no archive at all.
     #[error("zip: {0}: truncated or damaged")]
@@ -101,53 +102,65 @@ impl<'a> Zip<'a> {
     /// The contents of `entry`.
     ///
     /// # Errors
+    /// Those of [`Entry::read`].
+    pub fn read(&self, entry: &Entry) -> Result<Cow<'a, [u8]>, ZipError> {
+        entry.read(self.bytes)
+    }
+}
+
+impl Entry {
+    /// Its contents, out of the bytes of its archive.
+    ///
+    /// # Errors
     /// [`ZipError::Entry`] when it is encrypted, packed in a way that is not read here, far larger than the archive, or
     /// damaged.
-    pub fn read(&self, entry: &Entry) -> Result<Cow<'a, [u8]>, ZipError> {
+    pub fn read<'a>(&self, archive: &'a [u8]) -> Result<Cow<'a, [u8]>, ZipError> {
         let refused = |what: &str| ZipError::Entry {
-            name: brief(&entry.name),
+            name: brief(&self.name),
             what: what.into(),
         };
-        if entry.closed {
+        if self.closed {
             return Err(refused(
                 "encrypted, or neither stored nor deflated: unpack it first",
             ));
         }
-        let packed = self.packed(entry).ok_or(refused("truncated or damaged"))?;
-        if !entry.deflated {
-            if packed.len() != entry.size {
+        let packed = self
+            .packed(archive)
+            .ok_or(refused("truncated or damaged"))?;
+        if !self.deflated {
+            if packed.len() != self.size {
                 return Err(refused("truncated or damaged"));
             }
             return Ok(Cow::Borrowed(packed));
         }
-        let most = self.bytes.len().saturating_mul(MOST).max(ALWAYS);
-        if entry.size > most {
+        let most = archive.len().saturating_mul(MOST).max(ALWAYS);
+        if self.size > most {
             return Err(ZipError::Entry {
-                name: brief(&entry.name),
+                name: brief(&self.name),
                 what: format!(
                     "would unpack to {} bytes, {MOST} times the archive and more: unpack it first",
-                    entry.size
+                    self.size
                 ),
             });
         }
         // It grows by doubling, the last time from half of it.
-        room("what is in the archive", 2 * entry.size as u64)?;
-        let whole = miniz_oxide::inflate::decompress_to_vec_with_limit(packed, entry.size);
+        room("what is in the archive", 2 * self.size as u64)?;
+        let whole = miniz_oxide::inflate::decompress_to_vec_with_limit(packed, self.size);
         match whole {
-            Ok(whole) if whole.len() == entry.size => Ok(Cow::Owned(whole)),
+            Ok(whole) if whole.len() == self.size => Ok(Cow::Owned(whole)),
             _ => Err(refused("truncated or damaged")),
         }
     }
 
-    fn packed(&self, entry: &Entry) -> Option<&'a [u8]> {
-        let mut header = Bytes::at(self.bytes, entry.at)?;
+    fn packed<'a>(&self, archive: &'a [u8]) -> Option<&'a [u8]> {
+        let mut header = Bytes::at(archive, self.at)?;
         if header.take(4)? != b"PK\x03\x04" {
             return None;
         }
         header.take(22)?;
         let (name, extra) = (header.u16()?, header.u16()?);
         header.take(usize::from(name) + usize::from(extra))?;
-        header.take(entry.packed)
+        header.take(self.packed)
     }
 }
 

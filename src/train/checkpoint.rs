@@ -8,8 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
@@ -25,7 +24,9 @@ use crate::tensor_file::{StoredTensor, TensorFile};
 use crate::unet::config::{ConfigError, UnetConfig};
 use crate::unet::input::InputError;
 use crate::unet::labels::{ClassLabels, LabelsError};
-use crate::unet::weights::{Precision, TensorSpec, WeightsError, checked, to_bytes};
+use crate::unet::weights::{
+    Precision, Stored, TensorSpec, WeightsError, checked, stored, to_bytes,
+};
 
 /// The metadata entry; the number changes with the format.
 const ENTRY: &str = "ddim-web checkpoint 2";
@@ -134,11 +135,9 @@ struct Header {
     class_labels: Option<String>,
 }
 
-/// The header of format 1.
+/// What the header of format 1 has beside that of the second.
 #[derive(Debug, Deserialize)]
 struct Header1 {
-    #[serde(flatten)]
-    header: Header,
     /// Of the tensors.
     hash: u64,
 }
@@ -187,26 +186,18 @@ impl Checkpoint {
             moment_1,
             moment_2,
         } = &self.state;
-        let mut files = Vec::new();
+        let mut tensors = vec![(LOSSES.to_string(), Stored::list(&self.losses))];
         for (group, values) in GROUPS
             .into_iter()
             .zip([values, average, moment_1, moment_2])
         {
-            let file = to_bytes(&specs, values, Precision::F32)
+            let group_stored = stored(&specs, values, Precision::F32)
                 .map_err(|source| CheckpointError::Group { group, source })?;
-            files.push((group, file));
+            let named = group_stored.into_iter();
+            tensors.extend(named.map(|(name, tensor)| (format!("{group}.{name}"), tensor)));
         }
-        let losses: Vec<u8> = self.losses.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let mut tensors = BTreeMap::new();
-        tensors.insert(
-            LOSSES.to_string(),
-            TensorView::new(Dtype::F32, vec![self.losses.len()], &losses).map_err(write)?,
-        );
-        for (group, file) in &files {
-            for (name, view) in SafeTensors::deserialize(file).map_err(write)?.iter() {
-                tensors.insert(format!("{group}.{name}"), view);
-            }
-        }
+        // In the order in which they are read, which is that of the hash.
+        tensors.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let header = Header {
             config: self.config.to_json(),
             scheduler: self.scheduler.to_json()?,
@@ -217,7 +208,7 @@ impl Checkpoint {
         };
         let header =
             serde_json::to_string(&header).map_err(|e| CheckpointError::Write(e.to_string()))?;
-        let contents = (tensors.iter()).map(|(name, view)| [name.as_bytes(), view.data()]);
+        let contents = (tensors.iter()).map(|(name, tensor)| [name.as_bytes(), tensor.bytes()]);
         let hash = hash(&header, contents);
         let metadata = HashMap::from([(ENTRY.to_string(), format!("{hash:0DIGITS$x}{header}"))]);
         safetensors::serialize(tensors, Some(metadata)).map_err(write)
@@ -248,11 +239,12 @@ impl Checkpoint {
             }
             serde_json::from_str(text).map_err(unreadable)?
         } else if let Some(entry) = entry(ENTRY_1) {
-            let found: Header1 = serde_json::from_str(entry).map_err(unreadable)?;
-            if found.hash != hash("", contents(&file)) {
+            let header = serde_json::from_str(entry).map_err(unreadable)?;
+            let Header1 { hash: found } = serde_json::from_str(entry).map_err(unreadable)?;
+            if found != hash("", contents(&file)) {
                 return Err(CheckpointError::Hash);
             }
-            found.header
+            header
         } else {
             return Err(foreign(format!(
                 "a .safetensors file without the entry {ENTRY:?}"
@@ -332,13 +324,13 @@ fn group_values(
     group: &str,
     specs: &[TensorSpec],
 ) -> Result<Vec<Vec<f32>>, WeightsError> {
-    let found = file
-        .iter()
-        .filter_map(|tensor| {
-            let name = tensor.name.strip_prefix(group)?.strip_prefix('.')?;
-            Some((name.into(), tensor))
-        })
-        .collect();
+    let mut found = BTreeMap::new();
+    for tensor in file.iter() {
+        let name = tensor.name.strip_prefix(group);
+        if let Some(name) = name.and_then(|name| name.strip_prefix('.')) {
+            found.insert(name.into(), tensor);
+        }
+    }
     let mut values = checked(specs, found)?;
     let values = specs
         .iter()

@@ -33,10 +33,15 @@ pub fn values(config: &UnetConfig, seed: u64) -> Result<Vec<Vec<f32>>, InputErro
             ))
         })
         .collect();
-    let mut order: Vec<usize> = (0..specs.len()).collect();
-    order.sort_by_key(|i| place(&specs[*i].name));
+    // Each where it belongs, since a sort would be larger than all else here in what a browser loads.
+    let mut order = Vec::with_capacity(specs.len());
+    for (i, spec) in specs.iter().enumerate() {
+        let own = place(&spec.name);
+        let at = order.partition_point(|(place, _)| *place <= own);
+        order.insert(at, (own, i));
+    }
     let mut values = vec![Vec::new(); specs.len()];
-    for (index, i) in order.into_iter().enumerate() {
+    for (index, (_, i)) in order.into_iter().enumerate() {
         values[i] = tensor(&specs[i], &fan_in, seed, index as u32);
     }
     Ok(values)

@@ -32,6 +32,14 @@ pub enum InputError {
         /// The shape given.
         found: [usize; 4],
     },
+    /// The network does not say something of every channel of its input, so nothing is known that it could learn.
+    #[error("out_channels: training needs as many as in_channels ({expected}), found {found}")]
+    OutChannels {
+        /// `in_channels`.
+        expected: usize,
+        /// `out_channels`.
+        found: usize,
+    },
     /// A value is NaN or infinite.
     #[error("input: expected finite numbers, found NaN or an infinity")]
     NotFinite,
@@ -81,6 +89,20 @@ pub enum InputError {
         /// What they are.
         found: String,
     },
+}
+
+/// Checks that the network of `config` can be trained: whether it is the noise, the picture or both, what it is to say
+/// has the channels of the picture.
+///
+/// # Errors
+/// [`InputError::OutChannels`].
+pub fn check_trainable(config: &UnetConfig) -> Result<(), InputError> {
+    let (expected, found) = (config.in_channels, config.out_channels);
+    if expected == found {
+        Ok(())
+    } else {
+        Err(InputError::OutChannels { expected, found })
+    }
 }
 
 /// Checks that the network of `config` can run on images of `shape` `[batch, channels, height, width]`,

@@ -23,6 +23,7 @@ const LISTED: usize = 300;
 
 /// Why there are no such labels.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LabelsError {
     /// The text is not a JSON object.
     #[error("{CLASS_LABELS}: not a JSON object: {0}")]
@@ -106,8 +107,13 @@ impl ClassLabels {
                 });
             }
         }
+        // One by one: `collect` would bring a sort of its own into the page's packages.
+        let mut numbered = BTreeMap::new();
+        for (class, name) in names.into_iter().enumerate() {
+            numbered.insert(class, name);
+        }
         Ok(Self {
-            names: names.into_iter().enumerate().collect(),
+            names: numbered,
             null_class,
         })
     }

@@ -8,7 +8,7 @@ pub mod input;
 pub mod labels;
 pub mod weights;
 #[cfg(any(feature = "cpu", feature = "gpu", not(target_arch = "wasm32")))]
-pub(crate) mod weights_file;
+pub mod weights_file;
 
 pub(crate) mod sinusoids;
 

@@ -317,7 +317,7 @@ pub(crate) fn matched<'e, T>(
     })
 }
 
-fn floats(name: &str, tensor: &StoredTensor) -> Result<Vec<f32>, WeightsError> {
+pub(crate) fn floats(name: &str, tensor: &StoredTensor) -> Result<Vec<f32>, WeightsError> {
     let data = tensor.data;
     let pairs =
         |read: fn([u8; 2]) -> f32| data.chunks_exact(2).map(|b| read([b[0], b[1]])).collect();
@@ -373,18 +373,24 @@ pub fn to_bytes(
     values: &[Vec<f32>],
     precision: Precision,
 ) -> Result<Vec<u8>, WeightsError> {
+    serialize(stored(specs, values, precision)?)
+}
+
+/// The tensors `specs` with `values`, as a file holds them.
+///
+/// # Errors
+/// As of [`to_bytes`].
+pub(crate) fn stored(
+    specs: &[TensorSpec],
+    values: &[Vec<f32>],
+    precision: Precision,
+) -> Result<Vec<(String, Stored)>, WeightsError> {
     check_lengths(specs, values)?;
     let stored = |(spec, values): (&TensorSpec, &Vec<f32>)| {
         let stored = Stored::new(&spec.name, spec.shape.clone(), values, precision)?;
         Ok((spec.name.clone(), stored))
     };
-    serialize(
-        specs
-            .iter()
-            .zip(values)
-            .map(stored)
-            .collect::<Result<_, _>>()?,
-    )
+    specs.iter().zip(values).map(stored).collect()
 }
 
 /// Checks that `values` fill the tensors `specs`.
@@ -424,6 +430,22 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// A list of numbers, whatever they are.
+    #[cfg(feature = "train")]
+    pub(crate) fn list(values: &[f32]) -> Self {
+        Self {
+            dtype: Dtype::F32,
+            shape: vec![values.len()],
+            bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        }
+    }
+
+    /// Its bytes.
+    #[cfg(feature = "train")]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The tensor `name` of `shape` with `values` row by row.
     ///
     /// # Errors

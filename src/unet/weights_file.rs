@@ -19,6 +19,18 @@ use crate::tensor_file::StoredTensor;
 const WEIGHTS: &str = "the network's weights";
 
 /// The tensors that a network needs, in the bytes of a `.safetensors` file.
+///
+/// ```
+/// use ddim_web::unet::weights::{Precision, TensorSpec, to_bytes};
+/// use ddim_web::unet::weights_file::WeightsFile;
+///
+/// let specs = [TensorSpec { name: "conv_in.bias".into(), shape: vec![3] }];
+/// let bytes = to_bytes(&specs, &[vec![0.5, -2.0, 3.0]], Precision::F16)?;
+/// let mut last = [0.0; 2];
+/// WeightsFile::new(&specs, bytes.into())?.read(0, 1, &mut last);
+/// assert_eq!(last, [-2.0, 3.0]);
+/// # Ok::<(), ddim_web::unet::weights::WeightsError>(())
+/// ```
 #[derive(Debug)]
 pub struct WeightsFile<'a> {
     bytes: Cow<'a, [u8]>,

@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { absent, required } from './browsers.mjs';
+import { gradientsOnWebGpu } from '../e2e/training.mjs';
+import { absent, address, required, tabOf } from './browsers.mjs';
 import { SMALL, largestDifference } from './network.mjs';
 import { Page, worstDifference } from './page.mjs';
 
@@ -78,3 +79,9 @@ for (const fixture of SMALL) {
     assert.ok(difference <= 1e-4, `max abs error ${difference}`);
   });
 }
+
+test('Firefox: training on WebGPU has the gradients of PyTorch', { skip }, async () => {
+  const tab = await tabOf(FIREFOX);
+  await tab.goto(new URL('tests/browsers/network.html', await address()).href);
+  await gradientsOnWebGpu((code, given) => tab.evaluate(code, given));
+});

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { SETTINGS, defaults } from '../../www/state.js';
+import { clock } from '../../www/views/compare/cell.js';
 import { PRESETS, groupsOf, planOf, settle } from '../../www/views/compare/plan.js';
 import { open, packageThat, sharedIn, sheet } from './helpers.mjs';
 import { networkOf } from './networks.mjs';
@@ -224,4 +225,8 @@ test('values that are none are refused in words, and columns are compared downwa
   ]);
   const race = planOf(/** @type {Values} */ ({ ...defaults(), columns: 'race', rows: '5', across: 'ddim,sigma_hat' }));
   assert.deepEqual(race, { problem: 'In a race every sampler has its own number of steps: 1 and 2 do not match.' });
+});
+
+test('a time is short enough to stand beside another figure below a small picture', () => {
+  assert.deepEqual([4.26, 99.4, 99.6, 899, 1049, 61_000].map(clock), ['4.3 ms', '99 ms', '0.1 s', '0.9 s', '1.0 s', '1 min 1 s']);
 });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { TERMS } from '../../www/ui/terms.js';
 import { open } from './helpers.mjs';
 
 const FONT = '/www/style/math/math.woff2';
@@ -50,11 +51,19 @@ test('every sign of every term is in it', async (t) => {
     const address = new URL('www/ui/terms.js', document.baseURI).href;
     const { TERMS, equation } = await import(address);
     const terms = /** @type {import('../../www/ui/terms.js').Term[]} */ (Object.values(TERMS));
-    document.body.replaceChildren(...terms.flatMap(({ math }) => (math ? [equation(math)] : [])));
+    document.body.replaceChildren(...terms.map(({ math }) => equation(math)));
   });
   const fonts = await fontsOf(demo);
   assert.deepEqual([...fonts.keys()], ['ours']);
   assert.ok((fonts.get('ours') ?? 0) > 100);
+});
+
+test('every term has a sentence, an equation, and the place in a paper where it is from', () => {
+  for (const [name, { sentence, math, source }] of Object.entries(TERMS)) {
+    assert.match(sentence, /^[A-Z].{20,}\.$/, name);
+    assert.match(math, /<m(row|sqrt|sub)/, name);
+    assert.match(source, /^(DDPM|DDIM|.* (19|20)\d\d), (eqs?\.|section|lemma|figure) ?\d/, name);
+  }
 });
 
 /** How far the page has jumped so far, as the browser measures it. @param {import('./demo.mjs').Demo} demo @returns {Promise<number>} */
@@ -83,8 +92,12 @@ for (const view of ['forward', 'interpolate', 'model']) {
         }),
     });
     await demo.until('ready');
-    await demo.page.waitForTimeout(300);
-    const before = await shiftOf(demo);
+    // What the view builds after that has its place first.
+    let before = NaN;
+    for (let now = 0; now !== before; now = await shiftOf(demo)) {
+      before = now;
+      await demo.page.waitForTimeout(300);
+    }
     send();
     assert.deepEqual([...(await fontsOf(demo)).keys()], ['ours']);
     await demo.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));

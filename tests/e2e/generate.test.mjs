@@ -236,6 +236,7 @@ test('every sampler of the controls makes a picture of its own', async (t) => {
 test('the film and the numbers of a run can be saved, and each file says how to make it again', async (t) => {
   const demo = await open(t, { hash: 'device=cpu&steps=3&batch=2&seed=7' });
   await demo.until('ready');
+  assert.ok(!demo.requests.some((request) => request.endsWith('/ui/menu.js')), 'the first pictures do without the menu');
   await demo.generate();
   const link = 'view=generate&model=fashion-mnist&device=cpu&steps=3';
   const gif = await demo.save('save', /^Film GIF/);

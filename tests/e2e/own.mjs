@@ -173,6 +173,36 @@ test('a link to a model asks first: nothing is requested from elsewhere until so
   await demo.page.waitForFunction(() => location.hash.includes('model=fashion-mnist'));
 });
 
+test('a link that plays begins when its model is there, which keeps the first pictures that it makes', async (t) => {
+  const url = await otherOrigin();
+  // A computer on which memory will not do, if what its browser says is right.
+  const prepare = (/** @type {import('playwright-core').BrowserContext} */ context) =>
+    context.addInitScript(() => Object.defineProperty(navigator, 'deviceMemory', { get: () => 2 ** -14 }));
+  const demo = await open(t, { prepare, context: { reducedMotion: 'no-preference' }, hash: `model=${encodeURIComponent(`${url}subfolders/`)}&device=cpu&storage=f32&steps=2&batch=6&pace=fast&play` });
+  await demo.get('own-yes').click();
+  const scarce = /^subfolders needs about \d\.\d MB of memory, and this browser says that the computer has 0\.1 MB/;
+  await demo.page.getByText(scarce).waitFor();
+  assert.ok(!elsewhere.asked.includes(`GET subfolders/unet/${WEIGHTS}`), 'it is said before the download');
+  await demo.get('own-use').click();
+  await demo.until('done');
+  assert.match(await demo.status(), /^Done: 6 pictures in 2 steps/);
+  assert.match((await demo.notices()).join(' '), /subfolders needs about/);
+
+  /** Width and height of the picture in the list. */
+  const pictured = async () => {
+    await demo.get('tab-model').click();
+    const picture = demo.page.getByAltText('Pictures that subfolders made');
+    await picture.waitFor();
+    return picture.evaluate(async (/** @type {HTMLImageElement} */ image) => (await image.decode(), [image.naturalWidth, image.naturalHeight]));
+  };
+  // Four of 16 × 16 with lines of one between them, as large as saved pictures are.
+  assert.deepEqual(await pictured(), [1015, 1015]);
+  await demo.page.reload();
+  await demo.until('ready');
+  assert.match((await demo.notices()).join(' '), /subfolders needs about/);
+  assert.deepEqual(await pictured(), [1015, 1015]);
+});
+
 test('a model of the hub is found by its name, with only the files that are asked for', async (t) => {
   const files = (await filesIn(join(OWN, 'subfolders'))).map((path) => ({ type: 'file', path, size: 1 }));
   const sizes = await Promise.all(files.map(async (file) => ({ ...file, size: (await readFile(join(OWN, 'subfolders', file.path))).length })));
@@ -284,6 +314,9 @@ test('what cannot be used is refused in one sentence, and the model that is load
     assert.match(await refusal(demo), sentence, link);
     assert.equal(await loaded(), 'In use', link);
   }
+  // What it took to read all that is given back.
+  const readers = () => demo.page.workers().filter((worker) => worker.url().includes('/import/'));
+  for (const reader of readers()) await new Promise((ended) => (reader.once('close', ended), readers().includes(reader) || ended(null)));
   await demo.get('tab-generate').click();
   await demo.generate();
 });

@@ -141,7 +141,13 @@ for (const [what, begins, options] of /** @type {[string, boolean, Parameters<ty
   ['a first visit', true, { hash: '', context: { reducedMotion: 'no-preference' } }],
   ['a link that says so', true, { hash: 'device=cpu&steps=2&batch=1&play', context: { reducedMotion: 'no-preference' } }],
   ['any other link', false, { hash: 'device=cpu&steps=2&batch=1', context: { reducedMotion: 'no-preference' } }],
+  ['a link to another view', false, { hash: 'view=compare&device=cpu', context: { reducedMotion: 'no-preference' } }],
   ['who wants less motion', false, { hash: '' }],
+  ['who pays for each byte', false, {
+    hash: '',
+    context: { reducedMotion: 'no-preference' },
+    prepare: (context) => context.addInitScript(() => Object.defineProperty(navigator, 'connection', { value: { saveData: true } })),
+  }],
 ])) {
   test(`${what} ${begins ? 'sees pictures come unasked' : 'is left alone'}`, async (t) => {
     const demo = await open(t, options);

@@ -190,10 +190,28 @@ test('every control has a label and a help text', async (t) => {
     const name = await field.evaluate((node) => node.getAttribute('aria-label') ?? /** @type {HTMLInputElement} */ (node).labels?.[0]?.textContent ?? '');
     assert.notEqual(name, '', await field.evaluate((node) => node.outerHTML));
   }
+  const asked = () => demo.requests.filter((request) => request.endsWith('/settings/help.js')).length;
+  assert.equal(asked(), 0, 'the first picture does without');
   const help = demo.page.locator('#help-eta');
   assert.ok(!(await help.isVisible()));
   await demo.page.getByRole('button', { name: 'What is “Fresh noise”?' }).click();
-  assert.ok(await help.isVisible());
+  await demo.page.locator('#help-eta math').waitFor();
+  assert.match(await help.innerText(), /^How much new noise is added after each step\..*DDIM, eq\. 16$/s);
+  // Once somebody is among them, every field is described, opened or not.
+  const described = await demo.get('controls').locator('select, input:not([type="range"])').evaluateAll((fields) => fields.map((field) => document.getElementById((field.getAttribute('aria-describedby') ?? '').split(' ')[0])?.textContent ?? ''));
+  assert.ok(described.length >= 10 && described.every((text) => /^[A-Z].{20,}/.test(text)), described.join('\n'));
+  assert.equal(asked(), 1);
+});
+
+test('a help that cannot be had is told in its place, and the next time may bring it', async (t) => {
+  const demo = await open(t, { prepare: (context) => context.route('**/settings/help.js', (route) => route.abort(), { times: 2 }) });
+  await demo.until('ready');
+  const toggle = demo.page.getByRole('button', { name: 'What is “Seed”?' });
+  await toggle.click();
+  await demo.page.locator('#help-seed', { hasText: 'This could not be loaded; check the connection and try again.' }).waitFor();
+  await toggle.click();
+  await toggle.click();
+  await demo.page.locator('#help-seed', { hasText: 'The number that all noise is drawn from.' }).waitFor();
 });
 
 test('the model is presented with pictures that it made', async (t) => {

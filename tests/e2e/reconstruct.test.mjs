@@ -298,7 +298,7 @@ test('without samples one can still draw; the drawing follows to a model in colo
   assert.equal((await cell(demo, 'picture'))[0][17 * 32 + 20], 255);
 });
 
-test('dropped: the first of many, no folder; pasted: a picture, no text', async (t) => {
+test('dropped: the first of many, no folder; pasted: a picture, no text; in other views: a word where it belongs', async (t) => {
   const demo = await open(t, { hash: VIEW });
   await demo.until('ready');
   const bytes = [...png(32, 32, { row: Buffer.alloc(32, 99) })];
@@ -331,6 +331,12 @@ test('dropped: the first of many, no folder; pasted: a picture, no text', async 
   });
   assert.match(await untilNotice(demo), /A folder was dropped/);
   assert.deepEqual(new Set((await cell(demo, 'picture'))[0]), new Set([99]));
+  // Where it is no use it is not taken for a model that lacks its files.
+  await demo.get('tab-compare').click();
+  await demo.page.waitForFunction(() => document.body.dataset.view === 'compare');
+  await bring('drop', 1);
+  await demo.page.locator('[data-testid="notice"]', { hasText: 'This view has no use for a picture; drop it in Reconstruct or Interpolate or Train.' }).waitFor();
+  assert.equal(await demo.page.locator('dialog[open]').count(), 0);
 });
 
 test('a hole as text and as cells is one and the same; the sampler is told what is known', () => {

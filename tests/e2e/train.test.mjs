@@ -103,10 +103,35 @@ test('60 pictures, from nothing to a model that Generate uses after a reload', a
   const made = await demo.pixels();
   assert.deepEqual(made.map(({ length }) => length), [256, 256]);
   assert.notDeepEqual(made[0], made[1]);
+  await demo.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await demo.get('copy').click();
+  await says(demo, 'notice', /^The link has the settings, but not your own model: elsewhere it opens with another one\./);
   for (const view of ['model', 'forward']) {
     await demo.get(`tab-${view}`).click();
     await demo.page.waitForFunction((name) => document.body.dataset.view === name, view);
   }
+  assert.deepEqual(demo.errors, []);
+});
+
+test('on the graphics card, from nothing to a model that Generate uses there', async (t) => {
+  // Chromium's software adapter takes seconds for the kernels of a run, and then a second for a step.
+  const demo = await open(t, { flags: 'swiftShader', hash: 'view=train&device=webgpu&size=8&train_steps=2&train_batch=2' });
+  await demo.until('ready');
+  await says(demo, 'train-remark', /^12 samples/);
+  await demo.get('train-files').setInputFiles(squares(6));
+  await says(demo, 'train-remark', /^6 pictures/);
+  await demo.get('train-run').click();
+  await demo.until('done');
+  assert.equal(await demo.status(), 'Trained: 2 steps on 6 pictures.');
+  assert.equal(new Set(await pixels(demo)).size, 6, 'six samples');
+  const packages = demo.requests.filter((request) => /pkg\/training\/.*\.wasm$/.test(request));
+  assert.ok(packages.length > 0 && packages.every((request) => request.includes('/webgpu/')), packages.join());
+
+  await demo.page.goto(`${demo.requests[0].replace('GET ', '')}#view=generate&device=webgpu&model=mine&steps=1&batch=2&pace=fast`);
+  await demo.page.reload();
+  await demo.until('ready');
+  await demo.generate();
+  assert.deepEqual((await demo.pixels()).map(({ length }) => length), [256, 256]);
   assert.deepEqual(demo.errors, []);
 });
 
@@ -115,7 +140,7 @@ test('one step, go on, stop; a reload goes on from there, and the pictures are t
   await demo.get('train-step').click();
   await demo.until('done');
   assert.equal(await demo.status(), 'One step more: it is at step 1.');
-  assert.ok(await demo.get('size').isDisabled() && await demo.get('train-files').isDisabled(), 'a run keeps what it began with');
+  for (const name of ['size', 'seed', 'dice', 'train-files']) assert.ok(await demo.get(name).isDisabled(), `a run keeps the ${name} that it began with`);
   await demo.get('train-step').click();
   await demo.page.waitForFunction(() => document.querySelector('[data-testid="status"]')?.textContent === 'One step more: it is at step 2.');
   await demo.get('train-run').click();
@@ -220,7 +245,7 @@ test('bad input: no pictures, one, what is no picture; each is one sentence, and
   assert.equal(await demo.status(), 'There are no pictures to learn from: choose, drop, paste or draw some.');
 
   await demo.get('train-files').setInputFiles([file('a.png', 'just a text'), file('b.png', ''), file('c.png', 'more text'), square(1)]);
-  await says(demo, 'train-left-out', /^Left out: “a\.png” is no picture .*\. “b\.png” is empty: it has 0 bytes\. So it is with 1 more file\.$/);
+  await says(demo, 'train-left-out', /^Left out: “a\.png” is no picture .*\. “b\.png” is empty: it has 0 bytes\. 1 more file could not be used either\.$/);
   await demo.get('train-run').click();
   await says(demo, 'status', /^One picture is not enough/);
 

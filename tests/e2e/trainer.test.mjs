@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { before, cores, emptyPage } from './helpers.mjs';
-import { pictures, run, text } from './training.mjs';
+import { gradientsOnWebGpu, pictures, run, text } from './training.mjs';
 
 /** Graphics devices are lost when the channel `destroy` says so. */
 const DESTROY = `if (typeof GPUAdapter !== 'undefined') {
@@ -89,6 +89,11 @@ for (const device of /** @type {const} */ (['cpu', 'webgpu'])) {
     assert.equal(found.ending, 'ended');
   });
 }
+
+test('on WebGPU gradients are those of PyTorch', async (t) => {
+  const tab = await page(t);
+  await gradientsOnWebGpu((code, given) => tab.evaluate(code, given));
+});
 
 test('the worker says what it refuses; a crash ends it with one failure', async (t) => {
   const { options } = await run();

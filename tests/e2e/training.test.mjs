@@ -7,53 +7,21 @@ import { before, test } from 'node:test';
 
 import * as sampling from '../../pkg/ddim_web.js';
 import { Trainer, initSync } from '../../pkg/training/ddim_web.js';
-import { unit, weightsOf } from '../browsers/weights.js';
 import { ROOT } from './demo.mjs';
-import { pictures, run, tensorsOf, text } from './training.mjs';
+import { gradientsOf, pictures, run, text } from './training.mjs';
 
 before(async () => {
   initSync({ module: await readFile(join(ROOT, 'pkg/training/ddim_web_bg.wasm')) });
   sampling.initSync({ module: await readFile(join(ROOT, 'pkg/ddim_web_bg.wasm')) });
 });
 
-/** @param {ArrayLike<number>} values */
-const norm = (values) => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
-
 /** @param {string} name  of the fixture @param {[number, number, number]} shape @param {number} [classes]  of the network */
-async function gradientsEqual(name, [channels, height, width], classes = 0) {
-  const config = await text(`tests/fixtures/unet/${name}.json`);
-  const expected = tensorsOf(await readFile(join(ROOT, `tests/fixtures/gradients/${name}.safetensors`)));
-  const count = channels * height * width;
-  const trainer = await Trainer.create({
-    config,
-    weights: weightsOf(sampling.expected_tensors(config)),
-    scheduler: '{}',
-    images: new Uint8Array(Math.max(2, classes) * count),
-    ...(classes > 0 && { labels: Array.from({ length: classes }, (_, i) => i) }),
-    channels,
-    height,
-    width,
-    batch: 2,
-  });
-  // Of variance 1.
-  const noise = (/** @type {string} */ of) => Float32Array.from(unit(of, 2 * count), (v) => v * Math.sqrt(3));
-  const levels = [0, 5].map((first) => {
-    const [signal, noise, c_x0, c_eps, weight] = expected.levels.subarray(first, first + 5);
-    return { signal, noise, c_x0, c_eps, weight };
-  });
-  const { loss, gradients } = await trainer.gradients({ x0: noise('x0'), eps: noise('eps'), t: [...expected.timesteps], levels, ...(classes > 0 && { labels: [3, 7] }) });
+async function gradientsEqual(name, shape, classes) {
+  const { options, batch, check } = await gradientsOf(name, shape, classes);
+  const trainer = await Trainer.create(options);
+  const { loss, gradients } = await trainer.gradients(batch);
   trainer.free();
-  assert.ok(Math.abs(loss / expected.loss[0] - 1) <= 1e-4, `loss ${loss}, not ${expected.loss[0]}`);
-  const whole = norm(expected.norms);
-  const found = Object.entries(tensorsOf(gradients)).sort(([a], [b]) => (a < b ? -1 : 1));
-  assert.equal(found.length, expected.norms.length);
-  for (const [i, [tensor, values]] of found.entries()) {
-    const direction = unit(`projection of ${tensor}`, values.length);
-    const projection = direction.reduce((sum, v, k) => sum + v * values[k], 0);
-    const least = Math.max(expected.norms[i], 1e-3 * whole);
-    const error = Math.max(Math.abs(norm(values) - expected.norms[i]), Math.abs(projection - expected.projections[i])) / least;
-    assert.ok(error <= 1e-4, `${tensor}: ${error}`);
-  }
+  check(loss, gradients);
 }
 
 test('gradients are those of PyTorch', async () => {

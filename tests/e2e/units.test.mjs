@@ -13,6 +13,7 @@ import { toGreyLevels } from '../../www/engine/levels.js';
 import { Joiner, split, workersFor } from '../../www/engine/pool.js';
 import { fetchJsonText, isSameVersion } from '../../www/engine/weights.js';
 import { formatHash, parseHash } from '../../www/hash.js';
+import { shortage } from '../../www/import/memory.js';
 import { readModels } from '../../www/models.js';
 import { OWN_TAU, SETTINGS, defaults, parse, samplerOptions, setModels, setViews, settingOf, settingsOf } from '../../www/state.js';
 import { Film } from '../../www/ui/film.js';
@@ -297,6 +298,23 @@ test('weights are the same where the ETags are; where one has none, where the da
   /** @param {[string|null, string|null]} validators */
   const headers = ([etag, modified]) => new Headers({ ...(etag !== null && { etag }), ...(modified !== null && { 'last-modified': modified }) });
   for (const [a, b, same] of cases) assert.equal(isSameVersion(headers(a), headers(b)), same, JSON.stringify([a, b]));
+});
+
+test('where memory will not do is said by what the browser tells, on the device that is chosen', () => {
+  const needs = { memory_cpu_f32: 5e9, memory_cpu_f16: 3e9, memory_gpu_f32: 3e9, memory_gpu_f16: 1.5e9 };
+  /** @type {[Parameters<typeof shortage>[2], Parameters<typeof shortage>[3], RegExp][]} */
+  const cases = [
+    [{ device: 'cpu', storage: 'f32' }, {}, /^$/],
+    [{ device: 'cpu', storage: 'f32' }, { deviceMemory: 8 }, /^$/],
+    [{ device: 'cpu', storage: 'f32' }, { deviceMemory: 4 }, /^A model needs about 5\.00 GB of memory, and this browser says that the computer has 4\.29 GB.*16 bits .* takes 3\.00 GB\.$/],
+    [{ device: 'cpu', storage: 'f16' }, { deviceMemory: 4 }, /^$/],
+    [{ device: 'cpu', storage: 'f16' }, { deviceMemory: 2 }, /needs about 3\.00 GB.*while it is loaded\.$/],
+    [{ device: 'webgpu', storage: 'f32' }, { deviceMemory: 4 }, /^$/],
+    [{ device: 'webgpu', storage: 'f32' }, { deviceMemory: 2 }, /takes 1\.50 GB\.$/],
+    [{ device: 'auto', storage: 'f32' }, { deviceMemory: 4 }, /needs about 5\.00 GB/],
+    [{ device: 'auto', storage: 'f32' }, { deviceMemory: 4, gpu: {} }, /^$/],
+  ];
+  for (const [choice, offer, sentence] of cases) assert.match(shortage('A model', needs, choice, offer), sentence, JSON.stringify([choice, offer]));
 });
 
 test('grids are nearly square', () => {

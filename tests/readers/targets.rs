@@ -6,11 +6,12 @@ use ddim_web::engine::plan::Plan;
 use ddim_web::images::ImageSet;
 use ddim_web::model_files::pickle::Pickle;
 use ddim_web::model_files::zip::Zip;
-use ddim_web::model_files::{layout, read, read_zip, torch};
+use ddim_web::model_files::{Needs, fit, layout, outline, read, read_zip, torch};
 use ddim_web::sample_file::{self, Sample};
 use ddim_web::scheduler::SchedulerConfig;
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::weights;
+use ddim_web::unet::weights_file::WeightsFile;
 
 use crate::layouts::{files_of, zip_of};
 use crate::rule;
@@ -101,8 +102,126 @@ fn model_with(files: Vec<(&'static str, Vec<u8>)>, changed: &'static str) -> Rea
     })
 }
 
+/// The network that the files of weights under test are for.
+const SMALL: &str = include_str!("../fixtures/unet/no-middle.json");
+
+/// What is known of a model before its weights are there, of which `bytes` are the `config.json`.
+fn outlined(bytes: &[u8]) -> Result<(), String> {
+    let names = ["config.json", "model.safetensors"].map(String::from);
+    let outline = outline(&names, &mut |_| Ok(Cow::Borrowed(bytes)));
+    let config = outline.map_err(|error| error.to_string())?.config;
+    told(Needs::of(&config))
+}
+
+/// Where the header of a `.safetensors` file ends, if it does.
+fn end_of_header(bytes: &[u8]) -> Option<usize> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    (length <= rest.len()).then(|| 8 + length)
+}
+
+/// What is said of a file by its first bytes is what is said of all of it; and what is no file of its network's is named.
+fn announced(bytes: &[u8]) -> Result<(), String> {
+    let size = Some(bytes.len() as u64);
+    let whole = fit(SMALL, &[(bytes, size)]);
+    if let Some(end) = end_of_header(bytes) {
+        assert_eq!(fit(SMALL, &[(&bytes[..end], size)]), whole);
+        // A part of it may be all that has come, of a file whose size nobody knows.
+        for part in [0, 8, end / 2] {
+            fit(SMALL, &[(&bytes[..part.min(end - 1)], None)]).unwrap_err();
+        }
+    }
+    let named = outline(&["unet.safetensors".into()], &mut |_| {
+        Ok(Cow::Borrowed(bytes))
+    });
+    let twice = fit(SMALL, &[(bytes, size), (bytes, None)]);
+    [
+        told(named),
+        told(twice),
+        whole.map(|_| ()).map_err(|error| error.to_string()),
+    ]
+    .into_iter()
+    .fold(Ok(()), Result::and)
+}
+
+/// The numbers that are read piece by piece are those that are read at once, and so are refusals.
+fn in_pieces(expected: &[weights::TensorSpec], bytes: &[u8]) -> Result<(), String> {
+    let file = WeightsFile::new(expected, bytes.into());
+    let whole = weights::tensors(expected, bytes);
+    let (file, whole) = match (file, whole) {
+        (Ok(file), Ok(whole)) => (file, whole),
+        (Err(file), Err(whole)) => {
+            assert_eq!(file.to_string(), whole.to_string());
+            return Err(file.to_string());
+        }
+        (file, whole) => panic!("{:?} and {:?}", file.err(), whole.err()),
+    };
+    let same = |file: &WeightsFile, rounded: bool| {
+        for (index, spec) in expected.iter().enumerate() {
+            let numbers = &whole[&spec.name];
+            assert_eq!(file.count(index), numbers.len());
+            let mut piece = [0.0; 7];
+            for (i, some) in numbers.chunks(piece.len()).enumerate() {
+                let piece = &mut piece[..some.len()];
+                file.read(index, 7 * i, piece);
+                for (found, expected) in piece.iter().zip(some) {
+                    let near = half::f16::from_f32(*expected).to_f32();
+                    let right = *found == *expected || rounded && *found == near;
+                    assert!(right, "{}: {found}, not {expected}", spec.name);
+                }
+            }
+        }
+    };
+    same(&file, false);
+    match file.halve() {
+        Ok(halved) => same(&halved, true),
+        Err(number) => assert!(number.abs() > half::f16::MAX.to_f32(), "{number}"),
+    }
+    Ok(())
+}
+
+/// The smallest network of which a file has all tensors, which its mutations may still be.
+fn tiny_network() -> Vec<weights::TensorSpec> {
+    let spec = |name: &str, shape: &[usize]| weights::TensorSpec {
+        name: name.into(),
+        shape: shape.to_vec(),
+    };
+    vec![
+        spec("conv_in.weight", &[2, 1, 3, 3]),
+        spec("conv_in.bias", &[2]),
+        spec("mid_block.attentions.0.to_q.weight", &[2, 2]),
+    ]
+}
+
+/// Files of that network: of 32 bits, of both kinds of 16, and one whose names are old and have a prefix.
+fn tiny_files() -> Vec<Vec<u8>> {
+    use safetensors::Dtype::{BF16, F16, F32};
+    let file = |types: [safetensors::Dtype; 3], prefix: &str| {
+        let stored: Vec<rule::Stored> = (tiny_network().iter().zip(types))
+            .map(|(spec, dtype)| rule::Stored {
+                name: format!("{prefix}{}", spec.name),
+                dtype,
+                shape: spec.shape.clone(),
+                bytes: rule::fill(spec)
+                    .into_iter()
+                    .flat_map(|v| match dtype {
+                        F16 => half::f16::from_f32(v).to_le_bytes().to_vec(),
+                        BF16 => half::bf16::from_f32(v).to_le_bytes().to_vec(),
+                        _ => v.to_le_bytes().to_vec(),
+                    })
+                    .collect(),
+            })
+            .collect();
+        rule::file(&stored)
+    };
+    vec![
+        file([F32; 3], ""),
+        file([F16, F32, BF16], ""),
+        file([BF16, F16, F16], "module."),
+    ]
+}
+
 pub fn targets() -> Vec<Target> {
-    const SMALL: &str = include_str!("../fixtures/unet/no-middle.json");
     let config = layout_file("flat", "config.json");
     let scheduler = layout_file("flat", "scheduler_config.json");
     let json = JSON.to_vec();
@@ -148,6 +267,37 @@ pub fn targets() -> Vec<Target> {
             // Names of a network's tensors, and what is said of those that are missing.
             times: TEN,
             always: 1 << 18,
+        },
+        Target {
+            name: "outline",
+            read: Box::new(outlined),
+            seeds: vec![config.clone(), include_bytes!("../fixtures/unet/scale-shift-heads.json").to_vec()],
+            tokens: [&json[..], &[b"\"sample_size\": ", b"\"layers_per_block\": ", b"\"_class_name\"", b"[8, 8]"]].concat(),
+            // The tensors and operations of a network, as large as config.json wants it.
+            times: TEN,
+            always: 16 << 20,
+        },
+        Target {
+            name: "header",
+            read: Box::new(announced),
+            seeds: vec![small_safetensors(), small_safetensors()[..200].to_vec(), long_names(), tiny_tensors(40)],
+            tokens: [&json[..10], &[b"\"F32\"", b"\"BF16\"", b"\"I64\"", b"\"data_offsets\"", b"module.", b"init_conv.", b"[0,0]"]].concat(),
+            times: TEN,
+            always: 1 << 18,
+        },
+        Target {
+            name: "pieces",
+            read: {
+                let expected = tiny_network();
+                Box::new(move |bytes| in_pieces(&expected, bytes))
+            },
+            seeds: tiny_files(),
+            tokens: vec![
+                b"\"F32\"", b"\"F16\"", b"\"BF16\"", b".to_q.", b".query.", b"module.", b"\x00\x7C", b"\x80\x7F", b"\0\0\x80\x7F",
+                b"\xFF\xFF\x7F\x7F",
+            ],
+            times: TEN,
+            always: 1 << 16,
         },
         Target {
             name: "idx",

@@ -307,6 +307,21 @@ fn what_does_not_fit_is_refused_by_name() {
         let found = refused(&mut learner, change);
         assert!(found.contains(expected), "{found}");
     }
+    let wider = UnetConfig {
+        out_channels: 6,
+        ..config.clone()
+    };
+    let error = CpuLearner::new(wider.clone(), &LearnerState::new(tensors(&plan)));
+    for error in [
+        error.err().unwrap().to_string(),
+        good.check(&wider).unwrap_err().to_string(),
+        TrainingPlan::new(&wider, [16, 16]).unwrap_err().to_string(),
+    ] {
+        assert_eq!(
+            error,
+            "out_channels: training needs as many as in_channels (3), found 6"
+        );
+    }
     let mut state = LearnerState::new(tensors(&plan));
     state.moment_2[3].pop();
     let error = CpuLearner::new(config.clone(), &state).err().unwrap();

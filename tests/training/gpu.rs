@@ -349,6 +349,21 @@ fn a_batch_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_network_with_other_channels_at_its_end_is_refused() {
+    let Some(gpu) = gpu() else { return };
+    let (config, state, _) = small(&gpu);
+    let config = UnetConfig {
+        out_channels: 4,
+        ..config
+    };
+    let refused = pollster::block_on(GpuLearner::new(&gpu, &config, &state));
+    assert_eq!(
+        refused.err().unwrap().to_string(),
+        "out_channels: training needs as many as in_channels (2), found 4"
+    );
+}
+
+#[test]
 fn a_batch_in_groups_has_the_gradients_of_the_whole() {
     let Some(gpu) = gpu() else { return };
     let (config, state, mut whole) = small(&gpu);

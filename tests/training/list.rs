@@ -19,7 +19,14 @@ pub fn configs() -> Vec<(String, UnetConfig)> {
         .map(|path| {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
             let text = std::fs::read_to_string(path).unwrap();
-            (name, UnetConfig::from_json(&text).unwrap())
+            let config = UnetConfig::from_json(&text).unwrap();
+            // One of them puts out fewer, and cannot be trained.
+            let out_channels = config.in_channels;
+            let config = UnetConfig {
+                out_channels,
+                ..config
+            };
+            (name, config)
         })
         .flat_map(|(name, config)| {
             let dropping = UnetConfig {

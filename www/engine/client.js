@@ -3,29 +3,27 @@
 // crashed is never asked again: another one takes its place for what comes next. It knows no page: what it has to say, it
 // says to a listener.
 
+import { Asked } from './asked.js';
 import { Failure, isOfDevice, oneLine } from './errors.js';
+import { byteCounter, filesOf } from './files.js';
 import { host } from './host.js';
 import { openWith } from './package.js';
 import { Joiner, concatenate, split, workersFor } from './pool.js';
 import { Remote } from './remote.js';
 import { keepTuning, keptTuning } from './tuning.js';
-import { WEIGHTS_FILE, fetchJsonText, fetchWeights } from './weights.js';
 
 /**
  * @typedef {import('./remote.js').Loaded} Loaded
  * @typedef {import('./pool.js').Options} Options
  *
- * @typedef {{type: 'bytes', loaded: number, total: number}
+ * @typedef {import('./files.js').Bytes
  *   | {type: 'phase', phase: 'model'|'cores'}
  *   | {type: 'compiling', done: number, total: number}
  *   | {type: 'notice', topic: string, text: string}
  *   | {type: 'cores', used: number, wanted: number, failure: Failure}
- *   | {type: 'crashed', failure: Failure}} Remark  `total` bytes are 0 while unknown; after `crashed` nothing more is said
+ *   | {type: 'crashed', failure: Failure}} Remark  after `crashed` nothing more is said
  *
- * @typedef {object} OwnFiles  a model that no server has
- * @property {string} config  the text of config.json
- * @property {string} scheduler  that of scheduler_config.json
- * @property {Blob} weights  a .safetensors file
+ * @typedef {import('./files.js').OwnFiles} OwnFiles
  *
  * @typedef {object} Choice  how a model is loaded
  * @property {'auto'|'webgpu'|'cpu'} [device]  default auto: the graphics card where there is one
@@ -49,72 +47,6 @@ import { WEIGHTS_FILE, fetchJsonText, fetchWeights } from './weights.js';
  *
  * @typedef {Omit<import('../../pkg/ddim_web.js').RateOptions, 'scheduler'>} RateOptions
  */
-
-/** Adds up the bytes of several downloads, which all start before the first one ends. @param {(event: Remark) => void} listener */
-function byteCounter(listener) {
-  /** @type {Map<string, {loaded: number, total: number}>} */
-  const parts = new Map();
-  /** @param {string} name @returns {import('./weights.js').OnBytes} */
-  return (name) => (loaded, total) => {
-    parts.set(name, { loaded, total });
-    const sum = { loaded: 0, total: 0 };
-    for (const part of parts.values()) {
-      sum.loaded += part.loaded;
-      sum.total += part.total;
-    }
-    const known = [...parts.values()].every((part) => part.total > 0);
-    listener({ type: 'bytes', loaded: sum.loaded, total: known ? sum.total : 0 });
-  };
-}
-
-/** What is there already is neither kept nor dropped. */
-const nothing = async () => {};
-
-/** @param {URL} folder @param {import('./weights.js').OnBytes} onBytes @param {AbortSignal} signal @param {Record<string, string>} [sha256] */
-async function fetchFiles(folder, onBytes, signal, sha256) {
-  const [config, scheduler, weights] = await Promise.all([
-    fetchJsonText(new URL('config.json', folder), signal),
-    fetchJsonText(new URL('scheduler_config.json', folder), signal),
-    fetchWeights(new URL(WEIGHTS_FILE, folder), onBytes, signal, sha256?.[WEIGHTS_FILE]),
-  ]);
-  return { config, scheduler, weights };
-}
-
-/** A run from the moment that it is asked for: its parts come later. */
-class Asked {
-  /** @type {Promise<End>} */
-  ended = Promise.resolve({ stopped: true });
-  #stopping = false;
-  #atOnce = false;
-  #taken = 0;
-  /** @type {import('./remote.js').Run[]} */
-  #parts = [];
-
-  /** @param {import('./remote.js').Run[]} parts */
-  begin(parts) {
-    this.#parts = parts;
-    if (this.#stopping) this.stop(this.#atOnce);
-    if (this.#taken > 0) this.taken(this.#taken);
-  }
-
-  /** Whether it is not even to be begun. */
-  get off() {
-    return this.#stopping && this.#atOnce;
-  }
-
-  /** Ends it after the step that is being computed, or after its first. @param {boolean} [atOnce]  even before its first */
-  stop(atOnce = false) {
-    this.#stopping = true;
-    this.#atOnce = atOnce;
-    for (const part of this.#parts) part.stop(atOnce);
-  }
-
-  /** @param {number} steps  of the whole batch that are dealt with */
-  taken(steps) {
-    this.#taken = steps;
-    for (const part of this.#parts) part.taken(steps);
-  }
-}
 
 export class Client {
   /** All workers there are, for the end. @type {Set<Remote>} */
@@ -168,7 +100,7 @@ export class Client {
     this.#wanted = { engine, storage };
     const [{ adapter, device: place, module }, { config, scheduler, weights }] = await Promise.all([
       openWith(first, { ...this.#wanted, device }, bytes('engine'), signal),
-      source instanceof URL ? fetchFiles(source, bytes('weights'), signal, sha256) : { ...source, weights: { blob: source.weights, keep: nothing, forget: nothing } },
+      filesOf(source, bytes('weights'), signal, sha256),
     ]);
 
     this.#insist();

@@ -73,3 +73,21 @@ export function lastWords(reason) {
   const said = oneLine(reason) || 'no reason given';
   return /^(Uncaught RuntimeError: |RuntimeError: )?unreachable/i.test(said) ? 'it stopped without a word, as it does without memory' : said;
 }
+
+/**
+ * How a worker answers a request: with what comes of the work, or why nothing does.
+ * @param {number} request @param {() => unknown} work
+ * @param {(message: {type: 'answer', request: number, value: unknown} | {type: 'failed', request: number, kind: Kind, message: string}) => void} say
+ * @param {(trap: WebAssembly.RuntimeError) => void} crash  a trap inside wasm leaves the module's memory in an unknown state
+ */
+export async function answer(request, work, say, crash) {
+  try {
+    say({ type: 'answer', request, value: await work() });
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) crash(error);
+    else {
+      const { kind, message } = Failure.from(error);
+      say({ type: 'failed', request, kind, message });
+    }
+  }
+}

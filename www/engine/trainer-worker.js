@@ -18,7 +18,7 @@
 //       {type: 'crashed', kind, message}   it is of no further use, and answers no more
 
 import { chooseDevice, findAdapter } from './device.js';
-import { Failure, lastWords, oneLine } from './errors.js';
+import { Failure, answer, lastWords, oneLine } from './errors.js';
 import { host } from './host.js';
 import { otherMessages } from './messages.js';
 import { workersFor } from './pool.js';
@@ -215,23 +215,6 @@ function numbersOf(value) {
   return parts.filter((part) => ArrayBuffer.isView(part)).map(({ buffer }) => buffer);
 }
 
-/** @param {{type: string, request: number}} data */
-async function answer(data) {
-  const { type, request } = data;
-  if (dead) return;
-  try {
-    const value = await requests[type](data);
-    say({ type: 'answer', request, value }, numbersOf(value));
-  } catch (error) {
-    // A trap inside wasm leaves the module's memory in an unknown state.
-    if (error instanceof WebAssembly.RuntimeError) crash('crash', error);
-    else {
-      const { kind, message } = Failure.from(error);
-      say({ type: 'failed', request, kind, message });
-    }
-  }
-}
-
 /** @param {MessageEvent} event */
 function receive({ data }) {
   if (data.type === 'stop') for (const run of runs) run.stopping = true;
@@ -239,7 +222,11 @@ function receive({ data }) {
   else if (data.type === 'serve') {
     data.port.onmessage = receive;
     other = data.port;
-  } else void answer(data);
+  } else if (!dead) {
+    const { type, request } = data;
+    const tell = (/** @type {object} */ message) => say(message, 'value' in message ? numbersOf(message.value) : []);
+    void answer(request, () => requests[type](data), tell, (trap) => crash('crash', trap));
+  }
 }
 
 addEventListener('message', receive);

@@ -12,7 +12,7 @@
 //       {type: 'crashed', kind, message}   it is of no further use, and answers no more
 
 import { chooseDevice, findAdapter, watchForLostDevice } from './device.js';
-import { Failure, lastWords, oneLine } from './errors.js';
+import { Failure, answer, lastWords, oneLine } from './errors.js';
 import { toGreyLevels } from './levels.js';
 import { otherMessages } from './messages.js';
 
@@ -212,21 +212,11 @@ async function rate({ request, options }) {
 const requests = { open, load, sample, rate };
 
 /** @param {{type: string, request: number}} data */
-async function answer(data) {
+async function attend(data) {
   const { type, request } = data;
   if (dead) return;
-  try {
-    say({ type: 'answer', request, value: await requests[type](data) });
-  } catch (error) {
-    // A trap inside wasm leaves the module's memory in an unknown state.
-    if (error instanceof WebAssembly.RuntimeError) crash('crash', error);
-    else {
-      const { kind, message } = Failure.from(error);
-      say({ type: 'failed', request, kind, message });
-    }
-  } finally {
-    runs.delete(request);
-  }
+  await answer(request, () => requests[type](data), say, (trap) => crash('crash', trap));
+  runs.delete(request);
 }
 
 /** The end of `open` and `load`, which everything else waits for. */
@@ -243,8 +233,8 @@ addEventListener('message', ({ data }) => {
   }
   if (data.type === 'sample' || data.type === 'rate') {
     runs.set(data.request, { stopping: false, atOnce: false, taken: 0, wake() {} });
-    prepared.then(() => answer(data));
-  } else prepared = prepared.then(() => answer(data));
+    prepared.then(() => attend(data));
+  } else prepared = prepared.then(() => attend(data));
 });
 
 addEventListener('error', (event) => crash('crash', event.message));

@@ -2,16 +2,13 @@
 
 import { element } from '../ui/dom.js';
 import { factRows } from '../ui/facts.js';
-import { megabytes } from '../ui/words.js';
 import { inMillions, sizeOf } from './keep.js';
+import { size } from './memory.js';
 
 /** @typedef {import('./reader.js').Found} Found */
 
 /** Of many notes the first few. */
 const MOST_NOTES = 6;
-
-/** @param {number} bytes */
-const size = (bytes) => (bytes < 1e9 ? `${megabytes(bytes)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
 
 /** @param {number} count */
 const work = (count) => (count < 1e9 ? `${(count / 1e6).toFixed(1)} million` : `${(count / 1e9).toFixed(count < 1e10 ? 1 : 0)} billion`);

@@ -2,6 +2,7 @@
 // and it is downloaded and used. Closing the dialog ends what is under way; what has come stays until the page is closed.
 
 import { oneLine } from '../engine/errors.js';
+import { hasView } from '../state.js';
 import { addSheet, element } from '../ui/dom.js';
 import { fileButton } from '../ui/picture/choose.js';
 import { aboutModel } from './about.js';
@@ -10,6 +11,7 @@ import { FilesSource, filesOf } from './files.js';
 import { adopt } from './keep.js';
 import { Meter } from './meter.js';
 import { Reader } from './reader.js';
+import { shortage } from './memory.js';
 import { ScheduleQuestion } from './schedule.js';
 import { WebSource } from './web.js';
 
@@ -40,6 +42,8 @@ class Import {
   #buttons = element('div', { className: 'own-buttons' });
   /** The link that was written last. */
   #written = '';
+  /** What is to be done when the model is there that a link asks for. */
+  #then = () => {};
 
   /** @param {Session} session */
   constructor(session) {
@@ -71,14 +75,15 @@ class Import {
     this.#work.abort();
     this.#work = new AbortController();
     this.#reader = null;
+    this.#then = () => {};
     this.#inside.replaceChildren();
     this.#buttons.replaceChildren();
     const { session } = this;
     if (session.wanted) session.settings.set('model', session.model.id);
   }
 
-  /** @param {string} written */
-  async ask(written) {
+  /** @param {string} written @param {() => unknown} [then]  what is to be done when it is there */
+  async ask(written, then = () => {}) {
     const { session } = this;
     await style();
     // Another link may have been followed meanwhile.
@@ -87,8 +92,11 @@ class Import {
     const address = this.#addressOf(written);
     if (!address) return;
     // The same place in another spelling, or brought before.
-    if (session.models.some(({ id }) => id === address.id)) session.settings.set('model', address.id);
-    else {
+    if (session.models.some(({ id }) => id === address.id)) {
+      session.settings.set('model', address.id);
+      if (await session.loading) then();
+    } else {
+      this.#then = then;
       this.#show('A model from elsewhere', [
         element('p', {}, 'This link asks for a model that is not part of this page:'),
         element('p', { className: 'own-address', 'data-testid': 'own-address' }, address.id),
@@ -111,6 +119,7 @@ class Import {
   async any() {
     await style();
     this.#work.abort();
+    this.#then = () => {};
     const take = (/** @type {File[]} */ files) => this.files(files);
     const link = element('input', { type: 'text', inputMode: 'url', autocomplete: 'off', spellcheck: false, value: this.#written, placeholder: 'huggingface.co/OWNER/NAME', 'data-testid': 'own-link' });
     const look = element('button', { type: 'submit', 'data-testid': 'own-look' }, 'Look');
@@ -150,6 +159,7 @@ class Import {
   /** @param {File[]} files */
   async files(files) {
     await style();
+    this.#then = () => {};
     const source = new FilesSource(files);
     await this.#read(source, { id: '', name: source.name || 'Your model', origin: 'files of this computer' }, null);
   }
@@ -175,7 +185,7 @@ class Import {
   /** @param {Found} found @param {ScheduleQuestion|null} question @param {{id: string, name: string, origin: string}} about @param {(() => void)|null} again */
   #tell(found, question, about, again) {
     const local = !again || found.ready !== null;
-    const problem = element('p', { className: 'own-problem', role: 'alert' });
+    const problem = element('p', { className: 'own-problem', role: 'alert' }, shortage(about.name, found.needs, this.session.settings.all()));
     const use = button(local ? 'Use it' : 'Download and use it', 'own-use', async () => {
       const scheduler = found.scheduler ?? question?.text ?? '';
       try {
@@ -215,7 +225,9 @@ class Import {
       // Of the tensors' names the engine tells when it has loaded them.
       const said = notes.filter((note) => !note.startsWith('weights: '));
       if (said.length > 0) session.tell('own', `${about.name}: ${said.join('; ')}.`);
+      const then = this.#then;
       this.#close();
+      then();
     } catch (error) {
       if (!signal.aborted) this.#fail(oneLine(error), again);
     }
@@ -240,11 +252,19 @@ let shown = null;
 /** @param {Session} session @returns {Import} */
 const the = (session) => (shown ??= new Import(session));
 
-/** Asks whether a model that a link names is to be downloaded. @param {Session} session @param {string} address */
-export const askFor = (session, address) => the(session).ask(address);
+/** Asks whether a model that a link names is to be downloaded. @param {Session} session @param {string} address @param {() => unknown} [then]  what is to be done when it is there */
+export const askFor = (session, address, then) => the(session).ask(address, then);
 
 /** @param {Session} session */
 export const bringAny = (session) => the(session).any();
 
+/** Views that have a use for pictures, with what their tabs say. */
+const FOR_PICTURES = { reconstruct: 'Reconstruct', interpolate: 'Interpolate', train: 'Train' };
+
 /** @param {Session} session @param {import('./files.js').Dropped[]} dropped */
-export const bringDropped = async (session, dropped) => the(session).files(await filesOf(dropped));
+export async function bringDropped(session, dropped) {
+  const files = await filesOf(dropped);
+  const views = Object.entries(FOR_PICTURES).flatMap(([view, tab]) => (hasView(view) ? [tab] : []));
+  if (files.length === 0 || !files.every(({ type }) => type.startsWith('image/'))) await the(session).files(files);
+  else session.tell('own', `This view has no use for a picture${views.length > 0 ? `; drop it in ${views.join(' or ')}` : ''}.`);
+}

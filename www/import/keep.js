@@ -50,7 +50,7 @@ export async function adopt(session, { id: address, name, origin, found, schedul
   const id = address || freeId(others.map((model) => model.id), BROUGHT).id;
   const note = `${sizeOf(found.needs)}, ${inMillions(found.needs.parameters)} parameters; from ${origin}.`;
   const short = name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name;
-  const record = { id, name: short, note, config: found.config, scheduler, weights, preview: null, origin, ...classesOf(found) };
+  const record = { id, name: short, note, config: found.config, scheduler, weights, preview: null, origin, needs: found.needs, ...classesOf(found) };
   session.list([...others, modelOf(record)]);
   if (settings.get('model') === id) session.load();
   else settings.set('model', id);

@@ -6,7 +6,7 @@
 // Out:  {type: 'answer', value}   {type: 'failed', kind, message}   with the number of their `request`
 //       {type: 'crashed', kind, message}   it is of no further use
 
-import { Failure, lastWords } from '../engine/errors.js';
+import { Failure, answer, lastWords } from '../engine/errors.js';
 import { loadFigures } from '../engine/figures.js';
 
 /** @typedef {import('../engine/figures.js').Figures} Figures */
@@ -31,19 +31,12 @@ const requests = {
   },
 };
 
-/** @param {{type: string, request: number}} data */
-async function answer(data) {
-  const { type, request } = data;
-  try {
-    postMessage({ type: 'answer', request, value: await requests[type](await loadFigures(), data) });
-  } catch (error) {
-    // A trap inside wasm leaves the module's memory in an unknown state.
-    if (error instanceof WebAssembly.RuntimeError) postMessage({ type: 'crashed', kind: 'memory', message: `The files could not be read (${lastWords(error)}).` });
-    else {
-      const { kind, message } = Failure.from(error);
-      postMessage({ type: 'failed', request, kind, message });
-    }
-  }
+/** @param {WebAssembly.RuntimeError} trap */
+function crash(trap) {
+  postMessage({ type: 'crashed', kind: 'memory', message: `The files could not be read (${lastWords(trap)}).` });
 }
 
-addEventListener('message', ({ data }) => answer(data));
+addEventListener('message', ({ data }) => {
+  const { type, request } = data;
+  void answer(request, async () => requests[type](await loadFigures(), data), (message) => postMessage(message), crash);
+});

@@ -19,7 +19,6 @@ export const SHARED = [
     label: 'View',
     default: '',
     choices: [],
-    help: 'What is done with the model.',
   },
   {
     key: 'model',
@@ -30,7 +29,6 @@ export const SHARED = [
     // Asked for before anything is downloaded. Known by these alone, so that no more code is needed for other links.
     others: /^([\w.-]{1,96}\/[\w.-]{1,96}|https:\/\/\S{1,2000}|http:\/\/(localhost|127\.0\.0\.1)[:/]\S{0,2000})$/,
     othersText: 'or the address of a model (https://… or OWNER/NAME on huggingface.co)',
-    help: 'The trained network. Its files are downloaded once and then kept by your browser.',
   },
   {
     key: 'device',
@@ -42,7 +40,6 @@ export const SHARED = [
       ['webgpu', 'WebGPU (graphics card)'],
       ['cpu', 'CPU'],
     ],
-    help: 'Where the network runs. Automatic takes the graphics card when the browser offers a real one through WebGPU, and the CPU otherwise.',
   },
   {
     key: 'steps',
@@ -55,7 +52,6 @@ export const SHARED = [
     min: 1,
     max: MAX_STEPS,
     slider: 'log',
-    help: 'How many times the network cleans the picture. The model knows T noise levels (usually 1000); S of them are visited. Fewer is faster, more is finer. One step is:',
   },
   {
     key: 'eta',
@@ -69,7 +65,6 @@ export const SHARED = [
     max: 1,
     slider: 'linear',
     step: 0.05,
-    help: 'How much new noise is added after each step. At 0 (DDIM) the first noise alone decides the picture; at 1 every step is as random as in DDPM.',
   },
   {
     key: 'tau',
@@ -92,7 +87,6 @@ export const SHARED = [
     // Written as the sampler reads them; these say themselves how many steps there are.
     others: /^(ddim\d{1,6}|(list:)?\d{1,6}(,\d{1,6})*)$/,
     othersText: 'ddimN, section counts such as 10,15,20 or a list such as list:0,250,500',
-    help: 'Which S of the T noise levels are visited. The model’s own is what its files say. Quadratic spacing spends more of its steps where there is little noise left.',
   },
   {
     key: 'method',
@@ -108,7 +102,6 @@ export const SHARED = [
       ['ddpm_fixed_large', 'DDPM, large variance'],
       ['probability_flow', 'Probability flow (DDIM, eq. 15)'],
     ],
-    help: 'The rule for one step. Only DDIM uses η; the others bring their own amount of noise. Probability flow adds none, and needs many steps.',
   },
   {
     key: 'seed',
@@ -118,7 +111,6 @@ export const SHARED = [
     default: 1,
     min: 0,
     max: MAX_SEED,
-    help: 'The number that all noise is drawn from. The same seed with the same settings gives the same pictures; between devices they differ by rounding only.',
   },
   {
     key: 'batch',
@@ -130,7 +122,6 @@ export const SHARED = [
     max: 16,
     slider: 'linear',
     step: 1,
-    help: 'How many pictures are made at once; on the CPU its cores share them. Each has its own noise, which does not depend on how many there are.',
   },
   {
     key: 'engine',
@@ -141,7 +132,6 @@ export const SHARED = [
       ['plan', 'Fast, built for this page'],
       ['burn', 'burn, general-purpose'],
     ],
-    help: 'The program that runs the network. burn is a framework for networks of any kind: a larger download, and slower. The pictures are the same up to rounding.',
   },
   {
     key: 'storage',
@@ -152,7 +142,6 @@ export const SHARED = [
       ['f32', '32 bits'],
       ['f16', '16 bits'],
     ],
-    help: 'How the network’s numbers are kept. 16 bits take half the memory and are faster on many graphics cards; the pictures differ a little. On the CPU only large networks have a choice.',
   },
   {
     key: 'label',
@@ -161,7 +150,6 @@ export const SHARED = [
     default: 0,
     min: 0,
     max: 1_000_000,
-    help: 'What is to be drawn: the classes that the model has learned, by their numbers.',
   },
   {
     key: 'guidance',
@@ -174,6 +162,5 @@ export const SHARED = [
     max: 10,
     slider: 'linear',
     step: 0.25,
-    help: 'How much the class counts. Above 0 the network is asked twice a step, with the class and without, and the difference is exaggerated.',
   },
 ];

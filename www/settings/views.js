@@ -26,7 +26,6 @@ export const OF_VIEWS = [
       ['xt', 'x_t'],
       ['both', 'both'],
     ],
-    help: 'x̂₀ is what the network believes the finished picture to be; x_t is the noisy picture that it is working on.',
   },
   {
     key: 'pace',
@@ -38,7 +37,6 @@ export const OF_VIEWS = [
       ['watch', 'slow enough to watch'],
       ['fast', 'as fast as it computes'],
     ],
-    help: 'A fast engine is done before an eye has seen anything, so a run takes two seconds at least and shows every step. The figures say what the engine really took.',
   },
   {
     key: 'corners',

@@ -73,6 +73,7 @@ class Control {
   #slider = null;
   /** The last choice, where that is one that only a link can hold. @type {HTMLOptionElement|null} */
   #other = null;
+  #sentence = element('p');
   #explained = false;
 
   /** @param {Setting} setting @param {Settings} settings */
@@ -86,7 +87,7 @@ class Control {
 
     this.field = this.#buildField({ id, 'data-testid': key, 'aria-describedby': `${helpId} ${problemId}` });
     this.problem = element('p', { id: problemId, className: 'problem', hidden: true });
-    this.help = element('div', { id: helpId, className: 'help', hidden: true }, element('p', {}, setting.help ?? ''));
+    this.help = element('div', { id: helpId, className: 'help', hidden: true }, this.#sentence);
     this.note = element('p', { className: 'quiet control-note', hidden: true, 'data-testid': `${key}-note` });
     this.root = element('div', { className: `control control-${key}` }, this.#buildHead(id, helpId), this.#buildBody(), this.note, this.help, this.problem);
     this.show(settings.get(key));
@@ -135,16 +136,23 @@ class Control {
     return element('div', { className: 'control-head' }, label, toggle);
   }
 
-  /** Adds the equation, once, where the setting has one. */
+  /** Says what the setting means; the field is described by it. */
+  async describe() {
+    const { HELP } = await import('../settings/help.js');
+    this.#sentence.textContent = HELP[this.setting.key];
+  }
+
+  /** The same with its equation, once, where it has one. */
   async #explain() {
-    const { term } = this.setting;
-    if (!term || this.#explained) return;
+    if (this.#explained) return;
     this.#explained = true;
     try {
-      const { formula } = await import('./terms.js');
-      this.help.append(formula(term));
+      await this.describe();
+      const { term } = this.setting;
+      if (term) this.help.append((await import('./terms.js')).formula(term));
     } catch {
-      // The sentence alone says enough, and the next time may bring the rest.
+      this.#sentence.textContent ||= 'This could not be loaded; check the connection and try again.';
+      // The next time may bring the rest.
       this.#explained = false;
     }
   }
@@ -222,8 +230,7 @@ class Control {
 
   /** @param {boolean} used  whether the other settings leave this one a meaning */
   enable(used) {
-    this.field.disabled = !used;
-    if (this.#slider) this.#slider.root.disabled = !used;
+    for (const part of /** @type {NodeListOf<HTMLInputElement|HTMLSelectElement|HTMLButtonElement>} */ (this.root.querySelectorAll('.control-body > *'))) part.disabled = !used;
     this.root.classList.toggle('unused', !used);
   }
 
@@ -263,6 +270,8 @@ export class Controls {
     this.#more.append(element('div', { className: 'controls' }, ...rootsOf(more)));
     place.replaceChildren(element('div', { className: 'controls' }, ...rootsOf(keys)), ...(more.length > 0 ? [this.#more] : []));
     this.#more.open = more.some((key) => settings.get(key) !== settingOf(key).default);
+    // Whoever comes with the keys hears what a field is for.
+    place.addEventListener('focusin', () => this.#controls.forEach((control) => control.describe().catch(() => {})), { once: true });
     settings.on('change', (changed) => {
       this.#show(changed);
       if (more.some((key) => changed.includes(key) && settings.get(key) !== settingOf(key).default)) this.#more.open = true;

@@ -174,10 +174,8 @@ export class Plot {
 
   #paint() {
     if (this.#stale) this.#build();
-    else if (this.#moved) {
-      this.#plot?.setData(this.#aligned());
-      this.#showAt();
-    } else this.#plot?.redraw(false);
+    else if (this.#moved) this.#plot?.setData(this.#aligned());
+    else this.#plot?.redraw(false);
     this.#moved = false;
     this.#name();
     if (this.#folded.open) this.#tableTimer ??= setTimeout(() => this.#fillTable(), TABLE_INTERVAL_MS);
@@ -232,7 +230,8 @@ export class Plot {
             };
           }),
         ],
-        hooks: { draw: [(plot) => this.#drawMarks(plot, colourOf('--text'))], setCursor: [(plot) => this.#read(plot)] },
+        // Only then are places what the new numbers make of them.
+        hooks: { draw: [(plot) => this.#drawMarks(plot, colourOf('--text')), () => this.#showAt()], setCursor: [(plot) => this.#read(plot)] },
       },
       this.#aligned(),
       this.#chart,
@@ -240,7 +239,6 @@ export class Plot {
     this.#plot.over.append(this.#here);
     this.#list();
     this.#name();
-    this.#showAt();
   }
 
   /** The legend, with the values under the pointer. */
@@ -307,7 +305,6 @@ export class Plot {
   #resize() {
     if (this.#chart.clientWidth === 0) return;
     this.#plot?.setSize(this.#size());
-    this.#showAt();
   }
 
   #fillTable() {

@@ -6,6 +6,12 @@ import { NAME } from '../site.js';
 import { copyText } from './copy.js';
 import { element } from './dom.js';
 
+/** Says what no link can carry: a model that this browser alone has. @param {import('../session.js').Session} session */
+function tellModel(session) {
+  const { own, id } = session.model;
+  if (own && !id.includes('/')) session.tell('link', 'The link has the settings, but not your own model: elsewhere it opens with another one.');
+}
+
 /**
  * Puts the link on the clipboard, and says so on the button that was pressed.
  * @param {HTMLButtonElement} button  @param {import('../state.js').Values} settings @param {import('../session.js').Session} session
@@ -13,14 +19,17 @@ import { element } from './dom.js';
  */
 export async function copyLink(button, settings, session) {
   const copied = await copyText(button, linkTo(settings), 'Link copied');
-  if (!copied) session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
+  if (copied) tellModel(session);
+  else session.tell('copy', 'The browser did not allow copying; the address bar holds the link too.');
   return copied;
 }
 
 /** Says what came of sharing, where that is not to be seen. @param {() => Promise<string>} work  as `share` of export/share.js @param {import('../session.js').Session} session */
 export async function tellShared(work, session) {
   try {
-    if ((await work()) === 'copied') session.tell('copy', 'This browser has nothing to share with here; the link is on the clipboard.');
+    const end = await work();
+    if (end !== 'dismissed') tellModel(session);
+    if (end === 'copied') session.tell('copy', 'This browser has nothing to share with here; the link is on the clipboard.');
   } catch (error) {
     session.tell('copy', oneLine(error));
   }

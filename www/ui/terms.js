@@ -5,8 +5,8 @@
  * @typedef {object} Term
  * @property {string} name
  * @property {string} sentence
- * @property {string} [math]  MathML, the inside of a `math` element
- * @property {string} [source]  paper and equation
+ * @property {string} math  MathML, the inside of a `math` element
+ * @property {string} source  paper and equation
  */
 
 const mi = (/** @type {string} */ letter) => `<mi>${letter}</mi>`;
@@ -97,6 +97,7 @@ export const TERMS = {
     name: 'signal-to-noise ratio',
     sentence: 'How much stronger the picture is than the noise; it falls from t = 0 to T.',
     math: row('<mi>SNR</mi>', inside(t), eq, frac(alphaBar, row(one, minus, alphaBar))),
+    source: 'Kingma et al. 2021, section 3.1',
   },
   step: {
     name: 'one step',
@@ -125,7 +126,7 @@ export const TERMS = {
   posterior: {
     name: 'posterior',
     sentence: 'Where the picture one level down must be, if one knew the finished picture and this noisy one.',
-    math: row(mi('q'), inside(xBefore, mo('|'), xt, mo(','), x0)),
+    math: row(mi('q'), inside(xBefore, mo('|'), xt, mo(','), x0), eq, mi('𝒩'), inside(sub(hat(mi('μ'), '˜'), t), mo(','), sub(hat(mi('β'), '˜'), t), times, mi('I'))),
     source: 'DDPM, eqs. 6 and 7; DDIM, eq. 7',
   },
   slerp: {
@@ -149,6 +150,11 @@ export const TERMS = {
   probability_flow: {
     name: 'probability flow',
     sentence: 'The differential equation of Song et al., in steps of time rather than of noise; it agrees with DDIM in the limit of many steps.',
+    math: row(
+      frac(xBefore, sqrt(alphaBarBefore)), eq, frac(xt, sqrt(alphaBar)), plus, frac(one, mn(2)),
+      row('<mo stretchy="true">(</mo>', frac(row(one, minus, alphaBarBefore), alphaBarBefore), minus, frac(row(one, minus, alphaBar), alphaBar), '<mo stretchy="true">)</mo>'),
+      sqrt(frac(alphaBar, row(one, minus, alphaBar))), times, epsHat,
+    ),
     source: 'DDIM, eq. 15',
   },
   guidance: {
@@ -165,8 +171,9 @@ export const TERMS = {
   },
   rate: {
     name: 'rate and distortion',
-    sentence: 'How many bits have arrived when t is reached, and how far the guess is from the picture then.',
-    source: 'DDPM, figure 5',
+    sentence: 'How many bits have arrived when t is reached, and how far the guess is from the picture then: the root mean square over its D numbers.',
+    math: sqrt(frac(sup(row(mo('‖'), x0, minus, x0Hat, mo('‖')), mn(2)), mi('D'))),
+    source: 'DDPM, section 4.3 and figure 5',
   },
   gamma: {
     name: 'weight of an error',
@@ -224,30 +231,26 @@ export function explanation(name) {
 
 /** Equation and source of a term, below what says the sentence in other words. @param {TermName} name @returns {HTMLElement} */
 export function formula(name) {
-  /** @type {Term} */
   const { math, source } = TERMS[name];
   const place = document.createElement('div');
   place.className = 'explanation';
-  if (math) place.append(equation(math));
-  if (source) {
-    const line = document.createElement('p');
-    line.className = 'source';
-    line.textContent = source;
-    place.append(line);
-  }
+  const line = document.createElement('p');
+  line.className = 'source';
+  line.textContent = source;
+  place.append(equation(math), line);
   return place;
 }
 
 /**
  * A button that explains a term, and the explanation that it opens.
- * @param {TermName} name
+ * @param {TermName} name @param {boolean} [named]  whether it bears the name: where several stand side by side
  * @returns {HTMLDetailsElement}
  */
-export function termButton(name) {
+export function termButton(name, named = false) {
   const details = document.createElement('details');
-  details.className = 'term';
+  details.className = named ? 'term named' : 'term';
   const summary = document.createElement('summary');
-  summary.textContent = '?';
+  summary.textContent = named ? `${TERMS[name].name} ?` : '?';
   summary.setAttribute('aria-label', `What is “${TERMS[name].name}”?`);
   details.append(summary, explanation(name));
   return details;

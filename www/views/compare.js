@@ -1,7 +1,6 @@
 // The view `compare`: one first noise and several ways to make a picture of it, side by side in a table. All of them
 // are made at once, a step each in turn.
 
-import '../settings/help.js';
 import { Failure } from '../engine/errors.js';
 import { loadFigures } from '../engine/figures.js';
 import { SETTINGS, settingOf } from '../state.js';

@@ -1,7 +1,6 @@
 // The view `device`: what the network runs on and why, how fast that is, and what the browser says of the graphics
 // adapter, the processor and its storage.
 
-import '../settings/help.js';
 import { Failure, oneLine } from '../engine/errors.js';
 import { fetchJsonText } from '../engine/weights.js';
 import { sourceOf } from '../models.js';
@@ -36,7 +35,7 @@ const COMPARABLE = 30e6;
 export function reasonOf({ info, why }, wanted) {
   if (why) return why;
   if (wanted !== 'auto') return `You have chosen ${wanted === 'cpu' ? 'the CPU' : 'WebGPU'}.`;
-  return info.device === 'webgpu' ? 'The browser offers a real graphics card through WebGPU, which is the fastest there is here as a rule.' : 'There is no graphics card that this page can use.';
+  return info.device === 'webgpu' ? 'The browser offers a real graphics card through WebGPU, as a rule the fastest choice here.' : 'There is no graphics card that this page can use.';
 }
 
 class Device {

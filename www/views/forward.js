@@ -1,7 +1,6 @@
 // The view `forward`: what the model was trained to undo. One picture at every noise level, drawn at once and step by
 // step; the numbers behind it; and what the picture costs by the variational bound, which a run measures.
 
-import '../settings/help.js';
 import { oneLine } from '../engine/errors.js';
 import { loadFigures } from '../engine/figures.js';
 import { Controls } from '../ui/controls.js';

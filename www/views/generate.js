@@ -6,7 +6,6 @@ import { find } from '../ui/dom.js';
 import { Controls } from '../ui/controls.js';
 import { Film } from '../ui/film.js';
 import { Scrubber } from '../ui/scrubber.js';
-import { Menu } from '../ui/menu.js';
 import { Painter } from '../ui/painter.js';
 import { copyLink, tellShared } from '../ui/share.js';
 import { Stage } from '../ui/stage.js';
@@ -26,6 +25,8 @@ class Generate {
   #result;
   /** Its code comes when it is opened. @type {import('../ui/dissection.js').Dissection|null} */
   #dissection = null;
+  /** Its code comes after the first pictures. @type {import('../ui/menu.js').Menu|null} */
+  #save = null;
   #painter = new Painter();
   /** What the buttons follow. */
   #followed = '';
@@ -33,6 +34,7 @@ class Generate {
   /** @param {HTMLElement} root @param {import('../session.js').Session} session */
   constructor(root, session) {
     const { settings } = session;
+    this.root = root;
     this.session = session;
     this.settings = settings;
     const always = /** @type {const} */ (['model', 'device', 'steps', 'eta', 'seed', 'batch', 'label', 'guidance']);
@@ -56,9 +58,6 @@ class Generate {
     const copyButton = button('copy', () => copyLink(copyButton, this.#shownSettings(), session));
     this.shareButton = button('share', () => tellShared(async () => (await import('../ui/take.js')).shareTaken(this.#taken()), session));
     this.shareButton.hidden = typeof navigator.share !== 'function';
-    this.save = new Menu('Save pictures', () => this.#takeItems(), 'save');
-    // In the place of the one that the document has, so that nothing moves.
-    root.querySelector('.take .menu')?.replaceWith(this.save.root);
     this.shows = ['x0', 'xt', 'both'].map((value) => find(root, `show-${value}`, HTMLInputElement));
 
     for (const radio of this.shows) radio.addEventListener('change', () => settings.set('show', radio.value));
@@ -133,9 +132,10 @@ class Generate {
         this.#run = run;
         if (held) run.step();
         const { stopped, values: result } = await run.ended;
-        if (!stopped) this.#result = result;
         const { times, total } = run;
         if (stopped) return `Stopped after step ${times.length} of ${total}; what there is stays.`;
+        this.#result = result;
+        session.model.own?.made(session, this.#film);
         return `Done: ${pictures} in ${plural(total, 'step')}, ${duration(run.ms)}.`;
       },
     });
@@ -173,7 +173,7 @@ class Generate {
     this.scrubber.begin(film);
     this.placeholder.hidden = true;
     this.#result = undefined;
-    this.save.enable(false);
+    this.#save?.enable(false);
     this.shareButton.disabled = true;
     this.session.report({ text: this.#making, figures: `Step 0 of ${total}`, progress: { value: 0, max: total } });
     if (held) this.#pausedAt();
@@ -264,7 +264,7 @@ class Generate {
     if (!busy && focused === this.stopButton) this.generateButton.focus();
     this.scrubber.enable(running && !holding, busy);
     this.backButton.disabled = this.scrubber.place < 1 || this.scrubber.slider.disabled;
-    this.save.enable(Boolean(this.#film?.length));
+    this.#offer(running);
     this.shareButton.disabled = !this.#film?.length;
     this.placeholder.hidden = this.#film !== null;
   }
@@ -281,16 +281,15 @@ class Generate {
     return { ...(this.#film?.settings ?? this.settings.all()), show: this.settings.get('show') };
   }
 
-  /** The entries of the menu, whose code nobody needs before. @returns {Promise<import('../ui/menu.js').Item[]>} */
-  async #takeItems() {
-    const { session } = this;
-    try {
-      const { takeItems } = await import('../ui/take.js');
-      return takeItems(() => this.#taken(), session);
-    } catch (error) {
-      session.tell('save', oneLine(error));
-      return [];
+  /** What can be saved. @param {boolean} running */
+  async #offer(running) {
+    const frames = this.#film?.length ?? 0;
+    if (!this.#save && (frames > 1 || (frames === 1 && !running))) {
+      const code = await import('./generate/save.js').catch(() => null);
+      // The end of the next run may bring it.
+      if (code) this.#save ??= code.saveMenu(this.root, () => this.#taken(), this.session);
     }
+    this.#save?.enable(Boolean(this.#film?.length));
   }
 
   /** What is on show, for whoever takes it away. @returns {import('../ui/take.js').Taken} */

@@ -1,9 +1,7 @@
 // The view `interpolate`: pictures between pictures. A handle moves over the frames between two or four corners, and the
 // picture follows it: in a few steps while it is dragged, in all of them once it rests.
 
-import '../settings/help.js';
 import { loadFigures } from '../engine/figures.js';
-import { Choice } from '../ui/choice.js';
 import { Controls } from '../ui/controls.js';
 import { element } from '../ui/dom.js';
 import { followSession, layout } from '../ui/layout.js';
@@ -12,6 +10,7 @@ import { Arrivals } from '../ui/picture/arrivals.js';
 import { copyLink, shareButton } from '../ui/share.js';
 import { aboutPaths } from './interpolate/about.js';
 import { Board } from './interpolate/board.js';
+import { Choices } from './interpolate/choices.js';
 import { Ends, sampleOf } from './interpolate/ends.js';
 import { Loop } from './interpolate/loop.js';
 import { MODES, modeOf, settingsAt, switchTo, trainStepsOf } from './interpolate/modes.js';
@@ -21,7 +20,6 @@ import { pictureOf, takeItems } from './interpolate/take.js';
 
 /**
  * @typedef {import('../state.js').Values} Values
- * @typedef {import('./interpolate/modes.js').Mode} Mode
  * @typedef {import('./interpolate/paths.js').Place} Place
  */
 
@@ -30,12 +28,6 @@ const PLACE = ['at', 'mix', 'corners', 'path'];
 
 /** What asks for other frames. @type {(keyof Values)[]} */
 const FRAMES = ['corners', 'path', 'frames'];
-
-/** Between two noises one may go straight, to see why DDIM does not. @type {{value: Values['path'], text: string}[]} */
-const WAYS = [
-  { value: 'noise', text: 'Over the sphere' },
-  { value: 'straight', text: 'Straight line' },
-];
 
 class Interpolate {
   #dragging = false;
@@ -56,16 +48,11 @@ class Interpolate {
     });
     const { head, stage, after, below, settings: place, run, stop } = this.layout;
     this.lead = /** @type {HTMLElement} */ (root.querySelector('.lead'));
-    const modes = Object.entries(MODES).map(([value, { text, title }]) => ({ value, text, title }));
-    this.modes = new Choice({ legend: 'Between', name: 'interpolate-mode', prefix: 'interpolate', choices: modes }, (mode) => {
-      settings.change(switchTo(/** @type {Mode} */ (mode), settings.all(), this.#others));
-      this.#refresh();
-    });
-    this.ways = new Choice({ legend: 'Way', name: 'interpolate-way', prefix: 'interpolate', choices: WAYS }, (path) => {
-      settings.set('path', path);
-      this.#refresh();
-    });
-    head.append(this.modes.root, this.ways.root);
+    this.choices = new Choices(
+      head,
+      (mode) => this.#choose(switchTo(mode, settings.all(), this.#others)),
+      (path) => this.#choose({ path }),
+    );
     this.board = new Board({
       onSeed: (index, seed) => this.#put(index, String(seed)),
       onPick: (index) => this.#pick(index),
@@ -114,6 +101,12 @@ class Interpolate {
   /** T */
   get trainSteps() {
     return trainStepsOf(this.session);
+  }
+
+  /** @param {Partial<Values>} changes */
+  #choose(changes) {
+    this.settings.change(changes);
+    this.#refresh();
   }
 
   // Hands
@@ -190,13 +183,8 @@ class Interpolate {
     const { session, runs, settings } = this;
     const values = runs.shown ?? settings.all();
     if (!(await copyLink(button, values, session))) return;
-    const corners = this.ends.private(values);
-    if (corners.length === 0) return;
-    const instead = corners.map((letter) => {
-      const token = values.corners.split(',')['ABCD'.indexOf(letter)];
-      return sampleOf(token) === null ? `seed ${token}` : `sample ${sampleOf(token)}`;
-    });
-    session.tell('copy', `The link has the settings, but not your own picture at ${corners.join(' and ')}: it opens with ${instead.join(' and ')} in its place.`);
+    const missing = this.ends.notCarried(values);
+    if (missing) session.tell('copy', missing);
   }
 
   /** The picture, where one is on show already, is made again with other corners. */
@@ -224,9 +212,7 @@ class Interpolate {
     if (corners.length === 4) this.#others = corners.slice(2);
     this.remark.textContent = this.ends.remarks(values).join(' ');
     this.root.dataset.mode = mode;
-    this.modes.show(mode);
-    this.ways.show(values.path);
-    this.ways.root.hidden = mode !== 'line';
+    this.choices.show(values);
     this.layout.run.textContent = MODES[mode].fill;
     this.lead.textContent = MODES[mode].lead;
     if (!this.board.layOut(values, this.ends.of(values), this.trainSteps)) return;

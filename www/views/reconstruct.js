@@ -1,7 +1,6 @@
 // The view `reconstruct`: one picture, and what the model can do with it: walk it to its noise and back, send it bit by
 // bit, make something of a sketch, fill a hole, mix it with another.
 
-import '../settings/help.js';
 import { element } from '../ui/dom.js';
 import { Choice } from '../ui/choice.js';
 import { Controls } from '../ui/controls.js';

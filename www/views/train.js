@@ -1,7 +1,6 @@
 // The view `train`: a network learns the visitor's own pictures, draws what it has learned so far, and becomes a model
 // that every other view can use.
 
-import '../settings/help.js';
 import { FROM_NOTHING } from '../state.js';
 import { oneLine } from '../engine/errors.js';
 import { Controls } from '../ui/controls.js';
@@ -139,7 +138,7 @@ class Train {
   #sayRule() {
     const count = this.#learner?.plan.count ?? this.source.pictures.all.length;
     const steps = `${grouped(stepsFor(0, count))} steps${count > 0 ? ` for ${plural(count, 'picture')}` : ''}`;
-    this.controls.remark('train_steps', this.settings.get('train_steps') === 0 ? `0 means by the rule: ${steps}.` : '');
+    this.controls.remark('train_steps', this.settings.get('train_steps') === 0 ? `0 leaves it to the rule: ${steps}.` : '');
   }
 
   /** Shows what there is to learn. */

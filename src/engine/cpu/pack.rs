@@ -184,10 +184,7 @@ impl Packed {
                         table,
                     }));
                 }
-                let more = match conv.residual {
-                    Residual::Project { weight, .. } => numbers(weight) / outputs,
-                    Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
-                };
+                let more = conv.projected().map_or(0, |(_, inputs)| inputs);
                 let tiles = plan.tiles_pay(conv);
                 let order = Unpacked::new(conv, tiles, rows, &mut Room::new(1));
                 // What rows go through is its end.
@@ -283,9 +280,8 @@ impl Packed {
                             positions.for_each(|(position, value)| put(position, *value));
                         }
                     });
-                    if let Residual::Project { weight, .. } = conv.residual {
+                    if let Some((weight, more)) = conv.projected() {
                         let weight = tensor(weight);
-                        let more = weight.len() / conv.output.channels;
                         let before = depth - more;
                         for (o, row) in weight.chunks_exact(more).enumerate() {
                             let first = (o / rows * depth + before) * rows + o % rows;
@@ -306,9 +302,8 @@ impl Packed {
                         tiles.weights[p * position + first] = value;
                     }
                 });
-                if let Residual::Project { weight, .. } = conv.residual {
+                if let Some((weight, more)) = conv.projected() {
                     let (weight, outputs) = (tensor(weight), conv.output.channels);
-                    let more = weight.len() / outputs;
                     let shortcut = &mut tiles.weights[tiles.order.shortcut..];
                     let length = grouped_length(rows, outputs, more);
                     group(&mut shortcut[..length], rows, outputs, more, |o, k| {

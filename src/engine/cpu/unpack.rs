@@ -7,7 +7,7 @@ use super::memory::{Memory, Room};
 use super::pack::grouped_length;
 use super::program::Image;
 use super::threads;
-use crate::engine::plan::{Conv, Param, Residual, small_kernel, upsamples};
+use crate::engine::plan::{Conv, Param, small_kernel, upsamples};
 use crate::unet::weights_file::WeightsFile;
 
 /// Where they go, in the operation's room.
@@ -36,19 +36,11 @@ pub struct Addresses {
     pub shortcut: *const f32,
 }
 
-/// Inputs of a residual's 1×1 convolution.
-fn projected(conv: &Conv) -> Option<(Param, usize)> {
-    match conv.residual {
-        Residual::Project { source, weight, .. } => Some((weight, source.view.channels)),
-        Residual::None | Residual::Add(_) | Residual::Class(_) => None,
-    }
-}
-
 impl Unpacked {
     /// For the weights of `conv` in groups of `size` outputs, over `tiles` or as a product, in `room`.
     pub fn new(conv: &Conv, tiles: bool, size: usize, room: &mut Room) -> Self {
         let (inputs, outputs) = (conv.source.view.channels, conv.output.channels);
-        let more = projected(conv).map_or(0, |(_, inputs)| inputs);
+        let more = conv.projected().map_or(0, |(_, inputs)| inputs);
         let grouped = |depth: usize| grouped_length(size, outputs, depth);
         let row = inputs * conv.kernel * conv.kernel;
         let (times, length, shortcut) = match tiles {
@@ -120,7 +112,7 @@ impl Unpacked {
         let outputs = group * size..conv.output.channels.min((group + 1) * size);
         let positions = conv.kernel * conv.kernel;
         let row = inputs * positions;
-        let projected = projected(conv);
+        let projected = conv.projected();
         read_rows(file, &conv.weights, row, outputs.clone(), rows);
         let more = projected.map_or(0, |(_, inputs)| inputs);
         // Where the numbers of each position are, of which there are `inputs * size`.

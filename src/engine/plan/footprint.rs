@@ -52,10 +52,7 @@ impl Plan {
     /// Numbers of the weights of `conv` in the order of the processor's inner loops.
     fn ordered(&self, conv: &Conv) -> u64 {
         let inputs = conv.source.view.channels as u64;
-        let more = match conv.residual {
-            Residual::Project { source, .. } => source.view.channels,
-            Residual::None | Residual::Add(_) | Residual::Class(_) => 0,
-        };
+        let more = conv.projected().map_or(0, |(_, inputs)| inputs);
         let positions = if self.tiles_pay(conv) || upsamples(conv) {
             16
         } else {

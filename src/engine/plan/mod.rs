@@ -219,6 +219,14 @@ impl Conv {
         let of_residual = matches!(self.residual, Residual::Project { bias, .. } if bias == param);
         of_residual || self.biases.contains(&param)
     }
+
+    /// The weights of the residual's 1×1 convolution, and the channels that it reads, where there is one.
+    pub fn projected(&self) -> Option<(Param, usize)> {
+        match self.residual {
+            Residual::Project { source, weight, .. } => Some((weight, source.view.channels)),
+            Residual::None | Residual::Add(_) | Residual::Class(_) => None,
+        }
+    }
 }
 
 /// One operation.

@@ -11,7 +11,7 @@ use super::backward;
 use super::memory::arrange;
 use super::{Op, Param, Plan, Resample, Source, View};
 use crate::unet::config::{Activation, UnetConfig};
-use crate::unet::input::InputError;
+use crate::unet::input::{self, InputError};
 
 /// A lowered training step.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,8 +183,9 @@ impl TrainingPlan {
     /// The training step of `config` for images of `size` = `[height, width]`.
     ///
     /// # Errors
-    /// [`InputError`] when the network cannot run on that size.
+    /// [`InputError`] when the network cannot be trained, or cannot run on that size.
     pub fn new(config: &UnetConfig, size: [usize; 2]) -> Result<Self, InputError> {
+        input::check_trainable(config)?;
         Ok(backward::derive(Plan::new(config, size)?))
     }
 

@@ -7,11 +7,11 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::engine::plan::Footprint;
-use crate::model_files::{self, ModelFiles, Needs};
+use crate::model_files::{self, ModelError, ModelFiles, Needs};
 use crate::unet::labels::ClassLabels;
 use crate::web::lists::{byte_array, file};
 use crate::web::values::{object, plain_object};
-use crate::web::{WebError, js_error};
+use crate::web::{Kind, WebError, js_error};
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -85,40 +85,71 @@ extern "C" {
     pub type JsWeightsStarts;
 }
 
+/// Files by their names, as JavaScript has them.
+struct Files<'f> {
+    files: &'f Object,
+    /// The first one that was asked for and is not among them.
+    wanted: Option<String>,
+    /// The kind of the error of one that is no file, before that is a text within another one.
+    refused: Option<Kind>,
+}
+
+impl<'f> Files<'f> {
+    fn new(files: &'f JsModelFiles) -> Self {
+        Self {
+            files: files.unchecked_ref(),
+            wanted: None,
+            refused: None,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = Object::keys(self.files);
+        names.iter().filter_map(|name| name.as_string()).collect()
+    }
+
+    /// The bytes of the file `name`.
+    fn open(&mut self, name: &str) -> Result<Cow<'static, [u8]>, String> {
+        let given = given_under(self.files, name);
+        if given.is_undefined() {
+            self.wanted.get_or_insert_with(|| name.into());
+            return Err("not there".into());
+        }
+        file(&given, "file").map(Cow::Owned).map_err(|error| {
+            self.refused = Some(error.kind);
+            error.message
+        })
+    }
+
+    /// What became of reading them.
+    fn told<T>(&self, read: Result<T, ModelError>) -> Result<T, WebError> {
+        read.map_err(|error| {
+            let refused = self
+                .refused
+                .filter(|_| matches!(error, ModelError::Open { .. }));
+            let error = js_error(error);
+            WebError {
+                kind: refused.unwrap_or(error.kind),
+                ..error
+            }
+        })
+    }
+}
+
 /// The model in files by their names (paths with slashes, as a dropped folder has them), or in one .zip archive: a folder
 /// of diffusers in any of its layouts, .safetensors or PyTorch's .bin and .pt, in one file or in shards. Nothing in a file
 /// is run; what is no model of this program's is refused with the reason.
 #[wasm_bindgen]
 pub fn read_model(files: &JsModelFiles) -> Result<JsReadModel, WebError> {
-    let files: &Object = files.unchecked_ref();
-    let names: Vec<String> = Object::keys(files)
-        .iter()
-        .filter_map(|name| name.as_string())
-        .collect();
-    let bytes = |name: &str| file(&given_under(files, name), "file");
-    // That of a file which was not to be had, before it is a text within another error.
-    let mut refused = None;
+    let mut files = Files::new(files);
+    let names = files.names();
     let model = match &names[..] {
         [name] if name.to_ascii_lowercase().ends_with(".zip") => {
-            model_files::read_zip(&bytes(name)?)
+            model_files::read_zip(&file(&given_under(files.files, name), "file")?)
         }
-        _ => model_files::read(&names, &mut |name| match bytes(name) {
-            Ok(bytes) => Ok(Cow::Owned(bytes)),
-            Err(error) => {
-                let reason = error.message.clone();
-                refused = Some(error.kind);
-                Err(reason)
-            }
-        }),
+        _ => model_files::read(&names, &mut |name| files.open(name)),
     };
-    match model {
-        Ok(model) => given(model),
-        Err(error) => {
-            let mut error = js_error(error);
-            error.kind = refused.unwrap_or(error.kind);
-            Err(error)
-        }
-    }
+    given(files.told(model)?)
 }
 
 /// What is known of the model in files with these names before its weights are there. Where a file is needed that is not
@@ -126,27 +157,12 @@ pub fn read_model(files: &JsModelFiles) -> Result<JsReadModel, WebError> {
 /// do, its header among them.
 #[wasm_bindgen]
 pub fn outline_model(names: Vec<String>, files: &JsModelFiles) -> Result<JsOutline, WebError> {
-    let files: &Object = files.unchecked_ref();
-    let (mut wanted, mut refused) = (None, None);
-    let outline = model_files::outline(&names, &mut |name| {
-        let given = given_under(files, name);
-        if given.is_undefined() {
-            wanted = Some(name.to_string());
-            return Err("not there yet".into());
-        }
-        file(&given, "file").map(Cow::Owned).map_err(|error| {
-            let reason = error.message.clone();
-            refused = Some(error);
-            reason
-        })
-    });
-    if let Some(name) = wanted {
+    let mut files = Files::new(files);
+    let outline = model_files::outline(&names, &mut |name| files.open(name));
+    if let Some(name) = files.wanted {
         return Ok(object([("wanted", name.into())]).unchecked_into());
     }
-    if let Some(error) = refused {
-        return Err(error);
-    }
-    let outline = outline.map_err(js_error)?;
+    let outline = files.told(outline)?;
     let weights: Array = outline.weights.iter().map(JsValue::from).collect();
     let parts = parts(
         outline.config,

@@ -8,8 +8,8 @@ import { duration, milliseconds, plural } from '../../ui/words.js';
 
 /** @typedef {import('./plan.js').Cell} Cell @typedef {import('../../run.js').Run} Run @typedef {import('../../ui/pixels.js').Shape} Shape */
 
-/** @param {number} ms */
-export const clock = (ms) => (ms < 995 ? milliseconds(ms) : duration(ms));
+/** Short enough to stand beside another figure below a small picture. @param {number} ms */
+export const clock = (ms) => (ms < 99.5 ? milliseconds(ms) : duration(ms));
 
 /** A distance on the scale of grey levels. @param {number} levels */
 export const distanceText = (levels) => (levels > 0 && levels < 0.05 ? '< 0.1' : levels.toFixed(1));

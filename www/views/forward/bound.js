@@ -24,7 +24,7 @@ export class BoundPart {
       'forward-bound',
       {
         title: 'What this picture costs',
-        text: 'Whoever has the network could be sent the picture by way of its noise: first the last state, then each state before it, then the picture. The sum of what these cost is the bound that training lowers.',
+        text: 'Someone who has the network could be sent this picture by way of its noise: the noisiest state first, then each state before it, the picture last. The sum of what these cost is the bound that training lowers.',
         terms: ['bound', 'rate'],
       },
       equation(M.row(TERMS.bound.math)),

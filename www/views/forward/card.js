@@ -13,6 +13,6 @@ import { termButton } from '../../ui/terms.js';
  * @returns {HTMLElement}
  */
 export function card(name, { title, text, terms = [] }, ...children) {
-  const head = element('div', { className: 'card-head' }, element('h3', {}, title), ...terms.map(termButton));
+  const head = element('div', { className: 'card-head' }, element('h3', {}, title), ...terms.map((term) => termButton(term, terms.length > 1)));
   return element('section', { className: `card ${name}`, 'data-testid': name }, head, element('p', { className: 'card-text' }, text), ...children);
 }

@@ -19,8 +19,8 @@ const LOSSES = [
 export class WeightsPart {
   constructor() {
     this.root = card('forward-weights', {
-      title: 'What an error counts',
-      text: 'The bound cares most about small noise. The simple loss counts every t alike and so looks harder at large shapes, which makes better pictures. A network that predicts something else than ε weighs the errors by that choice alone.',
+      title: 'How much an error counts',
+      text: 'The bound cares most about small noise. The simple loss counts every t alike and so looks harder at large shapes, which makes better pictures. A network that predicts something other than ε weighs the errors by that choice alone.',
       terms: ['gamma'],
     });
     this.plot = new Plot(this.root, { title: 'Weight of a squared error of ε in each loss', x: { label: 't', values: [] }, series: [], log: 'y', unit: 'γ' }, 'forward-plot-weights');

@@ -20,7 +20,7 @@ export function aboutPaths() {
     card('noise', 'From one noise to the other',
       explanation('slerp'),
       element('div', {},
-        text('Noises of so many pixels are all about equally long: they lie near a sphere. Half-way along a straight line the noise would be too weak by a factor of √2, and the network, which never saw such noise, makes a flat and grainy picture of it: choose the straight line and look. The way over the sphere keeps the length.'),
+        text('Noises with this many pixels are all about equally long: they lie near a sphere. Half-way along a straight line the noise would be too weak by a factor of √2, and the network, which never saw such noise, makes a flat and grainy picture of it: choose the straight line and look. The way over the sphere keeps the length.'),
         text('With four corners the same is done twice: along the upper and the lower side, then from one to the other.'),
         text('A corner may be a picture: the steps are walked backwards from it to the noise that it would have come from.')),
       quote('DDIM, section 5.3', '“The high level features of the DDIM sample is encoded by ', xT(), '”, so a way between two ', xT(), ' is a way between what two pictures show. This “is different from the interpolation procedure in Ho et al. (2020), since in DDPM the same ', xT(), ' would lead to highly diverse ', equation(M.x0, 'inline'), '”.')),

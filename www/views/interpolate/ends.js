@@ -74,9 +74,15 @@ export class Ends {
     return this.#shown(values).map(([i, { remark }]) => `${'ABCD'[i]}: your picture${remark && `, ${remark}`}.`);
   }
 
-  /** Which corners no link can carry. @param {Values} values @returns {string[]} */
-  private(values) {
-    return this.#shown(values).map(([i]) => 'ABCD'[i]);
+  /** What no link can carry, and what stands in its place then. @param {Values} values @returns {string} a sentence, or nothing */
+  notCarried(values) {
+    const corners = this.#shown(values);
+    if (corners.length === 0) return '';
+    const instead = corners.map(([i]) => {
+      const token = tokensOf(values)[i];
+      return sampleOf(token) === null ? `seed ${token}` : `sample ${sampleOf(token)}`;
+    });
+    return `The link has the settings, but not your own picture at ${corners.map(([i]) => 'ABCD'[i]).join(' and ')}: it opens with ${instead.join(' and ')} in its place.`;
   }
 
   /** @param {Values} values */

@@ -33,7 +33,7 @@ function instead(sentence, file) {
  */
 export async function readReadme(model, signal) {
   if (model.own?.origin) {
-    const line = element('p', { className: 'quiet' }, 'It was brought along, without a card: who made it from which pictures, and under which licence, whoever handed it out will say.');
+    const line = element('p', { className: 'quiet' }, 'It is your own, without a card: whoever published it can say who made it, from which pictures and under which licence.');
     // A model of the hub is called by its name there, others from elsewhere by their address.
     if (model.id.includes('/')) line.append(' ', element('a', { href: new URL(model.id, 'https://huggingface.co/').href, rel: 'noreferrer', target: '_blank' }, 'Where it is from'), '.');
     return [element('p', {}, model.note), line];

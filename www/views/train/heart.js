@@ -55,6 +55,6 @@ export function wordsOn(count, near) {
     const which = copies === near.length ? `All ${copies} samples are copies` : copies === 1 ? `One of ${near.length} samples is a copy` : `${copies} of ${near.length} samples are copies`;
     return `${which}: the picture beside it is less than a third as far away as any other. The ${of} pictures are being learned by heart.`;
   }
-  if (count < FEW) return `${of} pictures are few: first it learns what they have in common, then each by heart. So the number of steps goes by theirs.`;
+  if (count < FEW) return `${of} pictures are few: first it learns what they have in common, then each by heart. That is why few pictures get few steps.`;
   return '';
 }

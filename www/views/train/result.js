@@ -56,7 +56,7 @@ export class Result {
     this.#title.textContent = there ? 'The model so far' : 'Your model';
     this.#about.textContent = there
       ? 'It is kept in this browser and stands in the list of models. The download is a zip of the files that the class UNet2DModel of diffusers and this page load.'
-      : 'There is none yet. A few seconds after the first step there will be one: kept in this browser, in the list of models, and to be downloaded.';
+      : 'There is none yet. A few seconds after the first step there will be one: kept in this browser, in the list of models, and ready to download.';
   }
 
   /** @param {string} text  a sentence, or nothing */

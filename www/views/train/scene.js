@@ -108,7 +108,7 @@ export class Scene {
       this.#grid.replaceChildren(...this.#pairs.map(({ root }) => root));
     }
     this.#pairs.forEach((pair, i) => pair.clear(shape, names[i % names.length] ?? ''));
-    this.#caption.textContent = 'Right, some of your pictures. Left, the noise that the network learns to make such pictures of';
+    this.#caption.textContent = 'Right, some of your pictures. Left, the noise that the network learns to make such pictures from';
     this.fit();
   }
 

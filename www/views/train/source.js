@@ -166,7 +166,7 @@ export class Source {
       : `${plural(all.length, shipped ? 'sample' : 'picture')}, ${what}${this.#fixed ? '. Start over to train on others.' : shipped ? ', that ship with the model in use. Your own take their place.' : '.'}`;
     if (this.#remark.textContent !== remark) this.#remark.textContent = remark;
     const more = refused.length - TOLD;
-    const left = waiting > 0 || refused.length === 0 ? '' : `Left out: ${refused.slice(0, TOLD).join(' ')}${more > 0 ? ` So it is with ${plural(more, 'more file')}.` : ''}`;
+    const left = waiting > 0 || refused.length === 0 ? '' : `Left out: ${refused.slice(0, TOLD).join(' ')}${more > 0 ? ` ${plural(more, 'more file')} could not be used either.` : ''}`;
     if (this.#left.textContent !== left) this.#left.textContent = left;
     this.#credit.hidden = !shipped;
     this.clear.disabled = all.length === 0;

@@ -1,13 +1,14 @@
 //! Models in all the layouts that [`ddim_web::model_files`] knows: folders, and zip archives of such.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ddim_web::model_files;
 use ddim_web::model_files::layout;
-use ddim_web::model_files::zip::{Zip, is_zip};
+use ddim_web::model_files::zip::{Entry, Zip, is_zip};
 use ddim_web::unet::labels::ClassLabels;
 
 use super::whole::{bytes, text_of};
@@ -66,9 +67,16 @@ impl ModelFiles {
 /// What somebody names as a model: a folder, or a zip archive of one.
 pub struct Source {
     path: PathBuf,
-    archive: Option<Vec<u8>>,
+    archive: Option<Archive>,
     /// Its files, with slashes.
     names: Vec<String>,
+}
+
+/// An archive, whose list has been read.
+struct Archive {
+    bytes: Vec<u8>,
+    /// What is in it, by name.
+    entries: BTreeMap<String, Entry>,
 }
 
 impl Source {
@@ -86,8 +94,11 @@ impl Source {
                 return Err(failed(&"not a folder, nor a .zip archive"));
             }
             let zip = Zip::new(&bytes).map_err(|error| failed(&error))?;
-            names.extend(zip.entries().iter().map(|entry| entry.name.clone()));
-            archive = Some(bytes);
+            let entries: BTreeMap<String, Entry> = (zip.entries().iter())
+                .map(|entry| (entry.name.clone(), entry.clone()))
+                .collect();
+            names.extend(entries.keys().cloned());
+            archive = Some(Archive { bytes, entries });
         } else if path.is_dir() {
             list(path, "", &mut names).map_err(|error| failed(&error))?;
         } else {
@@ -180,10 +191,8 @@ impl Source {
     fn part(&self, name: &str) -> Result<Cow<'_, [u8]>, String> {
         let bytes = match &self.archive {
             Some(archive) => {
-                let zip = Zip::new(archive).map_err(|error| error.to_string())?;
-                let entry = zip.entries().iter().find(|entry| entry.name == name);
-                let entry = entry.ok_or("not in the archive")?;
-                zip.read(entry).map_err(|error| error.to_string())?
+                let entry = archive.entries.get(name).ok_or("not in the archive")?;
+                (entry.read(&archive.bytes)).map_err(|error| error.to_string())?
             }
             None => Cow::Owned(bytes(&self.path.join(name))?),
         };

@@ -32,6 +32,7 @@ use crate::engine::learner::{Gradients, Learner, LearnerState, StepNumbers, Trai
 use crate::engine::plan::{Op, Plan, TrainingPlan};
 use crate::engine::{DeviceKind, EngineError, EngineInfo, EngineKind, STATE};
 use crate::unet::config::{TimeEmbedding, UnetConfig};
+use crate::unet::input;
 use crate::unet::weights::{TensorSpec, WeightsError};
 
 /// A network in training on the CPU.
@@ -91,6 +92,7 @@ impl CpuLearner {
         state: &LearnerState,
         kernels: Kernels,
     ) -> Result<Self, EngineError> {
+        input::check_trainable(&config)?;
         let plan = Plan::trained(&config)?;
         let layout = Layout::new(&plan.params);
         for tensors in [

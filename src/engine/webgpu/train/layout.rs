@@ -28,6 +28,18 @@ pub struct Layout {
 impl Layout {
     /// That of `training`; `None` where no memory is as long.
     pub fn new(training: &TrainingPlan) -> Option<Self> {
+        Self::living(training, training.lifetimes())
+    }
+
+    /// The same with a place for every buffer alone, so that after a step all of them are there.
+    #[cfg(test)]
+    pub fn apart(training: &TrainingPlan) -> Option<Self> {
+        let whole = (0, training.steps.len());
+        Self::living(training, vec![whole; training.plan.buffers.len()])
+    }
+
+    /// With buffers that are needed between the steps of `alive`.
+    fn living(training: &TrainingPlan, mut alive: Vec<(usize, usize)>) -> Option<Self> {
         let plan = &training.plan;
         let lanes = lanes(training);
         let after = after(training);
@@ -35,7 +47,6 @@ impl Layout {
         for (i, buffer) in buffers.iter_mut().enumerate() {
             buffer.channels = 4 * lanes.blocks(whole(i, plan));
         }
-        let mut alive = training.lifetimes();
         // Sums over the batch are made at the end.
         for (source, _) in reduced(training) {
             alive[source.buffer].1 = training.steps.len();

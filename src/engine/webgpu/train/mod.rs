@@ -29,7 +29,6 @@ use crate::engine::{
     TrainBatch, Update,
 };
 use crate::unet::config::{TimeEmbedding, UnetConfig};
-use crate::unet::input::InputError;
 use crate::unet::weights::{TensorSpec, WeightsError};
 use layout::Layout;
 use masters::Masters;
@@ -61,20 +60,12 @@ impl GpuLearner {
         state: &LearnerState,
     ) -> Result<Self, EngineError> {
         let plan = Plan::trained(config)?;
-        if config.out_channels != config.in_channels {
-            // There is nothing that it could be the noise or the picture of.
-            return Err(EngineError::Input(InputError::Shape {
-                channels: config.out_channels,
-                found: [1, config.in_channels, plan.size[0], plan.size[1]],
-            }));
-        }
+        let training = TrainingPlan::new(config, plan.size)?;
         let params = plan.params.clone();
         for tensors in parts(state) {
             check(&params, tensors)?;
         }
-        let training = TrainingPlan::new(config, plan.size)?;
-        let layout = Layout::new(&training);
-        let layout = layout.ok_or_else(|| gpu.refusal(program::ARENA, u64::MAX))?;
+        let layout = laid_out(gpu, &training)?;
         let most = (gpu.most() / (16 * COPIES as u64)).saturating_sub(16);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let masters = Masters::new(&training, &layout.lanes, most);
@@ -261,11 +252,13 @@ impl GpuLearner {
             return Ok(());
         }
         let training = TrainingPlan::new(&self.config, [height, width])?;
+        let layout = laid_out(&self.gpu, &training)?;
         // The old one's memory is free before the new one's is asked for.
         self.program = None;
         let program = Program::new(
             &self.gpu,
             training,
+            &layout,
             count,
             &self.masters,
             &self.trained,
@@ -360,6 +353,11 @@ impl Learner for GpuLearner {
             moment_2: part(3, false),
         })
     }
+}
+
+/// Where the numbers of a step lie on `gpu`.
+fn laid_out(gpu: &Gpu, training: &TrainingPlan) -> Result<Layout, EngineError> {
+    Layout::new(training).ok_or_else(|| gpu.refusal(program::ARENA, u64::MAX))
 }
 
 /// In the order in which the device keeps them.

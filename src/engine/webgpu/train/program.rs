@@ -42,6 +42,9 @@ pub struct Program {
     runs: [Vec<Dispatch>; 3],
     bindings: Vec<[wgpu::BindGroup; 3]>,
     readback: Readback,
+    /// What the operations wrote.
+    #[cfg(test)]
+    pub arena: wgpu::Buffer,
 }
 
 struct Dispatch {
@@ -74,7 +77,7 @@ pub enum Then<'a> {
 }
 
 impl Program {
-    /// The program for `batch` images of `training`'s size.
+    /// The program for `batch` images of `training`'s size, whose numbers lie as `layout` says.
     ///
     /// # Errors
     /// [`EngineError::Device`] when the device is too small for a single image, [`EngineError::Kernel`] for a kernel
@@ -82,19 +85,18 @@ impl Program {
     pub fn new(
         gpu: &Gpu,
         training: TrainingPlan,
+        layout: &Layout,
         batch: usize,
         masters: &Masters,
         trained: &Trained,
         making: Making,
     ) -> Result<Self, EngineError> {
-        let layout = Layout::new(&training);
-        let layout = layout.ok_or_else(|| gpu.refusal(ARENA, u64::MAX))?;
         let steps = |images: usize| {
             let plan = &training.plan;
             let [height, width] = plan.size;
             Steps {
                 training: &training,
-                layout: &layout,
+                layout,
                 masters,
                 drafter: Drafter {
                     plan,
@@ -114,7 +116,7 @@ impl Program {
                     },
                     images: batch.next_multiple_of(images),
                     parts: masters.pieces.len() * SQUARES,
-                    sums: sums::length(&training, &layout),
+                    sums: sums::length(&training, layout),
                 },
                 busy: making.busy,
             }
@@ -153,7 +155,7 @@ impl Program {
         }
         let storage = wgpu::BufferUsages::STORAGE;
         let copied = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let arena = gpu.buffer(ARENA, size, storage)?;
+        let arena = gpu.buffer(ARENA, size, storage | wgpu::BufferUsages::COPY_SRC)?;
         let numbers = gpu.buffer("a training batch", 4 * state.len() as u64, storage | copied)?;
         let table = 4 * state.table() as u64;
         gpu.queue()
@@ -195,6 +197,8 @@ impl Program {
             runs,
             bindings,
             readback: Readback::new(gpu, RESULTS),
+            #[cfg(test)]
+            arena,
         })
     }
 

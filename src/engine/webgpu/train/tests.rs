@@ -1,5 +1,8 @@
-//! What a learner on one device does not show: every way to cut convolutions and sums.
+//! What a learner on one device does not show: every way to cut convolutions and sums, and every operation alone.
 
+mod operations;
+
+use super::super::draft::ZEROS;
 use super::super::tile::TILES;
 use super::super::tuning::Tuning;
 use super::*;
@@ -57,25 +60,36 @@ fn batch(config: &UnetConfig, count: usize) -> TrainBatch {
         eps: normal(1001, shape.iter().product()),
         timesteps: (0..count).map(|i| 100.0 + 7.0 * i as f32).collect(),
         levels: vec![level; count],
-        labels: None,
+        labels: config
+            .num_class_embeds
+            .map(|classes| (0..count).map(|i| (i + 1) % classes).collect()),
         drop_seed: 3,
+    }
+}
+
+fn norm(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(|v| v * v).sum::<f64>().sqrt()
+}
+
+/// The device, or `None` with a word about why there is nothing to test on.
+fn gpu() -> Option<Gpu> {
+    match pollster::block_on(Gpu::open()) {
+        Ok(gpu) => Some(gpu),
+        Err(EngineError::NoGpu(why)) => {
+            eprintln!("skipped: no GPU on this machine: {why}");
+            None
+        }
+        Err(error) => panic!("{error}"),
     }
 }
 
 #[test]
 fn every_tile_gives_the_gradients_of_the_reference() {
-    let gpu = match pollster::block_on(Gpu::open()) {
-        Ok(gpu) => gpu,
-        Err(why) => {
-            eprintln!("skipped: {why}");
-            return;
-        }
-    };
+    let Some(gpu) = gpu() else { return };
     let config = wide();
     let (state, batch) = (state(&config), batch(&config, 12));
     let training = TrainingPlan::new(&config, config.sample_size.unwrap()).unwrap();
     let (_, expected) = gradients(&training, &state.values, &batch);
-    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>().sqrt();
     for (i, tile) in TILES.iter().enumerate() {
         let mut learner = pollster::block_on(GpuLearner::new(&gpu, &config, &state)).unwrap();
         learner.making = Making {
@@ -90,9 +104,8 @@ fn every_tile_gives_the_gradients_of_the_reference() {
         let found = pollster::block_on(learner.gradients(&batch)).unwrap();
         let pairs = learner.params.iter().zip(&found.gradients).zip(&expected);
         for ((spec, found), expected) in pairs {
-            let mut off = found.iter().zip(expected).map(|(a, b)| f64::from(*a) - b);
-            let off = norm(&mut off);
-            let scale = norm(&mut expected.iter().copied()).max(1e-2);
+            let off = norm(found.iter().zip(expected).map(|(a, b)| f64::from(*a) - b));
+            let scale = norm(expected.iter().copied()).max(1e-2);
             assert!(
                 off <= 1e-4 * scale,
                 "{}, {}: {off:e} of {scale:e}",
