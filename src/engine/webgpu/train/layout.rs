@@ -32,7 +32,7 @@ impl Layout {
     }
 
     /// The same with a place for every buffer alone, so that after a step all of them are there.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     pub fn apart(training: &TrainingPlan) -> Option<Self> {
         let whole = (0, training.steps.len());
         Self::living(training, vec![whole; training.plan.buffers.len()])

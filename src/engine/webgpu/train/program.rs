@@ -43,7 +43,7 @@ pub struct Program {
     bindings: Vec<[wgpu::BindGroup; 3]>,
     readback: Readback,
     /// What the operations wrote.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     pub arena: wgpu::Buffer,
 }
 
@@ -197,7 +197,7 @@ impl Program {
             runs,
             bindings,
             readback: Readback::new(gpu, RESULTS),
-            #[cfg(test)]
+            #[cfg(all(test, not(target_arch = "wasm32")))]
             arena,
         })
     }
