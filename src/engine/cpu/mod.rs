@@ -38,7 +38,7 @@ use super::{
 };
 use crate::allocate;
 use crate::step::{Clip, StepCoefficients};
-use crate::unet::config::{TimeEmbedding, UnetConfig};
+use crate::unet::config::UnetConfig;
 use crate::unet::input;
 use crate::unet::weights_file::WeightsFile;
 
@@ -60,7 +60,7 @@ const BATCH: &str = "a batch of images";
 pub struct CpuEngine {
     config: UnetConfig,
     weights: Arc<Weights>,
-    /// `time_proj.weight` of a network with Fourier features.
+    /// The tensor [`Plan::frequencies`], where there is one.
     frequencies: Option<Vec<f32>>,
     kernels: Kernels,
     info: EngineInfo,
@@ -142,13 +142,7 @@ impl CpuEngine {
             file = file.halve().map_err(Storage::overflow)?;
         }
         let ops = pack::pack(&plan, &file, kernels.rows, wait)?;
-        let frequencies = plan
-            .params
-            .iter()
-            .position(|param| param.name == "time_proj.weight")
-            .filter(|_| config.time_embedding == TimeEmbedding::Fourier)
-            .map(|at| file.tensor(at))
-            .transpose()?;
+        let frequencies = plan.frequencies.map(|at| file.tensor(at.0)).transpose()?;
         let file = if wait { Some(file.into_owned()) } else { None };
         let weights = Arc::new(Weights { ops, file });
         let info = EngineInfo::new(

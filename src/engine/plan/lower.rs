@@ -41,6 +41,7 @@ impl Plan {
                 op: 0,
                 channels: 0,
             },
+            frequencies: None,
         };
         let [features, input, output] = l.network(size);
         let arena = memory::place(&mut l.buffers, &l.ops, &[features, input], output);
@@ -58,11 +59,11 @@ impl Plan {
             input,
             output,
             arena,
+            frequencies: l.frequencies,
         })
     }
 
-    /// What [`Plan::features`] holds at timestep `t`; `frequencies` is the tensor `time_proj.weight` of a network with
-    /// Fourier features.
+    /// What [`Plan::features`] holds at timestep `t`; `frequencies` is the tensor [`Plan::frequencies`], where there is one.
     pub fn time_features(&self, t: f32, frequencies: Option<&[f32]>) -> Vec<f32> {
         match (self.config.time_embedding, frequencies) {
             (
@@ -99,6 +100,8 @@ struct Lowering<'a> {
     buffers: Vec<Buffer>,
     ops: Vec<Op>,
     time: Time,
+    /// As [`Plan::frequencies`].
+    frequencies: Option<Param>,
 }
 
 /// The one operation that makes the time embeddings of all blocks; it grows with every block.
@@ -174,7 +177,7 @@ impl Lowering<'_> {
         let inputs = match config.time_embedding {
             TimeEmbedding::Positional { .. } => finest,
             TimeEmbedding::Fourier => {
-                self.param("time_proj.weight".into(), &[finest]);
+                self.frequencies = Some(self.param("time_proj.weight".into(), &[finest]));
                 2 * finest
             }
         };

@@ -67,6 +67,8 @@ pub struct Plan {
     pub buffers: Vec<Buffer>,
     /// The operations, in order.
     pub ops: Vec<Op>,
+    /// The frequencies of the timestep's features, of a network with Fourier features.
+    pub frequencies: Option<Param>,
     /// The features of the timestep go here before the first operation, see [`Plan::features`].
     pub features: View,
     /// x_t goes here before the first operation, in -1…1 where the network centres its input itself.

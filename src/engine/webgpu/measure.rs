@@ -308,5 +308,6 @@ fn convolution(choice: &Choice) -> Result<Plan, EngineError> {
         input,
         output,
         arena: 0,
+        frequencies: None,
     })
 }

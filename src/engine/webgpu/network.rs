@@ -13,7 +13,7 @@ use crate::engine::Storage;
 use crate::engine::WEIGHTS;
 use crate::engine::plan::{Param, Plan};
 use crate::engine::{EngineError, Progress};
-use crate::unet::config::{TimeEmbedding, UnetConfig};
+use crate::unet::config::UnetConfig;
 use crate::unet::weights_file::WeightsFile;
 
 /// What is gone when the device is.
@@ -22,7 +22,7 @@ pub struct Network {
     pub gpu: Gpu,
     /// The weights, in as few pieces as the device allows.
     pub weights: Vec<wgpu::Buffer>,
-    /// `time_proj.weight` of a network with Fourier features.
+    /// The tensor [`Plan::frequencies`], where there is one.
     pub frequencies: Option<Vec<f32>>,
     /// Number of trained numbers.
     pub parameters: usize,
@@ -64,14 +64,7 @@ impl Network {
             }
             Ok(all)
         };
-        let frequencies = match config.time_embedding {
-            TimeEmbedding::Fourier => {
-                let mut params = plan.params.iter();
-                let index = params.position(|param| param.name == "time_proj.weight");
-                index.map(|index| stacked(&[Param(index)])).transpose()?
-            }
-            TimeEmbedding::Positional { .. } => None,
-        };
+        let frequencies = plan.frequencies.map(|at| stacked(&[at])).transpose()?;
         let lanes = Lanes::new(&plan);
         let most = gpu.most() / storage.size() as u64;
         let most = usize::try_from(most).unwrap_or(usize::MAX);

@@ -182,7 +182,7 @@ macro_rules! kernels {
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512, x86::Avx512, "AVX-512", 8 x 2, gradients 8 x 2, tiles 8 x 2, "avx512f");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, x86::Avx2, "AVX2", 6 x 2, gradients 4 x 3, tiles 6 x 2, "avx2,fma");
+kernels!(avx2, x86::Avx2, "AVX2", 6 x 2, gradients 4 x 2, tiles 6 x 2, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
 kernels!(neon, arm::Neon, "NEON", 8 x 3, gradients 4 x 4, tiles 8 x 2);
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]

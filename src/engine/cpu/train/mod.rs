@@ -31,7 +31,7 @@ use crate::allocate::{self, OutOfMemory};
 use crate::engine::learner::{Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update};
 use crate::engine::plan::{Op, Plan, TrainingPlan};
 use crate::engine::{DeviceKind, EngineError, EngineInfo, EngineKind, STATE};
-use crate::unet::config::{TimeEmbedding, UnetConfig};
+use crate::unet::config::UnetConfig;
 use crate::unet::input;
 use crate::unet::weights::{TensorSpec, WeightsError};
 
@@ -190,16 +190,7 @@ impl CpuLearner {
             fresh,
             memory,
         } = current;
-        let frequencies = match self.config.time_embedding {
-            TimeEmbedding::Fourier => {
-                let at = self
-                    .params
-                    .iter()
-                    .position(|p| p.name == "time_proj.weight");
-                at.map(|at| tensors.get(crate::engine::plan::Param(at)))
-            }
-            TimeEmbedding::Positional { .. } => None,
-        };
+        let frequencies = list.plan.plan.frequencies.map(|at| tensors.get(at));
         let (kernels, gradients) = (self.kernels, &mut self.gradients);
         threads::inside(|| {
             if !*fresh {

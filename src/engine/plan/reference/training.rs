@@ -32,11 +32,12 @@ impl<'a> Reference<'a> {
         let network = &plan.plan;
         let mut reference = Self::new(network, tensors, batch.shape[0]);
         let count = batch.x0.len() / batch.shape[0];
-        let frequencies = network
-            .params
-            .iter()
-            .position(|param| param.name == "time_proj.weight")
-            .map(|at| tensors[at].iter().map(|v| *v as f32).collect::<Vec<f32>>());
+        let frequencies = network.frequencies.map(|at| {
+            tensors[at.0]
+                .iter()
+                .map(|v| *v as f32)
+                .collect::<Vec<f32>>()
+        });
         for (image, level) in batch.levels.iter().enumerate() {
             let t = batch.timesteps[image];
             let own = image * count..(image + 1) * count;

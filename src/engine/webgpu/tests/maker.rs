@@ -89,6 +89,7 @@ impl Maker {
                 input: nowhere,
                 output: nowhere,
                 arena: 0,
+                frequencies: None,
             },
             tensors: HashMap::new(),
             dice: Dice(seed),

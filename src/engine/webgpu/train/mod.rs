@@ -23,12 +23,12 @@ use super::readback::Readback;
 use super::storage::bytes;
 use crate::allocate;
 use crate::engine::STATE;
-use crate::engine::plan::{Plan, TrainingPlan};
+use crate::engine::plan::{Param, Plan, TrainingPlan};
 use crate::engine::{
     DeviceKind, EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, StepNumbers,
     TrainBatch, Update,
 };
-use crate::unet::config::{TimeEmbedding, UnetConfig};
+use crate::unet::config::UnetConfig;
 use crate::unet::weights::{TensorSpec, WeightsError};
 use layout::Layout;
 use masters::Masters;
@@ -43,6 +43,8 @@ pub struct GpuLearner {
     params: Vec<TensorSpec>,
     /// Tensors that are not trained.
     fixed: Vec<Option<Vec<f32>>>,
+    /// One of them, as [`Plan::frequencies`].
+    frequencies: Option<Param>,
     masters: Masters,
     trained: Trained,
     making: Making,
@@ -104,6 +106,7 @@ impl GpuLearner {
             info,
             params,
             fixed,
+            frequencies: plan.frequencies,
             masters,
             trained,
             making: Making {
@@ -215,13 +218,7 @@ impl GpuLearner {
     }
 
     fn frequencies(&self) -> Option<&[f32]> {
-        let at = self
-            .params
-            .iter()
-            .position(|param| param.name == "time_proj.weight")?;
-        self.fixed[at]
-            .as_deref()
-            .filter(|_| self.config.time_embedding == TimeEmbedding::Fourier)
+        self.fixed[self.frequencies?.0].as_deref()
     }
 
     /// Everything of `buffers`, after all that was submitted so far.
