@@ -11,9 +11,11 @@ The pictures are real ones, side by side in tests/fixtures/model/<folder name>.p
 
     venv/bin/python tools/make_model_fixture.py www/models/NAME --pictures A.png B.png
 
+Image i of the two is of class i where the model is conditional, and the pictures should be too.
 Small ones are put on black, others are scaled to the model's size. Those that are there: fashion-mnist.png is the
 first two of its test set (MIT licence); avatars.png is numbers 50000 and 50001 of tools/make_avatars.mjs, drawn in the
-style "Dylan! The Avatar Generator" by Natalia Spivak (CC BY 4.0).
+style "Dylan! The Avatar Generator" by Natalia Spivak (CC BY 4.0); faces.png is number 50000 of the first two styles of
+tools/make_faces.mjs, "Face Generator" by The Visual Team and the same "Dylan!" (both CC BY 4.0).
 """
 import argparse
 import json
@@ -95,7 +97,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, metavar="MODEL_DIR")
     parser.add_argument("--pictures", type=Path, nargs="+", metavar="FILE", help="real pictures, kept beside the fixture")
     args = parser.parse_args()
-    peers = Peers(args.model)
+    peers = Peers(args.model, in_turn=True)
     if not all(peers.follows_its_list(steps) for steps in STEPS):
         raise SystemExit(f"{args.model}: diffusers does not follow its own timesteps with this timestep_spacing")
 

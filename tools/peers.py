@@ -27,17 +27,21 @@ def place(folder: Path, part: str) -> Path:
 
 
 class Peers:
-    """The peers on the weights and the schedule of one model folder."""
+    """The peers on the weights and the schedule of one model folder. A conditional network is told that image i of a batch
+    is of class i where `in_turn` says so, and refused otherwise: the pipelines cannot tell it."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, in_turn=False):
         missing = [name for part, names in FILES.items() for name in names if not (place(folder, part) / name).is_file()]
         if missing:
             raise SystemExit(f"{folder}: expected {', '.join(missing)}")
         self.unet = UNet2DModel.from_pretrained(place(folder, "unet")).float().eval()
         self.scheduler = DDIMScheduler.from_pretrained(place(folder, "scheduler"))
         config = self.unet.config
-        if config.sample_size is None or config.num_class_embeds is not None:
+        if config.sample_size is None or (config.num_class_embeds is not None and not in_turn):
             raise SystemExit(f"{folder}: expected an unconditional model with a sample_size: the pipelines know no other")
+        if config.num_class_embeds is not None:
+            forward = self.unet.forward
+            self.unet.forward = lambda x, t, **options: forward(x, t, torch.arange(len(x)), **options)
         side = config.sample_size
         self.shape = (config.in_channels, *((side, side) if isinstance(side, int) else side))
 

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { after } from 'node:test';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import puppeteer from 'puppeteer-core';
@@ -80,9 +80,12 @@ async function webKit() {
     goto: (url) => driver.get(url),
     evaluate: (body, ...args) => driver.executeScript(`return (${body})(...arguments)`, ...args),
     close: async () => {
-      await driver.quit();
-      await service.kill();
-      xvfb.kill();
+      try {
+        await driver.quit();
+      } finally {
+        await service.kill();
+        xvfb.kill();
+      }
     },
   };
 }
@@ -117,6 +120,42 @@ export function tabOf(name) {
   return tab;
 }
 
+/** Whether the browser still answers. @param {Name} name */
+async function lives(name) {
+  try {
+    const tab = await tabs.get(name);
+    return (await tab?.evaluate(() => 1)) === 1;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends the browser, or what is left of it; the next call of `tabOf` starts a new one. @param {Name} name */
+async function end(name) {
+  const tab = tabs.get(name);
+  tabs.delete(name);
+  // Nobody is there to close where the browser ended by itself.
+  await Promise.resolve(tab).then((tab) => tab?.close()).catch(() => undefined);
+}
+
+/**
+ * A test in one browser. A browser may end by itself, which is no fault of the page (WebKitGTK once
+ * did so in these tests): then the test says so and is made once more, in a new one.
+ * @param {Name} name @param {string} title @param {string|false} skip @param {() => Promise<void>} body
+ */
+export function testIn(name, title, skip, body) {
+  test(title, { skip }, async (context) => {
+    try {
+      await body();
+    } catch (error) {
+      if (await lives(name)) throw error;
+      context.diagnostic(`${name} ended by itself (${error}); once more in a new one`);
+      await end(name);
+      await body();
+    }
+  });
+}
+
 /** @type {ReturnType<typeof serve>|undefined} */
 let server;
 
@@ -127,6 +166,6 @@ export async function address() {
 }
 
 after(async () => {
-  for (const tab of tabs.values()) await (await tab).close();
+  for (const name of tabs.keys()) await end(name);
   await (await server)?.close();
 });

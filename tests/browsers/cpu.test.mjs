@@ -1,9 +1,8 @@
 // The page in Firefox and in WebKitGTK where neither has WebGPU: all on the CPU, beside Chromium's pictures.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 
-import { absent } from './browsers.mjs';
+import { absent, testIn } from './browsers.mjs';
 import { SMALL, largestDifference } from './network.mjs';
 import { Page, worstDifference } from './page.mjs';
 
@@ -17,20 +16,20 @@ async function picturesOf(name, link) {
   return page.pixels();
 }
 
-/** @type {Map<string, Promise<number[][]>>} */
+/** @type {Map<string, number[][]>} */
 const drawn = new Map();
 
 /** The pictures of LINK, drawn at the first call. @param {import('./browsers.mjs').Name} name */
-function pictures(name) {
-  const promise = drawn.get(name) ?? picturesOf(name, LINK);
-  drawn.set(name, promise);
-  return promise;
+async function pictures(name) {
+  const levels = drawn.get(name) ?? (await picturesOf(name, LINK));
+  drawn.set(name, levels);
+  return levels;
 }
 
 for (const name of /** @type {const} */ (['Firefox without WebGPU', 'WebKitGTK'])) {
   const skip = absent(name);
 
-  test(`${name}: the page loads and draws on the CPU`, { skip }, async () => {
+  testIn(name, `${name}: the page loads and draws on the CPU`, skip, async () => {
     const page = await Page.open(name, LINK);
     const { status, adapter } = await page.generate();
     assert.match(status, /^Done: 2 pictures in 3 steps, /);
@@ -41,24 +40,24 @@ for (const name of /** @type {const} */ (['Firefox without WebGPU', 'WebKitGTK']
     assert.notDeepEqual(pictures[0], pictures[1]);
   });
 
-  test(`${name}: a link gives identical pixels, another seed gives others`, { skip }, async () => {
+  testIn(name, `${name}: a link gives identical pixels, another seed gives others`, skip, async () => {
     const first = await pictures(name);
     assert.deepEqual(await picturesOf(name, LINK), first);
     assert.notDeepEqual(await picturesOf(name, LINK.replace('seed=42', 'seed=43')), first);
   });
 
   // Chromium's multiplications and additions are rounded once (relaxed SIMD), WebKit's twice.
-  test(`${name}: a link gives Chromium's pixels to one level of 255`, { skip }, async () => {
+  testIn(name, `${name}: a link gives Chromium's pixels to one level of 255`, skip, async () => {
     const difference = worstDifference(await pictures(name), await pictures('Chromium'));
     assert.ok(difference <= 1, `${difference} levels`);
   });
 
-  test(`${name}: asked for WebGPU by name, the page says that there is none`, { skip }, async () => {
+  testIn(name, `${name}: asked for WebGPU by name, the page says that there is none`, skip, async () => {
     const { status } = await (await Page.open(name, LINK.replace('cpu', 'webgpu'))).until('error');
     assert.match(status, /This browser has no WebGPU .*Choose the device Automatic or CPU instead\./);
   });
 
-  test(`${name}: left to choose, the page takes the CPU and says why`, { skip }, async () => {
+  testIn(name, `${name}: left to choose, the page takes the CPU and says why`, skip, async () => {
     const page = await Page.open(name, LINK.replace('cpu', 'auto'));
     const { adapter, notices } = await page.generate();
     assert.match(adapter, /^CPU\b/);
@@ -66,7 +65,7 @@ for (const name of /** @type {const} */ (['Firefox without WebGPU', 'WebKitGTK']
     assert.deepEqual(await page.pixels(), await pictures(name));
   });
 
-  test(`${name}: Compare and Interpolate show Generate's picture among theirs, and every view opens`, { skip }, async () => {
+  testIn(name, `${name}: Compare and Interpolate show Generate's picture among theirs, and every view opens`, skip, async () => {
     const settings = 'model=fashion-mnist&device=cpu&steps=2&seed=3&batch=1&pace=fast';
     const page = await Page.open(name, settings);
     await page.watch();
@@ -94,7 +93,7 @@ for (const name of /** @type {const} */ (['Firefox without WebGPU', 'WebKitGTK']
   });
 
   for (const fixture of SMALL) {
-    test(`${name}: the network ${fixture} answers on the CPU as diffusers does`, { skip }, async () => {
+    testIn(name, `${name}: the network ${fixture} answers on the CPU as diffusers does`, skip, async () => {
       const difference = await largestDifference(name, fixture, 'cpu');
       assert.ok(difference <= 1e-4, `max abs error ${difference}`);
     });

@@ -1,13 +1,12 @@
 // Training in Firefox and in WebKitGTK: a few steps on the CPU, by two workers, beside the command line's losses.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 
 import { pictures, run } from '../e2e/training.mjs';
-import { absent, address, tabOf } from './browsers.mjs';
+import { absent, address, tabOf, testIn } from './browsers.mjs';
 
 for (const name of /** @type {const} */ (['Firefox without WebGPU', 'WebKitGTK'])) {
-  test(`${name}: two workers make steps with the losses of the command line`, { skip: absent(name) }, async () => {
+  testIn(name, `${name}: two workers make steps with the losses of the command line`, absent(name), async () => {
     const { options, losses } = await run();
     const tab = await tabOf(name);
     await tab.goto(new URL('tests/browsers/network.html', await address()).href);

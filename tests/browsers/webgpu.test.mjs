@@ -2,10 +2,9 @@
 // (Mesa's software driver, where there is no graphics card).
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 
 import { gradientsOnWebGpu } from '../e2e/training.mjs';
-import { absent, address, required, tabOf } from './browsers.mjs';
+import { absent, address, required, tabOf, testIn } from './browsers.mjs';
 import { SMALL, largestDifference } from './network.mjs';
 import { Page, worstDifference } from './page.mjs';
 
@@ -29,7 +28,7 @@ async function pictures(link) {
   return { ...(await page.generate()), pixels: await page.pixels() };
 }
 
-test('Firefox: the page draws on WebGPU, and a link gives identical pixels', { skip }, async () => {
+testIn(FIREFOX, 'Firefox: the page draws on WebGPU, and a link gives identical pixels', skip, async () => {
   const { status, adapter, pixels } = await pictures(LINK);
   assert.match(status, /^Done: 2 pictures in 2 steps, /);
   assert.match(adapter, /^WebGPU\b/);
@@ -38,14 +37,14 @@ test('Firefox: the page draws on WebGPU, and a link gives identical pixels', { s
   assert.deepEqual((await pictures(LINK)).pixels, pixels);
 });
 
-test('Firefox: WebGPU draws what the CPU draws, to one level of 255', { skip }, async () => {
+testIn(FIREFOX, 'Firefox: WebGPU draws what the CPU draws, to one level of 255', skip, async () => {
   const onCpu = await pictures(LINK.replace('webgpu', 'cpu'));
   assert.match(onCpu.adapter, /^CPU\b/);
   const difference = worstDifference((await pictures(LINK)).pixels, onCpu.pixels);
   assert.ok(difference <= 1, `${difference} levels`);
 });
 
-test('Firefox: numbers of 16 bits give nearly the same picture, or a notice that the card lacks them', { skip }, async () => {
+testIn(FIREFOX, 'Firefox: numbers of 16 bits give nearly the same picture, or a notice that the card lacks them', skip, async () => {
   const link = LINK.replace('steps=2', 'steps=5');
   const half = await pictures(`${link}&storage=f16`);
   const difference = worstDifference(half.pixels, (await pictures(link)).pixels);
@@ -53,7 +52,7 @@ test('Firefox: numbers of 16 bits give nearly the same picture, or a notice that
   else assert.ok(difference > 0 && difference <= 25, `${difference} levels`);
 });
 
-test('Firefox: burn draws what the CPU draws, to one level of 255', { skip }, async () => {
+testIn(FIREFOX, 'Firefox: burn draws what the CPU draws, to one level of 255', skip, async () => {
   const link = 'model=fashion-mnist&device=webgpu&steps=1&seed=42&batch=1';
   const { adapter, notices, pixels } = await pictures(`${link}&engine=burn`);
   assert.match(adapter, /^WebGPU\b/);
@@ -62,7 +61,7 @@ test('Firefox: burn draws what the CPU draws, to one level of 255', { skip }, as
   assert.ok(difference <= 1, `${difference} levels`);
 });
 
-test('Firefox: left to choose, the page takes a graphics card, but not a software driver', { skip }, async () => {
+testIn(FIREFOX, 'Firefox: left to choose, the page takes a graphics card, but not a software driver', skip, async () => {
   const { tab } = await Page.open(FIREFOX, LINK);
   const software = await tab.evaluate(async () => {
     const adapter = await /** @type {any} */ (navigator).gpu.requestAdapter();
@@ -74,13 +73,13 @@ test('Firefox: left to choose, the page takes a graphics card, but not a softwar
 });
 
 for (const fixture of SMALL) {
-  test(`Firefox: the network ${fixture} answers on WebGPU as diffusers does`, { skip }, async () => {
+  testIn(FIREFOX, `Firefox: the network ${fixture} answers on WebGPU as diffusers does`, skip, async () => {
     const difference = await largestDifference(FIREFOX, fixture, 'webgpu');
     assert.ok(difference <= 1e-4, `max abs error ${difference}`);
   });
 }
 
-test('Firefox: training on WebGPU has the gradients of PyTorch', { skip }, async () => {
+testIn(FIREFOX, 'Firefox: training on WebGPU has the gradients of PyTorch', skip, async () => {
   const tab = await tabOf(FIREFOX);
   await tab.goto(new URL('tests/browsers/network.html', await address()).href);
   await gradientsOnWebGpu((code, given) => tab.evaluate(code, given));

@@ -77,6 +77,12 @@ impl Model {
         }
     }
 
+    /// Image i is of class i, where the model is conditional.
+    fn labels(&self, images: usize) -> Option<Vec<usize>> {
+        let conditional = self.engine.info().classes.is_some();
+        conditional.then(|| (0..images).collect())
+    }
+
     /// The same model with another schedule.
     pub fn with_scheduler(&self, change: impl FnOnce(&mut SchedulerConfig)) -> SchedulerConfig {
         let mut scheduler = self.scheduler.clone();
@@ -106,6 +112,7 @@ impl Model {
         if trajectory.steps > NOISY_STEPS {
             shape[0] = 1;
         }
+        let labels = self.labels(shape[0]);
         let values = shape.iter().product::<usize>();
         latents.truncate(values);
         let options = SampleOptions {
@@ -115,7 +122,7 @@ impl Model {
             same_noise: false,
             batch: shape[0],
             size: Some([shape[2], shape[3]]),
-            labels: None,
+            labels,
             latents: Some(latents),
             known: None,
             guidance: None,
@@ -144,7 +151,7 @@ impl Model {
         x.truncate(shape.iter().product());
         let spec = BatchSpec {
             shape: shape.clone().try_into().unwrap(),
-            labels: None,
+            labels: self.labels(shape[0]),
         };
         let method = trajectory.method;
         let mut alpha_bar = if self.scheduler.set_alpha_to_one {
