@@ -29,15 +29,20 @@ export const BROUGHT = 'own';
 /** Addresses of previews, by the model's id. @type {Map<string, string>} */
 const previews = new Map();
 
-/** @param {Record} record @returns {import('./models.js').Model} */
-export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels, origin, needs }) {
+/** In place of the one that the model had. @param {string} id @param {Blob|null|undefined} preview @returns {string} empty where there is none */
+export function previewAddress(id, preview) {
   const before = previews.get(id);
   if (before) URL.revokeObjectURL(before);
   const address = preview ? URL.createObjectURL(preview) : '';
   previews.set(id, address);
+  return address;
+}
+
+/** @param {Record} record @returns {import('./models.js').Model} */
+export function modelOf({ id, name, note, config, scheduler, weights, preview, labels, nullLabel, classLabels, origin, needs }) {
   /** @type {import('./models.js').Own} */
   const own = {
-    files: { config, scheduler, weights }, preview: address, picture: preview, bytes: weights.size, ...(classLabels && { classLabels }), ...(origin && { origin }),
+    files: { config, scheduler, weights }, preview: previewAddress(id, preview), picture: preview, bytes: weights.size, ...(classLabels && { classLabels }), ...(origin && { origin }),
     warn(session) {
       const text = needs && shortage(name, needs, session.settings.all());
       if (text) session.tell('memory', text);

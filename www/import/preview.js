@@ -1,6 +1,7 @@
 // The picture that stands for one of the visitor's own models in the list of models: what it made when it was first asked.
 
 import { read, write } from '../database.js';
+import { previewAddress } from '../own.js';
 import { element } from '../ui/dom.js';
 import { gridAsPng, paint } from '../ui/pixels.js';
 
@@ -28,7 +29,7 @@ export async function keepPreview({ id, own }, session, film) {
   const picture = await pictureOf(film);
   // It may have been deleted meanwhile.
   if (!own || !session.models.some((model) => model.own === own)) return;
-  Object.assign(own, { picture, preview: URL.createObjectURL(picture) });
+  Object.assign(own, { picture, preview: previewAddress(id, picture) });
   session.list(session.models);
   const record = await read('models', id);
   if (record) await write([{ store: 'models', key: id, value: { ...record, preview: picture } }]);
