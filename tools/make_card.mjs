@@ -24,8 +24,8 @@ const PITCH = 66;
 /** Model, row and column in its preview: one row of the card each. @type {[string, number, number][]} */
 const PICTURES = [
   ['avatars', 1, 3],
-  ['avatars', 2, 1],
-  ['fashion-mnist', 1, 0],
+  ['avatars', 3, 0],
+  ['fashion-mnist', 0, 3],
 ];
 
 /** How much of each column is the picture: the square root of alpha-bar. */

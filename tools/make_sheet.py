@@ -94,9 +94,9 @@ def main():
     parser.add_argument("--binary", type=Path, default=Path("target/release/ddim-web"))
     args = parser.parse_args()
 
-    made = grid(samples(args.binary.resolve(), args.model, args.guidance))
-    side = json.loads((args.model / "config.json").read_text())["sample_size"]
-    real = grid(of_idx(args.idx, side) if args.idx else of_folder(args.folder))
+    pictures = samples(args.binary.resolve(), args.model, args.guidance)
+    made = grid(pictures)
+    real = grid(of_idx(args.idx, pictures[0].shape[0]) if args.idx else of_folder(args.folder))
     save(made, args.model / "preview.png")
     between = np.full((made.shape[0], BETWEEN, made.shape[2]), 255, np.uint8)
     save(np.concatenate([made, between, real], 1), args.model / "sheet.png")

