@@ -20,30 +20,24 @@ case $name in
 esac
 out=runs/$name
 
-# train OPTION...: begins the run, or goes on with the one that is there.
-train() {
-    if [ -f "$out/checkpoint.safetensors" ]; then
-        target/release/ddim-web train --data "$data" --out "$out" --resume "$@"
-    else
-        target/release/ddim-web train --data "$data" --out "$out" $new "$@"
-    fi
-}
-
 alone="--config www/models/$name/config.json --prediction v_prediction --batch 128 --lr 1e-3 --warmup 500 --ema 0.999"
 case $name in
     fashion-mnist)
-        data=/usr/share/datasets/fashion-mnist
+        images="--data /usr/share/datasets/fashion-mnist"
         new="$alone --steps 10678 --decay-steps 7678"
         ;;
     avatars)
-        data=data/avatars
-        node tools/make_avatars.mjs --out "$data"
+        node tools/make_avatars.mjs --out data/avatars
+        images="--data data/avatars"
         new="$alone --steps 12933 --decay-steps 9933"
         ;;
     faces)
-        data=data/faces
-        node tools/make_faces.mjs --out "$data"
-        new="--labels folders --init www/models/avatars --batch 32 --lr 6e-4 --ema 0.999 --steps @N@ --decay-steps @D@"
+        node tools/make_faces.mjs --out data/faces
+        images="--data data/faces --labels folders"
+        new="--init www/models/avatars --batch 32 --lr 6e-4 --ema 0.999 --steps 9000 --decay-steps 5000"
         ;;
 esac
-train "$@"
+if [ -f "$out/checkpoint.safetensors" ]; then new=--resume; fi
+# Both are lists of options.
+# shellcheck disable=SC2086
+exec target/release/ddim-web train --out "$out" $images $new "$@"
