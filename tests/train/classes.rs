@@ -61,8 +61,8 @@ fn folders_are_classes_that_a_model_is_asked_for_by_name() {
     succeeds(&folder.train(&format!("{begin} --steps 2")));
     fails(
         &folder.train("--resume --steps 4"),
-        1,
-        &["no PNG, JPEG, WebP or GIF"],
+        2,
+        &["labels: the network in run/checkpoint.safetensors has classes: give --labels again"],
     );
     succeeds(&folder.train("--resume --labels folders --steps 4 --sample-every 0"));
     let resumed = fs::read(folder.path("run/checkpoint.safetensors")).unwrap();

@@ -344,6 +344,12 @@ fn resume(args: &Args, machine: LoadOptions) -> Result<Trainer<AnyLearner>, CliE
         )));
     }
     let classes = checkpoint.config.num_class_embeds;
+    if classes.is_some() && args.labels.is_none() {
+        return Err(CliError::Usage(format!(
+            "labels: the network in {} has classes: give --labels again, as the run began with it",
+            path.display()
+        )));
+    }
     let images = Images::read(args, checkpoint.classes.as_ref().zip(classes))?;
     let set = images.set(checkpoint.classes.clone(), classes)?;
     let make = async |setup| learner(machine, setup).await;
