@@ -34,7 +34,7 @@ case $name in
     faces)
         node tools/make_faces.mjs --out data/faces
         images="--data data/faces --labels folders"
-        new="--init www/models/avatars --batch 32 --lr 6e-4 --ema 0.999 --steps 9000 --decay-steps 5000"
+        new="--init www/models/avatars --scheduler www/models/faces/scheduler_config.json --batch 32 --lr 6e-4 --ema 0.999 --steps 9000 --decay-steps 5000"
         ;;
 esac
 if [ -f "$out/checkpoint.safetensors" ]; then new=--resume; fi
