@@ -90,7 +90,7 @@ async function filesOf({ path, own, samples, sha256 }, listed, signal) {
     ];
     return new Map(files.flatMap(([name, file]) => (file ? [[name, file]] : [])));
   }
-  const optional = ['class_labels.json', 'preview.png', 'README.md', ...(samples ? [samples.path.slice(path.length)] : [])];
+  const optional = ['class_labels.json', 'preview.png', 'sheet.png', 'README.md', ...(samples ? [samples.path.slice(path.length)] : [])];
   const names = ['config.json', 'scheduler_config.json', ...optional.filter((name) => listed.includes(MODELS + path + name))];
   const [weights, ...files] = await Promise.all([
     fetchWeights(new URL(path + WEIGHTS_FILE, FOLDER), () => {}, signal, sha256?.[WEIGHTS_FILE]).then(({ blob }) => blob),

@@ -27,6 +27,8 @@ use crate::terminal::remark;
 const CARD: &str = "README.md";
 const LABELS: &str = "class_labels.json";
 const PREVIEW: &str = "preview.png";
+/// Samples beside real pictures, which cards show.
+const SHEET: &str = "sheet.png";
 const LIST: &str = "index.json";
 
 /// What is to become of a model.
@@ -131,7 +133,7 @@ impl Shelf {
         }
         // What the page reads beside the three files.
         let samples = entry.samples.as_ref().map(|samples| samples.file.as_str());
-        for name in samples.into_iter().chain([LABELS]) {
+        for name in samples.into_iter().chain([LABELS, SHEET]) {
             if let Some(bytes) = source.beside(name)? {
                 write_atomically(&place.join(name), &bytes)?;
             }
