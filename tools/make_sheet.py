@@ -11,62 +11,30 @@ folder. The samples are those of `ddim-web sample`: 50 steps, eta 0, seed 0; of 
 first picture with the class's number as the seed. They are the first that come; so are the pictures. In a folder of
 folders each folder is a class.
 """
-import argparse
-import gzip
 import json
-import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from safetensors.numpy import load_file
+
+from pictures import BINARY, fitted, parser_for, real, sampled
 
 SIDE = 4
 COUNT = SIDE * SIDE
 SCALE = 2
 GAP = 2
 BETWEEN = 24
-HEADER = 16
-
-
-def sample(binary, model, count, seed, options):
-    """`[count, height, width, channels]` from 0 to 255."""
-    with tempfile.TemporaryDirectory() as folder:
-        numbers = Path(folder) / "samples.safetensors"
-        command = [binary, "sample", "--quiet", "--model", model, "--steps", "50", "--seed", seed, "--count", count]
-        command += ["--out", Path(folder) / "samples.png", "--save", numbers, *options]
-        subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
-        found = load_file(numbers)["sample"]
-    return np.rint((np.clip(found, -1, 1) + 1) * 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
 def samples(binary, model, guidance):
     labels = model / "class_labels.json"
     if not labels.is_file():
-        return sample(binary, model, COUNT, 0, [])
+        return sampled(binary, model, COUNT)
     classes = sorted(json.loads(labels.read_text())["label2id"].items(), key=lambda item: item[1])
-    of_class = []
-    for name, number in classes:
-        options = ["--class", name] + ([] if guidance is None else ["--guidance", guidance])
-        of_class.append(sample(binary, model, -(-COUNT // len(classes)), number, options))
+    guided = [] if guidance is None else ["--guidance", guidance]
+    each = -(-COUNT // len(classes))
+    of_class = [sampled(binary, model, each, number, ["--class", name, *guided]) for name, number in classes]
     return [of_class[i % len(classes)][i // len(classes)] for i in range(COUNT)]
-
-
-def of_idx(path, side):
-    """The first pictures of a file as MNIST has them, put on black as in training."""
-    data = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
-    height, width = (int.from_bytes(data[at : at + 4], "big") for at in (8, 12))
-    pictures = np.frombuffer(data, np.uint8, COUNT * height * width, HEADER).reshape(COUNT, height, width, 1)
-    above, before = (side - height) // 2, (side - width) // 2
-    return np.pad(pictures, ((0, 0), (above, side - height - above), (before, side - width - before), (0, 0)))
-
-
-def of_folder(path):
-    """The first pictures by name, of each class in turn where there are classes."""
-    classes = sorted(folder for folder in path.iterdir() if folder.is_dir()) or [path]
-    files = [sorted(folder.glob("*.png")) for folder in classes]
-    return [np.array(Image.open(files[i % len(files)][i // len(files)]).convert("RGB")) for i in range(COUNT)]
 
 
 def grid(pictures):
@@ -85,21 +53,19 @@ def save(sheet, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="folder of the model")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--idx", type=Path, help="t10k-images-idx3-ubyte[.gz]")
-    source.add_argument("--folder", type=Path, help="folder of PNG pictures of the model's size, or of such folders")
+    parser = parser_for(__doc__)
     parser.add_argument("--guidance", type=float, help="of a conditional model")
-    parser.add_argument("--binary", type=Path, default=Path("target/release/ddim-web"))
+    parser.add_argument("--binary", type=Path, default=BINARY)
     args = parser.parse_args()
 
-    pictures = samples(args.binary.resolve(), args.model, args.guidance)
+    pictures = samples(args.binary, args.model, args.guidance)
+    side, _, channels = pictures[0].shape
+    mode = "RGB" if channels == 3 else "L"
     made = grid(pictures)
-    real = grid(of_idx(args.idx, pictures[0].shape[0]) if args.idx else of_folder(args.folder))
+    beside = grid([np.array(fitted(picture, mode, side)).reshape(side, side, channels) for picture in real(args, COUNT)])
     save(made, args.model / "preview.png")
-    between = np.full((made.shape[0], BETWEEN, made.shape[2]), 255, np.uint8)
-    save(np.concatenate([made, between, real], 1), args.model / "sheet.png")
+    between = np.full((made.shape[0], BETWEEN, channels), 255, np.uint8)
+    save(np.concatenate([made, between, beside], 1), args.model / "sheet.png")
 
 
 if __name__ == "__main__":

@@ -9,26 +9,15 @@ levels of 0 to 255 about their mean, the worst of the three colours. Prints medi
 of 500 samples (`ddim-web sample`: 50 steps, eta 0, seed 0) and of as many real pictures.
 """
 import argparse
-import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from safetensors.numpy import load_file
+
+from pictures import BINARY, sampled
 
 COUNT = 500
 CORNER = 4
-
-
-def samples(binary, model):
-    with tempfile.TemporaryDirectory() as folder:
-        numbers = Path(folder) / "samples.safetensors"
-        command = [binary, "sample", "--quiet", "--model", model, "--steps", "50", "--seed", "0", "--count", COUNT]
-        command += ["--out", Path(folder) / "samples.png", "--save", numbers]
-        subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
-        found = load_file(numbers)["sample"]
-    return np.rint((np.clip(found, -1, 1) + 1) * 127.5).transpose(0, 2, 3, 1)
 
 
 def spreads(pictures):
@@ -40,11 +29,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="folder of the model")
     parser.add_argument("data", type=Path, help="folder of PNG pictures")
-    parser.add_argument("--binary", type=Path, default=Path("target/release/ddim-web"))
+    parser.add_argument("--binary", type=Path, default=BINARY)
     args = parser.parse_args()
     files = sorted(args.data.glob("*.png"))[:COUNT]
     real = np.array([np.array(Image.open(file).convert("RGB")) for file in files], float)
-    for name, pictures in {"samples": samples(args.binary.resolve(), args.model), "data": real}.items():
+    for name, pictures in {"samples": sampled(args.binary, args.model, COUNT).astype(float), "data": real}.items():
         found = spreads(pictures)
         print(f"{name}: median {np.median(found):.2f}, mean {found.mean():.2f}, 95 % {np.quantile(found, 0.95):.2f}")
 
