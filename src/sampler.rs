@@ -82,7 +82,7 @@ impl<D: Denoiser> Sampler<D> {
     pub fn new(
         engine: &D,
         scheduler: &SchedulerConfig,
-        options: SampleOptions,
+        mut options: SampleOptions,
     ) -> Result<Self, SamplerError> {
         let info = engine.info();
         if !(1..=MAX_BATCH).contains(&options.batch) {
@@ -110,6 +110,9 @@ impl<D: Denoiser> Sampler<D> {
             .map(|guidance| Guided::new(engine, &spec, guidance))
             .transpose()?;
         engine.check(&spec)?;
+        if guided.as_ref().is_some_and(Guided::leaves) {
+            options.trajectory.use_clipped_model_output = true;
+        }
         let trajectory = scheduler.trajectory(&options.trajectory)?;
         if options.latents.is_none() {
             if options.trajectory.method.is_inversion() {

@@ -6,6 +6,10 @@ use crate::engine::{BatchSpec, Denoiser, EngineError, Results};
 use crate::scheduler::TrajectoryStep;
 
 /// How the network is asked with the labels and without them.
+///
+/// Guidance takes x0_hat beyond the range of pictures. Where it is clipped to that, eps is derived from what is left of it
+/// ([`use_clipped_model_output`](crate::step::Step::use_clipped_model_output)): eps of the x0_hat that was not clipped
+/// would take away from bright areas, step by step, what clipping did not let them have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Guidance {
     /// w: 0 leaves the network's answer with the labels as it is, more goes away from the one without.
@@ -57,6 +61,11 @@ impl Guided {
             weight: weight as f32,
             both,
         })
+    }
+
+    /// Whether the run leaves the network's answer with the labels.
+    pub fn leaves(&self) -> bool {
+        self.weight != 0.0
     }
 
     /// One step from `x_t`: both answers in one batch, `(1 + w) with - w without` in place of the network's output

@@ -390,7 +390,7 @@ impl UnetConfig {
         };
         let file = ConfigFile {
             class_name: "UNet2DModel",
-            sample_size: self.sample_size,
+            sample_size: self.sample_size.map(Size::of),
             in_channels: self.in_channels,
             out_channels: self.out_channels,
             center_input_sample: self.center_input_sample,
@@ -445,7 +445,7 @@ impl UnetConfig {
 struct ConfigFile<'a> {
     #[serde(rename = "_class_name")]
     class_name: &'static str,
-    sample_size: Option<[usize; 2]>,
+    sample_size: Option<Size>,
     in_channels: usize,
     out_channels: usize,
     center_input_sample: bool,
@@ -473,13 +473,25 @@ struct ConfigFile<'a> {
     num_class_embeds: Option<usize>,
 }
 
-fn sample_size(f: &mut Fields) -> Result<Option<[usize; 2]>, FieldError> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Size {
-        Square(u64),
-        Rectangle([u64; 2]),
+/// As diffusers has it: one number where height and width are the same.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Size {
+    Square(u64),
+    Rectangle([u64; 2]),
+}
+
+impl Size {
+    fn of([height, width]: [usize; 2]) -> Self {
+        if height == width {
+            Self::Square(height as u64)
+        } else {
+            Self::Rectangle([height as u64, width as u64])
+        }
     }
+}
+
+fn sample_size(f: &mut Fields) -> Result<Option<[usize; 2]>, FieldError> {
     let Some(value) = f.value("sample_size").filter(|v| !v.is_null()) else {
         return Ok(None);
     };

@@ -118,6 +118,17 @@ export class Demo {
     );
   }
 
+  /** Opens a view by its tab, and waits until it is on show. @param {string} name */
+  async visit(name) {
+    await this.get(`tab-${name}`).click();
+    await this.shows(name);
+  }
+
+  /** Waits until a view is on show. @param {string} name */
+  async shows(name) {
+    await this.page.waitForFunction((view) => document.body.dataset.view === view, name, POLLING);
+  }
+
   status() {
     return this.get('status').innerText();
   }

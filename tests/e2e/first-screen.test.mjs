@@ -24,7 +24,7 @@ test('a phone held upright shows the picture, the button and the tab of every vi
   await demo.until('ready');
   for (const [view, selector] of Object.entries(PICTURES)) {
     await demo.page.evaluate((name) => (location.hash = `view=${name}&device=cpu`), view);
-    await demo.page.waitForFunction((name) => document.body.dataset.view === name, view);
+    await demo.shows(view);
     await demo.get(view === 'generate' ? 'generate' : `${view}-run`).waitFor();
     const { screen, width, tab, picture, top } = await demo.page.evaluate(
       ([name, pictures]) => {

@@ -163,7 +163,7 @@ test('what the browser keeps has its size and can be deleted, and a model in use
   assert.equal(copies, 0);
 
   // A second worker is made for two pictures, and reads the weights only now.
-  await demo.get('tab-generate').click();
+  await demo.visit('generate');
   await demo.generate();
   assert.match(await demo.get('adapter').innerText(), /2 cores/);
 });

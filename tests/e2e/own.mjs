@@ -102,7 +102,7 @@ test('five models in five layouts, brought in five ways, make what diffusers mak
   for (const [name, come] of Object.entries(ways)) {
     await come();
     await use(demo);
-    await demo.get('tab-generate').click();
+    await demo.visit('generate');
     await demo.generate();
     const saved = { x_T: await demo.save('save', /First noise/), x_0: await demo.save('save', /Result/) };
     for (const [what, { bytes }] of Object.entries(saved)) {
@@ -114,7 +114,7 @@ test('five models in five layouts, brought in five ways, make what diffusers mak
       t.diagnostic(`${name}: ${what} differs by ${apart.toExponential(1)}`);
       assert.ok(apart <= most, `${name}: ${what} differs by ${apart}`);
     }
-    await demo.get('tab-model').click();
+    await demo.visit('model');
   }
   // The files of a folder are named after it.
   await demo.get('model-kept').getByText('fp16, from').waitFor();
@@ -165,7 +165,7 @@ test('a link to a model asks first: nothing is requested from elsewhere until so
   await demo.until('ready');
   await demo.generate();
   assert.deepEqual(elsewhere.asked, []);
-  await demo.get('tab-model').click();
+  await demo.visit('model');
   await demo.get('model-kept').getByText('subfolders, from').waitFor();
   assert.match(await demo.get('model-kept').innerText(), /subfolders, from 127\.0\.0\.1:\d+\/subfolders\s+0\.1 MB/);
   await demo.page.getByRole('button', { name: 'Delete subfolders' }).click();
@@ -190,7 +190,7 @@ test('a link that plays begins when its model is there, which keeps the first pi
 
   /** Width and height of the picture in the list. */
   const pictured = async () => {
-    await demo.get('tab-model').click();
+    await demo.visit('model');
     const picture = demo.page.getByAltText('Pictures that subfolders made');
     await picture.waitFor();
     return picture.evaluate(async (/** @type {HTMLImageElement} */ image) => (await image.decode(), [image.naturalWidth, image.naturalHeight]));
@@ -317,7 +317,7 @@ test('what cannot be used is refused in one sentence, and the model that is load
   // What it took to read all that is given back.
   const readers = () => demo.page.workers().filter((worker) => worker.url().includes('/import/'));
   for (const reader of readers()) await new Promise((ended) => (reader.once('close', ended), readers().includes(reader) || ended(null)));
-  await demo.get('tab-generate').click();
+  await demo.visit('generate');
   await demo.generate();
 });
 
@@ -337,7 +337,7 @@ test('a model without a schedule asks for it, and one with classes has their nam
   await demo.get('own-timesteps').fill('500');
   await use(demo);
   assert.match(await demo.get('model-facts').innerText(), /500[^]*0\.0001 to 0\.03/);
-  await demo.get('tab-generate').click();
+  await demo.visit('generate');
   assert.deepEqual((await demo.get('label').locator('option').allInnerTexts()).slice(0, 3), ['ankle boot', 'bag', 'coat']);
   assert.ok(await demo.get('guidance').isVisible());
   await demo.generate();
@@ -357,6 +357,6 @@ test('a model that the browser has no room for is used all the same, and that is
   await demo.get('own-folder').setInputFiles(join(OWN, 'flat'));
   await use(demo);
   assert.match((await demo.notices()).join(' '), /flat is in use, but will be gone when this page is closed: the storage of this browser is full\./);
-  await demo.get('tab-generate').click();
+  await demo.visit('generate');
   await demo.generate();
 });

@@ -98,7 +98,7 @@ test('a run that waits can be stopped, and does not outlive its view', async (t)
   assert.match(await demo.status(), /^Stopped after step 1 of 9/);
   await demo.get('step').click();
   await demo.untilStep(1);
-  await demo.get('tab-model').click();
+  await demo.visit('model');
   await demo.until('stopped');
 });
 

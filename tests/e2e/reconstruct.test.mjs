@@ -332,8 +332,7 @@ test('dropped: the first of many, no folder; pasted: a picture, no text; in othe
   assert.match(await untilNotice(demo), /A folder was dropped/);
   assert.deepEqual(new Set((await cell(demo, 'picture'))[0]), new Set([99]));
   // Where it is no use it is not taken for a model that lacks its files.
-  await demo.get('tab-compare').click();
-  await demo.page.waitForFunction(() => document.body.dataset.view === 'compare');
+  await demo.visit('compare');
   await bring('drop', 1);
   await demo.page.locator('[data-testid="notice"]', { hasText: 'This view has no use for a picture; drop it in Reconstruct or Interpolate or Train.' }).waitFor();
   assert.equal(await demo.page.locator('dialog[open]').count(), 0);

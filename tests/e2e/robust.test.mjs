@@ -35,7 +35,7 @@ async function go(demo, view, settings) {
       }).then(() => {}),
     `view=${view}&pace=fast&${settings}`,
   );
-  await demo.page.waitForFunction((name) => document.body.dataset.view === name, view, { polling: 20 });
+  await demo.shows(view);
 }
 
 /** Waits until the button can be pressed. @param {Demo} demo @param {string} testId */
@@ -109,7 +109,7 @@ test('a link of nonsense to any view: one notice, the view works, and no other m
     await t.test(view, async () => {
       await demo.page.goto('about:blank');
       await demo.page.goto(`${await address()}#view=${view}&${nonsense.join('&')}&%E0&=;&&steps`);
-      await demo.page.waitForFunction((name) => document.body.dataset.view === name, view, { polling: 20 });
+      await demo.shows(view);
       await demo.until('ready');
       const notices = await demo.page.locator('[data-testid="notice"]:not([data-topic="device"])').allInnerTexts();
       assert.equal(notices.length, 1, notices.join('\n'));
@@ -124,8 +124,7 @@ test('a link of nonsense to any view: one notice, the view works, and no other m
         await demo.get(button(view, 'run')).click();
         await demo.untilStep(1);
         for (const name of [views[(i + 1) % views.length], views[(i + 5) % views.length], view]) {
-          await demo.get(`tab-${name}`).click();
-          await demo.page.waitForFunction((shown) => document.body.dataset.view === shown, name);
+          await demo.visit(name);
         }
         // Forward's run has so many terms and no more: a fast machine is done with them by now.
         const [state, stoppable] = await demo.page.evaluate((stop) => {

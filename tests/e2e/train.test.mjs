@@ -107,8 +107,7 @@ test('60 pictures, from nothing to a model that Generate uses after a reload', a
   await demo.get('copy').click();
   await says(demo, 'notice', /^The link has the settings, but not your own model: elsewhere it opens with another one\./);
   for (const view of ['model', 'forward']) {
-    await demo.get(`tab-${view}`).click();
-    await demo.page.waitForFunction((name) => document.body.dataset.view === name, view);
+    await demo.visit(view);
   }
   assert.deepEqual(demo.errors, []);
 });
@@ -201,12 +200,12 @@ test('the model is used, downloaded as three files in a zip, and deleted', async
   await isPublished(demo.page, zip, 'mine/', join(folder, 'site'), true);
 
   await demo.get('train-use').click();
-  await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');
+  await demo.shows('generate');
   await demo.until('ready');
   assert.equal(await demo.get('model').inputValue(), 'mine');
   assert.equal(await demo.page.locator('#model-name').innerText(), 'Mine, 8×8');
 
-  await demo.get('tab-train').click();
+  await demo.visit('train');
   await demo.get('train-delete').click();
   await says(demo, 'train-said', /^Mine, 8×8 is deleted\.$/);
   await demo.page.waitForFunction(() => document.getElementById('model-name')?.textContent !== 'Mine, 8×8');
@@ -226,7 +225,7 @@ test('from a model that ships: its size and colours, and the pictures that it dr
   const loss = Number(/loss ([\d.]+)$/.exec(await demo.get('figures').innerText())?.[1]);
   assert.ok(loss < 0.5, `a network that knows nothing has a loss near 1, this one ${loss}`);
   // Deleted where all that the browser keeps is, it is gone from every list.
-  await demo.get('tab-model').click();
+  await demo.visit('model');
   await demo.get('model-option-mine').waitFor();
   await demo.get('model-delete-own').click();
   await says(demo, 'model-kept-said', /^Mine, 32×32 is deleted; nobody else has it\.$/);
@@ -283,7 +282,7 @@ test('storage that is full or forbidden is one sentence, and the run goes on', a
   assert.equal(notices.length, 1, notices.join());
   assert.match(notices[0], /^The run could not be kept \(the storage of this browser is full\): it goes on, but a reload would lose it\./);
   await demo.get('train-use').click();
-  await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');
+  await demo.shows('generate');
   await demo.until('ready');
   assert.equal(await demo.get('model').inputValue(), 'mine');
   assert.deepEqual(demo.errors, []);
@@ -379,13 +378,13 @@ test('pictures in several folders: the network is told them, samples are of each
   assert.equal(await demo.status(), 'One step more: it is at step 4.');
 
   await demo.get('train-use').click();
-  await demo.page.waitForFunction(() => document.body.dataset.view === 'generate');
+  await demo.shows('generate');
   await demo.until('ready');
   assert.deepEqual(await demo.get('label').locator('option').allInnerTexts(), ['big dogs', 'cats', 'any']);
   assert.ok(await demo.get('guidance').isVisible());
 
   // Without being told, it is a network like any other.
-  await demo.get('tab-train').click();
+  await demo.visit('train');
   await demo.get('train-over').click();
   await demo.get('kinds').selectOption('none');
   await demo.get('train-step').click();
@@ -417,7 +416,7 @@ test('no task of the page takes longer than 50 ms while it trains; it goes on in
   const tasks = await demo.page.evaluate(() => /** @type {any} */ (globalThis).tasks);
   // On a busy machine anything may take long once.
   assert.ok(tasks.length <= 1, tasks.join());
-  await demo.get('tab-model').click();
+  await demo.visit('model');
   const before = await step(demo);
   await demo.untilStep(before + 3);
   await demo.get('model-stop').click();

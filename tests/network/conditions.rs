@@ -139,6 +139,7 @@ async fn answers(
 
 async fn a_guided_step_goes_from_the_answer_without_to_beyond_the_one_with(device: DeviceKind) {
     let engine = CLASSES.engine(device).await;
+    let schedule = scheduler().schedule().unwrap();
     for (method, weight) in METHODS.map(|method| (method, 1.0)).into_iter().chain([
         (Method::Ddim { eta: 0.5 }, 4.5),
         (Method::Ddim { eta: 0.0 }, -1.0),
@@ -149,7 +150,9 @@ async fn a_guided_step_goes_from_the_answer_without_to_beyond_the_one_with(devic
             .unwrap()
             .shape();
         let image = shape[1..].iter().product::<usize>();
-        for (i, made) in trajectory(&options).steps.iter().enumerate() {
+        let mut told = options.clone();
+        told.trajectory.use_clipped_model_output = true;
+        for (i, made) in trajectory(&told).steps.iter().enumerate() {
             let x = if i == 0 { &found[0] } else { &found[2 * i] };
             let with = answers(&engine, shape, x, made.t, [3, 5]).await;
             let without = answers(&engine, shape, x, made.t, [0, 0]).await;
@@ -168,6 +171,23 @@ async fn a_guided_step_goes_from_the_answer_without_to_beyond_the_one_with(devic
             // its sum by 1 + 2 w.
             assert_close(&found[2 * i + 1], &x0_hat, 2e-4);
             assert_close(&found[2 * i + 2], &x_t, 2e-4);
+            if method != (Method::Ddim { eta: 0.0 }) {
+                continue;
+            }
+            // x_t = sqrt(alpha_bar) x0_hat + sqrt(1 - alpha_bar) eps holds for the clipped x0_hat, before the step with
+            // its level and after it with the next one.
+            let (signal, noise) = schedule.signal_and_noise(made.t);
+            let (next_signal, next_noise) = match made.t_next {
+                Some(t) => schedule.signal_and_noise(t),
+                None => (1.0, 0.0),
+            };
+            let x0_hat = &found[2 * i + 1];
+            assert!(x0_hat.iter().any(|x| x.abs() == 1.0));
+            let expected = x.iter().zip(x0_hat).map(|(x, x0_hat)| {
+                let eps = (f64::from(*x) - signal * f64::from(*x0_hat)) / noise;
+                (next_signal * f64::from(*x0_hat) + next_noise * eps) as f32
+            });
+            assert_close(&found[2 * i + 2], &expected.collect::<Vec<_>>(), 2e-4);
         }
     }
 }

@@ -365,5 +365,12 @@ test!(
             assert_eq!(config.unknown_keys, [""; 0]);
             assert_eq!(UnetConfig::from_json(&config.to_json()).unwrap(), config);
         }
+        // As diffusers has it: one number for a square.
+        for (size, written) in [([8, 8], "8"), ([8, 16], "[8,16]")] {
+            let mut config = crate::fixture::FOURIER.unet_config();
+            config.sample_size = Some(size);
+            let file: serde_json::Value = serde_json::from_str(&config.to_json()).unwrap();
+            assert_eq!(file["sample_size"].to_string(), written);
+        }
     }
 );
