@@ -260,7 +260,9 @@ fn a_batch_whose_memory_is_not_there_is_refused_and_the_engine_goes_on() {
 #[test]
 fn training_steps_leave_memory_as_it_was() {
     use ddim_web::engine::plan::Plan;
-    use ddim_web::engine::{CpuLearner, Learner, LearnerState, Level, TrainBatch, Update};
+    use ddim_web::engine::{
+        CpuLearner, Learner, LearnerState, Level, Optimizer, TrainBatch, Update,
+    };
 
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let config = UnetConfig::from_json(ATTENTION).unwrap();
@@ -290,6 +292,7 @@ fn training_steps_leave_memory_as_it_was() {
             drop_seed: 1,
         };
         let update = |done| Update {
+            optimizer: Optimizer::Muon,
             done,
             lr: 1e-4,
             clip: 1.0,

@@ -8,9 +8,13 @@ Weights, x0 and eps are drawn by the rule of make_unet_fixtures.py and not store
 norm of all together, and diffusers' losses for the other prediction types; under "weighted"
 the same for each loss that weights the images. Stored as
 <case>.safetensors: some gradients whole ("grad.*"), and those tensors after STEPS steps of
-torch.optim.Adam on the same batch with clip_grad_norm_ ("after.*").
+torch.optim.Adam on the same batch with clip_grad_norm_ ("after.*"). Stored as
+<case>-muon.safetensors: those tensors ("after.*") after STEPS steps in which torch.optim.Muon, computing in
+64 bits where it has 16, changes all matrices but those of the first and the last layer.
 """
+import inspect
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +74,36 @@ def weights(loss: str, kind: str, schedule: DDPMScheduler, t: torch.Tensor) -> t
     return least / {"epsilon": snr, "sample": 1, "v_prediction": snr + 1}[kind]
 
 
+@cache
+def precise_muon() -> type[torch.optim.Optimizer]:
+    """torch.optim.Muon, whose products are made in 64 bits: in bfloat16 two right answers differ in the second digit."""
+    module = torch.optim._muon
+    source = inspect.getsource(module._zeropower_via_newtonschulz)
+    assert source.count("torch.bfloat16") == 1
+    exec(source.replace("torch.bfloat16", "torch.float64"), module.__dict__)
+    return torch.optim.Muon
+
+
+def muon_steps(model: UNet2DModel, loss) -> dict[str, np.ndarray]:
+    """The tensors of WHOLE after STEPS steps from here."""
+    named = dict(model.named_parameters())
+    hidden = {k: p for k, p in named.items() if p.ndim > 1 and k.split(".")[0] not in ("conv_in", "conv_out", "class_embedding")}
+    # Muon takes matrices only; these share their memory with the network's.
+    matrices = {k: torch.nn.Parameter(p.detach().flatten(1)) for k, p in hidden.items()}
+    assert all(m.data_ptr() == hidden[k].data_ptr() for k, m in matrices.items())
+    muon = precise_muon()(matrices.values(), lr=LR, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    adam = torch.optim.Adam([p for k, p in named.items() if k not in hidden], lr=LR)
+    for _ in range(STEPS):
+        model.zero_grad()
+        loss().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        for k, matrix in matrices.items():
+            matrix.grad = hidden[k].grad.flatten(1)
+        muon.step()
+        adam.step()
+    return {f"after.{k}": named[k].detach().numpy() for k in WHOLE if k in named}
+
+
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     np.seterr(over="ignore")
@@ -77,7 +111,8 @@ def main() -> None:
     t = torch.tensor(TIMES)
     for case, (prediction, config) in CASES.items():
         model = UNet2DModel(**config)
-        model.load_state_dict({k: torch.from_numpy(fill(k, tuple(v.shape))) for k, v in model.state_dict().items()})
+        beginning = {k: torch.from_numpy(fill(k, tuple(v.shape))) for k, v in model.state_dict().items()}
+        model.load_state_dict(beginning)
         size = config["sample_size"]
         shape = (BATCH, model.config.in_channels, *((size, size) if isinstance(size, int) else size))
         x0, eps = (torch.from_numpy(noise(name, shape)) for name in ("x0", "eps"))
@@ -114,6 +149,8 @@ def main() -> None:
             adam.step()
         stored |= {f"after.{k}": p.detach().numpy() for k, p in model.named_parameters() if k in WHOLE}
         save_file(stored, OUT / f"{case}.safetensors")
+        model.load_state_dict(beginning)
+        save_file(muon_steps(model, lambda: loss(prediction)), OUT / f"{case}-muon.safetensors")
         model.save_config(OUT)
         text = json.loads((OUT / "config.json").read_text())
         text.pop("_diffusers_version")

@@ -13,8 +13,8 @@ mod native {
     use super::weights;
 
     use ddim_web::engine::{
-        BatchSpec, CpuEngine, CpuLearner, Denoiser, Learner, LearnerState, Level, TrainBatch,
-        Update,
+        BatchSpec, CpuEngine, CpuLearner, Denoiser, Learner, LearnerState, Level, Optimizer,
+        TrainBatch, Update,
     };
     use ddim_web::noise::gaussian;
     use ddim_web::unet::config::UnetConfig;
@@ -94,6 +94,7 @@ mod native {
         let mut step = || {
             milliseconds(|| {
                 let update = Update {
+                    optimizer: Optimizer::Adam,
                     done,
                     lr: 1e-4,
                     clip: 1.0,

@@ -16,8 +16,8 @@ mod native {
     use super::weights;
 
     use ddim_web::engine::{
-        BatchSpec, Denoiser, Gpu, GpuEngine, GpuLearner, Learner, LearnerState, Level, Storage,
-        TrainBatch, Update,
+        BatchSpec, Denoiser, Gpu, GpuEngine, GpuLearner, Learner, LearnerState, Level, Optimizer,
+        Storage, TrainBatch, Update,
     };
     use ddim_web::noise::gaussian;
     use ddim_web::unet::config::UnetConfig;
@@ -124,6 +124,7 @@ mod native {
         // The first one compiles.
         let start = Instant::now();
         let mut update = Update {
+            optimizer: Optimizer::Adam,
             done: 0,
             lr: 2e-4,
             clip: 1.0,

@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::optimizer::Optimizer;
 use super::plan::drop_seed_from;
 use super::{EngineError, EngineInfo};
 use crate::unet::config::UnetConfig;
@@ -109,9 +110,12 @@ impl TrainBatch {
     }
 }
 
-/// How the weights change in one step: Adam with PyTorch's defaults for the rest (betas 0.9 and 0.999, eps 1e-8).
+/// How the weights change in one step: by Adam with PyTorch's defaults for the rest (betas 0.9 and 0.999, eps 1e-8), or
+/// by Muon with those of `torch.optim.Muon`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Update {
+    /// By which rule.
+    pub optimizer: Optimizer,
     /// Steps done before this one.
     pub done: u32,
     /// The learning rate.
@@ -146,9 +150,9 @@ pub struct LearnerState {
     pub values: Vec<Vec<f32>>,
     /// Their average.
     pub average: Vec<Vec<f32>>,
-    /// Adam's first moment.
+    /// Adam's first moment; of a matrix that Muon changes its momentum.
     pub moment_1: Vec<Vec<f32>>,
-    /// Adam's second moment.
+    /// Adam's second moment; where Muon changes a matrix, what Adam left, or 0.
     pub moment_2: Vec<Vec<f32>>,
 }
 

@@ -23,6 +23,8 @@ mod cpu;
 mod info;
 #[cfg(feature = "train")]
 mod learner;
+#[cfg(feature = "train")]
+pub mod optimizer;
 pub mod plan;
 mod storage;
 #[cfg(feature = "gpu")]
@@ -53,6 +55,8 @@ pub use info::{DeviceKind, EngineInfo, EngineKind, UnknownEngine};
 pub use learner::{
     Gradients, Learner, LearnerState, Level, StepNumbers, TrainBatch, Update, clip_factor,
 };
+#[cfg(feature = "train")]
+pub use optimizer::Optimizer;
 pub use storage::{Storage, UnknownStorage};
 #[cfg(all(feature = "gpu", feature = "train"))]
 pub use webgpu::GpuLearner;

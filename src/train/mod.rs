@@ -1,5 +1,5 @@
 //! Training: L_simple and other weights of L_gamma (DDIM, Song et al. 2021, eq. 5), what each step sees, the learning
-//! rate, checkpoints. Gradients, Adam and the average of the weights are the work of a
+//! rate, checkpoints. Gradients, the rule by which weights change and their average of the weights are the work of a
 //! [`Learner`](crate::engine::Learner).
 //!
 //! Knows no files and no terminal: images and checkpoints come and go as bytes, and [`Trainer::step`] is
@@ -18,6 +18,7 @@ pub mod weighting;
 
 mod error;
 mod fits;
+mod optimizer;
 mod option_error;
 #[cfg(any(feature = "cpu", not(target_arch = "wasm32")))]
 mod parts;
@@ -26,6 +27,7 @@ mod trainer;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use error::TrainError;
 pub use labels::{Labels, TrainingSet};
+pub use optimizer::Optimizer;
 pub use option_error::OptionError;
 pub use options::TrainOptions;
 pub use trainer::{Setup, StepReport, Trainer};

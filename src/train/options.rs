@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::option_error::OptionError;
 use super::weighting::Loss;
+use crate::engine::optimizer::Optimizer;
 
 /// The largest batch accepted.
 pub const MAX_BATCH: usize = 4096;
@@ -16,6 +17,9 @@ pub struct TrainOptions {
     pub steps: u32,
     /// Images per step.
     pub batch: usize,
+    /// By which rule the weights change. Checkpoints from before there was a choice have none, and go on with Adam.
+    #[serde(default)]
+    pub optimizer: Optimizer,
     /// Learning rate.
     pub lr: f64,
     /// The first steps, over which the learning rate rises linearly to `lr`.
@@ -42,6 +46,7 @@ impl Default for TrainOptions {
         Self {
             steps: 10_000,
             batch: 64,
+            optimizer: Optimizer::Muon,
             lr: 6e-4,
             warmup: 200,
             decay_steps: 0,

@@ -117,6 +117,7 @@ impl<L: Learner> Trainer<L> {
         }
         let step = self.step;
         Ok(Update {
+            optimizer: self.options.optimizer,
             done: step,
             lr: learning_rate(&self.options, step),
             clip: self.options.clip,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ddim_web::engine::Optimizer;
 use ddim_web::engine::plan::Plan;
 use ddim_web::engine::{
     AnyLearner, EngineKind, Gradients, Learner, LearnerState, TrainBatch, Update,
@@ -22,12 +23,15 @@ use crate::support::{ENGINES, learner};
 struct Case {
     numbers: Value,
     tensors: &'static [u8],
+    /// The same after steps of Muon.
+    muon: &'static [u8],
 }
 
 fn conv() -> Case {
     Case {
         numbers: serde_json::from_str(include_str!("../fixtures/train/conv.json")).unwrap(),
         tensors: include_bytes!("../fixtures/train/conv.safetensors"),
+        muon: include_bytes!("../fixtures/train/conv-muon.safetensors"),
     }
 }
 
@@ -35,6 +39,7 @@ fn resnet() -> Case {
     Case {
         numbers: serde_json::from_str(include_str!("../fixtures/train/resnet.json")).unwrap(),
         tensors: include_bytes!("../fixtures/train/resnet.safetensors"),
+        muon: include_bytes!("../fixtures/train/resnet-muon.safetensors"),
     }
 }
 
@@ -130,15 +135,16 @@ impl Case {
         let Gradients { gradients, .. } = self.gradients(&mut learner, Loss::Simple);
         let found = named(learner.params(), &gradients);
         norms_equal_pytorch(&found, &self.numbers);
-        self.assert_stored("grad.", &found, 1e-4);
+        assert_stored(self.tensors, "grad.", &found, 1e-4);
     }
 
-    /// Adam with clipping on one batch, as torch.optim.Adam and clip_grad_norm_ do it.
-    fn adam_steps_equal_pytorch(&self, engine: EngineKind) {
+    /// Steps with clipping on one batch, as torch.optim's rules and clip_grad_norm_ do it.
+    fn steps_equal_pytorch(&self, engine: EngineKind, optimizer: Optimizer) {
         let mut learner = self.learner(engine);
         let batch = self.batch(self.prediction(), Loss::Simple);
         for done in 0..self.number("steps") as u32 {
             let update = Update {
+                optimizer,
                 done,
                 lr: self.number("lr"),
                 clip: self.number("clip"),
@@ -155,38 +161,43 @@ impl Case {
             }
         }
         let state = block_on(learner.state()).unwrap();
-        self.assert_stored("after.", &named(learner.params(), &state.values), 1e-4);
+        let found = named(learner.params(), &state.values);
+        let file = match optimizer {
+            Optimizer::Adam => self.tensors,
+            Optimizer::Muon => self.muon,
+        };
+        assert_stored(file, "after.", &found, 1e-4);
     }
+}
 
-    /// Compares with the stored tensors of this prefix; errors are relative to each tensor's largest element.
-    fn assert_stored(&self, prefix: &str, found: &HashMap<String, Vec<f32>>, tolerance: f32) {
-        let file = SafeTensors::deserialize(self.tensors).unwrap();
-        let mut compared = 0;
-        for (name, view) in file
+/// Compares with the tensors in a file of this prefix; errors are relative to each tensor's largest element.
+fn assert_stored(tensors: &[u8], prefix: &str, found: &HashMap<String, Vec<f32>>, tolerance: f32) {
+    let file = SafeTensors::deserialize(tensors).unwrap();
+    let mut compared = 0;
+    for (name, view) in file
+        .iter()
+        .filter_map(|(name, view)| Some((name.strip_prefix(prefix)?, view)))
+    {
+        let expected: Vec<f32> = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect();
+        let largest = expected.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let found = &found[name];
+        assert_eq!(found.len(), expected.len(), "{name}");
+        let worst = found
             .iter()
-            .filter_map(|(name, view)| Some((name.strip_prefix(prefix)?, view)))
-        {
-            let expected: Vec<f32> = view
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-                .collect();
-            let largest = expected.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-            let found = &found[name];
-            assert_eq!(found.len(), expected.len(), "{name}");
-            let worst = found
-                .iter()
-                .zip(&expected)
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f32::max);
-            assert!(
-                worst <= tolerance * largest && found.iter().all(|v| v.is_finite()),
-                "{prefix}{name}: off by {worst} of {largest}"
-            );
-            compared += 1;
-        }
-        assert!(compared >= 10, "{compared} tensors compared");
+            .zip(&expected)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
+        assert!(
+            worst <= tolerance * largest && found.iter().all(|v| v.is_finite()),
+            "{prefix}{name}: off by {worst} of {largest}"
+        );
+        compared += 1;
     }
+    assert!(compared >= 10, "{compared} tensors compared");
 }
 
 /// `count` numbers of variance 1: the twin of `noise` in tools/make_unet_fixtures.py.
@@ -260,10 +271,12 @@ fn gradients_equal_pytorch_through_resampling_blocks_and_scale_shift() {
 }
 
 #[test]
-fn clipped_adam_steps_equal_pytorch() {
+fn clipped_steps_equal_pytorch() {
     for &engine in ENGINES {
-        conv().adam_steps_equal_pytorch(engine);
-        resnet().adam_steps_equal_pytorch(engine);
+        for optimizer in [Optimizer::Adam, Optimizer::Muon] {
+            conv().steps_equal_pytorch(engine, optimizer);
+            resnet().steps_equal_pytorch(engine, optimizer);
+        }
     }
 }
 
@@ -332,6 +345,7 @@ fn what_begins_after_a_broken_step_changes_nothing_before_that_is_known() {
         let mut broken = good.clone();
         broken.levels[0].weight = f32::INFINITY;
         let update = Update {
+            optimizer: Optimizer::Muon,
             done: 0,
             lr: 1e-3,
             clip: 1.0,
@@ -355,6 +369,7 @@ fn batches_and_states_that_do_not_fit_are_refused() {
         let mut learner = case.learner(engine);
         let good = case.batch(case.prediction(), Loss::Simple);
         let update = Update {
+            optimizer: Optimizer::Muon,
             done: 0,
             lr: 1e-3,
             clip: 1.0,

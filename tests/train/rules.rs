@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ddim_web::engine::Optimizer;
 use ddim_web::engine::plan::Plan;
 use ddim_web::engine::{
     BatchSpec, CpuEngine, Denoiser, EngineKind, Learner, LearnerState, Update, clip_factor,
@@ -36,6 +37,7 @@ fn the_average_of_constant_weights_follows_the_closed_form() {
     for done in 0..20 {
         // A learning rate of 0 leaves the weights as they are.
         let update = Update {
+            optimizer: Optimizer::Adam,
             done,
             lr: 0.0,
             clip: 1.0,

@@ -1,5 +1,6 @@
 //! A tiny network and images that it can learn in seconds.
 
+use ddim_web::engine::Optimizer;
 use ddim_web::engine::{
     AnyLearner, DeviceKind, EngineError, EngineKind, GpuOptions, LearnerState, LoadOptions,
 };
@@ -43,6 +44,7 @@ pub fn options(steps: u32) -> TrainOptions {
     TrainOptions {
         steps,
         batch: 8,
+        optimizer: Optimizer::Adam,
         lr: 2e-3,
         warmup: 10,
         ema: 0.99,

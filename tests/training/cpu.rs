@@ -1,5 +1,6 @@
 //! Training on the CPU against the plan's loops in f64, and against itself.
 
+use ddim_web::engine::Optimizer;
 use ddim_web::engine::plan::{Plan, TrainingPlan, gradients};
 use ddim_web::engine::{CpuEngine, CpuLearner, Learner, LearnerState, TrainBatch, Update};
 use ddim_web::unet::config::UnetConfig;
@@ -130,6 +131,7 @@ pub fn many(config: &UnetConfig, images: usize, seed: u32) -> TrainBatch {
 
 fn update(done: u32) -> Update {
     Update {
+        optimizer: Optimizer::Adam,
         done,
         lr: 1e-3,
         clip: 1.0,

@@ -1,5 +1,6 @@
 //! The learner on the graphics card against the reference in f64; skipped where there is no adapter.
 
+use ddim_web::engine::Optimizer;
 use ddim_web::engine::plan::{Plan, TrainingPlan, gradients};
 use ddim_web::engine::{
     EngineError, Gpu, GpuLearner, Learner, LearnerState, Level, TrainBatch, Update,
@@ -83,6 +84,7 @@ fn batch(config: &UnetConfig, size: [usize; 2], count: usize, seed: u64) -> Trai
 
 fn update(done: u32) -> Update {
     Update {
+        optimizer: Optimizer::Adam,
         done,
         lr: 1e-3,
         clip: 1.0,

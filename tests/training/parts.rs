@@ -1,5 +1,6 @@
 //! A step in parts, as workers without shared memory make it, and the numbers that a browser's steps are held against.
 
+use ddim_web::engine::Optimizer;
 use ddim_web::engine::{AnyLearner, CpuLearner, DeviceKind, EngineKind, Learner, LearnerState};
 use ddim_web::engine::{LoadOptions, Update};
 use ddim_web::images::ImageSet;
@@ -29,6 +30,7 @@ fn two_parts_add_up_to_the_whole_batch() {
         assert!((loss as f32 - expected.loss).abs() <= 1e-6 * expected.loss);
         // Its norm and all weights after a step say the same of the gradients.
         let update = Update {
+            optimizer: Optimizer::Muon,
             done: 0,
             lr: 1e-3,
             clip: 1.0,

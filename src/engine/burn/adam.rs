@@ -1,7 +1,11 @@
-//! Adam (Kingma & Ba 2015) and the average of the weights, over flat tensors.
+//! Adam (Kingma & Ba 2015), Muon in its place where a run has it, and the average of the weights, over flat tensors.
 
-use burn::optim::{Adam as Rule, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer};
+use burn::optim::{Adam as Rule, AdamConfig, AdamState, AdaptiveMomentumState, Optimizer as _};
 use burn::tensor::Tensor;
+
+use super::muon;
+use crate::engine::Update;
+use crate::engine::optimizer::Optimizer;
 
 /// The square of the common norm of all gradients, `[1]`; `None` when there is no gradient.
 pub fn squared_norm(gradients: &[Option<Tensor<1>>]) -> Option<Tensor<1>> {
@@ -44,13 +48,13 @@ impl Adam {
         }
     }
 
-    /// One step; `done` is the number of steps before it. The gradients are multiplied by `scale` first.
-    /// A parameter without a gradient stays as it is.
+    /// One step of parameters with these `values`, of which Muon takes `matrices`. The gradients are multiplied by `scale` first. A parameter
+    /// without a gradient stays as it is.
     pub fn step(
         &mut self,
-        lr: f64,
+        update: &Update,
         scale: f64,
-        done: u32,
+        matrices: &[Option<[usize; 2]>],
         values: Vec<Tensor<1>>,
         gradients: Vec<Option<Tensor<1>>>,
     ) -> Vec<Tensor<1>> {
@@ -60,14 +64,32 @@ impl Adam {
                 next.push(value);
                 continue;
             };
+            let matrix = match update.optimizer {
+                Optimizer::Adam => None,
+                Optimizer::Muon => matrices[i],
+            };
+            if let Some(shape) = matrix {
+                let momentum = &mut self.moment_1[i];
+                next.push(muon::step(
+                    update.lr,
+                    shape,
+                    value,
+                    gradient * scale,
+                    momentum,
+                ));
+                continue;
+            }
             let moments = AdaptiveMomentumState::new(
-                done as usize,
+                update.done as usize,
                 self.moment_1[i].clone(),
                 self.moment_2[i].clone(),
             );
-            let (value, state) =
-                self.rule
-                    .step(lr, value, gradient * scale, Some(AdamState::new(moments)));
+            let (value, state) = self.rule.step(
+                update.lr,
+                value,
+                gradient * scale,
+                Some(AdamState::new(moments)),
+            );
             if let Some(AdamState { momentum }) = state {
                 self.moment_1[i] = momentum.moment_1;
                 self.moment_2[i] = momentum.moment_2;

@@ -123,7 +123,7 @@ impl BurnLearner {
         if numbers.finite() {
             let scale = clip_factor(f64::from(numbers.grad_norm), update.clip);
             let values = params::values(&self.unet);
-            let values = (self.adam).step(update.lr, scale, update.done, values, gradients);
+            let values = (self.adam).step(update, scale, &self.layout.matrices, values, gradients);
             update_average(&mut self.average, &values, update.decay);
             self.unet = params::assign(self.unet.clone(), values);
         }

@@ -7,6 +7,8 @@ mod device;
 #[cfg(all(feature = "train", not(target_arch = "wasm32")))]
 mod learner;
 #[cfg(all(feature = "train", not(target_arch = "wasm32")))]
+mod muon;
+#[cfg(all(feature = "train", not(target_arch = "wasm32")))]
 mod params;
 
 #[cfg(all(feature = "train", not(target_arch = "wasm32")))]

@@ -1,7 +1,7 @@
 //! A network's parameters as a list of flat tensors, in the order of [`Unet::expected_tensors`], and as the vectors of
 //! a [`LearnerState`](crate::engine::LearnerState), in the order of [`Plan::expected_tensors`].
 //!
-//! The optimiser and the average of the weights are element by element, so they need no shapes.
+//! Adam and the average of the weights are element by element, so they need no shapes; Muon is told those of its matrices.
 
 use std::collections::HashMap;
 
@@ -10,6 +10,7 @@ use burn::tensor::{Device, Gradients, Tensor};
 
 use super::download;
 use crate::engine::EngineError;
+use crate::engine::optimizer::matrix;
 use crate::engine::plan::Plan;
 use crate::unet::weights::{TensorSpec, check_lengths};
 use crate::unet::{Unet, transpose};
@@ -75,6 +76,8 @@ pub struct Layout {
     /// Where each of the network's parameters is among them, and whether burn keeps it with rows and columns
     /// exchanged.
     places: Vec<(usize, bool)>,
+    /// Rows and columns of each of the network's parameters that Muon takes, as burn keeps it.
+    pub matrices: Vec<Option<[usize; 2]>>,
 }
 
 impl Layout {
@@ -89,12 +92,24 @@ impl Layout {
             .enumerate()
             .map(|(i, spec)| (spec.name.as_str(), i))
             .collect();
-        let places = unet
+        let places: Vec<_> = unet
             .layout()
             .iter()
             .map(|(spec, transposed)| (at[spec.name.as_str()], *transposed))
             .collect();
-        Ok(Self { params, places })
+        let kept = |&(at, transposed): &(usize, bool)| {
+            let [rows, columns] = matrix(&params[at])?;
+            Some(if transposed {
+                [columns, rows]
+            } else {
+                [rows, columns]
+            })
+        };
+        Ok(Self {
+            matrices: places.iter().map(kept).collect(),
+            params,
+            places,
+        })
     }
 
     /// The parameters of the network out of the plan's.

@@ -56,6 +56,8 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
   weights?: Uint8Array;
   /** Pictures per step, 1 to 4096. Default 16. */
   batch?: number;
+  /** By which rule the weights change: Muon for the matrices inside the network and Adam for the rest, or Adam. Default muon. */
+  optimizer?: "muon" | "adam";
   /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default simple. */
   loss?: string;
   /** 0 to 2^53 - 1. Default 0. */
@@ -110,6 +112,7 @@ struct Beginning {
     config: String,
     scheduler: String,
     batch: Option<f64>,
+    optimizer: Option<String>,
     loss: Option<String>,
     seed: Option<f64>,
     class_labels: Option<String>,
@@ -134,11 +137,12 @@ const RESUME_KEYS: [&str; 13] = [
 ];
 
 /// And of the last, and of the weights.
-const BEGIN_KEYS: [&str; 8] = [
+const BEGIN_KEYS: [&str; 9] = [
     "config",
     "scheduler",
     "weights",
     "batch",
+    "optimizer",
     "loss",
     "seed",
     "class_labels",
@@ -178,19 +182,24 @@ impl Request {
             config,
             scheduler,
             batch,
+            optimizer,
             loss,
             seed,
             class_labels,
             label_dropout,
         } = from(&given)?;
+        let defaults = TrainOptions::default();
         let mut options = TrainOptions {
             batch: whole("batch", batch)?.map_or(BATCH, |batch| batch as usize),
+            optimizer: optimizer
+                .map_or(Ok(defaults.optimizer), |optimizer| optimizer.parse())
+                .map_err(js_error)?,
             seed: integer("seed", seed.unwrap_or(0.0), MAX_SAFE)?,
             loss: loss
                 .map_or(Ok(Default::default()), |loss| loss.parse())
                 .map_err(js_error)?,
             label_dropout,
-            ..Default::default()
+            ..defaults
         };
         let class_labels = class_labels.map(|text| ClassLabels::from_json(&text));
         change(&given, &mut options)?;

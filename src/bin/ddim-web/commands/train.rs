@@ -10,7 +10,7 @@ use ddim_web::model_files;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::Prediction;
 use ddim_web::train::loss::Objective;
-use ddim_web::train::{Checkpoint, Loss, Setup, TrainError, TrainOptions, Trainer};
+use ddim_web::train::{Checkpoint, Loss, Optimizer, Setup, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::labels::ClassLabels;
 use ddim_web::unet::weights;
@@ -98,7 +98,11 @@ pub struct Args {
     /// Images per step [default: 64]
     #[arg(long, conflicts_with = "resume")]
     batch: Option<usize>,
-    /// Learning rate of Adam [default: 0.0006]
+    /// By which rule the weights change: muon (its momentum made orthogonal, for the matrices inside the network; adam for
+    /// the rest) or adam [default: muon]
+    #[arg(long, value_name = "RULE", conflicts_with = "resume")]
+    optimizer: Option<Optimizer>,
+    /// Learning rate [default: 0.0006]
     #[arg(long, allow_negative_numbers = true)]
     lr: Option<f64>,
     /// First steps, over which the learning rate rises from 0 [default: 200]
@@ -362,6 +366,7 @@ fn change(options: &mut TrainOptions, args: &Args) {
     *options = TrainOptions {
         steps: args.steps.unwrap_or(old.steps),
         batch: args.batch.unwrap_or(old.batch),
+        optimizer: args.optimizer.unwrap_or(old.optimizer),
         lr: args.lr.unwrap_or(old.lr),
         warmup: args.warmup.unwrap_or(old.warmup),
         decay_steps: args.decay_steps.unwrap_or(old.decay_steps),

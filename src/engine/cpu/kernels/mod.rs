@@ -2,6 +2,8 @@
 
 #[cfg(feature = "train")]
 pub mod gradient;
+#[cfg(feature = "train")]
+pub mod matrix;
 pub mod product;
 #[cfg(feature = "train")]
 pub mod slope;
@@ -114,6 +116,7 @@ macro_rules! kernels {
                     panel,
                     pixels,
                     collect,
+                    times,
                 },
             };
 
@@ -165,6 +168,9 @@ macro_rules! kernels {
                 = super::tiles::pixels::<$lane>);
             #[cfg(feature = "train")]
             kernel!([$($features)?] collect(of: &tiles::Collect) = super::tiles::collect::<$lane, LANES>);
+            #[cfg(feature = "train")]
+            kernel!([$($features)?] times(of: &matrix::Times, rows: Range<usize>, vectors: Range<usize>)
+                = super::matrix::times::<$lane, $tiles, $columns>);
             #[cfg(feature = "train")]
             kernel!([$($features)?] slope(of: &slope::Slope) -> (f64, f64) = super::slope::slope::<$lane>);
             #[cfg(feature = "train")]

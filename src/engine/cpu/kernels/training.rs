@@ -1,10 +1,11 @@
-//! The inner loops of gradients for one set of instructions, see [`super::gradient`], [`super::slope`] and
-//! [`super::tiles`].
+//! The inner loops of gradients for one set of instructions, see [`super::gradient`], [`super::slope`],
+//! [`super::tiles`] and [`super::matrix`].
 
 use std::ops::Range;
 
 use super::Kernels;
 use super::gradient::{Outer, Spread, TileRow};
+use super::matrix::Times;
 use super::slope::{Finish, Slope};
 use super::tiles::{Collect, Panel, ToPixels};
 
@@ -35,6 +36,8 @@ pub struct Training {
     pub pixels: unsafe fn(&ToPixels, Range<usize>),
     /// [`super::tiles::collect`].
     pub collect: unsafe fn(&Collect),
+    /// [`super::matrix::times`].
+    pub times: unsafe fn(&Times, Range<usize>, Range<usize>),
     pub(super) softmax_gradient: unsafe fn(&[f32], &mut [f32], usize),
     pub(super) total: unsafe fn(&[f32]) -> f64,
 }

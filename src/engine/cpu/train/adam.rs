@@ -1,5 +1,7 @@
-//! How weights change: clipping, Adam (Kingma & Ba 2015) with PyTorch's numbers, and the average of the weights, in one
-//! pass over all of them.
+//! How weights change: the norm of all gradients, Adam (Kingma & Ba 2015) with PyTorch's numbers, and the average of the
+//! weights, in one pass over all that it changes.
+
+use std::ops::Range;
 
 use super::super::memory::Memory;
 use super::super::threads;
@@ -12,9 +14,6 @@ const CHUNK: usize = 1 << 14;
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPS: f64 = 1e-8;
-
-/// Added to the norm before dividing by it, as in `torch.nn.utils.clip_grad_norm_`.
-const CLIP_EPS: f64 = 1e-6;
 
 /// Everything that training changes, all parameters one after the other.
 #[derive(Debug)]
@@ -49,22 +48,31 @@ pub fn norm(gradients: &[f32], squares: &mut Vec<f64>) -> f64 {
     squares.iter().sum::<f64>().sqrt()
 }
 
+/// What `ranges` are worked on in.
+pub fn chunks(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let pieces = |Range { start, end }: Range<usize>| {
+        let firsts = (start..end).step_by(CHUNK);
+        firsts.map(move |first| first..end.min(first + CHUNK))
+    };
+    ranges.flat_map(pieces).collect()
+}
+
 impl State {
-    /// One step along `gradients`, whose norm is `norm`.
-    pub fn change(&mut self, gradients: &[f32], norm: f64, update: &Update) {
-        let clip = if update.clip == 0.0 {
-            1.0
-        } else {
-            (update.clip / (norm + CLIP_EPS)).min(1.0)
-        };
+    /// One step of the numbers in `chunks`, which share none, along `gradients`, which are multiplied by `clip` first.
+    pub fn change(
+        &mut self,
+        chunks: &[Range<usize>],
+        gradients: &[f32],
+        clip: f32,
+        update: &Update,
+    ) {
         let step = f64::from(update.done) + 1.0;
         let correction = |beta: f64| 1.0 - libm::pow(beta, step);
         let rate = (update.lr / correction(BETA_1)) as f32;
         let root = correction(BETA_2).sqrt().recip() as f32;
-        let (clip, keep) = (clip as f32, (1.0 - update.decay) as f32);
+        let keep = (1.0 - update.decay) as f32;
         let (new_1, new_2) = ((1.0 - BETA_1) as f32, (1.0 - BETA_2) as f32);
         let (old_1, old_2, eps) = (BETA_1 as f32, BETA_2 as f32, EPS as f32);
-        let length = gradients.len();
         let all = [
             &mut self.values,
             &mut self.average,
@@ -72,16 +80,17 @@ impl State {
             &mut self.moment_2,
         ]
         .map(|numbers| {
-            assert_eq!(numbers.len(), length);
+            assert_eq!(numbers.len(), gradients.len());
             Memory::of(numbers)
         });
-        threads::each(threads::available(), length.div_ceil(CHUNK), |i| {
-            let (first, end) = (i * CHUNK, length.min((i + 1) * CHUNK));
+        threads::each(threads::available(), chunks.len(), |i| {
+            let chunk = chunks[i].clone();
+            let gradients = &gradients[chunk.clone()];
             // SAFETY: all four have as many numbers as there are gradients, and chunks share none.
             let [values, averages, firsts, seconds] =
-                all.map(|numbers| unsafe { numbers.write(first, end - first) });
+                all.map(|numbers| unsafe { numbers.write(chunk.start, chunk.len()) });
             let state = values.iter_mut().zip(averages).zip(firsts).zip(seconds);
-            for ((((value, average), m), v), g) in state.zip(&gradients[first..end]) {
+            for ((((value, average), m), v), g) in state.zip(gradients) {
                 let g = g * clip;
                 *m = old_1 * *m + new_1 * g;
                 *v = old_2 * *v + new_2 * (g * g);

@@ -5,6 +5,7 @@ mod attention;
 mod back;
 mod grid;
 mod list;
+mod muon;
 mod operation;
 mod parts;
 mod pixels;
@@ -17,18 +18,23 @@ mod through;
 mod tiles;
 mod weights;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use adam::State;
 use list::{BatchMemory, List};
+use muon::Muon;
 use operation::Weights;
 use tensors::{Layout, Tensors};
 
 use super::kernels::Kernels;
 use super::threads;
 use crate::allocate::{self, OutOfMemory};
-use crate::engine::learner::{Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update};
+use crate::engine::learner::{
+    Gradients, Learner, LearnerState, StepNumbers, TrainBatch, Update, clip_factor,
+};
+use crate::engine::optimizer::Optimizer;
 use crate::engine::plan::{Op, Plan, TrainingPlan};
 use crate::engine::{DeviceKind, EngineError, EngineInfo, EngineKind, STATE};
 use crate::unet::config::UnetConfig;
@@ -48,6 +54,9 @@ pub struct CpuLearner {
     state: State,
     gradients: Vec<f32>,
     squares: Vec<f64>,
+    muon: Muon,
+    /// What Adam changes: of all weights, and of those that Muon leaves.
+    chunks: [Vec<Range<usize>>; 2],
     /// The list for the shape of batch that was there last.
     current: Option<Current>,
     /// A step was not finite, and its numbers have not been handed out.
@@ -110,10 +119,17 @@ impl CpuLearner {
             &config,
             plan.parameters(),
         );
+        let muon = Muon::new(&plan.params)?;
+        let length = layout.length;
         Ok(Self {
             config,
             kernels,
             info,
+            chunks: [
+                adam::chunks([0..length].into_iter()),
+                adam::chunks(muon.others(length)),
+            ],
+            muon,
             state: State {
                 values: layout.flat(&state.values)?,
                 average: layout.flat(&state.average)?,
@@ -216,6 +232,7 @@ impl CpuLearner {
     /// Changes the weights along the gradients that are there, those of a batch whose loss is `loss`.
     fn change(&mut self, loss: f32, update: &Update) -> StepNumbers {
         let (state, gradients, squares) = (&mut self.state, &self.gradients, &mut self.squares);
+        let (muon, kernels) = (&mut self.muon, self.kernels);
         let norm = threads::inside(|| adam::norm(gradients, squares));
         let numbers = StepNumbers {
             loss,
@@ -224,7 +241,15 @@ impl CpuLearner {
         if !numbers.finite() {
             self.stopped.store(true, Ordering::SeqCst);
         } else if !self.stopped.load(Ordering::SeqCst) {
-            threads::inside(|| state.change(gradients, norm, update));
+            let clip = clip_factor(norm, update.clip) as f32;
+            let [all, others] = &self.chunks;
+            threads::inside(|| match update.optimizer {
+                Optimizer::Adam => state.change(all, gradients, clip, update),
+                Optimizer::Muon => {
+                    state.change(others, gradients, clip, update);
+                    muon.change(kernels, state, gradients, clip, update);
+                }
+            });
             if let Some(current) = &mut self.current {
                 current.fresh = false;
             }
