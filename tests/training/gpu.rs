@@ -3,7 +3,7 @@
 use ddim_web::engine::Optimizer;
 use ddim_web::engine::plan::{Plan, TrainingPlan, gradients};
 use ddim_web::engine::{
-    EngineError, Gpu, GpuLearner, Learner, LearnerState, Level, TrainBatch, Update,
+    CpuLearner, EngineError, Gpu, GpuLearner, Learner, LearnerState, Level, TrainBatch, Update,
 };
 use ddim_web::noise::gaussian;
 use ddim_web::unet::config::UnetConfig;
@@ -278,13 +278,74 @@ fn a_step_is_that_of_adam_on_the_gradients() {
     }
 }
 
+type Tensors = Vec<Vec<f32>>;
+
+/// What a state consists of.
+const PARTS: [(&str, fn(&LearnerState) -> &Tensors); 4] = [
+    ("values", |state| &state.values),
+    ("average", |state| &state.average),
+    ("first moment", |state| &state.moment_1),
+    ("second moment", |state| &state.moment_2),
+];
+
+#[test]
+fn steps_of_muon_are_those_of_the_processor() {
+    let Some(gpu) = gpu() else { return };
+    for (name, config) in configs() {
+        let size = config.sample_size.unwrap();
+        let state = state(&config);
+        // A software driver takes minutes for a large one.
+        if state.values.iter().map(Vec::len).sum::<usize>() > 500_000 {
+            continue;
+        }
+        let mut found = pollster::block_on(GpuLearner::new(&gpu, &config, &state)).unwrap();
+        let mut expected = CpuLearner::new(config.clone(), &state).unwrap();
+        for done in 0..2 {
+            let update = Update {
+                optimizer: Optimizer::Muon,
+                ..update(done)
+            };
+            let batch = batch(&config, size, 2, u64::from(done));
+            pollster::block_on(found.step(&batch, &update)).unwrap();
+            pollster::block_on(expected.step(&batch, &update)).unwrap();
+        }
+        let found = pollster::block_on(found.state()).unwrap();
+        let expected = pollster::block_on(expected.state()).unwrap();
+        let size = |tensor: &[f32]| norm(tensor.iter().map(|v| f64::from(*v)));
+        let whole = norm(expected.moment_1.iter().map(|m| size(m)));
+        for (i, spec) in Plan::trained(&config).unwrap().params.iter().enumerate() {
+            // What comes before a normalisation of single channels may have no gradient but rounding.
+            if size(&expected.moment_1[i]) < 1e-6 * whole {
+                continue;
+            }
+            for (what, of) in PARTS {
+                let (found, expected, before) = (&of(&found)[i], &of(&expected)[i], &of(&state)[i]);
+                let difference = |a: &[f32], b: &[f32]| -> Vec<f32> {
+                    a.iter().zip(b).map(|(a, b)| a - b).collect()
+                };
+                let changed = size(&difference(expected, before));
+                let off = size(&difference(found, expected));
+                assert!(
+                    off <= 1e-3 * changed + 1e-7 * size(expected),
+                    "{name}: {what} of {}: {off:e} of {changed:e}",
+                    spec.name
+                );
+            }
+        }
+    }
+}
+
 /// The state after three steps, of which none waits for the one before.
-fn run(gpu: &Gpu, count: usize) -> LearnerState {
+fn run(gpu: &Gpu, count: usize, optimizer: Optimizer) -> LearnerState {
     let (config, _, mut learner) = small(gpu);
     let steps: Vec<_> = (0..3)
         .map(|done| {
             let batch = batch(&config, [8, 8], count, u64::from(done));
-            learner.step(&batch, &update(done))
+            let update = Update {
+                optimizer,
+                ..update(done)
+            };
+            learner.step(&batch, &update)
         })
         .collect();
     for step in steps {
@@ -296,13 +357,25 @@ fn run(gpu: &Gpu, count: usize) -> LearnerState {
 #[test]
 fn the_same_steps_give_the_same_bits() {
     let Some(gpu) = gpu() else { return };
-    assert!(run(&gpu, 3) == run(&gpu, 3));
+    for optimizer in [Optimizer::Adam, Optimizer::Muon] {
+        assert!(run(&gpu, 3, optimizer) == run(&gpu, 3, optimizer));
+    }
 }
 
 #[test]
 fn a_batch_that_is_not_a_number_changes_nothing_and_neither_do_those_begun_after_it() {
     let Some(gpu) = gpu() else { return };
-    let (config, _, mut learner) = small(&gpu);
+    for optimizer in [Optimizer::Adam, Optimizer::Muon] {
+        nothing_changes(&gpu, optimizer);
+    }
+}
+
+fn nothing_changes(gpu: &Gpu, optimizer: Optimizer) {
+    let update = |done| Update {
+        optimizer,
+        ..update(done)
+    };
+    let (config, _, mut learner) = small(gpu);
     let good = batch(&config, [8, 8], 3, 0);
     let mut bad = good.clone();
     bad.x0[17] = f32::NAN;

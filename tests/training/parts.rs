@@ -95,6 +95,11 @@ fn check(
     let options = TrainOptions {
         steps: number("steps") as u32,
         batch: number("batch") as usize,
+        optimizer: run["options"]["optimizer"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap(),
         lr: number("lr"),
         warmup: number("warmup") as u32,
         ema: number("ema"),

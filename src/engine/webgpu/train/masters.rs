@@ -83,6 +83,46 @@ impl Tensor {
     }
 }
 
+/// A tensor as a matrix of numbers, a row for each input at each position, a column for each output; rows and columns of
+/// lanes that hold no channel among them are 0 in its gradient, and stay it.
+pub struct Matrix {
+    /// Its first number.
+    pub first: usize,
+    /// From one row to the next.
+    pub pitch: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// The vectors of all that it is stacked with.
+    pub vectors: std::ops::Range<usize>,
+}
+
+impl Tensor {
+    /// As a matrix, where it is a kernel.
+    pub fn matrix(&self) -> Option<Matrix> {
+        let Shape::Kernel {
+            positions,
+            input_lanes,
+            outputs,
+            output_lanes,
+            ..
+        } = &self.shape
+        else {
+            return None;
+        };
+        let (from, to) = (*outputs.first()?, *outputs.last()?);
+        let rows = positions * input_lanes;
+        Some(Matrix {
+            first: 4 * self.at + from,
+            pitch: *output_lanes,
+            rows,
+            columns: to + 1 - from,
+            vectors: self.at..self.at + rows * output_lanes / 4,
+        })
+    }
+}
+
 impl Masters {
     /// That of `training`; no piece has more than `most` vectors unless a single operation does.
     pub fn new(training: &TrainingPlan, lanes: &Lanes, most: usize) -> Self {

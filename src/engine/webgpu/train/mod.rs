@@ -8,6 +8,7 @@
 mod kernels;
 mod layout;
 mod masters;
+mod muon;
 mod products;
 mod program;
 mod state;
@@ -23,6 +24,7 @@ use super::readback::Readback;
 use super::storage::bytes;
 use crate::allocate;
 use crate::engine::STATE;
+use crate::engine::optimizer::Optimizer;
 use crate::engine::plan::{Param, Plan, TrainingPlan};
 use crate::engine::{
     DeviceKind, EngineError, EngineInfo, EngineKind, Gradients, Learner, LearnerState, StepNumbers,
@@ -240,12 +242,19 @@ impl GpuLearner {
         Ok(pieces)
     }
 
-    /// The program for `batch`.
-    fn prepare(&mut self, batch: &TrainBatch) -> Result<(), EngineError> {
+    /// The program for `batch`, and for changing the weights by `optimizer`.
+    fn prepare(
+        &mut self,
+        batch: &TrainBatch,
+        optimizer: Option<Optimizer>,
+    ) -> Result<(), EngineError> {
         batch.check(&self.config)?;
         let [count, _, height, width] = batch.shape;
         let shape = ([height, width], count);
-        if self.program.as_ref().is_some_and(|p| p.shape == shape) {
+        let fits = |p: &Program| {
+            p.shape == shape && optimizer.is_none_or(|optimizer| p.optimizer == optimizer)
+        };
+        if self.program.as_ref().is_some_and(fits) {
             return Ok(());
         }
         let training = TrainingPlan::new(&self.config, [height, width])?;
@@ -260,6 +269,7 @@ impl GpuLearner {
             &self.masters,
             &self.trained,
             self.making,
+            optimizer.unwrap_or_default(),
         )?;
         self.program = Some(program);
         Ok(())
@@ -270,7 +280,11 @@ impl GpuLearner {
         batch: &TrainBatch,
         then: Then<'_>,
     ) -> Result<(&'a Program, super::readback::Filled), EngineError> {
-        self.prepare(batch)?;
+        let optimizer = match then {
+            Then::Stay => None,
+            Then::Change(update) => Some(update.optimizer),
+        };
+        self.prepare(batch, optimizer)?;
         let this: &Self = self;
         match &this.program {
             Some(program) => {

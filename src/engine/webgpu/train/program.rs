@@ -8,11 +8,13 @@ use super::super::state::Shape;
 use super::super::storage::bytes;
 use super::layout::Layout;
 use super::masters::Masters;
+use super::muon::Muon;
 use super::state::{RESULTS, TrainState};
 use super::steps::{SQUARES, Steps};
 use super::sums;
 use super::task::{Bound, Task};
 use crate::allocate;
+use crate::engine::optimizer::Optimizer;
 use crate::engine::plan::{Plan, TrainingPlan};
 use crate::engine::{EngineError, TrainBatch, Update};
 
@@ -31,6 +33,8 @@ pub struct Trained {
 pub struct Program {
     /// Height and width, and images.
     pub shape: ([usize; 2], usize),
+    /// The rule by which it changes the weights.
+    pub optimizer: Optimizer,
     plan: Plan,
     state: TrainState,
     /// Groups of images that are computed one after the other, because the arena of all is too large for one binding.
@@ -90,7 +94,12 @@ impl Program {
         masters: &Masters,
         trained: &Trained,
         making: Making,
+        optimizer: Optimizer,
     ) -> Result<Self, EngineError> {
+        let muon = match optimizer {
+            Optimizer::Adam => None,
+            Optimizer::Muon => Some(Muon::new(masters, &training.plan.params)),
+        };
         let steps = |images: usize| {
             let plan = &training.plan;
             let [height, width] = plan.size;
@@ -117,6 +126,7 @@ impl Program {
                     images: batch.next_multiple_of(images),
                     parts: masters.pieces.len() * SQUARES,
                     sums: sums::length(&training, layout),
+                    muon: muon.as_ref().map_or(0, Muon::numbers),
                 },
                 busy: making.busy,
             }
@@ -138,8 +148,8 @@ impl Program {
         gpu.fits(ARENA, size)?;
         let runs = [
             steps.gradients()?,
-            steps.update(false)?,
-            steps.update(true)?,
+            steps.update(false, None)?,
+            steps.update(true, muon.as_ref())?,
         ];
         let row = limits.max_compute_workgroups_per_dimension as usize;
         if let Some(task) = runs
@@ -160,6 +170,10 @@ impl Program {
         let table = 4 * state.table() as u64;
         gpu.queue()
             .write_buffer(&numbers, table, &bytes(&steps.table()));
+        if let Some(muon) = &muon {
+            let at = 4 * state.muon() as u64;
+            gpu.queue().write_buffer(&numbers, at, &bytes(&muon.table));
+        }
         let uploads = match groups {
             1 => None,
             _ => {
@@ -189,6 +203,7 @@ impl Program {
         gpu.check()?;
         Ok(Self {
             shape: (training.plan.size, batch),
+            optimizer,
             plan: training.plan,
             state,
             groups,

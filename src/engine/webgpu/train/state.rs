@@ -16,6 +16,8 @@ pub struct TrainState {
     pub parts: usize,
     /// Numbers of the table of `sums.rs`.
     pub sums: usize,
+    /// Numbers of what `muon.rs` holds.
+    pub muon: usize,
 }
 
 /// Scalars at the state's beginning: Adam's (see `kernels/backward/adam.wgsl`), clipping, whether gradients are added
@@ -27,6 +29,8 @@ pub const CLIP: usize = 4;
 pub const ADDS: usize = 5;
 /// How many.
 pub const FIRST: usize = 6;
+/// The learning rate.
+pub const RATE: usize = 7;
 
 /// Numbers of one image's level.
 const LEVEL: usize = 8;
@@ -65,9 +69,14 @@ impl TrainState {
         self.results() + RESULTS
     }
 
+    /// What `muon.rs` holds.
+    pub fn muon(self) -> usize {
+        self.table() + self.sums
+    }
+
     /// All of it.
     pub fn len(self) -> usize {
-        self.table() + self.sums
+        self.muon() + self.muon
     }
 
     /// What is uploaded for the images from `first` on; images beyond the batch weigh nothing.
@@ -95,6 +104,7 @@ impl TrainState {
             for (to, scalar) in numbers[UPDATE..].iter_mut().zip(scalars) {
                 *to = scalar as f32;
             }
+            numbers[RATE] = update.lr as f32;
         }
         numbers[ADDS] = f32::from(u8::from(first > 0));
         numbers[FIRST] = first as f32;

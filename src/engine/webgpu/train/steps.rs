@@ -6,6 +6,7 @@ use super::super::{draft, template::Template};
 use super::kernels;
 use super::layout::Layout;
 use super::masters::Masters;
+use super::muon::Muon;
 use super::state::{ADDS, CLIP, FIRST, TrainState, UPDATE};
 use super::task::{Bound, Part, Task};
 use crate::engine::EngineError;
@@ -36,7 +37,7 @@ pub const SQUARES: usize = 512;
 pub const COPIES: usize = 4;
 
 /// Workgroups of Adam in a row.
-const ROW: usize = 32_768;
+pub const ROW: usize = 32_768;
 
 type Fields = Vec<(&'static str, usize)>;
 
@@ -57,11 +58,11 @@ impl Steps<'_> {
         Ok(tasks)
     }
 
-    /// Loss and norm, and with `updates` the change of the weights.
+    /// Loss and norm, and with `updates` the change of the weights, by Muon where there is what it holds.
     ///
     /// # Errors
     /// [`EngineError::Kernel`] for a kernel of ours.
-    pub fn update(&self, updates: bool) -> Result<Vec<Task>, EngineError> {
+    pub fn update(&self, updates: bool, muon: Option<&Muon>) -> Result<Vec<Task>, EngineError> {
         let mut tasks = Vec::new();
         let pieces = self.masters.pieces.iter().copied().enumerate();
         for (piece, size) in pieces.clone() {
@@ -98,9 +99,13 @@ impl Steps<'_> {
         )?);
         if updates {
             for (piece, size) in pieces {
+                if let Some(muon) = muon {
+                    tasks.extend(self.muon(muon, self.state.muon(), piece, size)?);
+                    continue;
+                }
                 let groups = size.div_ceil(256);
                 tasks.push(Task::new(
-                    &[(&kernels::ADAM, &[])],
+                    &[(&kernels::ADAM, &[("LISTED", 0)])],
                     &[
                         ("size", size),
                         ("pitch", pitch(size)),

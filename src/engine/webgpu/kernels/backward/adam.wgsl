@@ -1,4 +1,6 @@
-// One step of Adam (Kingma & Ba 2015) with PyTorch's numbers, and the average of the weights.
+#names LISTED
+// One step of Adam (Kingma & Ba 2015) with PyTorch's numbers, and the average of the weights: of all vectors, or LISTED of
+// up to 256 in a row for each workgroup.
 
 @group(0) @binding(0) var<storage, read_write> trained: array<vec4f>;  // values, average, both moments
 @group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
@@ -7,8 +9,16 @@
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
-  let i = (group.y * op.row + group.x) * 256u + index;
+  let chunk = group.y * op.row + group.x;
+#if LISTED
+  if (chunk >= op.chunks) { return; }
+  let at = op.list + 4u * chunk;
+  let i = ((u32(state[at]) << 16u) | u32(state[at + 1u])) + index;
+  if (index >= u32(state[at + 2u]) || state[op.results + 2u] != 0.0) { return; }
+#else
+  let i = chunk * 256u + index;
   if (i >= op.size || state[op.results + 2u] != 0.0) { return; }
+#end
   let g = gradients[i] * state[op.results + 3u];
   let first = trained[i + 2u * op.pitch];
   let second = trained[i + 3u * op.pitch];
