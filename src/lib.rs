@@ -12,7 +12,7 @@
 //! 4. [`sampler`]: the loop from x_T to x_0.
 //! 5. [`runs`]: what one does with a sampler: batches, encoding and decoding, paths, and what is refused.
 //!    [`site`]: the page as a folder to publish, as text.
-//! 6. `train` (with that feature): L_simple and other weights of L_gamma, Adam, averaged weights,
+//! 6. `train` (with that feature): L_simple and other weights of L_gamma, Adam and Muon, averaged weights,
 //!    checkpoints.
 //! 7. `evaluate` (native builds with that feature): Fréchet distance, its interval, the paper's figures.
 //! 8. `web` (on wasm32, with the features `network`, `figures` and `training`): the JavaScript surface. `src/bin/ddim-web`: the same for a terminal.

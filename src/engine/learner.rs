@@ -2,7 +2,7 @@
 //!
 //! A step is linear in three tensors, as a sampler's is: `x_t = a x_0 + b eps`, `target = c x_0 + d eps`,
 //! `loss = weight (out - target)²` with five scalars per picture ([`Level`]), so that the mathematics of schedules and
-//! losses stays on the host. Adam (Kingma & Ba 2015), clipping and the average of the weights happen where the weights
+//! losses stays on the host. Clipping, the change of the weights ([`Optimizer`]) and their average happen where the weights
 //! are.
 
 use std::ops::Range;

@@ -159,7 +159,7 @@ pub struct Checkpoint {
     pub classes: Option<ClassLabels>,
     /// The loss of every step done.
     pub losses: Vec<f32>,
-    /// The parameters, their average and Adam's moments, in the order of [`Plan::expected_tensors`].
+    /// The parameters, their average and the optimizer's moments, in the order of [`Plan::expected_tensors`].
     pub state: LearnerState,
 }
 

@@ -9,7 +9,7 @@ use crate::engine::optimizer::Optimizer;
 /// The largest batch accepted.
 pub const MAX_BATCH: usize = 4096;
 
-/// How a network is trained.
+/// How a network is trained. docs/training.md tells what the defaults were chosen by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainOptions {
@@ -24,8 +24,10 @@ pub struct TrainOptions {
     pub lr: f64,
     /// The first steps, over which the learning rate rises linearly to `lr`.
     pub warmup: u32,
-    /// The last steps, over which the learning rate falls linearly to 0.
-    pub decay_steps: u32,
+    /// The last steps, over which the learning rate falls linearly to 0: `None` is seven tenths of them, see
+    /// [`Self::decay`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decay_steps: Option<u32>,
     /// Decay of the average of the weights.
     pub ema: f64,
     /// Largest norm of the gradient; 0 turns clipping off.
@@ -47,10 +49,10 @@ impl Default for TrainOptions {
             steps: 10_000,
             batch: 64,
             optimizer: Optimizer::Muon,
-            lr: 6e-4,
-            warmup: 200,
-            decay_steps: 0,
-            ema: 0.9995,
+            lr: 1e-3,
+            warmup: 100,
+            decay_steps: None,
+            ema: 0.999,
             clip: 1.0,
             seed: 0,
             loss: Loss::Simple,
@@ -60,6 +62,12 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
+    /// The last steps, over which the learning rate falls.
+    pub fn decay(&self) -> u32 {
+        let share = || self.steps - (u64::from(self.steps) * 3 / 10) as u32;
+        self.decay_steps.unwrap_or_else(share)
+    }
+
     /// Checks every option.
     ///
     /// # Errors
@@ -85,11 +93,11 @@ impl TrainOptions {
                 self.lr.to_string(),
             );
         }
-        if self.decay_steps > self.steps {
+        if let Some(decay) = self.decay_steps.filter(|decay| *decay > self.steps) {
             return refuse(
                 "decay-steps",
                 format!("at most {} (steps)", self.steps),
-                self.decay_steps.to_string(),
+                decay.to_string(),
             );
         }
         if !(0.0..1.0).contains(&self.ema) {

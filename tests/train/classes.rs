@@ -44,7 +44,7 @@ fn json(path: &Path) -> serde_json::Value {
 #[test]
 fn folders_are_classes_that_a_model_is_asked_for_by_name() {
     let folder = kinds("folders", 3);
-    let begin = format!("--labels folders --config classes.json {RUN}");
+    let begin = format!("--labels folders --config classes.json --decay-steps 0 {RUN}");
     succeeds(&folder.train(&format!("{begin} --steps 4")));
     let labels = json(&folder.path("run/class_labels.json"));
     let expected =

@@ -104,7 +104,7 @@ fn the_learning_rate_rises_stays_and_falls() {
         steps: 100,
         lr: 0.1,
         warmup: 10,
-        decay_steps: 20,
+        decay_steps: Some(20),
         ..TrainOptions::default()
     };
     for (step, expected) in [
@@ -123,10 +123,23 @@ fn the_learning_rate_rises_stays_and_falls() {
     }
     let constant = TrainOptions {
         warmup: 0,
-        decay_steps: 0,
+        decay_steps: Some(0),
         ..options
     };
     assert!((0..100).all(|step| learning_rate(&constant, step) == 0.1));
+    // Where nobody says it falls over seven tenths of the run, also of one that is made longer.
+    for steps in [100, 200, 10_000_000] {
+        let options = TrainOptions {
+            steps,
+            decay_steps: None,
+            ..constant.clone()
+        };
+        assert_eq!(options.decay(), steps / 10 * 7);
+        options.check().unwrap();
+        assert_eq!(learning_rate(&options, steps / 10 * 3), 0.1);
+        let half = learning_rate(&options, steps / 100 * 65);
+        assert!((half - 0.05).abs() < 1e-12, "{half}");
+    }
 }
 
 #[test]
@@ -404,7 +417,7 @@ fn impossible_options_are_named() {
         (
             "decay-steps",
             TrainOptions {
-                decay_steps: 11,
+                decay_steps: Some(11),
                 ..good.clone()
             },
         ),

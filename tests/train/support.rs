@@ -47,6 +47,7 @@ pub fn options(steps: u32) -> TrainOptions {
         optimizer: Optimizer::Adam,
         lr: 2e-3,
         warmup: 10,
+        decay_steps: Some(0),
         ema: 0.99,
         seed: 7,
         ..TrainOptions::default()

@@ -102,6 +102,7 @@ fn check(
             .unwrap(),
         lr: number("lr"),
         warmup: number("warmup") as u32,
+        decay_steps: Some(number("decay_steps") as u32),
         ema: number("ema"),
         seed: number("seed") as u64,
         loss: run["options"]["loss"].as_str().unwrap().parse().unwrap(),

@@ -35,13 +35,13 @@ export interface TrainingImages {
 export interface TrainingSteps {
   /** Steps of the whole run. Default 10000. */
   steps?: number;
-  /** Learning rate, above 0 and at most 1. Default 0.0006. */
+  /** Learning rate, above 0 and at most 1. Default 0.001. */
   lr?: number;
-  /** The first steps, over which the learning rate rises linearly. Default 200. */
+  /** The first steps, over which the learning rate rises linearly. Default 100. */
   warmup?: number;
-  /** The last steps, over which the learning rate falls linearly to 0. Default 0. */
+  /** The last steps, over which the learning rate falls linearly to 0. Default: seven tenths of all. */
   decay_steps?: number;
-  /** Decay of the average of the weights, which is what a model is made of. Default 0.9995. */
+  /** Decay of the average of the weights, which is what a model is made of. Default 0.999. */
   ema?: number;
   /** Largest norm of the gradient; 0 turns clipping off. Default 1. */
   clip?: number;
@@ -271,10 +271,10 @@ fn change(given: &JsValue, options: &mut TrainOptions) -> Result<(), WebError> {
     for (name, to, value) in [
         ("steps", steps, found.steps),
         ("warmup", warmup, found.warmup),
-        ("decay_steps", decay_steps, found.decay_steps),
     ] {
         *to = whole(name, value)?.unwrap_or(*to);
     }
+    *decay_steps = whole("decay_steps", found.decay_steps)?.or(*decay_steps);
     for (to, value) in [(lr, found.lr), (ema, found.ema), (clip, found.clip)] {
         *to = value.unwrap_or(*to);
     }

@@ -102,16 +102,16 @@ pub struct Args {
     /// the rest) or adam [default: muon]
     #[arg(long, value_name = "RULE", conflicts_with = "resume")]
     optimizer: Option<Optimizer>,
-    /// Learning rate [default: 0.0006]
+    /// Learning rate [default: 0.001]
     #[arg(long, allow_negative_numbers = true)]
     lr: Option<f64>,
-    /// First steps, over which the learning rate rises from 0 [default: 200]
+    /// First steps, over which the learning rate rises from 0 [default: 100]
     #[arg(long, value_name = "STEPS")]
     warmup: Option<u32>,
-    /// Last steps, over which the learning rate falls to 0 [default: 0]
+    /// Last steps, over which the learning rate falls to 0 [default: seven tenths of all]
     #[arg(long, value_name = "STEPS")]
     decay_steps: Option<u32>,
-    /// Decay of the averaged weights, which are the ones that are saved and sampled [default: 0.9995]
+    /// Decay of the averaged weights, which are the ones that are saved and sampled [default: 0.999]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     ema: Option<f64>,
     /// Largest norm of the gradient, 0 for any [default: 1]
@@ -369,7 +369,7 @@ fn change(options: &mut TrainOptions, args: &Args) {
         optimizer: args.optimizer.unwrap_or(old.optimizer),
         lr: args.lr.unwrap_or(old.lr),
         warmup: args.warmup.unwrap_or(old.warmup),
-        decay_steps: args.decay_steps.unwrap_or(old.decay_steps),
+        decay_steps: args.decay_steps.or(old.decay_steps),
         ema: args.ema.unwrap_or(old.ema),
         clip: args.clip.unwrap_or(old.clip),
         seed: args.seed.unwrap_or(old.seed),

@@ -6,6 +6,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::gradient::{Outer, Run, Spread, TileRow};
 use super::lane::MAX_LANES;
+use super::matrix::Times;
 use super::slope::{Finish, Slope};
 use super::tests::{assert_close, random};
 use super::tiles::{Collect, Panel, ToPixels};
@@ -330,5 +331,40 @@ fn the_gradient_of_a_softmax_sums_to_nothing_down_every_column() {
         };
         let expected: Vec<f64> = (0..rows * columns).map(expected).collect();
         assert_close(&found, &expected, 1e-5, kernels.name);
+    }
+}
+
+#[test]
+fn a_product_of_matrices_is_the_sum_over_what_they_share() {
+    for kernels in Kernels::available() {
+        let lanes = kernels.lanes;
+        for (rows, vectors, depth) in [(1, 1, 1), (9, 3, 5), (16, 2, 33), (7, 1, 2)] {
+            let (left_row, right_row, to_row) = (rows + 3, vectors * lanes, vectors * lanes + 2);
+            let (left, right) = (random(1, depth * left_row), random(2, depth * right_row));
+            let mut found = vec![0.5; rows * to_row];
+            let times = Times {
+                left: left.as_ptr(),
+                left_row,
+                right: right.as_ptr(),
+                right_row,
+                depth,
+                to: found.as_mut_ptr(),
+                to_row,
+            };
+            // SAFETY: both factors have so many rows, and so does the result.
+            unsafe { (kernels.training.times)(&times, 0..rows, 0..vectors) };
+            let expected = |i: usize| {
+                let (row, column) = (i / to_row, i % to_row);
+                if column >= right_row {
+                    return 0.5;
+                }
+                let term = |k: usize| {
+                    f64::from(left[k * left_row + row]) * f64::from(right[k * right_row + column])
+                };
+                (0..depth).map(term).sum::<f64>()
+            };
+            let expected: Vec<f64> = (0..rows * to_row).map(expected).collect();
+            assert_close(&found, &expected, 1e-5, kernels.name);
+        }
     }
 }
