@@ -20,7 +20,7 @@ case $name in
 esac
 out=runs/$name
 
-alone="--config www/models/$name/config.json --prediction v_prediction --batch 128 --lr 1e-3 --warmup 500 --ema 0.999"
+alone="--config www/models/$name/config.json --prediction v_prediction --optimizer adam --batch 128 --lr 1e-3 --warmup 500 --ema 0.999"
 case $name in
     fashion-mnist)
         images="--data /usr/share/datasets/fashion-mnist"
@@ -34,7 +34,7 @@ case $name in
     faces)
         node tools/make_faces.mjs --out data/faces
         images="--data data/faces --labels folders"
-        new="--init www/models/avatars --scheduler www/models/faces/scheduler_config.json --batch 32 --lr 6e-4 --ema 0.999 --steps 9000 --decay-steps 5000"
+        new="--init www/models/avatars --scheduler www/models/faces/scheduler_config.json --optimizer adam --batch 32 --lr 6e-4 --warmup 200 --ema 0.999 --steps 9000 --decay-steps 5000"
         ;;
 esac
 if [ -f "$out/checkpoint.safetensors" ]; then new=--resume; fi

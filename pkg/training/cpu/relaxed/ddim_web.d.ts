@@ -42,13 +42,13 @@ export interface TrainingImages {
 export interface TrainingSteps {
     /** Steps of the whole run. Default 10000. */
     steps?: number;
-    /** Learning rate, above 0 and at most 1. Default 0.0006. */
+    /** Learning rate, above 0 and at most 1. Default 0.001. */
     lr?: number;
-    /** The first steps, over which the learning rate rises linearly. Default 200. */
+    /** The first steps, over which the learning rate rises linearly. Default 100. */
     warmup?: number;
-    /** The last steps, over which the learning rate falls linearly to 0. Default 0. */
+    /** The last steps, over which the learning rate falls linearly to 0. Default: seven tenths of all. */
     decay_steps?: number;
-    /** Decay of the average of the weights, which is what a model is made of. Default 0.9995. */
+    /** Decay of the average of the weights, which is what a model is made of. Default 0.999. */
     ema?: number;
     /** Largest norm of the gradient; 0 turns clipping off. Default 1. */
     clip?: number;
@@ -63,6 +63,8 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
     weights?: Uint8Array;
     /** Pictures per step, 1 to 4096. Default 16. */
     batch?: number;
+    /** By which rule the weights change: Muon for the matrices inside the network and Adam for the rest, or Adam. Default muon. */
+    optimizer?: "muon" | "adam";
     /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default simple. */
     loss?: string;
     /** 0 to 2^53 - 1. Default 0. */

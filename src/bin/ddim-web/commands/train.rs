@@ -77,7 +77,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
     /// The schedule and prediction type, a scheduler_config.json [default: that of --init, else 1000 steps, linear,
-    /// 0.0001 to 0.02, epsilon]
+    /// 0.0001 to 0.02, v_prediction]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     scheduler: Option<PathBuf>,
     /// What the network predicts: epsilon (the noise), sample (the image) or v_prediction [default: what the schedule
@@ -253,7 +253,10 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
         own(|model| model.scheduler.clone()),
     )? {
         Some((text, path)) => SchedulerConfig::from_json(&text).map_err(|e| named(&path, e))?,
-        None => SchedulerConfig::new(SchedulerClass::Ddim),
+        None => SchedulerConfig {
+            prediction_type: Prediction::VPrediction,
+            ..SchedulerConfig::new(SchedulerClass::Ddim)
+        },
     };
     if let Some((model, _)) = &init {
         model.notes.iter().for_each(remark);
