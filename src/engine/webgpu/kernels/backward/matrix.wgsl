@@ -8,6 +8,7 @@
 
 var<workgroup> lefts: array<f32, 256>;
 var<workgroup> rights: array<f32, 256>;
+var<workgroup> length: u32;
 
 fn place(at: u32) -> u32 {
   return (u32(state[at]) << 16u) | u32(state[at + 1u]);
@@ -52,8 +53,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: v
   let right = select(all, factor, stands);
 #end
 #end
+  if (id.x + id.y == 0u) { length = depth; }
+  // The same for all, which a browser does not see of what comes out of the state.
+  let end = workgroupUniformLoad(&length);
   var sum = 0.0;
-  for (var k = 0u; k < depth; k += 16u) {
+  for (var k = 0u; k < end; k += 16u) {
     var a = 0.0;
     var b = 0.0;
     if (i < height && k + id.x < depth) { a = state[left.x + i * left.y + (k + id.x) * left.z]; }
