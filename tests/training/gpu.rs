@@ -278,15 +278,15 @@ fn a_step_is_that_of_adam_on_the_gradients() {
     }
 }
 
-type Tensors = Vec<Vec<f32>>;
-
-/// What a state consists of.
-const PARTS: [(&str, fn(&LearnerState) -> &Tensors); 4] = [
-    ("values", |state| &state.values),
-    ("average", |state| &state.average),
-    ("first moment", |state| &state.moment_1),
-    ("second moment", |state| &state.moment_2),
-];
+/// What a state consists of, for parameter `i`.
+fn parts(state: &LearnerState, i: usize) -> [(&'static str, &[f32]); 4] {
+    [
+        ("values", &state.values[i]),
+        ("average", &state.average[i]),
+        ("first moment", &state.moment_1[i]),
+        ("second moment", &state.moment_2[i]),
+    ]
+}
 
 #[test]
 fn steps_of_muon_are_those_of_the_processor() {
@@ -318,8 +318,11 @@ fn steps_of_muon_are_those_of_the_processor() {
             if size(&expected.moment_1[i]) < 1e-6 * whole {
                 continue;
             }
-            for (what, of) in PARTS {
-                let (found, expected, before) = (&of(&found)[i], &of(&expected)[i], &of(&state)[i]);
+            let [found, expected, before] =
+                [&found, &expected, &state].map(|state| parts(state, i));
+            for (((what, found), (_, expected)), (_, before)) in
+                found.into_iter().zip(expected).zip(before)
+            {
                 let difference = |a: &[f32], b: &[f32]| -> Vec<f32> {
                     a.iter().zip(b).map(|(a, b)| a - b).collect()
                 };

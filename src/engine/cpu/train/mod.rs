@@ -126,7 +126,7 @@ impl CpuLearner {
             kernels,
             info,
             chunks: [
-                adam::chunks([0..length].into_iter()),
+                adam::chunks(std::iter::once(0..length)),
                 adam::chunks(muon.others(length)),
             ],
             muon,

@@ -177,14 +177,11 @@ impl Muon {
             for column in block * BLOCK..long.min((block + 1) * BLOCK) {
                 // SAFETY: columns of `x` become rows of `y` that share no number; there is room for all of them.
                 let to = unsafe { y.write(column * square, square) };
-                for (i, to) in to.iter_mut().enumerate() {
-                    // SAFETY: as above, and nobody writes `x`.
-                    *to = if i < short {
-                        unsafe { *x.at(i * pitch + column) }
-                    } else {
-                        0.0
-                    };
+                for (i, to) in to[..short].iter_mut().enumerate() {
+                    // SAFETY: `x` has the number, and nobody writes it.
+                    *to = unsafe { *x.at(i * pitch + column) };
                 }
+                to[short..].fill(0.0);
             }
         });
         let product = |left: Memory, right: Memory, depth: usize, to: Memory, width: usize| {

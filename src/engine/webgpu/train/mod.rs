@@ -118,6 +118,7 @@ impl GpuLearner {
                     Kind::Software => 512,
                 },
                 memory: u64::MAX,
+                optimizer: Optimizer::default(),
             },
             program: None,
         };
@@ -268,8 +269,10 @@ impl GpuLearner {
             count,
             &self.masters,
             &self.trained,
-            self.making,
-            optimizer.unwrap_or_default(),
+            Making {
+                optimizer: optimizer.unwrap_or_default(),
+                ..self.making
+            },
         )?;
         self.program = Some(program);
         Ok(())

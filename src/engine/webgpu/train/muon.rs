@@ -88,7 +88,7 @@ impl Muon {
             taken.sort_by_key(|vectors| vectors.start);
             let mut others = Vec::new();
             let mut from = 0;
-            for vectors in taken.into_iter().chain([*size..*size]) {
+            for vectors in taken.into_iter().chain(std::iter::once(*size..*size)) {
                 for first in (from..vectors.start).step_by(CHUNK) {
                     let [high, low] = halves(first);
                     let length = CHUNK.min(vectors.start - first);

@@ -69,6 +69,8 @@ pub struct Making {
     pub busy: usize,
     /// Most bytes of intermediate results.
     pub memory: u64,
+    /// By which rule it changes the weights.
+    pub optimizer: Optimizer,
 }
 
 /// What a submission does besides computing gradients.
@@ -94,9 +96,8 @@ impl Program {
         masters: &Masters,
         trained: &Trained,
         making: Making,
-        optimizer: Optimizer,
     ) -> Result<Self, EngineError> {
-        let muon = match optimizer {
+        let muon = match making.optimizer {
             Optimizer::Adam => None,
             Optimizer::Muon => Some(Muon::new(masters, &training.plan.params)),
         };
@@ -203,7 +204,7 @@ impl Program {
         gpu.check()?;
         Ok(Self {
             shape: (training.plan.size, batch),
-            optimizer,
+            optimizer: making.optimizer,
             plan: training.plan,
             state,
             groups,

@@ -100,6 +100,7 @@ fn every_tile_gives_the_gradients_of_the_reference() {
             },
             busy: [512, 1 << 17][i % 2],
             memory: u64::MAX,
+            optimizer: learner.making.optimizer,
         };
         let found = pollster::block_on(learner.gradients(&batch)).unwrap();
         let pairs = learner.params.iter().zip(&found.gradients).zip(&expected);

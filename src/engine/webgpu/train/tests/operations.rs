@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::engine::optimizer::Optimizer;
 use crate::engine::plan::{Back, Op, Reference, Resample, Step, View};
 
 /// Error of one operation, as a part of the norm of what it writes.
@@ -171,7 +170,6 @@ fn every_operation_alone_equals_the_loops() {
             &learner.masters,
             &learner.trained,
             learner.making,
-            Optimizer::Adam,
         );
         learner.program = Some(program.unwrap());
         let gradients = pollster::block_on(learner.gradients(&batch)).unwrap();
