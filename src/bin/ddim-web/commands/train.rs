@@ -99,7 +99,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "resume")]
     batch: Option<usize>,
     /// By which rule the weights change: muon (its momentum made orthogonal, for the matrices inside the network; adam for
-    /// the rest) or adam [default: muon]
+    /// the rest) or adam [default: muon, with --init adam]
     #[arg(long, value_name = "RULE", conflicts_with = "resume")]
     optimizer: Option<Optimizer>,
     /// Learning rate [default: 0.001]
@@ -277,6 +277,9 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
         scheduler.prediction_type = prediction;
     }
     let mut options = TrainOptions::default();
+    if args.init.is_some() {
+        options.optimizer = Optimizer::Adam;
+    }
     change(&mut options, args);
     options.check().map_err(CliError::usage)?;
     // Not every schedule has every loss.
