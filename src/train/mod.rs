@@ -1,5 +1,5 @@
 //! Training: L_simple and other weights of L_gamma (DDIM, Song et al. 2021, eq. 5), what each step sees, the learning
-//! rate, checkpoints. Gradients, the rule by which weights change and their average of the weights are the work of a
+//! rate, checkpoints. Gradients, the rule by which weights change, and the average of the weights are the work of a
 //! [`Learner`](crate::engine::Learner).
 //!
 //! Knows no files and no terminal: images and checkpoints come and go as bytes, and [`Trainer::step`] is

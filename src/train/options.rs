@@ -43,6 +43,7 @@ pub struct TrainOptions {
     pub label_dropout: Option<f64>,
 }
 
+/// The defaults of a run that begins with weights drawn at random.
 impl Default for TrainOptions {
     fn default() -> Self {
         Self {
@@ -62,6 +63,14 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
+    /// The defaults of a run that begins with the weights of a model: Adam's, since Muon was no better there.
+    pub fn of_model() -> Self {
+        Self {
+            optimizer: Optimizer::Adam,
+            ..Self::default()
+        }
+    }
+
     /// The last steps, over which the learning rate falls.
     pub fn decay(&self) -> u32 {
         let share = || self.steps - (u64::from(self.steps) * 3 / 10) as u32;

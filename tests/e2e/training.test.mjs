@@ -24,6 +24,14 @@ async function gradientsEqual(name, shape, classes) {
   check(loss, gradients);
 }
 
+/** By which rule a run changes the weights, as its checkpoint says. @param {Trainer} trainer */
+async function ruleOf(trainer) {
+  const bytes = await trainer.checkpoint();
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const [, rule] = /optimizer\\":\\"(\w+)/.exec(new TextDecoder().decode(bytes.subarray(8, 8 + length))) ?? [];
+  return rule;
+}
+
 test('gradients are those of PyTorch', async () => {
   await gradientsEqual('no-middle', [3, 8, 8]);
   await gradientsEqual('grey-28', [1, 28, 28]);
@@ -57,7 +65,15 @@ test('thirty steps have the losses of the command line; a run that was interrupt
   assert.equal((await sampler.next(2)).x_t.length, 192);
   const finer = await Trainer.create({ ...options, images, weights, lr: 0.001 });
   await finer.step();
+  assert.equal(await ruleOf(finer), 'muon');
   for (const thing of [sampler, model, finer, again, trainer]) thing.free();
+
+  // Where nobody says it, the rule is another one for a run that begins with a model.
+  for (const [begin, rule] of /** @type {const} */ ([[{}, 'muon'], [{ weights }, 'adam']])) {
+    const run = await Trainer.create({ ...options, optimizer: undefined, images, ...begin });
+    assert.equal(await ruleOf(run), rule);
+    run.free();
+  }
 });
 
 test('a network with classes: the losses of the command line, a run that goes on, and the names of its model', async () => {

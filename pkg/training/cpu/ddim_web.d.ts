@@ -63,7 +63,7 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
     weights?: Uint8Array;
     /** Pictures per step, 1 to 4096. Default 16. */
     batch?: number;
-    /** By which rule the weights change: Muon for the matrices inside the network and Adam for the rest, or Adam. Default muon. */
+    /** By which rule the weights change: Muon for the matrices inside the network and Adam for the rest, or Adam. Default muon; with weights adam. */
     optimizer?: "muon" | "adam";
     /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default simple. */
     loss?: string;

@@ -48,8 +48,8 @@ impl Adam {
         }
     }
 
-    /// One step of parameters with these `values`, of which Muon takes `matrices`. The gradients are multiplied by `scale` first. A parameter
-    /// without a gradient stays as it is.
+    /// One step of parameters with these `values`, of which Muon takes `matrices`. The gradients are multiplied by
+    /// `scale` first. A parameter without a gradient stays as it is.
     pub fn step(
         &mut self,
         update: &Update,

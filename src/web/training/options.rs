@@ -56,7 +56,7 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
   weights?: Uint8Array;
   /** Pictures per step, 1 to 4096. Default 16. */
   batch?: number;
-  /** By which rule the weights change: Muon for the matrices inside the network and Adam for the rest, or Adam. Default muon. */
+  /** By which rule the weights change: Muon for the matrices inside the network and Adam for the rest, or Adam. Default muon; with weights adam. */
   optimizer?: "muon" | "adam";
   /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default simple. */
   loss?: string;
@@ -188,7 +188,12 @@ impl Request {
             class_labels,
             label_dropout,
         } = from(&given)?;
-        let defaults = TrainOptions::default();
+        let weights = bytes(&given, "weights")?;
+        let defaults = if weights.is_some() {
+            TrainOptions::of_model()
+        } else {
+            TrainOptions::default()
+        };
         let mut options = TrainOptions {
             batch: whole("batch", batch)?.map_or(BATCH, |batch| batch as usize),
             optimizer: optimizer
@@ -206,7 +211,7 @@ impl Request {
         Ok(Self {
             config,
             scheduler,
-            weights: bytes(&given, "weights")?,
+            weights,
             options,
             class_labels: class_labels.transpose().map_err(js_error)?,
             given,

@@ -176,8 +176,6 @@ export async function optionsFor(values, { shape, count, classes }, model, onByt
   const steps = stepsFor(values.train_steps, count);
   // The average of the weights looks back on a tenth of the run.
   const ema = Math.min(0.9995, Math.max(0.9, 1 - 10 / steps));
-  // docs/training.md: Muon learns far faster from nothing; from a model it was no better.
-  const optimizer = /** @type {'muon'|'adam'} */ (fresh ? 'muon' : 'adam');
   const class_labels = classes ? { class_labels: classLabels(classes) } : {};
-  return { ...begin, config, ...class_labels, steps: ENDLESS, optimizer, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
+  return { ...begin, config, ...class_labels, steps: ENDLESS, warmup: Math.min(WARMUP, Math.ceil(steps / 10)), ema, batch: values.train_batch, seed: values.seed };
 }

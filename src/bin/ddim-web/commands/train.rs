@@ -276,10 +276,11 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
         }
         scheduler.prediction_type = prediction;
     }
-    let mut options = TrainOptions::default();
-    if args.init.is_some() {
-        options.optimizer = Optimizer::Adam;
-    }
+    let mut options = if args.init.is_some() {
+        TrainOptions::of_model()
+    } else {
+        TrainOptions::default()
+    };
     change(&mut options, args);
     options.check().map_err(CliError::usage)?;
     // Not every schedule has every loss.

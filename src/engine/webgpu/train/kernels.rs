@@ -29,6 +29,7 @@ backward!(MOMENTUM, "momentum.wgsl");
 backward!(NOISE, "noise.wgsl");
 backward!(NORMALISE, "normalise.wgsl");
 backward!(NORMALISE_CHANNELS, "normalise_channels.wgsl");
+backward!(PLACE, "place.wgsl");
 backward!(QUERIES, "queries.wgsl");
 backward!(REDUCE, "reduce.wgsl");
 backward!(SCORES, "scores.wgsl");
@@ -39,3 +40,6 @@ backward!(THROUGH, "through.wgsl");
 backward!(TOTAL, "total.wgsl");
 backward!(TURN, "turn.wgsl");
 backward!(WEIGHTS, "weights.wgsl");
+
+/// Those that others are made with.
+pub static PARTS: [&Template; 2] = [&PLACE, &TOTAL];

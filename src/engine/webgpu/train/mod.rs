@@ -1,7 +1,7 @@
 //! Training on the GPU: a [`TrainingPlan`] as one list of dispatches and one submission a step.
 //!
-//! Weights, their average, both moments of Adam and the gradients stay on the device, in one layout; a step is forward,
-//! loss, backward, the gradient's norm, clipping, Adam or Muon and the average. The host uploads pictures and noise, and reads
+//! Weights, their average, both moments and the gradients stay on the device, in one layout; a step is forward, loss,
+//! backward, the gradient's norm, clipping, Adam or Muon and the average. The host uploads pictures and noise, and reads
 //! three numbers without waiting for them. No sum depends on an order that a device chooses, so the same step gives the
 //! same bits.
 

@@ -3,7 +3,7 @@
 
 use super::kernels;
 use super::masters::Masters;
-use super::state::{RATE, UPDATE};
+use super::state::{RATE, UPDATE, halves};
 use super::steps::{ROW, Steps, pitch};
 use super::task::{Bound, Task};
 use crate::engine::EngineError;
@@ -142,7 +142,7 @@ impl Steps<'_> {
         let mut tasks = Vec::new();
         if lists.others.count > 0 {
             tasks.push(Task::new(
-                &[(&kernels::ADAM, &[("LISTED", 1)])],
+                &[(&kernels::ADAM, &[("LISTED", 1)]), (&kernels::PLACE, &[])],
                 &[
                     ("chunks", lists.others.count),
                     ("list", at + lists.others.first),
@@ -163,6 +163,7 @@ impl Steps<'_> {
         tasks.push(Task::new(
             &[
                 (&kernels::MOMENTUM, &[("THREADS", 256)]),
+                (&kernels::PLACE, &[]),
                 (&kernels::TOTAL, &[("THREADS", 256)]),
             ],
             &[
@@ -185,7 +186,7 @@ impl Steps<'_> {
                 ([("GRAM", 0), ("FACTOR", 0)], lists.tiles),
             ] {
                 tasks.push(Task::new(
-                    &[(&kernels::MATRIX, &names)],
+                    &[(&kernels::MATRIX, &names), (&kernels::PLACE, &[])],
                     &[
                         table,
                         ("list", at + list.first),
@@ -207,7 +208,7 @@ impl Steps<'_> {
             [x, y] = [y, x];
         }
         tasks.push(Task::new(
-            &[(&kernels::TURN, &[])],
+            &[(&kernels::TURN, &[]), (&kernels::PLACE, &[])],
             &[
                 table,
                 ("list", at + lists.tiles.first),
@@ -225,9 +226,4 @@ impl Steps<'_> {
         )?);
         Ok(tasks)
     }
-}
-
-/// A place of 32 bits, since not every u32 is an f32.
-fn halves(place: usize) -> [f32; 2] {
-    [place >> 16, place & 0xffff].map(|half| half as f32)
 }

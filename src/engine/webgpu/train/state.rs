@@ -35,6 +35,11 @@ pub const RATE: usize = 7;
 /// Numbers of one image's level.
 const LEVEL: usize = 8;
 
+/// How the state holds 32 bits, such as a place (kernels/backward/place.wgsl), since not every u32 is an f32.
+pub fn halves(bits: usize) -> [f32; 2] {
+    [bits >> 16, bits & 0xffff].map(|half| half as f32)
+}
+
 /// Numbers that the host reads of a step: loss, norm, status.
 pub const RESULTS: usize = 4;
 
@@ -119,7 +124,7 @@ impl TrainState {
                 numbers[shape.labels() + i] = labels[at] as f32;
             }
             let level = &batch.levels[at];
-            let seed = drop_seed(batch.drop_seed, at);
+            let [high, low] = halves(drop_seed(batch.drop_seed, at) as usize);
             numbers[self.levels() + LEVEL * i..][..LEVEL].copy_from_slice(&[
                 level.signal,
                 level.noise,
@@ -127,8 +132,8 @@ impl TrainState {
                 level.c_eps,
                 level.weight / (whole * image) as f32,
                 plan.output_divisor(t),
-                (seed >> 16) as f32,
-                (seed & 0xffff) as f32,
+                high,
+                low,
             ]);
         }
         for i in own.len()..shape.batch {

@@ -3,12 +3,13 @@
 
 use super::kernels;
 use super::layout::Layout;
+use super::state::halves;
 use super::steps::Steps;
 use super::task::Task;
 use crate::engine::EngineError;
 use crate::engine::plan::{Back, Param, Step, TrainingPlan, View};
 
-/// Numbers of the table for a block: two halves of either place, since not every u32 is an f32.
+/// Numbers of the table for a block: two halves of either place.
 const ROW: usize = 4;
 
 /// Workgroups of a dispatch.
@@ -47,8 +48,7 @@ impl Steps<'_> {
     pub fn table(&self) -> Vec<f32> {
         let rows = self.rows().into_iter();
         rows.flat_map(|(_, places)| places)
-            .flat_map(|place| [place >> 16, place & 0xffff])
-            .map(|half| half as f32)
+            .flat_map(halves)
             .collect()
     }
 
@@ -62,6 +62,7 @@ impl Steps<'_> {
                 tasks.push(self.summed(
                     &[
                         (&kernels::REDUCE, &[("THREADS", 64)]),
+                        (&kernels::PLACE, &[]),
                         (&kernels::TOTAL, &[("THREADS", 64)]),
                     ],
                     &[("table", self.state.table() + ROW * first)],

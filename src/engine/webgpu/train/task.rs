@@ -64,7 +64,7 @@ impl Task {
             name: parts
                 .iter()
                 .map(|(template, _)| template.file)
-                .rfind(|file| *file != kernels::TOTAL.file)
+                .rfind(|file| kernels::PARTS.iter().all(|part| part.file != *file))
                 .unwrap_or_default()
                 .into(),
         })

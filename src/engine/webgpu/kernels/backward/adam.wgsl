@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
 #if LISTED
   if (chunk >= op.chunks) { return; }
   let at = op.list + 4u * chunk;
-  let i = ((u32(state[at]) << 16u) | u32(state[at + 1u])) + index;
+  let i = place(at) + index;
   if (index >= u32(state[at + 2u]) || state[op.results + 2u] != 0.0) { return; }
 #else
   let i = chunk * 256u + index;

@@ -10,10 +10,6 @@ var<workgroup> lefts: array<f32, 256>;
 var<workgroup> rights: array<f32, 256>;
 var<workgroup> length: u32;
 
-fn place(at: u32) -> u32 {
-  return (u32(state[at]) << 16u) | u32(state[at + 1u]);
-}
-
 @compute @workgroup_size(16, 16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
   let tile = group.y * op.row + group.x;

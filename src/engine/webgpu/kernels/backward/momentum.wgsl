@@ -6,10 +6,6 @@
 @group(0) @binding(2) var<uniform> op: Op;
 @group(0) @binding(3) var<storage, read_write> state: array<f32>;
 
-fn place(at: u32) -> u32 {
-  return (u32(state[at]) << 16u) | u32(state[at + 1u]);
-}
-
 @compute @workgroup_size($THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let row = op.table + 12u * group.x;

@@ -2,10 +2,6 @@
 // params = Σ_images source: one workgroup for a block of four numbers. A table in the state says for each of them where
 // both are.
 
-fn place(at: u32) -> u32 {
-  return (u32(state[at]) << 16u) | u32(state[at + 1u]);
-}
-
 @compute @workgroup_size($THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let row = op.table + 4u * group.x;
