@@ -30,12 +30,18 @@ export async function run() {
   };
 }
 
+/** The header of a .safetensors file, and its length. @param {Uint8Array} bytes */
+export function headerOf(bytes) {
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  return { length, header: JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) };
+}
+
 /** The tensors of a .safetensors file of f32 or f64, by name. @param {Uint8Array} bytes */
 export function tensorsOf(bytes) {
   const file = bytes.slice().buffer;
-  const length = Number(new DataView(file).getBigUint64(0, true));
+  const { length, header: all } = headerOf(bytes);
   /** @type {Record<string, {dtype: string, data_offsets: [number, number]}>} */
-  const { __metadata__, ...header } = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, length)));
+  const { __metadata__, ...header } = all;
   return Object.fromEntries(
     Object.entries(header).map(([name, { dtype, data_offsets: [start, end] }]) => {
       const data = file.slice(8 + length + start, 8 + length + end);

@@ -8,7 +8,7 @@ import { before, test } from 'node:test';
 import * as sampling from '../../pkg/ddim_web.js';
 import { Trainer, initSync } from '../../pkg/training/ddim_web.js';
 import { ROOT } from './demo.mjs';
-import { gradientsOf, pictures, run, text } from './training.mjs';
+import { gradientsOf, headerOf, pictures, run, text } from './training.mjs';
 
 before(async () => {
   initSync({ module: await readFile(join(ROOT, 'pkg/training/ddim_web_bg.wasm')) });
@@ -26,9 +26,8 @@ async function gradientsEqual(name, shape, classes) {
 
 /** By which rule a run changes the weights, as its checkpoint says. @param {Trainer} trainer */
 async function ruleOf(trainer) {
-  const bytes = await trainer.checkpoint();
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  const [, rule] = /optimizer\\":\\"(\w+)/.exec(new TextDecoder().decode(bytes.subarray(8, 8 + length))) ?? [];
+  const { header } = headerOf(await trainer.checkpoint());
+  const [, rule] = /"optimizer":"(\w+)"/.exec(Object.values(header.__metadata__).join()) ?? [];
   return rule;
 }
 
