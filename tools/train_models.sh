@@ -20,16 +20,16 @@ case $name in
 esac
 out=runs/$name
 
-alone="--config www/models/$name/config.json --prediction v_prediction --optimizer adam --batch 128 --lr 1e-3 --warmup 500 --ema 0.999"
+alone="--config www/models/$name/config.json --prediction v_prediction --lr 1e-3 --warmup 500 --ema 0.999"
 case $name in
     fashion-mnist)
         images="--data /usr/share/datasets/fashion-mnist"
-        new="$alone --steps 10678 --decay-steps 7678"
+        new="$alone --optimizer muon --loss min-snr --batch 64 --steps 16000 --decay-steps 9000"
         ;;
     avatars)
         node tools/make_avatars.mjs --out data/avatars
         images="--data data/avatars"
-        new="$alone --steps 12933 --decay-steps 9933"
+        new="$alone --optimizer adam --batch 128 --steps 12933 --decay-steps 9933"
         ;;
     faces)
         node tools/make_faces.mjs --out data/faces
