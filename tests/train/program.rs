@@ -443,6 +443,34 @@ fn pictures_of_any_size_and_colour_are_learned_from() {
 }
 
 #[test]
+fn images_of_a_file_and_pictures_get_the_size_that_is_asked_for() {
+    let folder = Folder::with_data("size");
+    let picture = RgbImage::from_fn(14, 14, |x, y| Rgb([x as u8 * 6, y as u8 * 9, 128]));
+    fs::create_dir_all(folder.path("pictures")).unwrap();
+    picture.save(folder.path("pictures/a.png")).unwrap();
+    // A network for images of another size: a run ends once they are read.
+    let other = TINY.replace(r#""sample_size": 8"#, r#""sample_size": 40"#);
+    folder.write("other.json", other.as_bytes());
+    for (size, line, changed) in [
+        ("", "images of 14 × 14, padded to 16 × 16", false),
+        ("--size 16", "images of 14 × 14, padded to 16 × 16", false),
+        ("--size 8", "images of 8 × 8\n", true),
+        ("--size 10", "images of 10 × 10, padded to 16 × 16", true),
+        ("--size 24", "images of 24 × 24\n", true),
+    ] {
+        for data in ["data", "pictures"] {
+            let arguments = format!("train --out run --config other.json --data {data} {size}");
+            let arguments: Vec<&str> = arguments.split_whitespace().collect();
+            let output = folder.program("", &arguments);
+            let report = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(report.contains(line), "{data} {size}: {report}");
+            let scaled = report.contains("cut and scaled");
+            assert_eq!(scaled, changed, "{data} {size}: {report}");
+        }
+    }
+}
+
+#[test]
 fn wrong_usage_and_bad_files_are_one_line() {
     let folder = Folder::with_data("errors");
     fs::create_dir_all(folder.path("empty")).unwrap();

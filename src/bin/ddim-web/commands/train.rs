@@ -89,7 +89,8 @@ pub struct Args {
     /// (time steps with a signal-to-noise ratio above LIMIT, 5 if not given, count less) [default: simple]
     #[arg(long, conflicts_with = "resume")]
     loss: Option<Loss>,
-    /// Cut and scale pictures to this height and width [default: those of the first one]
+    /// Height and width that pictures are cut and scaled to; where black around them, up to a multiple of 8, makes them
+    /// as large (28 becomes 32), they get that instead [default: those of the first one]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
     size: Option<u32>,
     /// Steps of the whole run, counted from its first beginning [default: 10000]

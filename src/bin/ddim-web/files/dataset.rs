@@ -1,25 +1,20 @@
 //! Images from a folder: IDX files as MNIST has them, or pictures; with their classes, where somebody says where those
 //! stand.
 
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ddim_web::images::{ImageSet, MAX_BYTES, labels_from_idx};
+use ddim_web::images::ImageSet;
 use ddim_web::unet::labels::ClassLabels;
-use flate2::read::GzDecoder;
 
 use super::folder::{self, FolderSet};
+use super::idx;
 use crate::args::background::Colour;
 use crate::args::labels::LabelSource;
 use crate::error::CliError;
-use crate::files::whole::is_device;
 use crate::terminal::remark;
 
 /// Sides of training images are multiples of this: every network of this program can halve them three times.
 pub const MULTIPLE: usize = 8;
-const IDX: &str = "train-images-idx3-ubyte";
-const IDX_TEST: &str = "t10k-images-idx3-ubyte";
 
 /// The images of a folder.
 pub struct Dataset {
@@ -29,9 +24,9 @@ pub struct Dataset {
     pub skipped: usize,
 }
 
-/// The training images of `folder`, square, with sides that are multiples of 8. `size` is the height and width to which
-/// pictures are cut and scaled; without it that of the first one. Transparent parts are put on `background`. Remarks go
-/// to standard error.
+/// The training images of `folder`, square, with sides that are multiples of 8. `size` is their height and width, which
+/// they are given as [`target`] says; without it those of the first one. Transparent parts are put on `background`.
+/// Remarks go to standard error.
 ///
 /// # Errors
 /// The folder or file, and what is wrong with it.
@@ -72,7 +67,7 @@ pub fn read_labelled(
             (folder.to_path_buf(), set, found.labels, found.names)
         }
         LabelSource::File(path) => {
-            let labels = read_labels(path)?;
+            let labels = idx::read_labels(path)?;
             let (place, set) = unlabelled(folder, size, background)?;
             if labels.len() != set.total {
                 return Err(named(
@@ -105,15 +100,18 @@ fn unlabelled(
     background: Colour,
 ) -> Result<(PathBuf, FolderSet), CliError> {
     folder::check(folder)?;
-    if let Some(path) = idx(folder, IDX) {
-        let images = ImageSet::from_idx(bytes(&path)?).map_err(|e| named(&path, e))?;
+    if let Some(path) = idx::train(folder) {
+        let images = idx::read(&path, size)?;
         return Ok((path, FolderSet::whole(images)));
     }
     let paths = folder::pictures_in(folder)?;
     if paths.is_empty() {
         return Err(named(
             folder,
-            format!("no {IDX}[.gz] and no PNG, JPEG, WebP or GIF pictures in it"),
+            format!(
+                "no {}[.gz] and no PNG, JPEG, WebP or GIF pictures in it",
+                idx::TRAIN
+            ),
         ));
     }
     let set = folder::read(folder, &paths, size, background)?;
@@ -125,13 +123,18 @@ fn unlabelled(
 ///
 /// # Errors
 /// The file, and what is wrong with it.
-pub fn read_test(folder: &Path) -> Result<Option<ImageSet>, CliError> {
-    idx(folder, IDX_TEST)
-        .map(|path| {
-            let set = ImageSet::from_idx(bytes(&path)?).map_err(|e| named(&path, e))?;
-            finished(&path, set)
-        })
+pub fn read_test(folder: &Path, size: Option<u32>) -> Result<Option<ImageSet>, CliError> {
+    idx::test(folder)
+        .map(|path| finished(&path, idx::read(&path, size)?))
         .transpose()
+}
+
+/// To which `[height, width]` images of the size `found` are cut and scaled for a `size` that somebody asked for. They
+/// stay as they are where there is none, or where black around them, up to a multiple of 8, makes them as large.
+pub(super) fn target(found: [u32; 2], size: Option<u32>) -> [u32; 2] {
+    let padded = found[0].max(found[1]).next_multiple_of(MULTIPLE as u32);
+    size.filter(|side| *side != padded)
+        .map_or(found, |side| [side; 2])
 }
 
 /// `set`, which was read from `folder`, with as many channels as images of `shape` `[C, H, W]` have; says so where that
@@ -164,13 +167,6 @@ pub fn fitted(set: ImageSet, folder: &Path, shape: [usize; 3]) -> Result<ImageSe
     }
 }
 
-/// The file `name` or `name.gz` of `folder`.
-fn idx(folder: &Path, name: &str) -> Option<PathBuf> {
-    [folder.join(name), folder.join(format!("{name}.gz"))]
-        .into_iter()
-        .find(|path| path.is_file())
-}
-
 /// Pads the images of `source` and says what they are.
 fn finished(source: &Path, set: ImageSet) -> Result<ImageSet, CliError> {
     let [channels, height, width] = set.shape();
@@ -192,28 +188,4 @@ fn finished(source: &Path, set: ImageSet) -> Result<ImageSet, CliError> {
 
 pub(super) fn named(path: &Path, error: impl std::fmt::Display) -> CliError {
     CliError::Failed(format!("{}: {error}", path.display()))
-}
-
-fn read_labels(path: &Path) -> Result<Vec<u8>, CliError> {
-    labels_from_idx(&bytes(path)?).map_err(|e| named(path, e))
-}
-
-/// The bytes of an IDX file, unpacked where it is packed.
-fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
-    if is_device(path) {
-        return Err(named(path, "expected a file, found a device or pipe"));
-    }
-    let file = fs::File::open(path).map_err(|e| named(path, e))?;
-    let source: Box<dyn Read> = if path.extension().is_some_and(|e| e == "gz") {
-        Box::new(GzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    let mut bytes = Vec::new();
-    // One byte more than allowed is enough to notice that there are too many.
-    source
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| named(path, e))?;
-    Ok(bytes)
 }

@@ -7,7 +7,7 @@ use ddim_web::images::{Collector, ImageSet, MAX_SIDE};
 use ddim_web::unet::labels::ClassLabels;
 use image::imageops::FilterType;
 
-use super::dataset::named;
+use super::dataset::{named, target};
 use crate::args::background::Colour;
 use crate::error::CliError;
 use crate::files::decode::decode;
@@ -43,7 +43,8 @@ impl FolderSet {
     }
 }
 
-/// The pictures in `paths`, which stand in `folder` or in the folders in it.
+/// The pictures in `paths`, which stand in `folder` or in the folders in it, of a height and width as [`target`] says of
+/// the first one.
 ///
 /// # Errors
 /// The folder or file, and what is wrong with it.
@@ -53,7 +54,7 @@ pub fn read(
     size: Option<u32>,
     background: Colour,
 ) -> Result<FolderSet, CliError> {
-    let mut target = size.map(|side| (side, side));
+    let mut chosen = None;
     let (mut collector, mut kept, mut resized, mut unreadable) = (None, Vec::new(), 0, 0);
     let (mut turned, mut filled) = (0, 0);
     for (i, path) in paths.iter().enumerate() {
@@ -71,7 +72,8 @@ pub fn read(
                 continue;
             }
         };
-        let (width, height) = *target.get_or_insert((picture.width(), picture.height()));
+        let [height, width] =
+            *chosen.get_or_insert_with(|| target([picture.height(), picture.width()], size));
         if width.max(height) as usize > MAX_SIDE {
             return Err(named(
                 path,
@@ -105,7 +107,7 @@ pub fn read(
         ));
     }
     let count = kept.len();
-    let Some((collector, (width, height))) = collector.zip(target) else {
+    let Some((collector, [height, width])) = collector.zip(chosen) else {
         return Err(named(
             folder,
             format!("none of its {} pictures can be read", paths.len()),

@@ -4,6 +4,7 @@ pub mod classifier;
 pub mod dataset;
 pub mod decode;
 pub mod folder;
+pub mod idx;
 pub mod latents;
 pub mod lock;
 pub mod model;

@@ -119,7 +119,7 @@ impl Evaluation {
                 skipped += read.skipped;
                 Some((read.images, folder))
             }
-            None => dataset::read_test(data)?.map(|set| (set, data)),
+            None => dataset::read_test(data, side)?.map(|set| (set, data)),
         };
         let test = match held_out {
             Some((set, folder)) => Images::of(set, folder, shape, true)?,
