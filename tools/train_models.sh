@@ -29,12 +29,12 @@ case $name in
     avatars)
         node tools/make_avatars.mjs --out data/avatars
         images="--data data/avatars"
-        new="$alone --optimizer adam --batch 128 --steps 12933 --decay-steps 9933"
+        new="$alone --optimizer adam --loss simple --batch 128 --steps 12933 --decay-steps 9933"
         ;;
     faces)
         node tools/make_faces.mjs --out data/faces
         images="--data data/faces --labels folders"
-        new="--init www/models/avatars --scheduler www/models/faces/scheduler_config.json --optimizer adam --batch 32 --lr 6e-4 --warmup 200 --ema 0.999 --steps 9000 --decay-steps 5000"
+        new="--init www/models/avatars --scheduler www/models/faces/scheduler_config.json --optimizer adam --loss simple --batch 32 --lr 6e-4 --warmup 200 --ema 0.999 --steps 9000 --decay-steps 5000"
         ;;
 esac
 if [ -f "$out/checkpoint.safetensors" ]; then new=--resume; fi

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::option_error::OptionError;
 use super::weighting::Loss;
 use crate::engine::optimizer::Optimizer;
+use crate::weighting::MIN_SNR;
 
 /// The largest batch accepted.
 pub const MAX_BATCH: usize = 4096;
@@ -46,28 +47,30 @@ pub struct TrainOptions {
 /// The defaults of a run that begins with weights drawn at random.
 impl Default for TrainOptions {
     fn default() -> Self {
+        Self::beginning(false)
+    }
+}
+
+impl TrainOptions {
+    /// The defaults of a run that begins with the weights of a model, or with such as are drawn at random. From those of
+    /// a model it is Adam that changes them, since Muon was no better there.
+    pub fn beginning(with_model: bool) -> Self {
         Self {
             steps: 10_000,
             batch: 64,
-            optimizer: Optimizer::Muon,
+            optimizer: if with_model {
+                Optimizer::Adam
+            } else {
+                Optimizer::Muon
+            },
             lr: 1e-3,
             warmup: 100,
             decay_steps: None,
             ema: 0.999,
             clip: 1.0,
             seed: 0,
-            loss: Loss::Simple,
+            loss: Loss::MinSnr { limit: MIN_SNR },
             label_dropout: None,
-        }
-    }
-}
-
-impl TrainOptions {
-    /// The defaults of a run that begins with the weights of a model: Adam's, since Muon was no better there.
-    pub fn of_model() -> Self {
-        Self {
-            optimizer: Optimizer::Adam,
-            ..Self::default()
         }
     }
 

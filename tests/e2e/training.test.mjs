@@ -24,11 +24,11 @@ async function gradientsEqual(name, shape, classes) {
   check(loss, gradients);
 }
 
-/** By which rule a run changes the weights, as its checkpoint says. @param {Trainer} trainer */
-async function ruleOf(trainer) {
+/** By which rule a run changes the weights, and how it weights time steps, as its checkpoint says. @param {Trainer} trainer */
+async function recipeOf(trainer) {
   const { header } = headerOf(await trainer.checkpoint());
-  const [, rule] = /"optimizer":"(\w+)"/.exec(Object.values(header.__metadata__).join()) ?? [];
-  return rule;
+  const text = Object.values(header.__metadata__).join();
+  return [/"optimizer":"(\w+)"/, /"loss":"(\S+?)"/].map((part) => part.exec(text)?.[1]);
 }
 
 test('gradients are those of PyTorch', async () => {
@@ -64,13 +64,13 @@ test('thirty steps have the losses of the command line; a run that was interrupt
   assert.equal((await sampler.next(2)).x_t.length, 192);
   const finer = await Trainer.create({ ...options, images, weights, lr: 0.001 });
   await finer.step();
-  assert.equal(await ruleOf(finer), 'muon');
+  assert.deepEqual(await recipeOf(finer), ['muon', 'simple']);
   for (const thing of [sampler, model, finer, again, trainer]) thing.free();
 
   // Where nobody says it, the rule is another one for a run that begins with a model.
-  for (const [begin, rule] of /** @type {const} */ ([[{}, 'muon'], [{ weights }, 'adam']])) {
-    const run = await Trainer.create({ ...options, optimizer: undefined, images, ...begin });
-    assert.equal(await ruleOf(run), rule);
+  for (const [begin, recipe] of /** @type {const} */ ([[{}, ['muon', 'min-snr=5']], [{ weights }, ['adam', 'min-snr=5']]])) {
+    const run = await Trainer.create({ ...options, optimizer: undefined, loss: undefined, images, ...begin });
+    assert.deepEqual(await recipeOf(run), recipe);
     run.free();
   }
 });

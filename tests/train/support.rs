@@ -6,7 +6,7 @@ use ddim_web::engine::{
 };
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
-use ddim_web::train::{Checkpoint, Setup, TrainError, TrainOptions, Trainer};
+use ddim_web::train::{Checkpoint, Loss, Setup, TrainError, TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::weights::Precision;
 use pollster::block_on;
@@ -50,6 +50,7 @@ pub fn options(steps: u32) -> TrainOptions {
         decay_steps: Some(0),
         ema: 0.99,
         seed: 7,
+        loss: Loss::Simple,
         ..TrainOptions::default()
     }
 }

@@ -183,9 +183,9 @@ export const TERMS = {
   },
   velocity_loss: {
     name: 'loss of the velocity',
-    sentence: 'The mean squared error of what the network says about a noisy picture: here the velocity v, which has noise and picture in it. The simple loss of DDPM says the noise itself.',
-    math: row(mi('L'), eq, sup(row(mo('‖'), mi('v'), minus, sub(mi('v'), mi('θ')), inside(xt, mo(','), t), mo('‖')), mn(2)), mo(','), '<mspace width="0.6em"></mspace>', mi('v'), eq, sqrt(alphaBar), times, eps, minus, sqrt(one, minus, alphaBar), times, x0),
-    source: 'DDPM, eq. 14, with v for ε (Salimans and Ho 2022, section 4)',
+    sentence: 'The mean squared error of what the network says about a noisy picture: here the velocity v, which has noise and picture in it. An error weighs less where there is very little noise, or very little picture. The simple loss of DDPM is that of the noise, unweighted.',
+    math: row(mi('L'), eq, sub(mi('γ'), t), sup(row(mo('‖'), mi('v'), minus, sub(mi('v'), mi('θ')), inside(xt, mo(','), t), mo('‖')), mn(2)), mo(','), '<mspace width="0.6em"></mspace>', mi('v'), eq, sqrt(alphaBar), times, eps, minus, sqrt(one, minus, alphaBar), times, x0),
+    source: 'DDPM, eq. 14, with v for ε (Salimans and Ho 2022, section 4); weights: min-SNR (Hang et al. 2023, section 3.4)',
   },
   marginals: {
     name: 'same marginals',

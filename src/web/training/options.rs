@@ -58,7 +58,7 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
   batch?: number;
   /** By which rule the weights change: Muon for the matrices inside the network and Adam for the rest, or Adam. Default muon; with weights adam. */
   optimizer?: "muon" | "adam";
-  /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default simple. */
+  /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default min-snr. */
   loss?: string;
   /** 0 to 2^53 - 1. Default 0. */
   seed?: number;
@@ -189,11 +189,7 @@ impl Request {
             label_dropout,
         } = from(&given)?;
         let weights = bytes(&given, "weights")?;
-        let defaults = if weights.is_some() {
-            TrainOptions::of_model()
-        } else {
-            TrainOptions::default()
-        };
+        let defaults = TrainOptions::beginning(weights.is_some());
         let mut options = TrainOptions {
             batch: whole("batch", batch)?.map_or(BATCH, |batch| batch as usize),
             optimizer: optimizer
@@ -201,7 +197,7 @@ impl Request {
                 .map_err(js_error)?,
             seed: integer("seed", seed.unwrap_or(0.0), MAX_SAFE)?,
             loss: loss
-                .map_or(Ok(Default::default()), |loss| loss.parse())
+                .map_or(Ok(defaults.loss), |loss| loss.parse())
                 .map_err(js_error)?,
             label_dropout,
             ..defaults

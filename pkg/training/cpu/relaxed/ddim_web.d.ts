@@ -65,7 +65,7 @@ export interface TrainingOptions extends TrainingImages, TrainingSteps {
     batch?: number;
     /** By which rule the weights change: Muon for the matrices inside the network and Adam for the rest, or Adam. Default muon; with weights adam. */
     optimizer?: "muon" | "adam";
-    /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default simple. */
+    /** What a time step's error weighs: simple, bound, min-snr or min-snr=LIMIT. Default min-snr. */
     loss?: string;
     /** 0 to 2^53 - 1. Default 0. */
     seed?: number;

@@ -86,7 +86,8 @@ pub struct Args {
     prediction: Option<Prediction>,
     /// What is minimised, the mean over all time steps of a weighted squared error (L_gamma of the DDIM paper): simple
     /// (weight 1), bound (the variational bound in nats per dimension, the weights of DDPM's eq. 12) or min-snr[=LIMIT]
-    /// (time steps with a signal-to-noise ratio above LIMIT, 5 if not given, count less) [default: simple]
+    /// (an error of x_0 weighs the time step's signal-to-noise ratio, and LIMIT at most, 5 if not given) [default:
+    /// min-snr]
     #[arg(long, conflicts_with = "resume")]
     loss: Option<Loss>,
     /// Height and width that pictures are cut and scaled to; where black around them, up to a multiple of 8, makes them
@@ -277,11 +278,7 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
         }
         scheduler.prediction_type = prediction;
     }
-    let mut options = if args.init.is_some() {
-        TrainOptions::of_model()
-    } else {
-        TrainOptions::default()
-    };
+    let mut options = TrainOptions::beginning(args.init.is_some());
     change(&mut options, args);
     options.check().map_err(CliError::usage)?;
     // Not every schedule has every loss.
