@@ -132,9 +132,14 @@ pub fn read_test(folder: &Path, size: Option<u32>) -> Result<Option<ImageSet>, C
 /// To which `[height, width]` images of the size `found` are cut and scaled for a `size` that somebody asked for. They
 /// stay as they are where there is none, or where black around them, up to a multiple of 8, makes them as large.
 pub(super) fn target(found: [u32; 2], size: Option<u32>) -> [u32; 2] {
-    let padded = found[0].max(found[1]).next_multiple_of(MULTIPLE as u32);
-    size.filter(|side| *side != padded)
+    let padded = padded_side(found.map(|side| side as usize));
+    size.filter(|side| *side as usize != padded)
         .map_or(found, |side| [side; 2])
+}
+
+/// The side of the square that images of `[height, width]` `found` become with black around them.
+pub(super) fn padded_side(found: [usize; 2]) -> usize {
+    found[0].max(found[1]).next_multiple_of(MULTIPLE)
 }
 
 /// `set`, which was read from `folder`, with as many channels as images of `shape` `[C, H, W]` have; says so where that

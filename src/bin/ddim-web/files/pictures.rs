@@ -7,7 +7,7 @@ use image::imageops::FilterType;
 
 use crate::args::background::Colour;
 use crate::error::CliError;
-use crate::files::dataset::MULTIPLE;
+use crate::files::dataset::{MULTIPLE, padded_side};
 use crate::files::decode::{Decoded, decode};
 use crate::terminal::remark;
 
@@ -79,7 +79,7 @@ fn fitting(
     let picture = decoded.picture;
     let [channels, height, width] = shape;
     let found = [picture.height() as usize, picture.width() as usize];
-    let padded = found[0].max(found[1]).next_multiple_of(MULTIPLE);
+    let padded = padded_side(found);
     let mut changes = Vec::new();
     if decoded.turned {
         changes.push("turned as its EXIF data says".to_string());
