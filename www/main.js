@@ -223,7 +223,7 @@ async function start() {
   session.on('clear', (topics) => notices.clear(...topics));
   session.on('status', ({ state }) => (document.body.dataset.state = state));
   const statusLine = /** @type {HTMLElement} */ (document.querySelector('.status-line'));
-  new StatusLine(statusLine, session);
+  new StatusLine(statusLine, session, (view) => VIEWS[view].tab);
 
   await pause();
   const views = new Views(session, statusLine);

@@ -138,10 +138,14 @@ export class Task {
   /** @type {(error: unknown) => void} */
   reject = () => {};
 
-  /** @param {number} id @param {Job} job @param {import('./session.js').AnyClient|null} client  the one that it was asked of */
-  constructor(id, job, client) {
+  /**
+   * @param {number} id @param {Job} job @param {import('./session.js').AnyClient|null} client  the one that it was asked of
+   * @param {string} view  the one that has asked
+   */
+  constructor(id, job, client, view) {
     this.id = id;
     this.job = job;
+    this.view = view;
     this.#client = client;
     this.ended = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
   }

@@ -86,7 +86,11 @@ export class Session extends Emitter {
       // One that is not there yet leaves the one that is.
       const other = CHOICE.some((key) => keys.includes(key) && (key !== 'model' || this.model !== this.#chosen));
       if (other) this.load();
-      else if (keys.includes('view')) this.#turnTo(settings.get('view'));
+      else if (keys.includes('view')) {
+        this.#turn();
+        // Whose work is under way is to be told elsewhere.
+        this.report({});
+      }
     });
   }
 
@@ -120,6 +124,11 @@ export class Session extends Emitter {
   /** Whether something is under way. */
   get busy() {
     return this.status.state === 'loading' || this.status.state === 'running';
+  }
+
+  /** The view that has work under way while another one is on show; else empty. */
+  get elsewhere() {
+    return this.status.state === 'running' && this.#owner !== this.settings.get('view') ? this.#owner : '';
   }
 
   /** Whether loading the model again may help. */
@@ -193,7 +202,7 @@ export class Session extends Emitter {
    */
   perform(job) {
     this.#requests += 1;
-    const task = new Task(this.#requests, job, this.#client);
+    const task = new Task(this.#requests, job, this.#client, this.settings.get('view'));
     this.#queue.push(task);
     if (!this.#current) this.#next();
     return task;
@@ -228,8 +237,9 @@ export class Session extends Emitter {
     this.emit('clear', topics);
   }
 
-  /** Each view says what came of its own work. What is under way, or that there is no model, concerns all of them. @param {string} view */
-  #turnTo(view) {
+  /** Each view says what came of its own work. What is under way, or that there is no model, concerns all of them. */
+  #turn() {
+    const view = this.settings.get('view');
     if (this.busy || !this.loaded || view === this.#owner) return;
     this.#handTo(view);
     Object.assign(this.status, this.#ends.get(view) ?? this.#ready(this.loaded));
@@ -260,6 +270,7 @@ export class Session extends Emitter {
     if (!this.loaded) throw new Failure('ended', 'the model of this run is not loaded');
     if (task.stopping) return { stopped: true };
     this.clear('lost', 'cores');
+    this.#handTo(task.view);
     this.#enter('running', task.job.text, { progress: null, step: 0 });
     this.#expectSign();
     task.begin(
@@ -279,6 +290,7 @@ export class Session extends Emitter {
     } finally {
       task.end();
       if (client === this.#client) this.#expectNothing();
+      this.#turn();
     }
   }
 
@@ -359,8 +371,8 @@ export class Session extends Emitter {
 
   /** @param {State} state @param {string} text @param {Partial<Status>} [more] */
   #enter(state, text, more = {}) {
-    // What has begun in one view ends there, whichever is on show by then.
-    if (this.status.state !== 'running') this.#handTo(this.settings.get('view'));
+    // What one view has asked for begins and ends there, whichever is on show by then.
+    if (this.status.state !== 'running' && state !== 'running') this.#handTo(this.settings.get('view'));
     Object.assign(this.status, more, { state, text });
     this.emit('status', this.status);
   }

@@ -322,7 +322,7 @@ test('a drag that begins while runs of the corners wait for their turn leaves th
   const session = /** @type {import('../../www/session.js').Session} */ (/** @type {unknown} */ ({ options: () => ({ batch: 1 }) }));
   const ends = /** @type {import('../../www/views/interpolate/ends.js').Ends} */ (/** @type {unknown} */ ({ of: () => [1, 2].map((seed) => ({ key: String(seed), seed, name: '', picture: null })) }));
   const maker = new Maker(session, ends);
-  const task = new Task(1, { text: '', work: async () => '' }, client);
+  const task = new Task(1, { text: '', work: async () => '' }, client, 'interpolate');
   const making = maker.corners(task, values, { long: true, onStep() {}, onCorner() {} });
   maker.stopLong();
   assert.deepEqual(stopped, [true, true]);

@@ -84,6 +84,7 @@ test('a second view is one file and one line of main.js, and each keeps what it 
         work: async (task) => {
           const run = task.sample({ steps: 2, batch: 1, seed: 3 }, { onStep: ({ index }) => session.report({ step: index + 1 }) });
           await run.ended;
+          await new Promise((resolve) => (globalThis.endOther = resolve));
           return 'Gone ' + run.total + ' steps.';
         },
       }).ended;
@@ -105,6 +106,7 @@ test('a second view is one file and one line of main.js, and each keeps what it 
   await demo.until('ready');
   await demo.generate();
   const pictures = await demo.pixels();
+  const made = await demo.status();
 
   const show = (/** @type {string} */ view) => demo.page.evaluate((name) => (location.hash = location.hash.replace(/view=\w+/, `view=${name}`)), view);
   await show('other');
@@ -112,6 +114,16 @@ test('a second view is one file and one line of main.js, and each keeps what it 
   assert.equal(await demo.get('generate').count(), 0);
   assert.equal(await demo.get('status').count(), 1);
   await demo.get('other-run').click();
+  await demo.page.waitForFunction(() => 'endOther' in globalThis);
+  assert.equal(await demo.status(), 'Going…');
+  await show('generate');
+  await demo.get('generate').waitFor();
+  assert.equal(await demo.status(), 'Other: Going…');
+  assert.ok(await demo.get('generate').isDisabled());
+  await demo.page.evaluate(() => /** @type {any} */ (globalThis).endOther());
+  await demo.page.waitForFunction(() => document.body.dataset.state === 'done');
+  assert.equal(await demo.status(), made, 'each view says what came of its own work');
+  await show('other');
   await demo.page.getByText('Gone 2 steps.').waitFor();
   assert.equal(await demo.get('status').getAttribute('data-state'), 'done');
   assert.equal(await demo.get('status').getAttribute('data-step'), '2');

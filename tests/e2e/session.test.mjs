@@ -234,7 +234,7 @@ test('a crash ends every request, and is told once, with a way out', async () =>
   assert.deepEqual(states, ['loading', 'ready', 'running', 'error']);
 });
 
-test('each view says what came of its own run, and what is under way is told in all of them', async (t) => {
+test('each view says what came of its own run, and what is under way is told in all of them, with whose it is', async (t) => {
   // The address is written where there is one.
   Object.assign(globalThis, { location: { hash: '' }, history: { replaceState() {} } });
   const { session, clients } = sessionWith();
@@ -244,10 +244,12 @@ test('each view says what came of its own run, and what is under way is told in 
   await session.load();
   const said = () => [status.state, status.text];
   const first = ask(session, 1);
+  assert.equal(session.elsewhere, '');
   settings.set('view', 'compare');
-  assert.deepEqual(said(), ['running', 'Making 1…'], 'a run goes on');
+  assert.deepEqual([...said(), session.elsewhere], ['running', 'Making 1…', 'generate'], 'a run goes on');
   clients[0].asked[0].resolve({ stopped: false });
   await first.ended;
+  assert.deepEqual([...said(), session.elsewhere], ['ready', 'Ready.', ''], 'its end is not told where it was not begun');
   settings.set('view', 'generate');
   assert.deepEqual(said(), ['done', '1 done'], 'it was begun here');
   settings.set('view', 'compare');
@@ -261,6 +263,18 @@ test('each view says what came of its own run, and what is under way is told in 
   assert.deepEqual(said(), ['done', '1 done']);
   settings.set('view', 'compare');
   assert.deepEqual(said(), ['error', 'seed: 2 is not to my taste']);
+  await settle();
+  ask(session, 3);
+  const fourth = ask(session, 4);
+  settings.set('view', 'generate');
+  clients[0].asked[2].resolve({ stopped: false });
+  await settle();
+  assert.deepEqual([...said(), session.elsewhere], ['running', 'Making 4…', 'compare'], 'asked for there, though its turn came here');
+  clients[0].asked[3].resolve({ stopped: false });
+  await fourth.ended;
+  assert.deepEqual(said(), ['done', '1 done']);
+  settings.set('view', 'compare');
+  assert.deepEqual(said(), ['done', '4 done']);
   await session.load();
   settings.set('view', 'generate');
   assert.deepEqual(said(), ['ready', 'Ready.'], 'what another model made is over');

@@ -102,6 +102,17 @@ fn files_that_do_not_fit_are_named() {
     let scaled = "large/train-images-idx3-ubyte: images cut and scaled from 16 × 16 to 8 × 8";
     assert!(report.contains(scaled), "{report}");
     fails(&large, 2, &["more than 9 images", "found 1"]);
+    // Images are squares; those of this model are not.
+    let config = folder.text("model/config.json");
+    let wide = config.replace("\"sample_size\": 8", "\"sample_size\": [8, 16]");
+    assert_ne!(wide, config);
+    folder.write("model/config.json", wide.as_bytes());
+    fails(
+        &run("model", "data", network),
+        1,
+        &["data", "expected images [1, 8, 16]", "found [1, 8, 8]"],
+    );
+    folder.write("model/config.json", config.as_bytes());
     fails(
         &run("model", "data", "colour.safetensors"),
         1,

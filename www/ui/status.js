@@ -4,10 +4,11 @@
 import { find } from './dom.js';
 
 export class StatusLine {
-  /** @param {HTMLElement} root @param {import('../session.js').Session} session */
-  constructor(root, session) {
+  /** @param {HTMLElement} root @param {import('../session.js').Session} session @param {(view: string) => string} nameOf  what the tab of a view says */
+  constructor(root, session, nameOf) {
     this.root = root;
     this.session = session;
+    this.nameOf = nameOf;
     this.status = find(root, 'status', HTMLElement);
     this.figures = find(root, 'figures', HTMLElement);
     this.progress = find(root, 'progress', HTMLProgressElement);
@@ -18,8 +19,9 @@ export class StatusLine {
   }
 
   #show() {
-    const { busy, reloadable, status } = this.session;
-    const { state, text, figures, progress, step } = status;
+    const { busy, elsewhere, reloadable, status } = this.session;
+    const { state, figures, progress, step } = status;
+    const text = elsewhere ? `${this.nameOf(elsewhere)}: ${status.text}` : status.text;
     // What is set again, screen readers say again.
     if (this.status.dataset.state !== state) this.status.dataset.state = state;
     if (step !== null && this.status.dataset.step !== String(step)) this.status.dataset.step = String(step);
