@@ -88,7 +88,7 @@ export class Session extends Emitter {
       if (other) this.load();
       else if (keys.includes('view')) {
         this.#turn();
-        // Whose work is under way is to be told elsewhere.
+        // Whose work is under way is told elsewhere.
         this.report({});
       }
     });
@@ -126,9 +126,10 @@ export class Session extends Emitter {
     return this.status.state === 'loading' || this.status.state === 'running';
   }
 
-  /** The view that has work under way while another one is on show; else empty. */
+  /** The view whose work the status is about while another one is on show; else empty. */
   get elsewhere() {
-    return this.status.state === 'running' && this.#owner !== this.settings.get('view') ? this.#owner : '';
+    const ofWork = this.loaded !== null && ['running', 'done', 'stopped', 'error'].includes(this.status.state);
+    return ofWork && this.#owner !== this.settings.get('view') ? this.#owner : '';
   }
 
   /** Whether loading the model again may help. */
@@ -290,7 +291,6 @@ export class Session extends Emitter {
     } finally {
       task.end();
       if (client === this.#client) this.#expectNothing();
-      this.#turn();
     }
   }
 

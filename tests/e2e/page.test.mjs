@@ -122,15 +122,17 @@ test('a second view is one file and one line of main.js, and each keeps what it 
   assert.ok(await demo.get('generate').isDisabled());
   await demo.page.evaluate(() => /** @type {any} */ (globalThis).endOther());
   await demo.page.waitForFunction(() => document.body.dataset.state === 'done');
-  assert.equal(await demo.status(), made, 'each view says what came of its own work');
+  assert.equal(await demo.status(), 'Other: Gone 2 steps.');
   await show('other');
-  await demo.page.getByText('Gone 2 steps.').waitFor();
+  await demo.get('other-run').waitFor();
+  assert.equal(await demo.status(), 'Gone 2 steps.');
   assert.equal(await demo.get('status').getAttribute('data-state'), 'done');
   assert.equal(await demo.get('status').getAttribute('data-step'), '2');
 
   await show('generate');
   await demo.get('generate').waitFor();
   assert.equal(await demo.get('other-run').count(), 0);
+  assert.equal(await demo.status(), made, 'each view says what came of its own work');
   assert.deepEqual(await demo.pixels(), pictures);
   await demo.generate();
   assert.deepEqual(demo.errors, []);

@@ -249,7 +249,7 @@ test('each view says what came of its own run, and what is under way is told in 
   assert.deepEqual([...said(), session.elsewhere], ['running', 'Making 1…', 'generate'], 'a run goes on');
   clients[0].asked[0].resolve({ stopped: false });
   await first.ended;
-  assert.deepEqual([...said(), session.elsewhere], ['ready', 'Ready.', ''], 'its end is not told where it was not begun');
+  assert.deepEqual([...said(), session.elsewhere], ['done', '1 done', 'generate'], 'its end is heard of here');
   settings.set('view', 'generate');
   assert.deepEqual(said(), ['done', '1 done'], 'it was begun here');
   settings.set('view', 'compare');
@@ -272,9 +272,11 @@ test('each view says what came of its own run, and what is under way is told in 
   assert.deepEqual([...said(), session.elsewhere], ['running', 'Making 4…', 'compare'], 'asked for there, though its turn came here');
   clients[0].asked[3].resolve({ stopped: false });
   await fourth.ended;
-  assert.deepEqual(said(), ['done', '1 done']);
+  assert.deepEqual([...said(), session.elsewhere], ['done', '4 done', 'compare']);
   settings.set('view', 'compare');
-  assert.deepEqual(said(), ['done', '4 done']);
+  assert.deepEqual([...said(), session.elsewhere], ['done', '4 done', '']);
+  settings.set('view', 'generate');
+  assert.deepEqual([...said(), session.elsewhere], ['done', '1 done', ''], 'here it was heard of, and that is enough');
   await session.load();
   settings.set('view', 'generate');
   assert.deepEqual(said(), ['ready', 'Ready.'], 'what another model made is over');
