@@ -247,6 +247,38 @@ fn sections_made_one_by_one_stand_in_one_page() {
 }
 
 #[test]
+fn a_table_of_more_or_fewer_samples_is_told_from_the_one_above_it() {
+    let folder = Folder::with_model("samples");
+    folder.write(
+        "model/scheduler_config.json",
+        br#"{"_class_name": "DDIMScheduler", "num_train_timesteps": 1000}"#,
+    );
+    let base = "--frechet --tau linear --resamples 200";
+    for more in [
+        "--eta 0 1 --steps 2 --samples 20",
+        "--eta 0 --steps 1000 --samples 5",
+    ] {
+        succeeds(&folder.evaluate("out", &format!("{base} {more}")));
+    }
+    let text = folder.text("out/results.md");
+    let place = |words: &str| {
+        assert_eq!(text.matches(words).count(), 1, "{words}: {text}");
+        text.find(words).unwrap()
+    };
+    let places = [
+        "## Table 1: Fréchet distance\n",
+        "compare only with each other",
+        "20 samples for each cell",
+        "3.26; that column has a table of its own.",
+        "## Table 1: Fréchet distance, 5 samples\n",
+        "As above, but with 5 samples for each cell.",
+    ];
+    let places = places.map(place);
+    assert!(places.is_sorted(), "{places:?}: {text}");
+    assert!(!text.contains("was not measured"), "{text}");
+}
+
+#[test]
 fn held_out_images_are_taken_from_where_they_are() {
     let folder = Folder::with_model("held-out");
     folder.write("more/train-images-idx3-ubyte", &idx(7, 11));

@@ -19,6 +19,8 @@ pub struct Grid<'a> {
     pub ours: Vec<&'a Entry<Outcome>>,
     /// The paper's.
     pub paper: &'static Table1,
+    /// S of the cells of this tau that stand in other tables.
+    pub elsewhere: BTreeSet<usize>,
 }
 
 /// The paper's number of `row` for S = `steps`.
@@ -149,9 +151,13 @@ impl Grid<'_> {
         let cells = cells.filter_map(|row| Some((row.eta, fid(row, steps)?)));
         let (eta, least) = cells.min_by(|a, b| a.1.total_cmp(&b.1))?;
         (eta == SIGMA_HAT).then(|| {
+            let here = if self.elsewhere.contains(&steps) {
+                "that column has a table of its own"
+            } else {
+                "whether it does so here too was not measured"
+            };
             format!(
-                " At S = {steps} {} has the lowest FID of the paper, {least}; whether it does so here too was not \
-                 measured.",
+                " At S = {steps} {} has the lowest FID of the paper, {least}; {here}.",
                 Eta::symbol(eta)
             )
         })

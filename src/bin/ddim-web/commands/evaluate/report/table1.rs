@@ -17,6 +17,11 @@ use super::text::{Line, Order, add};
 use crate::args::eta::Eta;
 use crate::error::CliError;
 
+const TITLE: &str = "## Table 1: Fréchet distance";
+
+/// The setting that says of how many samples a cell was made.
+const SAMPLES: &str = "samples";
+
 /// A way to choose tau, the paper's numbers that belong beside it, and why these.
 struct Beside {
     tau: &'static str,
@@ -57,16 +62,30 @@ pub fn chapter(store: &Store, clips: bool) -> Result<Chapter, CliError> {
     let tables = groups::<Outcome>(store.all(SECTION, VERSION)?, &["eta", "tau", "steps"])?;
     let mut text = String::new();
     let mut json = Vec::new();
-    for group in &tables {
+    for (i, group) in tables.iter().enumerate() {
         let measured_alike = |floor: &&Group<Floor>| {
-            ["samples", "resamples", "network", "data", "seed"]
+            [SAMPLES, "resamples", "network", "data", "seed"]
                 .iter()
                 .all(|name| floor.shared.get(*name) == group.shared.get(*name))
         };
         let floor = floors.iter().find(measured_alike);
         let floor = floor.and_then(|group| group.entries.first());
         let floor = floor.map(|entry| &entry.result);
-        add(&mut text, &introduction(group, floor, clips));
+        let more_or_fewer = |other: &Group<Outcome>| {
+            let but_samples = |group: &Group<Outcome>| {
+                let mut shared = group.shared.clone();
+                shared.remove(SAMPLES);
+                shared
+            };
+            but_samples(other) == but_samples(group)
+        };
+        let introduced = tables[..i].iter().any(more_or_fewer);
+        let paragraphs = if introduced {
+            as_above(group, floor)
+        } else {
+            introduction(group, floor, clips)
+        };
+        add(&mut text, &paragraphs);
         let mut orders = Vec::new();
         for Beside { tau, paper, why } in &TAUS {
             let ours: Vec<&Entry<Outcome>> = group
@@ -77,7 +96,17 @@ pub fn chapter(store: &Store, clips: bool) -> Result<Chapter, CliError> {
             if ours.is_empty() {
                 continue;
             }
-            let grid = Grid { ours, paper };
+            let others = tables.iter().filter(|other| other.shared != group.shared);
+            let elsewhere = others
+                .flat_map(|other| &other.entries)
+                .filter(|entry| entry.word("tau") == *tau)
+                .map(Entry::steps)
+                .collect();
+            let grid = Grid {
+                ours,
+                paper,
+                elsewhere,
+            };
             let order = Order::of(&lines(&grid));
             text.push_str(&format!(
                 "\n### τ {tau}\n\n{why}{}\n\n{}{}",
@@ -149,18 +178,9 @@ fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clips: bool) -> S
             floor.real_images
         )
     });
-    let least = floor.map_or(String::new(), |floor| {
-        let d = &floor.distance;
-        let [distance, low, high, corrected] =
-            [d.distance, d.low, d.high, d.corrected].map(significant);
-        format!(
-            " Real images against real images (the floor: {} of one half against the other half) are {distance} \
-             [{low}, {high}] apart, {corrected} without the bias.",
-            d.images
-        )
-    });
+    let least = floor.map_or(String::new(), floor_sentence);
     format!(
-        "## Table 1: Fréchet distance{title}\n\n\
+        "{TITLE}{title}\n\n\
          **These numbers compare only with each other.** They are no FID: the features come from a small classifier, \
          not from Inception, and their scale is another.{features}\n\n\
          {} samples for each cell (the paper: 50,000), seed {}, the same x_T in all cells, on {}.{clipping} In \
@@ -171,10 +191,33 @@ fn introduction(group: &Group<Outcome>, floor: Option<&Floor>, clips: bool) -> S
          Two cells are told apart where the interval of the difference of their distances, both without bias, excludes \
          0. It is paired, for the cells share x_T and resamples, and holds with 95 % for all pairs of a table together \
          (Bonferroni; Student's t with the standard error of the resamples).\n",
-        group.number("samples"),
+        group.number(SAMPLES),
         group.number("seed"),
         group.word("device"),
         group.number("resamples")
+    )
+}
+
+/// In place of [`introduction`], of a table that differs from one above it in the number of samples alone.
+fn as_above(group: &Group<Outcome>, floor: Option<&Floor>) -> String {
+    let samples = group.number(SAMPLES);
+    format!(
+        "{TITLE}, {samples} samples\n\n\
+         As above, but with {samples} samples for each cell. The fewer they are, the larger is the bias: from one table \
+         to another only distances without it compare.{}\n",
+        floor.map_or(String::new(), floor_sentence)
+    )
+}
+
+/// How far real images are from real images.
+fn floor_sentence(floor: &Floor) -> String {
+    let d = &floor.distance;
+    let [distance, low, high, corrected] =
+        [d.distance, d.low, d.high, d.corrected].map(significant);
+    format!(
+        " Real images against real images (the floor: {} of one half against the other half) are {distance} \
+         [{low}, {high}] apart, {corrected} without the bias.",
+        d.images
     )
 }
 
