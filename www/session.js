@@ -87,7 +87,7 @@ export class Session extends Emitter {
       const other = CHOICE.some((key) => keys.includes(key) && (key !== 'model' || this.model !== this.#chosen));
       if (other) this.load();
       else if (keys.includes('view')) {
-        this.#turn();
+        this.attend();
         // Whose work is under way is told elsewhere.
         this.report({});
       }
@@ -228,6 +228,18 @@ export class Session extends Emitter {
     this.emit('status', this.status);
   }
 
+  /**
+   * From now on the status is about the view on show: it has been opened, or a hand does something there. What is under
+   * way, or that there is no model, concerns all views.
+   */
+  attend() {
+    const view = this.settings.get('view');
+    if (this.busy || !this.loaded || view === this.#owner) return;
+    this.#handTo(view);
+    Object.assign(this.status, this.#ends.get(view) ?? this.#ready(this.loaded));
+    this.emit('status', this.status);
+  }
+
   /** Says something that is worth knowing and no error. @param {string} topic @param {string} text  one sentence */
   tell(topic, text) {
     this.emit('notice', { topic, text });
@@ -236,15 +248,6 @@ export class Session extends Emitter {
   /** @param {...string} topics */
   clear(...topics) {
     this.emit('clear', topics);
-  }
-
-  /** Each view says what came of its own work. What is under way, or that there is no model, concerns all of them. */
-  #turn() {
-    const view = this.settings.get('view');
-    if (this.busy || !this.loaded || view === this.#owner) return;
-    this.#handTo(view);
-    Object.assign(this.status, this.#ends.get(view) ?? this.#ready(this.loaded));
-    this.emit('status', this.status);
   }
 
   /** @param {string} view  whose work the status is about from now on */

@@ -273,6 +273,8 @@ test('each view says what came of its own run, and what is under way is told in 
   clients[0].asked[3].resolve({ stopped: false });
   await fourth.ended;
   assert.deepEqual([...said(), session.elsewhere], ['done', '4 done', 'compare']);
+  session.attend();
+  assert.deepEqual([...said(), session.elsewhere], ['done', '1 done', ''], 'a hand went on here');
   settings.set('view', 'compare');
   assert.deepEqual([...said(), session.elsewhere], ['done', '4 done', '']);
   settings.set('view', 'generate');

@@ -40,7 +40,10 @@ class Generate {
     const always = /** @type {const} */ (['model', 'device', 'steps', 'eta', 'seed', 'batch', 'label', 'guidance']);
     this.controls = new Controls(find(root, 'controls', HTMLElement), settings, [...always], ['method', 'tau', 'pace', 'engine', 'storage']);
     this.stage = new Stage(find(root, 'frame', HTMLElement), (index) => this.#enlarge(index));
-    this.scrubber = new Scrubber(root, () => this.#draw());
+    this.scrubber = new Scrubber(root, () => {
+      session.attend();
+      this.#draw();
+    });
     this.dissect = find(root, 'dissect', HTMLDetailsElement);
     this.dissect.addEventListener('toggle', () => this.#dissect());
     this.adapter = find(root, 'adapter', HTMLElement);

@@ -123,6 +123,7 @@ class Reconstruct {
     this.scene.arrange(mode.scene);
     mode.enter?.();
     // What was said of another task.
+    this.session.attend();
     if (['done', 'stopped'].includes(this.session.status.state)) this.session.report({ text: 'Ready.', figures: '' });
   }
 

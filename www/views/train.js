@@ -240,6 +240,7 @@ class Train {
     this.scene.clear(this.#shape());
     this.#follow();
     this.#followStatus();
+    this.session.attend();
     if (!this.session.busy) this.session.report({ text: 'Ready.', figures: '' });
     await forgetRun().catch(() => {});
   }
