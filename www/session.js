@@ -86,11 +86,7 @@ export class Session extends Emitter {
       // One that is not there yet leaves the one that is.
       const other = CHOICE.some((key) => keys.includes(key) && (key !== 'model' || this.model !== this.#chosen));
       if (other) this.load();
-      else if (keys.includes('view')) {
-        this.attend();
-        // Whose work is under way is told elsewhere.
-        this.report({});
-      }
+      else if (keys.includes('view')) this.attend();
     });
   }
 
@@ -128,8 +124,7 @@ export class Session extends Emitter {
 
   /** The view whose work the status is about while another one is on show; else empty. */
   get elsewhere() {
-    const ofWork = this.loaded !== null && ['running', 'done', 'stopped', 'error'].includes(this.status.state);
-    return ofWork && this.#owner !== this.settings.get('view') ? this.#owner : '';
+    return this.loaded && this.#owner !== this.settings.get('view') ? this.#owner : '';
   }
 
   /** Whether loading the model again may help. */
@@ -230,13 +225,14 @@ export class Session extends Emitter {
 
   /**
    * From now on the status is about the view on show: it has been opened, or a hand does something there. What is under
-   * way, or that there is no model, concerns all views.
+   * way, or that there is no model, concerns all views; but whose it is depends on which is on show.
    */
   attend() {
     const view = this.settings.get('view');
-    if (this.busy || !this.loaded || view === this.#owner) return;
-    this.#handTo(view);
-    Object.assign(this.status, this.#ends.get(view) ?? this.#ready(this.loaded));
+    if (!this.busy && this.loaded && view !== this.#owner) {
+      this.#handTo(view);
+      Object.assign(this.status, this.#ends.get(view) ?? this.#ready(this.loaded));
+    }
     this.emit('status', this.status);
   }
 

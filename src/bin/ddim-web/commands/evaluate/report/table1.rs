@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::frechet::{CLIP, FLOOR, Floor, Outcome, SECTION, VERSION};
 use super::super::group::{Entry, Group, groups};
 use super::super::number::significant;
-use super::super::store::Store;
+use super::super::store::{Settings, Store};
 use super::chapter::Chapter;
 use super::classifier;
 use super::grid::{Grid, fid};
@@ -71,16 +71,8 @@ pub fn chapter(store: &Store, clips: bool) -> Result<Chapter, CliError> {
         let floor = floors.iter().find(measured_alike);
         let floor = floor.and_then(|group| group.entries.first());
         let floor = floor.map(|entry| &entry.result);
-        let more_or_fewer = |other: &Group<Outcome>| {
-            let but_samples = |group: &Group<Outcome>| {
-                let mut shared = group.shared.clone();
-                shared.remove(SAMPLES);
-                shared
-            };
-            but_samples(other) == but_samples(group)
-        };
-        let introduced = tables[..i].iter().any(more_or_fewer);
-        let paragraphs = if introduced {
+        let introduced = but_samples(group);
+        let paragraphs = if tables[..i].iter().any(|t| but_samples(t) == introduced) {
             as_above(group, floor)
         } else {
             introduction(group, floor, clips)
@@ -129,6 +121,13 @@ pub fn chapter(store: &Store, clips: bool) -> Result<Chapter, CliError> {
         json: json!(json),
         text,
     })
+}
+
+/// What the cells of a table share beside the number of samples.
+fn but_samples(group: &Group<Outcome>) -> Settings {
+    let mut shared = group.shared.clone();
+    shared.remove(SAMPLES);
+    shared
 }
 
 /// Without the draws, and without the seconds, which differ from run to run.
