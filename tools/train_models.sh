@@ -1,5 +1,6 @@
 #!/bin/sh
-# Trains a model of www/models from nothing, as its card (README.md) tells: the commands that made the weights there.
+# Trains a model of www/models from nothing, as its card (README.md) tells: the commands that made the weights there, when
+# time steps were still drawn uniformly.
 #
 #   cargo build --release
 #   sudo apt-get install dataset-fashion-mnist    # for fashion-mnist

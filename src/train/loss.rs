@@ -1,14 +1,16 @@
 //! The objective: L_gamma of DDIM (Song et al. 2021, eq. 5), the squared error of the network's prediction at a random
 //! time step, weighted by time step. [`Loss`] has the weights; all 1 is L_simple of DDPM (Ho et al. 2020, eq. 14).
 
+use super::draw::Draw;
 use super::weighting::Loss;
 use crate::engine::{Level, TrainBatch};
 use crate::scheduler::{SchedulerConfig, SchedulerError};
 
-/// Noise levels, targets and weights of every time step.
+/// Noise levels, targets and weights of every time step, and how often each is drawn.
 #[derive(Debug, Clone)]
 pub struct Objective {
     levels: Vec<Level>,
+    draw: Draw,
 }
 
 impl Objective {
@@ -33,6 +35,7 @@ impl Objective {
             })
         };
         Ok(Self {
+            draw: Draw::new(&weights),
             levels: weights
                 .into_iter()
                 .enumerate()
@@ -75,5 +78,22 @@ impl Objective {
             labels: None,
             drop_seed: 0,
         }
+    }
+
+    /// [`Self::batch`] with time steps drawn by `places` in `[0, 1)`, and their weights divided by how much more often
+    /// than evenly each is drawn ([`Draw`]).
+    pub fn drawn(
+        &self,
+        image: [usize; 3],
+        x0: Vec<f32>,
+        eps: Vec<f32>,
+        places: &[f64],
+    ) -> TrainBatch {
+        let t: Vec<usize> = places.iter().map(|u| self.draw.timestep(*u)).collect();
+        let mut batch = self.batch(image, x0, eps, &t);
+        for (level, t) in batch.levels.iter_mut().zip(t) {
+            level.weight *= self.draw.factor(t) as f32;
+        }
+        batch
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod batch;
 pub mod checkpoint;
+pub mod draw;
 pub mod ema;
 pub mod init;
 pub mod labels;

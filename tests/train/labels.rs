@@ -65,7 +65,7 @@ fn a_step_is_told_the_classes_of_its_images_but_for_the_share_that_is_forgotten(
             label_dropout: dropout,
             ..options(1000)
         };
-        let mut batches = Batches::new(options.seed, 40, options.batch, 1000);
+        let mut batches = Batches::new(options.seed, 40, options.batch);
         let mut trainer = begin(PLAN, &network(9), options, set.clone()).unwrap();
         let mut forgotten = 0;
         for step in 0..1000 {
@@ -98,7 +98,7 @@ fn the_network_learns_what_its_classes_mean() {
     let average = block_on(trainer.snapshot()).unwrap().state.average;
     let mut learner = learner(PLAN, trainer.config(), LearnerState::new(average));
     let images: Vec<usize> = (0..40).collect();
-    let eps = Batches::new(1, 40, 40, 1000).eps(0, 64);
+    let eps = Batches::new(1, 40, 40).eps(0, 64);
     let objective = trainer.objective();
     let mut loss = |shift: usize| {
         let mut batch = objective.batch(

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use ddim_web::engine::Optimizer;
 use ddim_web::engine::plan::Plan;
 use ddim_web::engine::{
-    BatchSpec, CpuEngine, Denoiser, EngineKind, Learner, LearnerState, Update, clip_factor,
+    BatchSpec, CpuEngine, Denoiser, EngineKind, Learner, LearnerState, Level, Update, clip_factor,
 };
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
 use ddim_web::step::{Prediction, Variance};
 use ddim_web::train::batch::Batches;
+use ddim_web::train::draw::Draw;
 use ddim_web::train::loss::Objective;
 use ddim_web::train::rate::learning_rate;
 use ddim_web::train::{Loss, TrainOptions, ema, init};
@@ -145,7 +146,7 @@ fn the_learning_rate_rises_stays_and_falls() {
 #[test]
 fn every_epoch_deals_each_image_exactly_once() {
     for (images, size) in [(40, 8), (41, 8), (7, 16), (1, 3)] {
-        let mut batches = Batches::new(3, images, size, 1000);
+        let mut batches = Batches::new(3, images, size);
         let dealt: Vec<usize> = (0..60).flat_map(|step| batches.at(step).images).collect();
         let mut orders = BTreeSet::new();
         for epoch in dealt.chunks_exact(images) {
@@ -164,46 +165,122 @@ fn every_epoch_deals_each_image_exactly_once() {
 }
 
 #[test]
-fn time_steps_are_antithetic_and_cover_the_chain() {
+fn every_part_of_the_chain_has_one_place_in_a_batch() {
     for size in [8, 7, 1] {
-        let mut batches = Batches::new(5, 100, size, 1000);
-        let mut seen = Vec::new();
-        for step in 0..200 {
-            let t = batches.at(step).t;
-            assert_eq!(t.len(), size);
-            for i in 0..size / 2 {
-                assert_eq!(t[i] + t[size.div_ceil(2) + i], 999);
-            }
-            assert!(t.iter().all(|t| *t < 1000));
-            seen.extend(t);
+        let mut batches = Batches::new(5, 100, size);
+        let shifts: Vec<f64> = (0..200)
+            .map(|step| {
+                let places = batches.at(step).places;
+                assert_eq!(places.len(), size);
+                let shift = places[0] * size as f64;
+                assert!((0.0..1.0).contains(&shift));
+                for (i, place) in places.into_iter().enumerate() {
+                    let expected = (i as f64 + shift) / size as f64;
+                    assert!((place - expected).abs() < 1e-15 && place < 1.0);
+                }
+                shift
+            })
+            .collect();
+        let mean = shifts.iter().sum::<f64>() / 200.0;
+        // Five standard deviations of the mean of 200 uniform numbers.
+        assert!((mean - 0.5).abs() < 5.0 / 2400.0f64.sqrt(), "mean {mean}");
+    }
+}
+
+#[test]
+fn time_steps_are_drawn_by_their_weights_and_the_mean_loss_stays_what_it_was() {
+    let schedule = SchedulerConfig::new(SchedulerClass::Ddim)
+        .schedule()
+        .unwrap();
+    for loss in [Loss::Simple, Loss::Bound, Loss::MinSnr { limit: 5.0 }] {
+        let gamma = loss
+            .weights(&schedule, Prediction::VPrediction, Variance::FixedSmall)
+            .unwrap();
+        let draw = Draw::new(&gamma);
+        let total: f64 = gamma.iter().map(|gamma| gamma.sqrt()).sum();
+        let share = |t: usize| 0.9 * gamma[t].sqrt() / total + 0.1 / 1000.0;
+        let mut end = 0.0;
+        for t in 0..1000 {
+            // Its stretch begins where the one before ends, and is as long as its share.
+            assert_eq!(draw.timestep(end + 1e-9), t, "{loss}");
+            end += share(t);
+            assert_eq!(draw.timestep(end - 1e-9), t, "{loss}");
+            let product = draw.factor(t) * share(t) * 1000.0;
+            assert!((product - 1.0).abs() < 1e-12, "{loss}, t {t}: {product}");
         }
-        let mean = seen.iter().sum::<usize>() as f64 / seen.len() as f64;
-        // The unpaired ones have a standard deviation of 289 each.
+        assert_eq!((draw.timestep(0.0), draw.timestep(1.0)), (0, 999));
+
+        // An error that depends on the time step: its mean over what batches draw is L_gamma.
+        let error = |t: usize| 1.0 + (t as f64 / 100.0).sin();
+        let expected = (0..1000).map(|t| gamma[t] * error(t)).sum::<f64>() / 1000.0;
+        let mut batches = Batches::new(2, 100, 64);
+        let drawn: Vec<f64> = (0..200)
+            .flat_map(|step| batches.at(step).places)
+            .map(|place| draw.timestep(place))
+            .map(|t| gamma[t] * draw.factor(t) * error(t))
+            .collect();
+        let found = drawn.iter().sum::<f64>() / drawn.len() as f64;
         assert!(
-            (mean - 499.5).abs() < 5.0 * 289.0 / (seen.len() as f64).sqrt(),
-            "mean {mean}"
+            (found / expected - 1.0).abs() < 5e-3,
+            "{loss}: {found}, expected {expected}"
+        );
+    }
+    // Nothing to tell them by: evenly.
+    for weights in [[0.0; 4], [f64::INFINITY; 4]] {
+        let draw = Draw::new(&weights);
+        assert_eq!([0.1, 0.3, 0.6, 0.9].map(|u| draw.timestep(u)), [0, 1, 2, 3]);
+        assert!((0..4).all(|t| draw.factor(t) == 1.0));
+    }
+}
+
+#[test]
+fn a_drawn_batch_has_the_time_steps_of_its_places_and_their_weights() {
+    let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
+    let objective = Objective::new(&scheduler, Loss::MinSnr { limit: 5.0 }).unwrap();
+    let places = [0.05, 0.5, 0.999];
+    let numbers = vec![0.5; 3 * 64];
+    let batch = objective.drawn([1, 8, 8], numbers.clone(), numbers, &places);
+    let weights = Loss::MinSnr { limit: 5.0 }
+        .weights(
+            &scheduler.schedule().unwrap(),
+            scheduler.prediction_type,
+            Variance::FixedSmall,
+        )
+        .unwrap();
+    let draw = Draw::new(&weights);
+    for ((place, t), level) in places.iter().zip(&batch.timesteps).zip(&batch.levels) {
+        let expected = draw.timestep(*place);
+        assert_eq!(*t, expected as f32);
+        let plain = objective.level(expected);
+        assert_eq!(level.weight, plain.weight * draw.factor(expected) as f32);
+        assert_eq!(
+            Level {
+                weight: plain.weight,
+                ..*level
+            },
+            plain
         );
     }
 }
 
 #[test]
 fn a_step_sees_the_same_whatever_came_before() {
-    let mut forward = Batches::new(9, 50, 8, 1000);
+    let mut forward = Batches::new(9, 50, 8);
     let steps: Vec<_> = (0..20)
         .map(|step| (forward.at(step), forward.eps(step, 64)))
         .collect();
     for (step, seen) in steps.iter().enumerate().rev() {
-        let mut fresh = Batches::new(9, 50, 8, 1000);
+        let mut fresh = Batches::new(9, 50, 8);
         assert_eq!((fresh.at(step as u32), fresh.eps(step as u32, 64)), *seen);
     }
     assert!(steps.windows(2).all(|pair| pair[0] != pair[1]));
-    assert_ne!(Batches::new(10, 50, 8, 1000).at(0), steps[0].0);
-    assert_ne!(Batches::new(10, 50, 8, 1000).eps(0, 64), steps[0].1);
+    assert_ne!(Batches::new(10, 50, 8).at(0), steps[0].0);
+    assert_ne!(Batches::new(10, 50, 8).eps(0, 64), steps[0].1);
 }
 
 #[test]
 fn eps_is_standard_normal() {
-    let eps = Batches::new(1, 10, 64, 1000).eps(3, 1024);
+    let eps = Batches::new(1, 10, 64).eps(3, 1024);
     let mean = eps.iter().map(|v| f64::from(*v)).sum::<f64>() / eps.len() as f64;
     let variance = eps.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / eps.len() as f64;
     assert!(

@@ -82,6 +82,7 @@ fn every_engine_makes_the_same_run() {
 }
 
 /// Written by the version whose trainer was burn's: step 3 of 6 of a network with 7,000 parameters.
+/// The first three losses are that version's.
 #[test]
 fn a_checkpoint_of_an_earlier_version_is_read_and_goes_on() {
     let bytes = include_bytes!("../fixtures/train/checkpoint.safetensors");
@@ -97,9 +98,9 @@ fn a_checkpoint_of_an_earlier_version_is_read_and_goes_on() {
         1.087_053_8,
         0.914_434_1,
         0.922_208_67,
-        1.159_941_2,
-        0.988_387_94,
-        0.988_369_76,
+        1.160_923_8,
+        0.989_988_2,
+        0.988_767_27,
     ];
     for &engine in ENGINES {
         let mut later = resume(engine, checkpoint.clone(), bars(40)).unwrap();
@@ -119,7 +120,7 @@ fn loss_over_the_chain(trainer: &mut Run) -> f32 {
     let objective = Objective::new(trainer.scheduler(), trainer.options().loss).unwrap();
     let t: Vec<usize> = (12..1000).step_by(25).collect();
     let images: Vec<usize> = (0..t.len()).collect();
-    let eps = Batches::new(1, 40, t.len(), 1000).eps(0, 64);
+    let eps = Batches::new(1, 40, t.len()).eps(0, 64);
     let batch = objective.batch([1, 8, 8], bars(40).scaled(&images), eps, &t);
     let average = block_on(trainer.snapshot()).unwrap().state.average;
     let mut learner = learner(PLAN, trainer.config(), LearnerState::new(average));

@@ -134,12 +134,11 @@ impl<L: Learner> Trainer<L> {
             state,
         };
         let learner = make(setup).await?;
-        let timesteps = objective.timesteps();
         Ok(Self {
             learner,
             config,
             objective,
-            batches: Batches::new(options.seed, set.images.count(), options.batch, timesteps),
+            batches: Batches::new(options.seed, set.images.count(), options.batch),
             set,
             data,
             forgotten,

@@ -28,7 +28,7 @@ impl<L: Learner> Trainer<L> {
             batch: TrainBatch {
                 drop_seed,
                 labels: self.told(step, &dealt.images),
-                ..self.objective.batch(image, x0, eps, &dealt.t)
+                ..self.objective.drawn(image, x0, eps, &dealt.places)
             },
         }
     }
