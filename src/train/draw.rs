@@ -3,13 +3,14 @@
 /// The share of the draws that is spread evenly, so that no factor is above 1 / `EVEN`.
 const EVEN: f64 = 0.1;
 
-/// The distribution that time steps are drawn from: that of the square roots of their weights, and a little of the even
-/// one.
+/// The distribution that time steps are drawn from: that of the square roots of what errors of v weigh, and a little of
+/// the even one.
 ///
 /// Importance sampling (Nichol & Dhariwal 2021, section 3.3): what is minimised stays the mean over all time steps with
 /// their weights, for each error is divided by how much more often than evenly its time step is drawn. It only stops
 /// spending half of a batch on errors that weigh next to nothing. The root, because errors are larger where min-SNR
-/// weighs them less; `docs/training.md` has what came out without it.
+/// weighs them less; of v, whatever the network predicts, because errors of x_0 are smaller where they weigh most. What
+/// came out by other weights is in `docs/training.md`.
 #[derive(Debug, Clone)]
 pub struct Draw {
     /// Where the stretch of each time step ends in 0…1.
@@ -19,8 +20,8 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// For time steps with these weights; even where that cannot be told, as where all are 0. There is at least one, and
-    /// none is below 0.
+    /// For time steps at which an error of v has these weights; even where that cannot be told, as where all are 0. There
+    /// is at least one, and none is below 0.
     pub fn new(weights: &[f64]) -> Self {
         let steps = weights.len() as f64;
         let mean = weights.iter().map(|weight| weight.sqrt()).sum::<f64>() / steps;

@@ -5,6 +5,7 @@ use super::draw::Draw;
 use super::weighting::Loss;
 use crate::engine::{Level, TrainBatch};
 use crate::scheduler::{SchedulerConfig, SchedulerError};
+use crate::step::Prediction;
 
 /// Noise levels, targets and weights of every time step, and how often each is drawn.
 #[derive(Debug, Clone)]
@@ -22,7 +23,9 @@ impl Objective {
     pub fn new(scheduler: &SchedulerConfig, loss: Loss) -> Result<Self, SchedulerError> {
         let schedule = scheduler.schedule()?;
         let prediction = scheduler.prediction_type;
-        let weights = loss.weights(&schedule, prediction, scheduler.variance_type.variance())?;
+        let variance = scheduler.variance_type.variance();
+        let weights = loss.weights(&schedule, prediction, variance)?;
+        let weights_of_v = loss.weights(&schedule, Prediction::VPrediction, variance)?;
         let level = |(t, weight): (usize, f64)| {
             let (signal, noise) = schedule.signal_and_noise(t);
             let (c_x0, c_eps) = prediction.target(schedule.alpha_bar(t))?;
@@ -35,7 +38,7 @@ impl Objective {
             })
         };
         Ok(Self {
-            draw: Draw::new(&weights),
+            draw: Draw::new(&weights_of_v),
             levels: weights
                 .into_iter()
                 .enumerate()

@@ -226,6 +226,8 @@ fn a_run_begins_with_the_weights_of_another_model() {
     let common = "--sample-every 0 --steps 2 --batch 4";
     succeeds(&folder.train(&format!("{common} --config tiny.json")));
     fs::rename(folder.path("run"), folder.path("first")).unwrap();
+    let scheduler = fs::read_to_string(folder.path("first/scheduler_config.json")).unwrap();
+    assert!(scheduler.contains(r#""sample""#), "{scheduler}");
     // So small a learning rate leaves the weights as they are: what is written is what was read.
     succeeds(&folder.train(&format!(
         "{common} --init first --prediction v_prediction --lr 1e-30"

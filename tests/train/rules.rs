@@ -235,31 +235,39 @@ fn time_steps_are_drawn_by_their_weights_and_the_mean_loss_stays_what_it_was() {
 
 #[test]
 fn a_drawn_batch_has_the_time_steps_of_its_places_and_their_weights() {
-    let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
-    let objective = Objective::new(&scheduler, Loss::MinSnr { limit: 5.0 }).unwrap();
-    let places = [0.05, 0.5, 0.999];
-    let numbers = vec![0.5; 3 * 64];
-    let batch = objective.drawn([1, 8, 8], numbers.clone(), numbers, &places);
-    let weights = Loss::MinSnr { limit: 5.0 }
-        .weights(
-            &scheduler.schedule().unwrap(),
-            scheduler.prediction_type,
-            Variance::FixedSmall,
-        )
+    // By what errors of v weigh, whatever is predicted.
+    let schedule = SchedulerConfig::new(SchedulerClass::Ddim)
+        .schedule()
         .unwrap();
-    let draw = Draw::new(&weights);
-    for ((place, t), level) in places.iter().zip(&batch.timesteps).zip(&batch.levels) {
-        let expected = draw.timestep(*place);
-        assert_eq!(*t, expected as f32);
-        let plain = objective.level(expected);
-        assert_eq!(level.weight, plain.weight * draw.factor(expected) as f32);
-        assert_eq!(
-            Level {
-                weight: plain.weight,
-                ..*level
-            },
-            plain
-        );
+    let loss = Loss::MinSnr { limit: 5.0 };
+    let of_v = loss
+        .weights(&schedule, Prediction::VPrediction, Variance::FixedSmall)
+        .unwrap();
+    let draw = Draw::new(&of_v);
+    for kind in Prediction::ALL {
+        let scheduler = SchedulerConfig {
+            prediction_type: kind,
+            ..SchedulerConfig::new(SchedulerClass::Ddim)
+        };
+        let objective = Objective::new(&scheduler, loss).unwrap();
+        let weights = loss.weights(&schedule, kind, Variance::FixedSmall).unwrap();
+        let places = [0.05, 0.5, 0.999];
+        let numbers = vec![0.5; 3 * 64];
+        let batch = objective.drawn([1, 8, 8], numbers.clone(), numbers, &places);
+        for ((place, t), level) in places.iter().zip(&batch.timesteps).zip(&batch.levels) {
+            let expected = draw.timestep(*place);
+            assert_eq!(*t, expected as f32, "{kind}");
+            let plain = objective.level(expected);
+            assert_eq!(plain.weight, weights[expected] as f32, "{kind}");
+            assert_eq!(level.weight, plain.weight * draw.factor(expected) as f32);
+            assert_eq!(
+                Level {
+                    weight: plain.weight,
+                    ..*level
+                },
+                plain
+            );
+        }
     }
 }
 

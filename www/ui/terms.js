@@ -181,11 +181,11 @@ export const TERMS = {
     math: row(sub(mi('L'), mi('γ')), eq, '<munder><mo>∑</mo><mi>t</mi></munder>', sub(mi('γ'), t), times, sup(row(mo('‖'), epsHat, minus, eps, mo('‖')), mn(2))),
     source: 'DDIM, eq. 5',
   },
-  velocity_loss: {
-    name: 'loss of the velocity',
-    sentence: 'The mean squared error of what the network says about a noisy picture: here the velocity v, which has noise and picture in it. An error weighs less where there is very little noise, or very little picture. The simple loss of DDPM is that of the noise, unweighted.',
-    math: row(mi('L'), eq, sub(mi('γ'), t), sup(row(mo('‖'), mi('v'), minus, sub(mi('v'), mi('θ')), inside(xt, mo(','), t), mo('‖')), mn(2)), mo(','), '<mspace width="0.6em"></mspace>', mi('v'), eq, sqrt(alphaBar), times, eps, minus, sqrt(one, minus, alphaBar), times, x0),
-    source: 'DDPM, eq. 14, with v for ε (Salimans and Ho 2022, section 4); weights: min-SNR (Hang et al. 2023, section 3.4)',
+  training_loss: {
+    name: 'loss of training',
+    sentence: 'How far the picture that the network sees in a noisy one is from the true one: their mean squared error. It weighs as much as there is signal for noise in x_t, and 5 at most. A network from nothing says the picture itself; one that says v or ε is taken by the picture that follows from it. The simple loss of DDPM is that of the noise, unweighted.',
+    math: row(mi('L'), eq, sub(mi('γ'), t), sup(row(mo('‖'), x0, minus, x0Hat, mo('‖')), mn(2))),
+    source: 'DDPM, eq. 14, with x₀ for ε; weights: min-SNR (Hang et al. 2023, section 3.4)',
   },
   marginals: {
     name: 'same marginals',

@@ -36,7 +36,7 @@ function dataOf(losses) {
 }
 
 export class Curve {
-  root = element('section', { className: 'card loss-card', 'aria-labelledby': 'train-loss' }, element('h3', {}, element('span', { id: 'train-loss' }, 'Loss'), termButton('velocity_loss')));
+  root = element('section', { className: 'card loss-card', 'aria-labelledby': 'train-loss' }, element('h3', {}, element('span', { id: 'train-loss' }, 'Loss'), termButton('training_loss')));
   #plot = new Plot(this.root, dataOf([]), 'train-plot');
   #drawn = -Infinity;
 

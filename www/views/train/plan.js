@@ -95,7 +95,7 @@ export function newNetwork({ channels, height: size }, classes = 0) {
   };
 }
 
-/** DDPM's chain; the network says v (Salimans and Ho 2022), as those that ship do. */
+/** DDPM's chain; the network says the picture (docs/training.md). */
 const SCHEDULER = {
   _class_name: 'DDIMScheduler',
   beta_end: 0.02,
@@ -104,7 +104,7 @@ const SCHEDULER = {
   clip_sample: true,
   clip_sample_range: 1,
   num_train_timesteps: 1000,
-  prediction_type: 'v_prediction',
+  prediction_type: 'sample',
   rescale_betas_zero_snr: false,
   set_alpha_to_one: true,
   steps_offset: 0,

@@ -77,7 +77,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     config: Option<PathBuf>,
     /// The schedule and prediction type, a scheduler_config.json [default: that of --init, else 1000 steps, linear,
-    /// 0.0001 to 0.02, v_prediction]
+    /// 0.0001 to 0.02, sample]
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     scheduler: Option<PathBuf>,
     /// What the network predicts: epsilon (the noise), sample (the image) or v_prediction [default: what the schedule
@@ -256,7 +256,7 @@ fn beginning(args: &Args) -> Result<Beginning, CliError> {
     )? {
         Some((text, path)) => SchedulerConfig::from_json(&text).map_err(|e| named(&path, e))?,
         None => SchedulerConfig {
-            prediction_type: Prediction::VPrediction,
+            prediction_type: Prediction::Sample,
             ..SchedulerConfig::new(SchedulerClass::Ddim)
         },
     };
