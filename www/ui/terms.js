@@ -183,7 +183,7 @@ export const TERMS = {
   },
   training_loss: {
     name: 'loss of training',
-    sentence: 'How far the picture that the network sees in a noisy one is from the true one: their mean squared error. It weighs as much as there is signal for noise in x_t, and 5 at most. A network from nothing says the picture itself; one that says v or ε is taken by the picture that follows from it. The simple loss of DDPM is that of the noise, unweighted.',
+    sentence: 'The mean squared error of the picture that the network sees in a noisy one. It weighs as much as the signal-to-noise ratio, and 5 at most. A network from nothing says the picture itself; where one says v or ε, it is the picture that follows from it. The simple loss of DDPM is that of the noise, unweighted.',
     math: row(mi('L'), eq, sub(mi('γ'), t), sup(row(mo('‖'), x0, minus, x0Hat, mo('‖')), mn(2))),
     source: 'DDPM, eq. 14, with x₀ for ε; weights: min-SNR (Hang et al. 2023, section 3.4)',
   },
