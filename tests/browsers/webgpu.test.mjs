@@ -13,9 +13,16 @@ const LINK = 'model=fashion-mnist&device=webgpu&steps=2&eta=0.5&seed=42&batch=2'
 
 async function withoutAdapter() {
   const page = await Page.open(FIREFOX, LINK);
-  const found = await page.tab.evaluate(async () => Boolean(await /** @type {any} */ (navigator).gpu?.requestAdapter()));
-  if (found) return false;
-  const reason = 'Firefox finds no graphics adapter (on Linux it needs a Vulkan driver, such as mesa-vulkan-drivers)';
+  const fault = await page.tab.evaluate(async () => {
+    try {
+      const adapter = await /** @type {any} */ (navigator).gpu?.requestAdapter();
+      return adapter ? undefined : 'on Linux it needs a Vulkan driver, such as mesa-vulkan-drivers';
+    } catch (error) {
+      return String(error);
+    }
+  });
+  if (!fault) return false;
+  const reason = `${page.tab.version} finds no graphics adapter (${fault})`;
   if (required) throw new Error(reason);
   return reason;
 }
