@@ -12,6 +12,7 @@ use std::path::Path;
 use ddim_web::engine::CpuLearner;
 use ddim_web::images::ImageSet;
 use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
+use ddim_web::step::Prediction;
 use ddim_web::train::{TrainOptions, Trainer};
 use ddim_web::unet::config::UnetConfig;
 use ddim_web::unet::weights::Precision;
@@ -48,7 +49,10 @@ fn disc(number: usize) -> impl Iterator<Item = u8> {
 /// Trains for so many `steps`, and writes the model to `folder`. Gives the loss of every step.
 pub fn train(folder: &Path, steps: u32) -> Result<Vec<f32>, Box<dyn Error>> {
     let config = UnetConfig::from_json(NETWORK)?;
-    let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
+    let scheduler = SchedulerConfig {
+        prediction_type: Prediction::Sample,
+        ..SchedulerConfig::new(SchedulerClass::Ddim)
+    };
     let images = ImageSet::new(COUNT, 3, SIDE, SIDE, (0..COUNT).flat_map(disc).collect())?;
     let options = TrainOptions {
         steps,

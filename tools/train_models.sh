@@ -7,7 +7,8 @@
 #   npm ci                                        # for avatars and faces
 #   tools/train_models.sh fashion-mnist|avatars|faces [OPTION...]
 #
-# The model appears in runs/NAME. Run again, it goes on from its last checkpoint. It takes hours on two CPU cores;
+# The model appears in runs/NAME. Run again, it goes on from the last checkpoint there, with the options that the run was
+# begun with, whoever began it. It takes hours on two CPU cores;
 # `--device gpu` trains on the graphics card. Faces begin with the weights of avatars.
 set -eu
 cd "$(dirname "$0")/.."

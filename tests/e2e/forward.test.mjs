@@ -146,8 +146,8 @@ test('steps, posterior and weights are those of the equations', async (t) => {
   assert.ok(shown.includes(String(Number(((Math.sqrt(before(300)) * BETAS[300]) / (1 - ALPHA_BARS[300])).toPrecision(4)))), shown);
 
   const weights = await tableOf(demo, 'forward-plot-weights', T);
-  near(weights['network that predicts x₀'], ALPHA_BARS.map((a) => (1 - a) / a), '1 / SNR');
-  near(weights['network that predicts v'], ALPHA_BARS.map((a) => 1 / a), '1 + 1 / SNR');
+  near(weights['simple loss of x₀'], ALPHA_BARS.map((a) => (1 - a) / a), '1 / SNR');
+  near(weights['simple loss of v'], ALPHA_BARS.map((a) => 1 / a), '1 + 1 / SNR');
 });
 
 test('the mean of one step back is a picture: what Bayes makes of x_t and x_0, and x_0 itself at t = 0', async (t) => {

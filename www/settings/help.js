@@ -45,6 +45,6 @@ export const HELP = {
   flips: 'Each picture is learned in the mirror as well: twice as many for nothing, where left and right do not matter. Not for letters and digits.',
   kinds: 'With pictures from several folders, the network can be told which folder each is from. Afterwards you can ask it for a picture of one folder, by its name.',
   train_batch: 'How many pictures each step looks at, drawn by chance. More make a step steadier, and slower in proportion.',
-  lr: 'How far a step changes the weights (by Muon from nothing, by Adam from a model). Too large a rate makes the loss jump and grow; a small one takes longer. A run that is stopped goes on with another one.',
+  lr: 'How far a step changes the weights (by Muon from nothing, by Adam from a model). Too large a rate makes the loss jump and grow; a small one takes longer. A run that was stopped can go on with another rate.',
   train_steps: 'After how many steps it stops by itself. 0 leaves that to a rule: 25 steps for each picture and at least 1,000, since a network begins to learn its pictures by heart after a number of steps that grows with their number (Bonnaire et al. 2025, arXiv 2505.17638).',
 };

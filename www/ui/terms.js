@@ -65,7 +65,7 @@ const STEP = row(
 export const TERMS = {
   x0_hat: {
     name: 'guess',
-    sentence: 'What the network believes the finished picture to be, worked out from the noise that it sees in the picture.',
+    sentence: 'What the network believes the finished picture to be. Some networks say it themselves; where one says the noise, it is worked out from that.',
     math: row(x0Hat, eq, frac(row(xt, minus, sqrt(one, minus, alphaBar), times, epsHat), sqrt(alphaBar))),
     source: 'DDIM, eq. 9',
   },
@@ -77,7 +77,7 @@ export const TERMS = {
   },
   eps: {
     name: 'noise',
-    sentence: 'Independent standard normal numbers, one for each pixel and colour; the network is trained to see them in a noisy picture.',
+    sentence: 'Independent standard normal numbers, one for each pixel and colour. The network is trained to tell them from the picture; whichever of the two it says, the other one follows.',
     math: row(eps, mo('∼'), mi('𝒩'), inside(mn(0), mo(','), mi('I'))),
     source: 'DDPM, eq. 4',
   },
@@ -184,7 +184,7 @@ export const TERMS = {
   training_loss: {
     name: 'loss of training',
     sentence: 'The mean squared error of the picture that the network sees in a noisy one. It weighs as much as the signal-to-noise ratio, and 5 at most. A network from nothing says the picture itself; where one says v or ε, it is the picture that follows from it. The simple loss of DDPM is that of the noise, unweighted.',
-    math: row(mi('L'), eq, sub(mi('γ'), t), sup(row(mo('‖'), x0, minus, x0Hat, mo('‖')), mn(2))),
+    math: row(mi('L'), eq, '<mi>min</mi>', inside('<mi>SNR</mi>', inside(t), mo(','), mn(5)), times, sup(row(mo('‖'), x0, minus, x0Hat, mo('‖')), mn(2))),
     source: 'DDPM, eq. 14, with x₀ for ε; weights: min-SNR (Hang et al. 2023, section 3.4)',
   },
   marginals: {

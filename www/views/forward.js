@@ -63,7 +63,7 @@ class Forward {
     this.layout = layout(root, {
       name: 'forward',
       title: 'From picture to noise',
-      lead: 'In training, noise is put over pictures, and the network learns to find it. Move t for more or less.',
+      lead: 'In training, noise is put over pictures, and the network learns to tell one from the other. Move t for more or less.',
       run: 'Measure its cost',
     });
     this.subject = new Subject(this.layout.head, session, () => this.#changePicture());

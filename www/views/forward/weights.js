@@ -9,8 +9,8 @@ const LOSSES = [
   ['bound', 'variational bound'],
   ['simple', 'simple loss (DDPM, eq. 14)'],
   ['min_snr', 'min-SNR, 5'],
-  ['v', 'network that predicts v'],
-  ['x0', 'network that predicts x₀'],
+  ['v', 'simple loss of v'],
+  ['x0', 'simple loss of x₀'],
 ];
 
 /** @typedef {import('./scene.js').Part} Part */
@@ -20,7 +20,7 @@ export class WeightsPart {
   constructor() {
     this.root = card('forward-weights', {
       title: 'How much an error counts',
-      text: 'The bound cares most about small noise. The simple loss counts every t alike and so looks harder at large shapes, which makes better pictures. A network that predicts something other than ε weighs the errors by that choice alone.',
+      text: 'The bound cares most about small noise. The simple loss counts every t alike and so looks harder at large shapes, which makes better pictures. A network that predicts something other than ε weighs the errors by that choice. Min-SNR, which the view Train uses, weighs them alike for all networks.',
       terms: ['gamma'],
     });
     this.plot = new Plot(this.root, { title: 'Weight of a squared error of ε in each loss', x: { label: 't', values: [] }, series: [], log: 'y', unit: 'γ' }, 'forward-plot-weights');

@@ -66,7 +66,8 @@ pub struct Args {
     /// with --labels class_labels.json; also checkpoint.safetensors, loss.png and samples.png
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Go on with the run in --out; options that are not given stay as they were
+    /// Go on with the run in --out: give --data, --labels, --size and --background again as it began; --device, --engine,
+    /// --simd, --checkpoint-every and --sample-every count anew, all else stays as it was unless it is given
     #[arg(long)]
     resume: bool,
     /// Begin with the weights of this model: its folder, which may predict something else so far, and need not know the

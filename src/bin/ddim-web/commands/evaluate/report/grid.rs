@@ -154,7 +154,7 @@ impl Grid<'_> {
             let here = if self.elsewhere.contains(&steps) {
                 "that column has a table of its own"
             } else {
-                "whether it does so here too was not measured"
+                "whether it does so here too this page does not tell"
             };
             format!(
                 " At S = {steps} {} has the lowest FID of the paper, {least}; {here}.",
