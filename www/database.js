@@ -71,6 +71,15 @@ export async function readAll(store) {
   }
 }
 
+/** @param {Store} store @returns {Promise<string[]>} @throws {Error} the middle of a sentence */
+export async function keysOf(store) {
+  try {
+    return (await answerOf((await begin([store], 'readonly')).objectStore(store).getAllKeys())).map(String);
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
 /** @param {IDBTransaction} transaction @returns {Promise<void>} */
 function endOf(transaction) {
   return new Promise((resolve, reject) => {

@@ -70,6 +70,8 @@ export class Settings extends Emitter {
 
   /** Whether the page begins by itself: with nothing in the address, or a link that asks for it. */
   plays = false;
+  /** What the address said when the page was opened. @type {ReadonlySet<string>} */
+  given = new Set();
   #values = defaults();
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   #timer;
@@ -79,7 +81,8 @@ export class Settings extends Emitter {
   connect() {
     addEventListener('hashchange', () => this.#read());
     const hash = location.hash.replace(/^#/, '');
-    this.plays = hash === '' || new URLSearchParams(hash).has(PLAY);
+    this.given = new Set(new URLSearchParams(hash).keys());
+    this.plays = hash === '' || this.given.has(PLAY);
     this.#read();
   }
 

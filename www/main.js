@@ -71,6 +71,8 @@ class Views {
   #shown = null;
   /** @type {Map<string, HTMLAnchorElement>} */
   #tabs = new Map();
+  /** The tab is chosen of what the settings name already. */
+  again = () => {};
 
   /** @param {Session} session @param {HTMLElement} statusLine  it stands in the view that is on show */
   constructor(session, statusLine) {
@@ -82,7 +84,9 @@ class Views {
       link.addEventListener('click', (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
-        session.settings.visit(name);
+        // What could not be loaded is chosen again.
+        if (session.settings.get('view') === name) this.again();
+        else session.settings.visit(name);
       });
       this.#tabs.set(name, link);
     }
@@ -231,6 +235,7 @@ async function start() {
     notices.clear('view');
     return views.show().catch((error) => notices.show('view', `This view could not be loaded (${oneLine(error)}). Choose it again to try once more.`));
   };
+  views.again = show;
   settings.on('change', (keys) => {
     if (keys.includes('view')) show();
   });
@@ -268,7 +273,7 @@ async function start() {
   play();
   // What it downloads would delay the first pictures.
   await quiet(session);
-  if (session.loaded) await (await import('./offline.js')).keepOffline();
+  if (session.loaded) await import('./offline.js').then((code) => code.keepOffline()).catch(() => {});
 }
 
 start().catch((error) => {

@@ -1,6 +1,6 @@
 // The visitor’s own models, as entries of the list of models: trained in this browser, or brought along.
 
-import { readAll, write } from './database.js';
+import { keysOf, readAll, write } from './database.js';
 import { shortage } from './import/memory.js';
 import { settingOf } from './state.js';
 
@@ -68,8 +68,12 @@ export async function ownModels() {
   }
 }
 
-/** @param {string[]} ids  that there are @param {string} [first] @returns {{id: string, number: number}} one that is free */
-export function freeId(ids, first = ID) {
+/**
+ * One that is free, in the list and in the browser: another tab may have kept some since.
+ * @param {import('./models.js').Model[]} models  that there are @param {string} [first] @returns {Promise<{id: string, number: number}>}
+ */
+export async function freeId(models, first = ID) {
+  const ids = [...models.map(({ id }) => id), ...(await keysOf('models').catch(() => []))];
   for (let number = 1; ; number++) {
     const id = number === 1 ? first : `${first}-${number}`;
     if (!ids.includes(id)) return { id, number };

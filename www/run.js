@@ -31,6 +31,7 @@ export class Run {
   /** Settled in any case. @type {Promise<End>} */
   ended;
   #stopping = false;
+  #over = false;
   /** @type {import('./engine/client.js').Run} */
   #made;
   /** @type {Pacer<Step>} */
@@ -68,12 +69,16 @@ export class Run {
   }
 
   async #end() {
-    const end = await this.#made.ended.catch((failure) => {
+    try {
+      const end = await this.#made.ended;
+      if (!this.#stopping) await this.#pacer.empty();
+      return { ...end, stopped: end.stopped || (this.#stopping && this.times.length < this.total) };
+    } catch (failure) {
       this.#pacer.drop();
       throw failure;
-    });
-    if (!this.#stopping) await this.#pacer.empty();
-    return { ...end, stopped: end.stopped || (this.#stopping && this.times.length < this.total) };
+    } finally {
+      this.#over = true;
+    }
   }
 
   /** What the engine took for all steps so far. */
@@ -89,7 +94,7 @@ export class Run {
 
   /** Whether it makes a step only when it is told to. */
   get held() {
-    return this.#pacer.held;
+    return !this.#over && this.#pacer.held;
   }
 
   /** One step, and then it waits. */
@@ -100,11 +105,13 @@ export class Run {
   /** It waits from now on. */
   hold() {
     this.#pacer.hold();
+    this.#sign();
   }
 
   /** It goes on by itself. */
   go() {
     this.#pacer.go();
+    this.#sign();
   }
 
   /** Ends it after the step that is being computed, or after its first. @param {boolean} [atOnce]  even before its first */
@@ -169,7 +176,7 @@ export class Task {
   sample(options, way = {}) {
     /** @type {Way['onStep']} */
     const onStep = (step, run) => !this.#over && way.onStep?.(step, run);
-    const run = new Run(this.#ready(), options, { ...way, onStep }, this.#sign);
+    const run = new Run(this.#ready(), options, { ...way, onStep }, () => this.sign());
     this.#tell(run);
     this.#follow(run);
     return run;
@@ -178,11 +185,14 @@ export class Task {
   /**
    * Work that is no run of the engine in use: it ends with the task.
    * @param {{stop: () => void, ended: Promise<unknown>}} work
-   * @returns {() => void} to be called at each sign of life
    */
   alongside({ stop, ended }) {
     this.#follow({ stop, ended: ended.then(() => ({ stopped: this.stopping })) });
-    return this.#sign;
+  }
+
+  /** To be called at each sign of life of what is no run of the engine in use. */
+  sign() {
+    if (!this.#over) this.#sign();
   }
 
   /**
@@ -194,7 +204,7 @@ export class Task {
   rate(options, onPoints) {
     let total = 0;
     const run = this.#ready().rate(options, (event) => {
-      this.#sign();
+      this.sign();
       if (event.type === 'started') ({ total } = event);
       else if (!this.stopping && !this.#over) onPoints(event.points, total);
     });

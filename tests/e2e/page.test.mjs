@@ -217,9 +217,20 @@ test('every control has a label and a help text', async (t) => {
   assert.equal(asked(), 1);
 });
 
-test('a help that cannot be had is told in its place, and the next time may bring it', async (t) => {
-  const demo = await open(t, { prepare: (context) => context.route('**/settings/help.js', (route) => route.abort(), { times: 2 }) });
+test('a help or a view that cannot be had is told in its place, and the next time may bring it', async (t) => {
+  let down = true;
+  const demo = await open(t, {
+    prepare: async (context) => {
+      await context.route('**/settings/help.js', (route) => route.abort(), { times: 2 });
+      await context.route('**/views/compare.js', (route) => (down ? route.abort() : route.continue()));
+    },
+  });
   await demo.until('ready');
+  await demo.get('tab-compare').click();
+  await demo.page.locator('[data-testid="notice"]', { hasText: 'Choose it again to try once more.' }).waitFor();
+  down = false;
+  await demo.visit('compare');
+  await demo.visit('generate');
   const toggle = demo.page.getByRole('button', { name: 'What is “Seed”?' });
   await toggle.click();
   await demo.page.locator('#help-seed', { hasText: 'This could not be loaded; check the connection and try again.' }).waitFor();

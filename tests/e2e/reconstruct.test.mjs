@@ -292,6 +292,16 @@ test('without samples one can still draw; the drawing follows to a model in colo
   await untilRemark(demo, /^Drawn, scaled to 32 × 32, in grey\.$/);
   const [drawn] = await cell(demo, 'picture');
   assert.deepEqual([drawn[0], drawn[17 * 32 + 16], drawn[17 * 32 + 20], drawn[17 * 32 + 26]], [0, 255, 255, 0], 'a dot in the middle and a stroke to its right');
+  // Its keys are none of the view behind it, which it does not outlive.
+  await demo.get('reconstruct-draw').click();
+  await pad.press('Control+Enter');
+  assert.equal(await demo.get('status').getAttribute('data-state'), 'ready');
+  await demo.page.evaluate(() => (location.hash = location.hash.replace(/view=\w+/, 'view=model')));
+  await demo.shows('model');
+  await demo.visit('reconstruct');
+  await demo.get('reconstruct-draw').click();
+  await demo.get('reconstruct-pad-close').click();
+  assert.deepEqual(demo.errors.filter((error) => !error.includes('404')), []);
   await run(demo);
   await demo.get('model').selectOption('avatars');
   await untilRemark(demo, /^Drawn, scaled to 32 × 32\.$/);

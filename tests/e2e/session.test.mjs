@@ -169,6 +169,38 @@ test('a run that fails does not hold up the next one', async (t) => {
   assert.deepEqual(states, ['loading', 'ready', 'running', 'error', 'running', 'done']);
 });
 
+test('silence is told of an engine, not of a hand; a run that has ended holds nothing', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { session, clients } = sessionWith();
+  /** @type {string[]} */
+  const told = [];
+  session.on('notice', ({ topic }) => told.push(topic));
+  await session.load();
+  /** @type {import('../../www/run.js').Run|undefined} */
+  let run;
+  const task = session.perform({
+    text: 'Making…',
+    work: async (task) => {
+      run = task.sample({ steps: 2, batch: 1, seed: 1 });
+      return String((await run.ended).stopped);
+    },
+  });
+  await settle();
+  run?.hold();
+  t.mock.timers.tick(100_000);
+  assert.deepEqual(told, []);
+  run?.go();
+  t.mock.timers.tick(100_000);
+  assert.deepEqual(told, ['silence']);
+  run?.hold();
+  assert.equal(run?.held, true);
+  clients[0].asked[0].resolve({ stopped: false });
+  await task.ended;
+  assert.equal(run?.held, false);
+  t.mock.timers.tick(100_000);
+  assert.deepEqual(told, ['silence']);
+});
+
 test('another device during a run ends it and those that wait, and the session is ready again', async (t) => {
   const { session, clients, states } = sessionWith();
   t.after(() => session.fail('over'));

@@ -8,13 +8,11 @@ import { test } from 'node:test';
 
 import { wordsOn } from '../../www/views/train/heart.js';
 import { newNetwork, shapeOf, stepsFor } from '../../www/views/train/plan.js';
-import { ROOT } from './demo.mjs';
+import { Demo, ROOT } from './demo.mjs';
 import { open } from './helpers.mjs';
 import { GIF, file, png } from './pictures.mjs';
 import { ddimWeb } from './program.mjs';
 import { isPublished, unzipped } from './zips.mjs';
-
-/** @typedef {import('./demo.mjs').Demo} Demo */
 
 const VIEW = 'view=train&device=cpu';
 
@@ -135,7 +133,7 @@ test('on the graphics card, from nothing to a model that Generate uses there', a
 });
 
 test('one step, go on, stop; a reload goes on from there, and the pictures are there', async (t) => {
-  const demo = await withSquares(t, 20, 'size=8');
+  const demo = await withSquares(t, 20, 'size=8&lr=0.0005');
   await demo.get('train-step').click();
   await demo.until('done');
   assert.equal(await demo.status(), 'One step more: it is at step 1.');
@@ -153,10 +151,14 @@ test('one step, go on, stop; a reload goes on from there, and the pictures are t
   assert.ok(stopped - atStop <= 1, `stopped at step ${atStop}, ended at ${stopped}`);
   assert.equal(await demo.status(), `Stopped after step ${stopped}; go on whenever you like.`);
 
+  // Also from another view, whose address says nothing of training.
+  await demo.visit('generate');
   await reload(demo);
+  await demo.visit('train');
   await says(demo, 'train-note', new RegExp(`A run on 20 pictures is kept in this browser, at step ${stopped} of 1,000`));
   assert.equal(await demo.get('train-run').innerText(), 'Go on');
   await says(demo, 'train-remark', /^20 pictures, 8 × 8, grey/);
+  await demo.holds('lr', '0.0005');
   await demo.get('train-step').click();
   await demo.until('done');
   assert.equal(await demo.status(), `One step more: it is at step ${stopped + 1}.`);
@@ -167,6 +169,28 @@ test('one step, go on, stop; a reload goes on from there, and the pictures are t
   await says(demo, 'train-remark', /^12 samples/);
   assert.equal(await demo.get('train-run').innerText(), 'Train');
   assert.deepEqual(demo.errors, []);
+});
+
+test('of two tabs each has a model of its own, and the one that began last has the run that is kept', async (t) => {
+  const first = await withSquares(t, 4, 'size=8&train_steps=2');
+  const second = new Demo(await first.page.context().newPage());
+  await second.page.goto(first.page.url());
+  await second.until('ready');
+  await says(second, 'train-remark', /^12 samples/);
+  await second.get('train-files').setInputFiles(squares(3));
+  await says(second, 'train-remark', /^3 pictures/);
+  for (const demo of [first, second]) {
+    await demo.get('train-run').click();
+    await demo.until('done');
+  }
+  await first.get('train-step').click();
+  await says(first, 'notice', /another tab of this page keeps its run/);
+  await first.until('done');
+  await reload(second);
+  await says(second, 'train-note', /^A run on 3 pictures is kept in this browser, at step 2 of 2/);
+  const models = await second.get('from').locator('option').allInnerTexts();
+  assert.deepEqual(models.filter((name) => name.startsWith('Mine')), ['Mine, 8×8', 'Mine 2, 8×8']);
+  assert.deepEqual([...first.errors, ...second.errors], []);
 });
 
 test('the model is used, downloaded as three files in a zip, and deleted', async (t) => {
@@ -402,7 +426,12 @@ test('pictures in several folders: the network is told them, samples are of each
 });
 
 test('no task of the page takes longer than 50 ms while it trains; it goes on in another view', async (t) => {
-  const demo = await withSquares(t, 60, 'size=8');
+  const demo = await withSquares(t, 60, 'size=8&steps=1&batch=1');
+  // A run that was made by hand, and waits for nothing any more.
+  await demo.visit('generate');
+  await demo.get('step').click();
+  await demo.until('done');
+  await demo.visit('train');
   await demo.get('train-run').click();
   await demo.untilStep(3);
   await demo.page.evaluate(() => {
@@ -416,7 +445,15 @@ test('no task of the page takes longer than 50 ms while it trains; it goes on in
   const tasks = await demo.page.evaluate(() => /** @type {any} */ (globalThis).tasks);
   // On a busy machine anything may take long once.
   assert.ok(tasks.length <= 1, tasks.join());
+  await demo.visit('generate');
+  assert.ok(await demo.get('generate').isDisabled());
+  await demo.visit('compare');
+  await demo.get('preset-race').check();
+  await says(demo, 'compare-note', /DDPM goes down/);
   await demo.visit('model');
+  await demo.get('model-option-mine').waitFor();
+  await demo.get('model-delete-own').click();
+  await says(demo, 'model-kept-said', /^Mine, 8×8 is not deleted: a run is under way/);
   const before = await step(demo);
   await demo.untilStep(before + 3);
   await demo.get('model-stop').click();

@@ -346,13 +346,13 @@ fn a_signal_ends_the_run_after_a_step_with_a_checkpoint() {
     let folder = Folder::with_data("signal");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ddim-web"))
         .current_dir(&folder.0)
-        .args("train --data data --out run --config tiny.json --batch 4 --steps 1000000 --checkpoint-every 5 --sample-every 0".split(' '))
+        .args("train --data data --out run --config tiny.json --batch 4 --steps 1000000 --checkpoint-every 1000000 --sample-every 1".split(' '))
         .stderr(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    // The first checkpoint shows that it is training.
-    while !folder.path("run/loss.png").exists() {
+    // The first sheet shows that it is training; the signal most likely comes while another one is drawn.
+    while !folder.path("run/samples.png").exists() {
         assert_eq!(
             child.try_wait().unwrap(),
             None,
@@ -376,6 +376,31 @@ fn a_signal_ends_the_run_after_a_step_with_a_checkpoint() {
         )),
         "{report}"
     );
+}
+
+#[test]
+fn a_sheet_of_samples_is_made_in_parts_and_ends_no_run() {
+    let folder = Folder::with_data("sheet");
+    let run = |out: &str, more: &str| {
+        let text = format!("train --data data --config tiny.json --steps 1 --out {out} {more}");
+        let arguments: Vec<&str> = text.split_whitespace().collect();
+        let output = folder.program("", &arguments);
+        succeeds(&output);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // So slow that the weights stay what they were.
+    for out in ["3", "24"] {
+        run(out, &format!("--batch {out} --lr 1e-30"));
+    }
+    let sheet = |out: &str| fs::read(folder.path(out).join("samples.png")).unwrap();
+    assert_eq!(sheet("3"), sheet("24"));
+    fs::create_dir_all(folder.path("run/samples.png")).unwrap();
+    let report = run("run", "");
+    assert!(
+        report.contains("samples.png: not made at step 1"),
+        "{report}"
+    );
+    assert_eq!(folder.step(), 1);
 }
 
 #[cfg(unix)]
@@ -427,6 +452,9 @@ fn pictures_of_any_size_and_colour_are_learned_from() {
     }
     folder.write("data/broken.png", b"\x89PNG\r\n\x1a\nno more");
     folder.write("data/notes.txt", b"not a picture");
+    folder.write("data/._a.png", b"what macOS leaves beside a.png");
+    let thread = RgbImage::new(1, 800_000);
+    thread.save(folder.path("data/thread.png")).unwrap();
     let config = TINY
         .replace(r#""sample_size": 8"#, r#""sample_size": 16"#)
         .replace(r#"channels": 1"#, r#"channels": 3"#);
@@ -442,6 +470,9 @@ fn pictures_of_any_size_and_colour_are_learned_from() {
         assert!(report.contains(line), "{line}: {report}");
     }
     assert!(!report.contains("notes.txt"), "{report}");
+    assert!(!report.contains("._a.png"), "{report}");
+    let long = "thread.png: skipped: 800000 × 1 pixels are too long and thin";
+    assert!(report.contains(long), "{report}");
 }
 
 #[test]
@@ -506,6 +537,16 @@ fn wrong_usage_and_bad_files_are_one_line() {
         1,
         &["config.json", "down_block_types"],
     );
+    folder.write("made/config.json", b"{}");
+    for (more, words) in [
+        ("--data unreadable --out unreadable", "stands among the images"),
+        ("--data . --labels folders --out run", "stands among the images"),
+        ("--data data --out made", "made: already holds config.json: choose"),
+    ] {
+        let arguments: Vec<&str> = more.split_whitespace().collect();
+        let arguments = [&["train", "--steps", "1"], &arguments[..]].concat();
+        fails(&folder.program("", &arguments), 2, &[words]);
+    }
     fails(&folder.train("--config missing.json"), 1, &["missing.json"]);
     fails(&folder.train("--steps 0"), 2, &["steps"]);
     fails(&folder.train("--lr nan"), 2, &["lr"]);

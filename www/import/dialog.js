@@ -7,7 +7,7 @@ import { addSheet, element } from '../ui/dom.js';
 import { fileButton } from '../ui/picture/choose.js';
 import { aboutModel } from './about.js';
 import { readAddress } from './address.js';
-import { FilesSource, filesOf } from './files.js';
+import { FilesSource, droppedOf, filesOf } from './files.js';
 import { adopt } from './keep.js';
 import { Meter } from './meter.js';
 import { Reader } from './reader.js';
@@ -51,6 +51,15 @@ class Import {
     this.dialog = element('dialog', { className: 'own', 'aria-labelledby': 'own-title', 'data-testid': 'own-dialog' }, this.#title, this.#inside, this.#buttons);
     // Esc and Ctrl+Enter mean something else for the page behind it.
     this.dialog.addEventListener('keydown', (event) => event.stopPropagation());
+    // What is dropped or pasted while it is open is meant for it, not for the view behind it.
+    for (const type of ['dragover', 'drop', 'paste']) this.dialog.addEventListener(type, (event) => event.stopPropagation());
+    this.dialog.addEventListener('dragover', (event) => event.dataTransfer?.types.includes('Files') && event.preventDefault());
+    this.dialog.addEventListener('drop', (event) => {
+      const dropped = droppedOf(event);
+      if (dropped.length === 0) return;
+      event.preventDefault();
+      filesOf(dropped).then((files) => this.files(files));
+    });
     // The event comes a little later: it may be open again by then.
     this.dialog.addEventListener('close', () => this.dialog.open || this.#end());
     document.body.append(this.dialog);
@@ -188,10 +197,13 @@ class Import {
     const problem = element('p', { className: 'own-problem', role: 'alert' }, shortage(about.name, found.needs, this.session.settings.all()));
     const use = button(local ? 'Use it' : 'Download and use it', 'own-use', async () => {
       const scheduler = found.scheduler ?? question?.text ?? '';
+      use.disabled = true;
       try {
         await this.#reader?.schedule(scheduler);
       } catch (error) {
         problem.textContent = `${oneLine(error)}.`;
+        use.disabled = false;
+        use.focus();
         return;
       }
       this.#take(found, scheduler, about, again ? () => this.#tell(found, question, about, again) : null);

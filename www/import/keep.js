@@ -46,8 +46,8 @@ function classesOf({ labels, nullLabel, needs: { classes } }) {
  */
 export async function adopt(session, { id: address, name, origin, found, scheduler, weights }) {
   const { settings, model: before } = session;
-  const others = session.models.filter(({ id }) => id !== address);
-  const id = address || freeId(others.map((model) => model.id), BROUGHT).id;
+  const id = address || (await freeId(session.models, BROUGHT)).id;
+  const others = session.models.filter((model) => model.id !== id);
   const note = `${sizeOf(found.needs)}, ${inMillions(found.needs.parameters)} parameters; from ${origin}.`;
   const short = name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name;
   const record = { id, name: short, note, config: found.config, scheduler, weights, preview: null, origin, needs: found.needs, ...classesOf(found) };

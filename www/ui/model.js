@@ -40,6 +40,8 @@ export function showModel(page, session) {
     if (keys.includes('model')) tell();
     address();
   });
+  // What the settings name may have come only now.
+  session.on('models', tell);
   tell();
   address();
 }

@@ -46,6 +46,8 @@ export class Pad {
       element('div', { className: 'pad-surface' }, this.#canvas, this.#cursor),
       element('div', { className: 'pad-tools' }, this.#colourLabel, this.#greyLabel, labelled('Brush', this.#size), element('div', { className: 'pad-row' }, this.#undo, clear, this.#from)),
       element('div', { className: 'pad-row pad-ends' }, cancel, use));
+    // Esc and Ctrl+Enter mean something else for the view behind it.
+    this.dialog.addEventListener('keydown', (event) => event.stopPropagation());
     root.append(this.dialog);
     new Brush(this.#canvas, { begin: () => this.#remember(), draw: (from, to) => this.#line(from, to), hover: (at) => this.#hover(at) });
     this.#undo.addEventListener('click', () => this.#back());
@@ -75,6 +77,11 @@ export class Pad {
     this.#shape = shape;
     this.#undo.disabled = this.#before.length === 0;
     this.dialog.showModal();
+  }
+
+  /** The view is left. */
+  close() {
+    this.dialog.close();
   }
 
   get #context() {

@@ -37,6 +37,8 @@ class Compare {
   #painter = new Painter();
   /** Whether the table has pictures. */
   #made = false;
+  /** What is under way. @type {Task|null} */
+  #task = null;
   /** When the current or last task began. */
   #began = 0;
 
@@ -91,8 +93,10 @@ class Compare {
     }
     const count = plan.cells.flat().length;
     const task = session.perform({ text: `Making ${plural(count, 'picture')}…`, work: (task) => this.#work(task, plan) });
+    this.#task = task;
     // What goes wrong is in the status line.
     await task.ended.catch(() => {});
+    this.#task = null;
   }
 
   /** Ends all runs after the step that is being computed; what there is stays. */
@@ -173,7 +177,7 @@ class Compare {
     this.presets.show();
     const unused = UNUSED[this.settings.get('columns')];
     this.controls.present([...ALWAYS, ...MORE].filter((key) => !unused.includes(key)));
-    if (this.session.status.state === 'running') return;
+    if (this.#task) return;
     // While somebody types, what was made stays in sight.
     if (keys.includes('preset') && this.settings.get('preset') !== 'custom') this.#made = false;
     if (keys.includes('columns')) this.#made = false;

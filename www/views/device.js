@@ -166,7 +166,7 @@ class Device {
       if (task.stopping) break;
       if (device !== info.device && !this.#second) {
         session.report({ text: 'Preparing the CPU for comparison…', figures: '' });
-        const second = await onProcessor(sourceOf(model), settings, () => {}).catch((error) => {
+        const second = await onProcessor(sourceOf(model), settings, () => task.sign()).catch((error) => {
           session.tell('device-compare', `The CPU could not be measured for comparison (${oneLine(error)}).`);
           return null;
         });

@@ -275,8 +275,12 @@ class Generate {
   /** @param {number} index */
   async #enlarge(index) {
     if (!this.#film?.length) return;
-    const { enlarge } = await import('../ui/enlarge.js');
-    enlarge(this.#film, index, { show: this.settings.get('show') === 'xt' ? 'xt' : 'x0', step: this.scrubber.frame?.step ?? 0 });
+    try {
+      const { enlarge } = await import('../ui/enlarge.js');
+      enlarge(this.#film, index, { show: this.settings.get('show') === 'xt' ? 'xt' : 'x0', step: this.scrubber.frame?.step ?? 0 });
+    } catch (error) {
+      this.session.tell('enlarge', `This part of the page could not be loaded (${oneLine(error)}).`);
+    }
   }
 
   /** The settings that made the picture on show, with the choice that is on show. */

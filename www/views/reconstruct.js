@@ -245,6 +245,7 @@ class Reconstruct {
 
   leave() {
     this.source.arrivals.rest();
+    this.source.pad.close();
   }
 }
 

@@ -109,6 +109,9 @@ class Train {
     this.source.pictures.restore(pixels.subarray(0, plan.count * plan.shape.channels * plan.shape.width ** 2), plan.shape, folders);
     this.scene.clear(plan.shape, namesOf(plan.classes));
     this.curve.show(losses);
+    // It goes on as it was, unless the address says otherwise.
+    const { settings } = this;
+    settings.change(Object.fromEntries(Object.entries(plan.set ?? {}).filter(([key]) => !settings.given.has(key))));
     this.note.textContent = `A run on ${plural(plan.count, 'picture')} is kept in this browser, at step ${grouped(step)} of ${grouped(plan.until)}. Go on with it, or start over.`;
     this.#follow();
     this.#followStatus();
@@ -182,6 +185,7 @@ class Train {
     const { plan, step } = learner;
     const asked = stepsFor(settings.get('train_steps'), plan.count);
     if (count === undefined && (step >= plan.until || asked !== plan.asked)) Object.assign(plan, { asked, until: step < asked ? asked : step + asked });
+    plan.set = { lr: settings.get('lr'), train_steps: settings.get('train_steps') };
     this.#follow();
     const task = session.perform({ text: 'Preparing the network…', work: (task) => this.work.perform(task, learner, this.beginning.from, count) });
     this.#task = task;
@@ -232,6 +236,7 @@ class Train {
 
   /** Another run; the model of the one before stays in the list. */
   async #startOver() {
+    const plan = this.#learner?.plan;
     this.#learner?.end();
     this.#learner = null;
     this.note.textContent = '';
@@ -242,7 +247,7 @@ class Train {
     this.#followStatus();
     this.session.attend();
     if (!this.session.busy) this.session.report({ text: 'Ready.', figures: '' });
-    await forgetRun().catch(() => {});
+    if (plan) await forgetRun(plan).catch(() => {});
   }
 
   enter() {
@@ -252,6 +257,7 @@ class Train {
 
   leave() {
     this.source.arrivals.rest();
+    this.source.pad.close();
   }
 }
 

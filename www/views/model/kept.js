@@ -67,6 +67,10 @@ export class KeptList {
     const { name, own } = model;
     const button = element('button', { type: 'button', 'data-testid': 'model-delete-own', 'aria-label': `Delete ${name}` }, 'Delete');
     button.addEventListener('click', async () => {
+      if (!own?.origin && this.session.status.state === 'running') {
+        this.said.textContent = `${name} is not deleted: a run is under way, and it may be the one that makes it. Stop that first.`;
+        return;
+      }
       await deleteOwn(model, this.session);
       await this.look();
       this.total.focus();

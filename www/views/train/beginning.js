@@ -109,10 +109,11 @@ export class Beginning {
     const pixels = await pictures.pixels(shape, mirror).catch(() => {
       throw new Error('The browser has no memory for so many pictures; take fewer, or make them smaller.');
     });
-    const { id, number } = freeId(session.models.map((model) => model.id));
+    const { id, number } = await freeId(session.models);
     const name = `Mine${number > 1 ? ` ${number}` : ''}, ${width}×${height}`;
     const asked = stepsFor(values.train_steps, count);
-    const plan = { id, name, shape: { channels, height, width }, count, mirror, classes, seed: values.seed, asked, until: asked };
+    const run = `${Date.now()} ${Math.random()}`;
+    const plan = { id, run, name, shape: { channels, height, width }, count, mirror, classes, seed: values.seed, asked, until: asked };
     return new Learner(plan, pixels, labels);
   }
 }

@@ -12,10 +12,13 @@ import { kindsOf } from './plan.js';
 const PICTURES = 'pictures';
 const STATE = 'state';
 
+/** @param {{id: string, run?: string}} pictures @param {Plan} plan @returns {boolean} whether they are those of the run */
+const areOf = (pictures, { id, run }) => pictures.id === id && pictures.run === run;
+
 /** @returns {Promise<Learner|null>} @throws {Error} the middle of a sentence */
 export async function keptRun() {
   const [pictures, state] = await Promise.all([read('run', PICTURES), read('run', STATE)]);
-  if (!pictures || !state || pictures.id !== state.plan.id) return null;
+  if (!pictures || !state || !areOf(pictures, state.plan)) return null;
   // A run that was kept before there were classes has none.
   const learner = new Learner(/** @type {Plan} */ ({ classes: null, ...state.plan }), new Uint8Array(await pictures.pixels.arrayBuffer()), pictures.labels ?? null);
   Object.assign(learner, { checkpoint: state.checkpoint, step: state.step, losses: state.losses });
@@ -25,7 +28,7 @@ export async function keptRun() {
 /** @param {Learner} learner  one that is new @throws {Error} the middle of a sentence */
 export async function keepPictures({ plan, pixels, labels }) {
   await write([
-    { store: 'run', key: PICTURES, value: { id: plan.id, pixels: new Blob([pixels]), labels } },
+    { store: 'run', key: PICTURES, value: { id: plan.id, run: plan.run, pixels: new Blob([pixels]), labels } },
     { store: 'run', key: STATE, value: undefined },
   ]);
 }
@@ -43,18 +46,22 @@ export async function keepRun(plan, { checkpoint, step, losses, model: { config,
   const told = classes && { labels: classes.names, nullLabel: classes.none, classLabels };
   const record = { id, name, note, config, scheduler, weights: new Blob([weights]), preview: picture, ...told };
   const own = modelOf(record);
+  const model = { store: /** @type {const} */ ('models'), key: id, value: record };
   try {
-    await write([
-      { store: 'run', key: STATE, value: { plan, step, losses, checkpoint } },
-      { store: 'models', key: id, value: record },
-    ]);
+    const pictures = await read('run', PICTURES);
+    if (pictures && !areOf(pictures, plan)) {
+      await write([model]);
+      return { own, problem: 'another tab of this page keeps its run, and there is room for one; the model is kept' };
+    }
+    await write([{ store: 'run', key: STATE, value: { plan, step, losses, checkpoint } }, model]);
     return { own, problem: null };
   } catch (error) {
     return { own, problem: oneLine(error) };
   }
 }
 
-/** The run alone; its model stays. @throws {Error} the middle of a sentence */
-export function forgetRun() {
-  return write([PICTURES, STATE].map((key) => ({ store: 'run', key, value: undefined })));
+/** The run alone; its model stays, and so does a run of another tab. @param {Plan} plan @throws {Error} the middle of a sentence */
+export async function forgetRun(plan) {
+  const pictures = await read('run', PICTURES);
+  if (pictures && areOf(pictures, plan)) await write([PICTURES, STATE].map((key) => ({ store: 'run', key, value: undefined })));
 }

@@ -20,6 +20,7 @@ import { FROM_NOTHING } from '../../state.js';
  *
  * @typedef {object} Plan  all but the weights and the pictures
  * @property {string} id  of the model that it makes
+ * @property {string} [run]  no other run has it; none where it was kept before there was one
  * @property {string} name
  * @property {Shape} shape
  * @property {number} count  of pictures, without mirror images
@@ -28,6 +29,7 @@ import { FROM_NOTHING } from '../../state.js';
  * @property {number} seed
  * @property {number} asked  how many steps were asked for
  * @property {number} until  after which step it stops by itself
+ * @property {Pick<Values, 'lr'|'train_steps'>} [set]  as they were when it went on last
  */
 
 /** A run has no end of its own: the view stops it. */

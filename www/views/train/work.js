@@ -74,12 +74,14 @@ export class Work {
     const { session } = this;
     const { plan } = learner;
     const values = session.settings.all();
-    let sign = () => {};
     this.#times = [];
-    const onBytes = (/** @type {number} */ loaded, /** @type {number} */ total) => session.report({ progress: total > 0 ? { value: loaded, max: total } : null });
+    const onBytes = (/** @type {number} */ loaded, /** @type {number} */ total) => {
+      task.sign();
+      session.report({ progress: total > 0 ? { value: loaded, max: total } : null });
+    };
     const wake = () =>
       learner.wake(() => optionsFor(values, plan, from, onBytes), { device: values.device, lr: values.lr }, (event) => {
-        sign();
+        task.sign();
         if (event.type === 'step') this.#showStep(learner, event.ms);
         else if (event.type === 'notice') session.tell(event.topic, event.text);
       });
@@ -87,7 +89,7 @@ export class Work {
       await wake();
       if (task.stopping) return 'Stopped before the first step.';
       session.report({ text: `Training on ${plural(plan.count, 'picture')}…`, step: learner.step, progress: { value: Math.min(learner.step, plan.until), max: plan.until } });
-      await this.#goOn(task, learner, count ?? plan.until - learner.step, (begun) => (sign = begun), wake);
+      await this.#goOn(task, learner, count ?? plan.until - learner.step, wake);
     } catch (error) {
       throw explained(error, learner);
     }
@@ -98,16 +100,15 @@ export class Work {
 
   /**
    * The steps, also where the graphics card is lost on the way: from where the run was kept last, or else from its start.
-   * @param {Task} task @param {Learner} learner @param {number} count  of steps @param {(sign: () => void) => void} begin
-   * @param {() => Promise<void>} wake
+   * @param {Task} task @param {Learner} learner @param {number} count  of steps @param {() => Promise<void>} wake
    */
-  async #goOn(task, learner, count, begin, wake) {
+  async #goOn(task, learner, count, wake) {
     const until = learner.step + count;
     /** @type {Blob|null|undefined} */
     let before;
     for (;;) {
       try {
-        return await this.#train(task, learner, until - learner.step, begin);
+        return await this.#train(task, learner, until - learner.step);
       } catch (error) {
         // A card that is lost twice at one place is lost for good.
         if (Failure.from(error).kind !== 'lost' || task.stopping || learner.checkpoint === before) throw error;
@@ -121,12 +122,12 @@ export class Work {
 
   /**
    * The steps, with samples and copies of the run meanwhile.
-   * @param {Task} task @param {Learner} learner @param {number} count  of steps @param {(sign: () => void) => void} begin
+   * @param {Task} task @param {Learner} learner @param {number} count  of steps
    */
-  async #train(task, learner, count, begin) {
+  async #train(task, learner, count) {
     const beside = new Beside();
     const training = learner.train(count);
-    begin(task.alongside({ stop: () => learner.stop(), ended: training }));
+    task.alongside({ stop: () => learner.stop(), ended: training });
     const others = [beside.repeat(FIRST_GLANCE_MS, () => this.#glanced(learner)), beside.repeat(FIRST_KEEP_MS, () => this.keep(learner).then(() => KEEP_MS))];
     try {
       await training;

@@ -21,8 +21,9 @@ use crate::args::background::Background;
 use crate::args::labels::LabelSource;
 use crate::args::machine::{Device, Engine, Machine, Simd, Storage};
 use crate::error::CliError;
+use crate::files::idx;
 use crate::files::lock::Lock;
-use crate::files::model::{Source, WEIGHTS};
+use crate::files::model::{CONFIG, SCHEDULER, Source, WEIGHTS};
 use crate::files::whole::{read, read_text};
 use crate::stop::Stop;
 use crate::terminal::remark;
@@ -212,15 +213,33 @@ struct Weights {
     bytes: Vec<u8>,
 }
 
-/// Refuses a folder that a run has written to.
+/// Refuses a folder that has a model or a run, and one whose pictures would be taken for images.
 fn refuse_results(args: &Args) -> Result<(), CliError> {
-    for name in [CHECKPOINT, WEIGHTS] {
+    let out = args.out.display();
+    for name in [CHECKPOINT, WEIGHTS, CONFIG, SCHEDULER] {
         if args.out.join(name).exists() {
-            let out = args.out.display();
+            let resume = if args.out.join(CHECKPOINT).exists() {
+                "add --resume to go on with that run, or "
+            } else {
+                ""
+            };
             return Err(CliError::Usage(format!(
-                "{out}: already holds {name}: add --resume to go on with that run, or choose another --out"
+                "{out}: already holds {name}: {resume}choose another --out"
             )));
         }
+    }
+    let data = args.data.canonicalize().ok();
+    let out_is = |folder: Option<&Path>| {
+        data.is_some() && folder.and_then(|folder| folder.canonicalize().ok()) == data
+    };
+    let by_folder = matches!(args.labels, Some(LabelSource::Folders));
+    let among = out_is(Some(&args.out)) && !by_folder && idx::train(&args.data).is_none();
+    let absolute = std::path::absolute(&args.out).ok();
+    let class = out_is(absolute.as_deref().and_then(Path::parent)) && by_folder;
+    if among || class {
+        return Err(CliError::Usage(format!(
+            "{out}: stands among the images of --data, and what the run draws would be taken for some of them: choose another --out"
+        )));
     }
     Ok(())
 }
@@ -350,7 +369,7 @@ fn resume(args: &Args, machine: LoadOptions) -> Result<Trainer<AnyLearner>, CliE
     let (step, steps) = (checkpoint.step, checkpoint.options.steps);
     if step >= steps {
         return Err(CliError::Usage(format!(
-            "steps: {step} steps of this run are done: give a larger --steps than {steps}"
+            "steps: {step} steps of this run are done: give a larger --steps than that"
         )));
     }
     let classes = checkpoint.config.num_class_embeds;

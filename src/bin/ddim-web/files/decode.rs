@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
@@ -51,6 +52,22 @@ pub fn decode(path: &Path, background: Colour) -> Result<Decoded, String> {
         turned: orientation != Orientation::NoTransforms,
         filled,
     })
+}
+
+/// `picture` scaled until it fills `width` × `height`, and cut to that around its middle.
+///
+/// # Errors
+/// That it is too long and thin: it is scaled before it is cut.
+pub fn fill(picture: &DynamicImage, width: u32, height: u32) -> Result<DynamicImage, String> {
+    let (wide, high) = (f64::from(picture.width()), f64::from(picture.height()));
+    let scale = (f64::from(width) / wide).max(f64::from(height) / high);
+    let bytes = scale * wide * scale * high * f64::from(picture.color().bytes_per_pixel());
+    if bytes > MOST as f64 {
+        return Err(format!(
+            "{high} × {wide} pixels are too long and thin to be cut and scaled to {height} × {width}"
+        ));
+    }
+    Ok(picture.resize_to_fill(width, height, FilterType::CatmullRom))
 }
 
 /// Whether a JPEG file has its end marker: the decoder fills what is missing with grey and says nothing.

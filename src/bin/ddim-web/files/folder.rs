@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use ddim_web::images::{Collector, ImageSet, MAX_SIDE};
 use ddim_web::unet::labels::ClassLabels;
-use image::imageops::FilterType;
 
 use super::dataset::{named, target};
 use crate::args::background::Colour;
 use crate::error::CliError;
-use crate::files::decode::decode;
+use crate::files::decode::{Decoded, decode, fill};
 use crate::terminal::remark;
 
 const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "jfif", "webp", "gif"];
@@ -57,21 +56,21 @@ pub fn read(
     let mut chosen = None;
     let (mut collector, mut kept, mut resized, mut unreadable) = (None, Vec::new(), 0, 0);
     let (mut turned, mut filled) = (0, 0);
+    let mut skip = |path: &Path, error: String| {
+        unreadable += 1;
+        if unreadable <= NAMED {
+            remark(format_args!("{}: skipped: {error}", path.display()));
+        }
+    };
     for (i, path) in paths.iter().enumerate() {
-        let picture = match decode(path, background) {
-            Ok(decoded) => {
-                turned += usize::from(decoded.turned);
-                filled += usize::from(decoded.filled);
-                decoded.picture
-            }
+        let decoded = match decode(path, background) {
+            Ok(decoded) => decoded,
             Err(error) => {
-                unreadable += 1;
-                if unreadable <= NAMED {
-                    remark(format_args!("{}: skipped: {error}", path.display()));
-                }
+                skip(path, error);
                 continue;
             }
         };
+        let Decoded { picture, .. } = decoded;
         let [height, width] =
             *chosen.get_or_insert_with(|| target([picture.height(), picture.width()], size));
         if width.max(height) as usize > MAX_SIDE {
@@ -85,9 +84,19 @@ pub fn read(
         let picture = if (picture.width(), picture.height()) == (width, height) {
             picture
         } else {
-            resized += 1;
-            picture.resize_to_fill(width, height, FilterType::CatmullRom)
+            match fill(&picture, width, height) {
+                Ok(picture) => {
+                    resized += 1;
+                    picture
+                }
+                Err(error) => {
+                    skip(path, error);
+                    continue;
+                }
+            }
         };
+        turned += usize::from(decoded.turned);
+        filled += usize::from(decoded.filled);
         let into = match &mut collector {
             Some(collector) => collector,
             // Before the others are read: it is known now what they take.
@@ -246,15 +255,16 @@ impl Contents {
             let hidden = path
                 .file_name()
                 .is_some_and(|n| n.to_string_lossy().starts_with('.'));
+            if hidden {
+                continue;
+            }
             let ending = path
                 .extension()
                 .and_then(|e| e.to_str())
                 .map(str::to_lowercase);
             let ends_in = |list: &[&str]| ending.as_deref().is_some_and(|e| list.contains(&e));
             if path.is_dir() {
-                if !hidden {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if ends_in(&PICTURES) && path.is_file() {
                 pictures.push(path);
             } else if ends_in(&OTHERS) {

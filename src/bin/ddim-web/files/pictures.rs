@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use ddim_web::images::ImageSet;
-use image::imageops::FilterType;
 
 use crate::args::background::Colour;
 use crate::error::CliError;
 use crate::files::dataset::{MULTIPLE, padded_side};
-use crate::files::decode::{Decoded, decode};
+use crate::files::decode::{Decoded, decode, fill};
 use crate::terminal::remark;
 
 /// The pictures that could be read.
@@ -106,7 +105,7 @@ fn fitting(
             "{} × {} cut and scaled to {height} × {width}",
             found[0], found[1]
         ));
-        picture.resize_to_fill(width as u32, height as u32, FilterType::CatmullRom)
+        fill(&picture, width as u32, height as u32)?
     };
     if !changes.is_empty() {
         remark(format_args!("{}: {}", path.display(), changes.join(", ")));

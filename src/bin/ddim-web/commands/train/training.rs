@@ -1,5 +1,6 @@
 //! The loop of `ddim-web train`: steps, the progress bar, and the files of a run.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,7 @@ impl Training {
         bar.set_position(u64::from(first));
         bar.reset_eta();
         let started = Instant::now();
+        let mut saved = first;
         while !self.trainer.is_over() && !self.stopped() {
             let step = pollster::block_on(self.trainer.step())
                 .map_err(|e| self.failed(&e))?
@@ -97,6 +99,7 @@ impl Training {
             let run = pollster::block_on(self.trainer.snapshot()).map_err(|e| self.failed(&e))?;
             if save {
                 self.save(&run)?;
+                saved = step;
                 if bar.is_hidden() && !self.quiet {
                     let left = HumanDuration(pace * (steps - step));
                     remark(format_args!(
@@ -105,11 +108,19 @@ impl Training {
                     ));
                 }
             }
-            if sample {
-                self.sample(&run)?;
+            // The sheet is only to be looked at.
+            if sample && let Err(error) = self.sample(&run) {
+                remark(format_args!(
+                    "{SAMPLES}: not made at step {step}: {error}; the run goes on"
+                ));
             }
         }
         bar.finish_and_clear();
+        // It may be asked to end at any time, also between a step and what follows.
+        if self.trainer.steps_done() > saved {
+            let run = pollster::block_on(self.trainer.snapshot()).map_err(|e| self.failed(&e))?;
+            self.save(&run)?;
+        }
         if self.trainer.steps_done() == 0 {
             // Nothing is kept yet that a run could go on from.
             return Err(CliError::Stopped);
@@ -226,18 +237,40 @@ impl Training {
         Some((0..SAMPLE_COUNT).map(|i| class(i).unwrap_or(0)).collect())
     }
 
-    /// The images `[SAMPLE_COUNT, channels, height, width]`; `None` when the run is stopped on the way.
+    /// The images `[SAMPLE_COUNT, channels, height, width]`; `None` when the run is stopped on the way. No more at once
+    /// than a step of training has, for which there is memory.
     fn images(&self, engine: &Engine) -> Result<Option<Vec<f32>>, SamplerError> {
+        let labels = self.sample_labels();
+        let at_once = self.trainer.options().batch.min(SAMPLE_COUNT);
+        let mut all = Vec::new();
+        for first in (0..SAMPLE_COUNT).step_by(at_once) {
+            let some = first..SAMPLE_COUNT.min(first + at_once);
+            let labels = labels.as_ref().map(|labels| labels[some.clone()].to_vec());
+            let Some(images) = self.some_images(engine, some, labels)? else {
+                return Ok(None);
+            };
+            all.extend(images);
+        }
+        Ok(Some(all))
+    }
+
+    /// Those of the sheet's images that are numbered so.
+    fn some_images(
+        &self,
+        engine: &Engine,
+        numbers: Range<usize>,
+        labels: Option<Vec<usize>>,
+    ) -> Result<Option<Vec<f32>>, SamplerError> {
         let scheduler = self.trainer.scheduler();
         let [_, height, width] = self.trainer.image_shape();
         let options = SampleOptions {
             trajectory: Self::trajectory(scheduler),
             seed: SAMPLE_SEED,
-            first_image: 0,
+            first_image: numbers.start as u32,
             same_noise: false,
-            batch: SAMPLE_COUNT,
+            batch: numbers.len(),
             size: Some([height, width]),
-            labels: self.sample_labels(),
+            labels,
             latents: None,
             known: None,
             guidance: None,
