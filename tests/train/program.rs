@@ -539,9 +539,18 @@ fn wrong_usage_and_bad_files_are_one_line() {
     );
     folder.write("made/config.json", b"{}");
     for (more, words) in [
-        ("--data unreadable --out unreadable", "stands among the images"),
-        ("--data . --labels folders --out run", "stands among the images"),
-        ("--data data --out made", "made: already holds config.json: choose"),
+        (
+            "--data unreadable --out unreadable",
+            "stands among the images",
+        ),
+        (
+            "--data . --labels folders --out run",
+            "stands among the images",
+        ),
+        (
+            "--data data --out made",
+            "made: already holds config.json: choose",
+        ),
     ] {
         let arguments: Vec<&str> = more.split_whitespace().collect();
         let arguments = [&["train", "--steps", "1"], &arguments[..]].concat();
