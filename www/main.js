@@ -129,7 +129,7 @@ class Views {
       await turn();
     }
     // Another one may have been asked for meanwhile.
-    if (settings.get('view') !== name) return;
+    if (settings.get('view') !== name || name === this.#shown) return;
     // The first title is read with the page; what a tab brings would come unheard.
     if (this.#shown !== null) /** @type {HTMLElement} */ (document.getElementById('on-show')).textContent = title;
     this.current?.leave?.();
