@@ -120,9 +120,11 @@ fn a_run_writes_a_model_that_can_be_sampled_and_goes_on() {
         report.contains("24 grey images of 14 × 14, padded to 16 × 16"),
         "{report}"
     );
+    // However busy the machine is.
+    let speed = [" steps/s, ", " s per step, "];
     assert!(
         report.contains("step 4 of 6, loss ")
-            && report.contains(" steps/s, ")
+            && speed.iter().any(|unit| report.contains(unit))
             && report.contains(" left"),
         "{report}"
     );
@@ -281,9 +283,21 @@ fn two_runs_do_not_share_a_folder() {
     fails(&resume(), 1, &["another run is at work here"]);
     fs::rename(folder.path("gone"), folder.path("data")).unwrap();
     assert!(fs::read(folder.path("run/checkpoint.safetensors")).unwrap() == before);
-    // It goes with its process, whatever the file says.
+    // It goes with its process, whatever the file says; the child of another test may have it too, until that has become a
+    // program of its own.
     drop(other);
-    succeeds(&resume());
+    let held = |output: &Output| {
+        String::from_utf8_lossy(&output.stderr).contains("another run is at work")
+    };
+    let mut output = resume();
+    for _ in 0..100 {
+        if !held(&output) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        output = resume();
+    }
+    succeeds(&output);
     assert_eq!(folder.step(), 2);
     assert!(!lock.exists());
 }
