@@ -156,7 +156,7 @@ export interface ReadModel {
     scheduler: string | null;
     /** The bytes of a .safetensors file. */
     weights: Uint8Array<ArrayBuffer>;
-    /** Names of the classes, from class 0 on, empty texts for those without one; none where nobody gives them names. */
+    /** Names of the network's classes, from class 0 on, empty texts for those without one; none where nobody gives them names. */
     labels: string[];
     /** The class that stands for none, which guidance needs; null where nobody says it. */
     null_label: number | null;

@@ -54,9 +54,13 @@ pub struct Setup {
 /// # ) -> Result<(), Box<dyn std::error::Error>> {
 /// use ddim_web::engine::CpuLearner;
 /// use ddim_web::scheduler::{SchedulerClass, SchedulerConfig};
+/// use ddim_web::step::Prediction;
 /// use ddim_web::train::{Setup, TrainOptions, Trainer};
 ///
-/// let scheduler = SchedulerConfig::new(SchedulerClass::Ddim);
+/// let scheduler = SchedulerConfig {
+///     prediction_type: Prediction::Sample,
+///     ..SchedulerConfig::new(SchedulerClass::Ddim)
+/// };
 /// let options = TrainOptions { steps: 1000, ..TrainOptions::default() };
 /// let learner = async |setup: Setup| CpuLearner::new(setup.config, &setup.state);
 /// let mut trainer = Trainer::new(&config, scheduler, options, images, learner).await?;

@@ -163,7 +163,8 @@ const MAX_CHANNELS: u64 = 8192;
 const MAX_LEVELS: usize = 8;
 const MAX_LAYERS: u64 = 16;
 const MAX_SIDE: u64 = 4096;
-const MAX_CLASSES: u64 = 1_000_000;
+/// Most classes of a network.
+pub const MAX_CLASSES: u64 = 1_000_000;
 
 impl UnetConfig {
     /// Reads diffusers' `config.json`. Missing optional keys take `UNet2DModel`'s defaults;

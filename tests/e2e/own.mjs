@@ -337,7 +337,7 @@ test('a model without a schedule asks for it, and one with classes has their nam
   const names = Object.fromEntries(['ankle boot', 'bag', 'coat', 'dress', 'jumper', 'sandal', 'shirt', 'sneaker', 'top'].map((name, i) => [name, i]));
   const demo = await open(t, { hash: LINK });
   await demo.until('ready');
-  await drop(demo, [payload('config.json', config), payload(WEIGHTS, weights), payload('class_labels.json', JSON.stringify({ label2id: names, null_class_id: 9 }))]);
+  await drop(demo, [payload('config.json', config), payload(WEIGHTS, weights), payload('class_labels.json', JSON.stringify({ label2id: { ...names, none: 4_294_967_294 }, null_class_id: 9 }))]);
   assert.match(await demo.get('own-facts').innerText(), /class-conditional[^]*10: ankle boot, bag/);
   await demo.get('own-beta-end').fill('many');
   await demo.get('own-use').click();

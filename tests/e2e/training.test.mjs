@@ -136,8 +136,14 @@ test('a step in parts is the step, and the same bits each time', async () => {
   await alone.step(3);
   for (const [i, loss] of alone.info().losses.entries()) assert.ok(Math.abs(losses[i] / loss - 1) <= 1e-5, `${losses[i]} and ${loss}`);
   assert.throws(() => first.finish(new Float64Array(), []), { kind: 'options' });
-  assert.throws(() => first.part(3, 2, 2), /part/);
-  assert.throws(() => first.part(3, 0, 5), /part/);
+  const { gradients } = second.part(3, 1, 2);
+  first.part(3, 0, 2);
+  assert.throws(() => first.finish(Float64Array.of(1, 1), [gradients]), /losses: expected those of 1 parts beside the first, found 2/);
+  first.part(3, 0, 2);
+  await first.step();
+  assert.throws(() => first.finish(Float64Array.of(1), [gradients]), /finish: expected a step whose first part was computed here/);
+  assert.throws(() => first.part(4, 2, 2), /part/);
+  assert.throws(() => first.part(4, 0, 5), /part/);
   assert.throws(() => first.set_values(new Float32Array(3)), { kind: 'input' });
   for (const trainer of [alone, first, second]) trainer.free();
 });

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use crate::unet::config::MAX_CLASSES;
 use crate::unet::labels::ClassLabels;
 use crate::web::checks::integer;
 use crate::web::values::plain_object;
@@ -24,7 +25,7 @@ pub fn class_labels(text: &str, classes: f64) -> Result<JsClassLabels, WebError>
         labels: Vec<Option<&'a str>>,
         null_label: Option<usize>,
     }
-    let classes = integer("classes", classes, f64::from(u32::MAX))? as usize;
+    let classes = integer("classes", classes, MAX_CLASSES as f64)? as usize;
     let read = ClassLabels::from_json(text).map_err(js_error)?;
     read.check(classes).map_err(js_error)?;
     let found = Found {

@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::engine::plan::Footprint;
 use crate::model_files::{self, ModelError, ModelFiles, Needs};
+use crate::unet::config::UnetConfig;
 use crate::unet::labels::ClassLabels;
 use crate::web::lists::{byte_array, file};
 use crate::web::values::{object, plain_object};
@@ -23,7 +24,7 @@ export interface ReadModel {
   scheduler: string | null;
   /** The bytes of a .safetensors file. */
   weights: Uint8Array<ArrayBuffer>;
-  /** Names of the classes, from class 0 on, empty texts for those without one; none where nobody gives them names. */
+  /** Names of the network's classes, from class 0 on, empty texts for those without one; none where nobody gives them names. */
   labels: string[];
   /** The class that stands for none, which guidance needs; null where nobody says it. */
   null_label: number | null;
@@ -246,8 +247,12 @@ fn parts(
     classes: &ClassLabels,
     notes: &[String],
 ) -> Object {
-    let last = classes.iter().last().map_or(0, |(class, _)| class + 1);
-    let names = (0..last).map(|class| classes.name(class).unwrap_or_default());
+    let known = UnetConfig::from_json(&config).ok();
+    let known = known.and_then(|config| config.num_class_embeds);
+    // A file may name a class whose number no list of names has room for.
+    let last = classes.iter().last().map_or(0, |(class, _)| class);
+    let named = last.saturating_add(1).min(known.unwrap_or(0));
+    let names = (0..named).map(|class| classes.name(class).unwrap_or_default());
     let labels: Array = names.map(JsValue::from).collect();
     let notes: Array = notes.iter().map(JsValue::from).collect();
     object([

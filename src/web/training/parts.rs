@@ -41,7 +41,7 @@ impl WebTrainer {
             _ => float_array(gradients)?,
         };
         if index == 0 {
-            self.part = Some((step, loss));
+            self.part = Some((step, parts, loss));
         }
         Ok(object([("loss", loss.into()), ("gradients", gradients.into())]).unchecked_into())
     }
@@ -52,14 +52,22 @@ impl WebTrainer {
         losses: Vec<f64>,
         gradients: Vec<Float32Array>,
     ) -> Result<JsTrainingStep, WebError> {
-        let first = match self.part.take() {
-            Some((step, loss)) if step == self.trainer.steps_done() => loss,
+        let (parts, first) = match self.part.take() {
+            Some((step, parts, loss)) if step == self.trainer.steps_done() => (parts, loss),
             _ => {
                 return Err(WebError::options(
                     "finish: expected a step whose first part was computed here".into(),
                 ));
             }
         };
+        for (name, found) in [("losses", losses.len()), ("gradients", gradients.len())] {
+            if found + 1 != parts {
+                return Err(WebError::options(format!(
+                    "{name}: expected those of {} parts beside the first, found {found}",
+                    parts - 1
+                )));
+            }
+        }
         let others = gradients.iter().map(|part| floats(part, "gradients"));
         let others: Vec<Vec<f32>> = others.collect::<Result<_, _>>()?;
         let others = losses.into_iter().zip(others.iter().map(Vec::as_slice));

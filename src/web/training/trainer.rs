@@ -117,8 +117,9 @@ extern "C" {
 #[wasm_bindgen(js_name = Trainer)]
 pub struct WebTrainer {
     pub(super) trainer: Trainer<AnyLearner>,
-    /// The loss of the part that was computed here last, and which step it belongs to.
-    pub(super) part: Option<(u32, f64)>,
+    /// The first part of a step, where it was computed here last: which step it belongs to, in how many parts that is
+    /// made, and the part's loss.
+    pub(super) part: Option<(u32, usize, f64)>,
 }
 
 /// Makes the learner on the device that `options` name.
@@ -209,6 +210,8 @@ impl WebTrainer {
                 "count: expected at least 1, found 0".into(),
             ));
         }
+        // Its gradients are about to be others.
+        self.part = None;
         let began = js_sys::Date::now();
         let (mut losses, mut made) = (0.0, 0.0);
         loop {
