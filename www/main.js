@@ -7,7 +7,7 @@ import { FOLDER, readModels } from './models.js';
 import { Session } from './session.js';
 import { NAME, viewsOf } from './site.js';
 import { setModels, setViews } from './state.js';
-import { addSheet, element } from './ui/dom.js';
+import { addSheet, droppedOf, element } from './ui/dom.js';
 import { followInvitations } from './ui/invitations.js';
 import { showModel } from './ui/model.js';
 import { Notices } from './ui/notices.js';
@@ -248,10 +248,9 @@ async function start() {
   // Files that are dropped where a view has no use for them are a model, or nothing.
   addEventListener('dragover', (event) => event.dataTransfer?.types.includes('Files') && event.preventDefault());
   addEventListener('drop', (event) => {
-    if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return;
+    const dropped = droppedOf(event);
+    if (event.defaultPrevented || dropped.length === 0) return;
     event.preventDefault();
-    // They are gone when the event has ended.
-    const dropped = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
     bring(({ bringDropped }) => bringDropped(session, dropped));
   });
   addEventListener('keydown', (event) => {

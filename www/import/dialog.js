@@ -3,11 +3,11 @@
 
 import { oneLine } from '../engine/errors.js';
 import { hasView } from '../state.js';
-import { addSheet, element } from '../ui/dom.js';
+import { addSheet, droppedOf, element } from '../ui/dom.js';
 import { fileButton } from '../ui/picture/choose.js';
 import { aboutModel } from './about.js';
 import { readAddress } from './address.js';
-import { FilesSource, droppedOf, filesOf } from './files.js';
+import { FilesSource, filesOf } from './files.js';
 import { adopt } from './keep.js';
 import { Meter } from './meter.js';
 import { Reader } from './reader.js';

@@ -31,11 +31,7 @@ async function gather(entry, files, depth) {
   }
 }
 
-/** @typedef {FileSystemEntry|File|null} Dropped  what a browser hands out of a drop, while the event lasts */
-
-/** @param {DragEvent} event @returns {Dropped[]} what it brings, which is gone when the event has ended */
-export const droppedOf = ({ dataTransfer }) =>
-  dataTransfer?.types.includes('Files') ? [...dataTransfer.items].map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile()) : [];
+/** @typedef {import('../ui/dom.js').Dropped} Dropped */
 
 /** All that was dropped, folders with what is in them. @param {Dropped[]} dropped @returns {Promise<File[]>} */
 export async function filesOf(dropped) {

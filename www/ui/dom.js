@@ -33,3 +33,9 @@ export function element(tag, properties = {}, ...children) {
   node.append(...children);
   return node;
 }
+
+/** @typedef {FileSystemEntry|File|null} Dropped  what a browser hands out of a drop, while the event lasts */
+
+/** @param {DragEvent} event @returns {Dropped[]} the files that it brings, which are gone when it has ended */
+export const droppedOf = ({ dataTransfer }) =>
+  dataTransfer?.types.includes('Files') ? [...dataTransfer.items].map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile()) : [];
