@@ -70,10 +70,10 @@ export async function ownModels() {
 
 /**
  * One that is free, in the list and in the browser: another tab may have kept some since.
- * @param {import('./models.js').Model[]} models  that there are @param {string} [first] @returns {Promise<{id: string, number: number}>}
+ * @param {string[]} taken @param {string} [first] @returns {Promise<{id: string, number: number}>}
  */
-export async function freeId(models, first = ID) {
-  const ids = [...models.map(({ id }) => id), ...(await keysOf('models').catch(() => []))];
+export async function freeId(taken, first = ID) {
+  const ids = [...taken, ...(await keysOf('models').catch(() => []))];
   for (let number = 1; ; number++) {
     const id = number === 1 ? first : `${first}-${number}`;
     if (!ids.includes(id)) return { id, number };

@@ -46,7 +46,7 @@ function classesOf({ labels, nullLabel, needs: { classes } }) {
  */
 export async function adopt(session, { id: address, name, origin, found, scheduler, weights }) {
   const { settings, model: before } = session;
-  const id = address || (await freeId(session.models, BROUGHT)).id;
+  const id = address || (await freeId(session.models.map((model) => model.id), BROUGHT)).id;
   const others = session.models.filter((model) => model.id !== id);
   const note = `${sizeOf(found.needs)}, ${inMillions(found.needs.parameters)} parameters; from ${origin}.`;
   const short = name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name;

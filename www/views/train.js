@@ -195,6 +195,7 @@ class Train {
     if (!learner.awake && !learner.checkpoint && learner === this.#learner) {
       // Nothing is left of it, and other settings may do.
       this.#learner = null;
+      forgetRun(plan).catch(() => {});
       this.#follow();
     }
     this.#followStatus();

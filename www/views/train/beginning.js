@@ -3,6 +3,7 @@
 import { few } from '../../engine/errors.js';
 import { freeId } from '../../own.js';
 import { FROM_NOTHING } from '../../state.js';
+import { keptId } from './kept.js';
 import { Learner } from './learner.js';
 import { namesOf, shapeOf, stepsFor, textsOf } from './plan.js';
 
@@ -109,7 +110,7 @@ export class Beginning {
     const pixels = await pictures.pixels(shape, mirror).catch(() => {
       throw new Error('The browser has no memory for so many pictures; take fewer, or make them smaller.');
     });
-    const { id, number } = await freeId(session.models);
+    const { id, number } = await freeId([...session.models.map((model) => model.id), await keptId()]);
     const name = `Mine${number > 1 ? ` ${number}` : ''}, ${width}×${height}`;
     const asked = stepsFor(values.train_steps, count);
     const run = `${Date.now()} ${Math.random()}`;

@@ -15,6 +15,9 @@ const STATE = 'state';
 /** @param {{id: string, run?: string}} pictures @param {Plan} plan @returns {boolean} whether they are those of the run */
 const areOf = (pictures, { id, run }) => pictures.id === id && pictures.run === run;
 
+/** @returns {Promise<string>} the id of the model that the run makes which is kept, though it may have made none yet; else empty */
+export const keptId = async () => (await read('run', PICTURES).catch(() => null))?.id ?? '';
+
 /** @returns {Promise<Learner|null>} @throws {Error} the middle of a sentence */
 export async function keptRun() {
   const [pictures, state] = await Promise.all([read('run', PICTURES), read('run', STATE)]);
