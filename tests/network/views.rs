@@ -308,15 +308,23 @@ fn a_model_is_read_from_files_by_their_names() {
     let torch: &[u8] =
         include_bytes!("../fixtures/layouts/pipeline/unet/diffusion_pytorch_model.bin");
     let labels: &[u8] = include_bytes!("../fixtures/layouts/pipeline/class_labels.json");
-    let model: JsValue = given(read_model(&files(&[
-        ("my/unet/config.json", config),
-        ("my/unet/diffusion_pytorch_model.bin", torch),
-        ("my/class_labels.json", labels),
-        ("my/readme.txt", b"a model"),
-    ])))
-    .into();
+    let read = |config: &[u8]| -> JsValue {
+        let named = [
+            ("my/unet/config.json", config),
+            ("my/unet/diffusion_pytorch_model.bin", torch),
+            ("my/class_labels.json", labels),
+            ("my/readme.txt", b"a model"),
+        ];
+        given(read_model(&files(&named))).into()
+    };
+    let classes = std::str::from_utf8(config)
+        .unwrap()
+        .replace(r#""num_class_embeds": null"#, r#""num_class_embeds": 2"#);
+    let labels_of = |model: &JsValue| stringify(&get(model, "labels"));
+    assert_eq!(labels_of(&read(classes.as_bytes())), r#"["cat","dog"]"#);
+    let model = read(config);
+    assert_eq!(labels_of(&model), "[]", "the network has no classes");
     assert!(get(&model, "scheduler").is_null());
-    assert_eq!(stringify(&get(&model, "labels")), r#"["cat","dog"]"#);
     assert!(stringify(&get(&model, "notes")).contains(".bin"));
     let weights: Uint8Array = get(&model, "weights").dyn_into().unwrap();
     let read = safetensors::SafeTensors::deserialize(&weights.to_vec())
