@@ -3,6 +3,7 @@
 
 import { oneLine } from '../engine/errors.js';
 import { hasView } from '../state.js';
+import { keepKeys } from '../ui/dialog.js';
 import { addSheet, droppedOf, element } from '../ui/dom.js';
 import { fileButton } from '../ui/picture/choose.js';
 import { aboutModel } from './about.js';
@@ -49,8 +50,7 @@ class Import {
   constructor(session) {
     this.session = session;
     this.dialog = element('dialog', { className: 'own', 'aria-labelledby': 'own-title', 'data-testid': 'own-dialog' }, this.#title, this.#inside, this.#buttons);
-    // Esc and Ctrl+Enter mean something else for the page behind it.
-    this.dialog.addEventListener('keydown', (event) => event.stopPropagation());
+    keepKeys(this.dialog);
     // What is dropped or pasted while it is open is meant for it, not for the view behind it.
     for (const type of ['dragover', 'drop', 'paste']) this.dialog.addEventListener(type, (event) => event.stopPropagation());
     this.dialog.addEventListener('dragover', (event) => event.dataTransfer?.types.includes('Files') && event.preventDefault());

@@ -1,6 +1,7 @@
 // The drawing pad: a few strokes are picture enough.
 
 import { Brush } from './brush.js';
+import { keepKeys } from './dialog.js';
 import { element } from './dom.js';
 import { contextOf, imageOf } from './pixels.js';
 
@@ -46,8 +47,7 @@ export class Pad {
       element('div', { className: 'pad-surface' }, this.#canvas, this.#cursor),
       element('div', { className: 'pad-tools' }, this.#colourLabel, this.#greyLabel, labelled('Brush', this.#size), element('div', { className: 'pad-row' }, this.#undo, clear, this.#from)),
       element('div', { className: 'pad-row pad-ends' }, cancel, use));
-    // Esc and Ctrl+Enter mean something else for the view behind it.
-    this.dialog.addEventListener('keydown', (event) => event.stopPropagation());
+    keepKeys(this.dialog);
     root.append(this.dialog);
     new Brush(this.#canvas, { begin: () => this.#remember(), draw: (from, to) => this.#line(from, to), hover: (at) => this.#hover(at) });
     this.#undo.addEventListener('click', () => this.#back());
