@@ -308,7 +308,7 @@ fn a_model_is_read_from_files_by_their_names() {
     let torch: &[u8] =
         include_bytes!("../fixtures/layouts/pipeline/unet/diffusion_pytorch_model.bin");
     let labels: &[u8] = include_bytes!("../fixtures/layouts/pipeline/class_labels.json");
-    let read = |config: &[u8]| -> JsValue {
+    let model_of = |config: &[u8]| -> JsValue {
         let named = [
             ("my/unet/config.json", config),
             ("my/unet/diffusion_pytorch_model.bin", torch),
@@ -321,8 +321,8 @@ fn a_model_is_read_from_files_by_their_names() {
         .unwrap()
         .replace(r#""num_class_embeds": null"#, r#""num_class_embeds": 2"#);
     let labels_of = |model: &JsValue| stringify(&get(model, "labels"));
-    assert_eq!(labels_of(&read(classes.as_bytes())), r#"["cat","dog"]"#);
-    let model = read(config);
+    assert_eq!(labels_of(&model_of(classes.as_bytes())), r#"["cat","dog"]"#);
+    let model = model_of(config);
     assert_eq!(labels_of(&model), "[]", "the network has no classes");
     assert!(get(&model, "scheduler").is_null());
     assert!(stringify(&get(&model, "notes")).contains(".bin"));
